@@ -1,0 +1,271 @@
+"""Every kind of production event. The class docstring is what the event reference prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar, Final
+
+from genba_shared.events.model import (
+    JSON_NAME,
+    Basis,
+    Confidence,
+    CountMethod,
+    Direction,
+    Event,
+    GapCause,
+    Result,
+    StationState,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PiecesCounted(Event):
+    """A counter moved. The pieces are those in (total - delta, total] of the counter (gateway, epoch, point, counter_epoch).
+
+    `since` is when the counter was last known to stand at total - delta. `least` and `most` bound `delta` when the
+    step is ambiguous. `work_order` and `node` are set where the gateway knew the dispatch.
+    """
+
+    kind: ClassVar[str] = "pieces_counted"
+    code: ClassVar[int] = 1
+    required: ClassVar[frozenset[str]] = frozenset({"station"})
+
+    point: str
+    result: Result
+    delta: int
+    total: int
+    counter_epoch: int
+    since: datetime
+    method: CountMethod = CountMethod.NORMAL
+    confidence: Confidence = Confidence.CERTAIN
+    least: int | None = None
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagPassed(Event):
+    """An RFID tag crossed a read point: many reads, one passage. `at` is the last read.
+
+    `pieces` are those bound to the tag at that moment; `node` is set where the passage counts for a node's completion.
+    """
+
+    kind: ClassVar[str] = "tag_passed"
+    code: ClassVar[int] = 2
+
+    read_point: str
+    reader: str
+    tag: str
+    direction: Direction
+    first_seen: datetime
+    last_seen: datetime
+    reads: int
+    zone: str | None = None
+    antenna: int | None = None
+    pieces: int | None = None
+    implied: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagBound(Event):
+    """From `at` on, the tag stands for `pieces` pieces (or one unit) of the work order."""
+
+    kind: ClassVar[str] = "tag_bound"
+    code: ClassVar[int] = 3
+    required: ClassVar[frozenset[str]] = frozenset({"work_order"})
+
+    tag: str
+    pieces: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagUnbound(Event):
+    """From `at` on, the tag stands for nothing."""
+
+    kind: ClassVar[str] = "tag_unbound"
+    code: ClassVar[int] = 4
+
+    tag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WipChanged(Event):
+    """The number of pieces in a zone is now `count`; `by` is the change; `error_estimate` is in pieces."""
+
+    kind: ClassVar[str] = "wip_changed"
+    code: ClassVar[int] = 5
+
+    zone: str
+    count: int
+    by: int
+    error_estimate: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationStateChanged(Event):
+    """The station is in `state` since `since`."""
+
+    kind: ClassVar[str] = "station_state_changed"
+    code: ClassVar[int] = 6
+    required: ClassVar[frozenset[str]] = frozenset({"station"})
+
+    state: StationState
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchOpened(Event):
+    """From `at` on, the station works on this node of this work order; `pieces` is the quantity wanted."""
+
+    kind: ClassVar[str] = "dispatch_opened"
+    code: ClassVar[int] = 7
+    required: ClassVar[frozenset[str]] = frozenset({"station", "work_order", "node"})
+
+    pieces: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchClosed(Event):
+    """From `at` on, the station no longer works on this node of this work order."""
+
+    kind: ClassVar[str] = "dispatch_closed"
+    code: ClassVar[int] = 8
+    required: ClassVar[frozenset[str]] = frozenset({"station", "work_order", "node"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStarted(Event):
+    """Work on the node of the work order began at `at`."""
+
+    kind: ClassVar[str] = "node_started"
+    code: ClassVar[int] = 9
+    required: ClassVar[frozenset[str]] = frozenset({"work_order", "node"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCompleted(Event):
+    """A claim: the node of the work order was completed at `at` with `pieces` good pieces. The collector sets the status.
+
+    `basis` says what was observed; `confidence` is ambiguous where the evidence was (an outage, a count in doubt).
+    """
+
+    kind: ClassVar[str] = "node_completed"
+    code: ClassVar[int] = 10
+    required: ClassVar[frozenset[str]] = frozenset({"work_order", "node"})
+
+    pieces: int
+    basis: Basis = Basis.COUNT
+    confidence: Confidence = Confidence.CERTAIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderConfirmed(Event):
+    """The customer order was accepted."""
+
+    kind: ClassVar[str] = "order_confirmed"
+    code: ClassVar[int] = 11
+
+    order: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkOrderReleased(Event):
+    """The work order may be worked on: `pieces` of `item`, for `order`, by a frozen routing."""
+
+    kind: ClassVar[str] = "work_order_released"
+    code: ClassVar[int] = 12
+    required: ClassVar[frozenset[str]] = frozenset({"work_order"})
+
+    order: str
+    item: str
+    pieces: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineFrozen(Event):
+    """The plan that deviation is measured against: start and finish of the order (its nodes' plans are master data)."""
+
+    kind: ClassVar[str] = "baseline_frozen"
+    code: ClassVar[int] = 13
+
+    order: str
+    start: datetime
+    finish: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromiseSet(Event):
+    """The order was promised for `promised`."""
+
+    kind: ClassVar[str] = "promise_set"
+    code: ClassVar[int] = 14
+
+    order: str
+    promised: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataQuestioned(Event):
+    """A reading has no explanation that fits; `note` says what was read and what would have fitted."""
+
+    kind: ClassVar[str] = "data_questioned"
+    code: ClassVar[int] = 15
+
+    point: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataGapSeen(Event):
+    """Nothing was observed between two instants (`from`, `to` in JSON); `subject` is the device, point or gateway that was silent."""
+
+    kind: ClassVar[str] = "data_gap_seen"
+    code: ClassVar[int] = 16
+
+    begin: datetime = field(metadata={JSON_NAME: "from"})
+    end: datetime = field(metadata={JSON_NAME: "to"})
+    cause: GapCause
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeOpened(Event):
+    """Decision: the order deviates from its baseline by `late_s` working seconds on a lead of `lead_s`, at `level`."""
+
+    kind: ClassVar[str] = "episode_opened"
+    code: ClassVar[int] = 17
+
+    order: str
+    level: str
+    late_s: int
+    lead_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeEscalated(Event):
+    """Decision: the level of an open episode changed."""
+
+    kind: ClassVar[str] = "episode_escalated"
+    code: ClassVar[int] = 18
+
+    order: str
+    level: str
+    late_s: int
+    lead_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeClosed(Event):
+    """Decision: the order no longer deviates."""
+
+    kind: ClassVar[str] = "episode_closed"
+    code: ClassVar[int] = 19
+
+    order: str
+
+
+KINDS: Final[dict[str, type[Event]]] = {cls.kind: cls for cls in Event.__subclasses__()}
+"""Every kind by its name in JSON."""
+
+KINDS_BY_CODE: Final[dict[int, type[Event]]] = {cls.code: cls for cls in KINDS.values()}
+"""Every kind by its number on the wire."""
