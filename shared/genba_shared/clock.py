@@ -63,7 +63,9 @@ class ProductionClock:
         try:
             origin_text, rest = text.split("@")
             wall_text, speed_text = rest.split("*")
-            clock = cls(origin=datetime.fromisoformat(origin_text), wall_origin_s=float(wall_text), speed=float(speed_text))
+            clock = cls(
+                origin=datetime.fromisoformat(origin_text), wall_origin_s=float(wall_text), speed=float(speed_text)
+            )
         except ValueError as exc:
             raise UsageError(f"{CLOCK_VARIABLE}={text!r} is not ORIGIN@WALL_SECOND*SPEED") from exc
         if clock.speed <= 0 or clock.origin.tzinfo is None:

@@ -1,0 +1,71 @@
+"""What drivers tell the core: readings, tag reads, and whether a device answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+Value = int | float | bool | str | None
+
+
+class Quality(StrEnum):
+    """Quality of a reading; a value of bad quality is None."""
+
+    GOOD = "good"
+    UNCERTAIN = "uncertain"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One reading of a point. `at` is the time of the source chosen in the map, `seen_at` when the gateway read it (plant time)."""
+
+    device: str
+    point: str
+    value: Value
+    at: datetime
+    seen_at: datetime
+    quality: Quality = Quality.GOOD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagRead:
+    """`reads` reads of one tag at one antenna, reported together. `tag` is the EPC in lower-case hex; `rssi_dbm` is the peak."""
+
+    device: str
+    antenna: int
+    tag: str
+    first_seen: datetime
+    last_seen: datetime
+    seen_at: datetime
+    reads: int = 1
+    rssi_dbm: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceAlive:
+    """The device answered at `at`: every point that sent no sample since its last one still has that value."""
+
+    device: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceLost:
+    """The device does not answer since `at`; said once per outage."""
+
+    device: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceBack:
+    """The device answers again since `at`; also said once at the first connection."""
+
+    device: str
+    at: datetime
+
+
+Observation = Sample | TagRead | DeviceAlive | DeviceLost | DeviceBack
