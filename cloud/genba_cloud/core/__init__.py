@@ -1,0 +1,1 @@
+"""Pure rules of the collector: no clock, socket, file, log or random number."""

@@ -1,0 +1,1 @@
+"""Facts views: pure folds of the set of events and frozen master data; order of arrival and repeats change nothing."""

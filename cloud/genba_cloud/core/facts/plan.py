@@ -1,0 +1,118 @@
+"""Frozen master data that facts are read against: what was ordered, its routing and its baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """What was asked for cannot be done. `conflict` is true where it clashes with what is kept (409), else it is malformed (422)."""
+
+    reason: str
+    accepted: str = ""
+    conflict: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePlan:
+    """One production step of a work order, as planned when the order was confirmed. `label` is by language code."""
+
+    node: str
+    quantity: int
+    planned_start: datetime
+    planned_finish: datetime
+    predecessors: tuple[str, ...] = ()
+    label: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkOrderPlan:
+    """What one site makes of an order: `quantity` pieces of `item` through `nodes`, in the order of the routing."""
+
+    work_order: str
+    site: str
+    item: str
+    quantity: int
+    nodes: tuple[NodePlan, ...]
+
+    def node(self, code: str) -> NodePlan | None:
+        """The plan of the node, None where the routing has no such node."""
+        return next((node for node in self.nodes if node.node == code), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPlan:
+    """A customer order with its work orders; (`system`, `external_id`) is its identity in the system that sent it."""
+
+    order: str
+    system: str
+    external_id: str
+    customer: str
+    promised: datetime
+    work_orders: tuple[WorkOrderPlan, ...]
+
+    def start(self) -> datetime:
+        """Earliest planned start of any node: the baseline's start."""
+        return min(node.planned_start for work in self.work_orders for node in work.nodes)
+
+    def finish(self) -> datetime:
+        """Latest planned finish of any node: the baseline's finish."""
+        return max(node.planned_finish for work in self.work_orders for node in work.nodes)
+
+
+def check_order(plan: OrderPlan) -> Refused | None:
+    """Why the order cannot be taken as it is written, None where it can."""
+    if not plan.work_orders:
+        return Refused(reason="the order has no work order", accepted="at least one work order with at least one node")
+    double = _first_double(work.work_order for work in plan.work_orders)
+    if double is not None:
+        return Refused(reason=f"work order {double} is there twice", accepted="each work order once")
+    return next((problem for work in plan.work_orders if (problem := _check_work_order(work))), None)
+
+
+def _check_work_order(work: WorkOrderPlan) -> Refused | None:
+    where = f"work order {work.work_order}"
+    if not work.nodes:
+        return Refused(reason=f"{where} has no node", accepted="at least one node")
+    double = _first_double(node.node for node in work.nodes)
+    if double is not None:
+        return Refused(reason=f"{where}: node {double} is there twice", accepted="each node once")
+    if work.quantity < 1 or any(node.quantity < 1 for node in work.nodes):
+        return Refused(reason=f"{where}: a quantity is below 1", accepted="whole pieces, 1 or more")
+    known = {node.node for node in work.nodes}
+    for node in work.nodes:
+        if node.planned_finish < node.planned_start:
+            return Refused(reason=f"{where}: node {node.node} is planned to finish before it starts")
+        missing = [code for code in node.predecessors if code not in known]
+        if missing:
+            return Refused(reason=f"{where}: node {node.node} follows {missing[0]}, which is not a node of it")
+    if len(in_sequence(work.nodes)) != len(work.nodes):
+        return Refused(
+            reason=f"{where}: its nodes follow one another in a circle", accepted="predecessors without a circle"
+        )
+    return None
+
+
+def in_sequence(nodes: tuple[NodePlan, ...]) -> tuple[NodePlan, ...]:
+    """The nodes with every predecessor before its successors; nodes of a circle, and what follows them, are left out."""
+    done: dict[str, NodePlan] = {}
+    left = list(nodes)
+    while left:
+        ready = [node for node in left if all(code in done for code in node.predecessors)]
+        if not ready:
+            break
+        done.update((node.node, node) for node in ready)
+        left = [node for node in left if node.node not in done]
+    return tuple(done.values())
+
+
+def _first_double(names: Iterable[str]) -> str | None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None

@@ -1,0 +1,1 @@
+"""What arrives from gateways over MQTT, and what goes back to them."""

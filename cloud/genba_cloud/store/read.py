@@ -1,0 +1,191 @@
+"""What can be read from the collector's store: one protocol, implemented by every store, bound to one enterprise.
+
+All methods are synchronous, thread-safe and read one consistent snapshot each: call them from a worker thread
+(``await asyncio.to_thread(reads.wip)``) or from a synchronous route. They decide nothing about rights: the API passes
+every record through the visibility function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from genba_cloud.core.facts.plan import OrderPlan
+from genba_cloud.core.facts.views import StationFacts, TagBinding, Tally, WorkOrderFacts, ZoneFacts
+from genba_shared.events import Event
+
+
+class UnknownCursor(ValueError):
+    """A paging cursor that this store did not give out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRecord:
+    """An order: the plan, the frozen baseline, and the facts of each of its work orders (by work order id).
+
+    `data_at` is when the newest fact about it happened; None before the first.
+    """
+
+    plan: OrderPlan
+    baseline_start: datetime
+    baseline_finish: datetime
+    facts: Mapping[str, WorkOrderFacts]
+    data_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPage:
+    """Orders by promise, earliest first; `next` is the cursor of the page after this one, None at the end."""
+
+    items: tuple[OrderRecord, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRow:
+    """One row of a station's queue; the first row is the next one."""
+
+    station: str
+    work_order: str
+    node: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unassigned:
+    """Pieces without an owner: at a station (`work_order` None), or of a work order or node that nobody planned (`station` None)."""
+
+    station: str | None
+    work_order: str | None
+    node: str | None
+    pieces: Tally
+    data_at: datetime | None
+
+
+class Enrolment(StrEnum):
+    """Whether the plant engineer registered the gateway."""
+
+    REGISTERED = "registered"
+    UNENROLLED = "unenrolled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayRecord:
+    """A gateway as last heard. `seen_at` is wall time: when its last message arrived (a retained one does not count).
+
+    `upto` is the greatest accounted-for seq of the facts lane in `epoch`. `dispatch_version` is what the gateway says it
+    has; `dispatch_published` is what was last published. `devices` maps a device to {"status", "since", "reason"}.
+    """
+
+    gateway: str
+    enrolment: Enrolment
+    online: bool
+    epoch: str | None = None
+    next_seq: int | None = None
+    upto: int = 0
+    outbox_depth: int | None = None
+    dispatch_version: int | None = None
+    dispatch_published: int = 0
+    seen_at: datetime | None = None
+    stations: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    devices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedEvent:
+    """An event of the log. `position` counts from 1 without gaps; `received_at` is when the collector took it (wall time)."""
+
+    position: int
+    received_at: datetime
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """Which events: every field that is set must match. `order` finds the order's own events and those of its work orders."""
+
+    kinds: Sequence[str] = ()
+    order: str | None = None
+    work_order: str | None = None
+    station: str | None = None
+    zone: str | None = None
+    gateway: str | None = None
+
+
+EVERYTHING = EventFilter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventPage:
+    """Events in log order; `next` is the position to read on from, None where the log ends."""
+
+    items: tuple[LoggedEvent, ...]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineRecord:
+    """Something that arrived and could not be taken, kept with the reason until a person looks at it."""
+
+    number: int
+    gateway: str
+    reason: str
+    received_at: datetime
+    event_id: str | None
+    size: int
+
+
+class Reads(Protocol):
+    """Everything that is read, for one enterprise."""
+
+    def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
+        """A page of orders.
+
+        Raises:
+            UnknownCursor: `cursor` is not one that an earlier page gave.
+        """
+
+    def get_order(self, order: str) -> OrderRecord | None:
+        """The order by its number."""
+
+    def orders(self, numbers: Sequence[str]) -> tuple[OrderRecord, ...]:
+        """Those of the orders that exist: for the live stream."""
+
+    def work_order(self, work_order: str) -> OrderRecord | None:
+        """The order that the work order belongs to."""
+
+    def wip(self) -> tuple[ZoneFacts, ...]:
+        """Every zone that was ever heard of, by name."""
+
+    def stations(self) -> tuple[StationFacts, ...]:
+        """Every station that was ever heard of, by name."""
+
+    def queue(self, station: str) -> tuple[QueueRow, ...]:
+        """All rows of the station's queue, also those that are done, in their order."""
+
+    def unassigned(self) -> tuple[Unassigned, ...]:
+        """Pieces without an owner."""
+
+    def tags(self) -> tuple[TagBinding, ...]:
+        """Bindings that hold now, by tag."""
+
+    def gateways(self) -> tuple[GatewayRecord, ...]:
+        """Every gateway that is registered or was heard, by name."""
+
+    def events(self, *, after: int = 0, limit: int = 1000, where: EventFilter = EVERYTHING) -> EventPage:
+        """Events with a position above `after`, at most `limit`."""
+
+    def last_position(self) -> int:
+        """Position of the newest event; 0 for an empty log."""
+
+    def open_episodes(self) -> Mapping[str, LoggedEvent]:
+        """By order: the newest episode event of each order whose episode is not closed."""
+
+    def quarantined(self, *, limit: int = 100) -> tuple[QuarantineRecord, ...]:
+        """What was quarantined, newest first."""
