@@ -1,11 +1,14 @@
 """The device map: what a plant engineer writes in YAML for one gateway, as frozen, checked objects."""
 
-from genba_shared.device_map.loader import load_device_map
+from genba_shared.device_map.loader import load_device_map, load_device_map_with_warnings
 from genba_shared.device_map.model import (
     Antenna,
+    AtLimit,
     ByteOrder,
     CollectorSettings,
     CompletionRule,
+    CountDirection,
+    CountedEnd,
     CounterSettings,
     Device,
     DeviceMap,
@@ -25,6 +28,7 @@ from genba_shared.device_map.model import (
     PresenceSettings,
     ReadMode,
     ReadPointRef,
+    SecurityPolicy,
     StartRule,
     StateRule,
     Station,
@@ -36,9 +40,12 @@ from genba_shared.device_map.model import (
 
 __all__ = [
     "Antenna",
+    "AtLimit",
     "ByteOrder",
     "CollectorSettings",
     "CompletionRule",
+    "CountDirection",
+    "CountedEnd",
     "CounterSettings",
     "Device",
     "DeviceMap",
@@ -58,6 +65,7 @@ __all__ = [
     "PresenceSettings",
     "ReadMode",
     "ReadPointRef",
+    "SecurityPolicy",
     "StartRule",
     "StateRule",
     "Station",
@@ -66,4 +74,5 @@ __all__ = [
     "WorkOrderSource",
     "Zone",
     "load_device_map",
+    "load_device_map_with_warnings",
 ]

@@ -58,6 +58,12 @@ class ReadMode(StrEnum):
     READ = "read"
 
 
+class SecurityPolicy(StrEnum):
+    """How an OPC UA connection is protected; this version knows only the open one."""
+
+    NONE = "none"
+
+
 class TimeSource(StrEnum):
     """Whose time a sample carries."""
 
@@ -193,6 +199,7 @@ class OpcUaDevice:
     url: str
     points: Mapping[str, OpcUaPoint]
     label: str = ""
+    security: SecurityPolicy = SecurityPolicy.NONE
     time: TimeSource = TimeSource.SOURCE
     reconnect_max_s: float = 3.0
     timeout_s: float = 4.0
@@ -287,13 +294,13 @@ class CountedEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    """A WIP area, bounded by read points (`enter`, `leave`) or by a counter pair (`pieces_in`, `pieces_out`)."""
+    """A WIP area, bounded by read points (`enter`, `leave`) or by counters (`pieces_in`, `pieces_out`; several add up)."""
 
     id: str
     enter: tuple[ReadPointRef, ...] = ()
     leave: tuple[ReadPointRef, ...] = ()
-    pieces_in: CountedEnd | None = None
-    pieces_out: CountedEnd | None = None
+    pieces_in: tuple[CountedEnd, ...] = ()
+    pieces_out: tuple[CountedEnd, ...] = ()
     wip_limit: int | None = None
     close_after_s: float | None = None
 
