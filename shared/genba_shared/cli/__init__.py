@@ -1,4 +1,4 @@
-"""The one command `genba`: finds the sub-command, loads only that one, and says errors in words that can be acted on."""
+"""The one command `genba`: finds the sub-command, loads only that one, and says errors so that one can act on them."""
 
 from __future__ import annotations
 

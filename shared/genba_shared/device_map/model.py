@@ -134,7 +134,10 @@ class ReadPointRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CounterSettings:
-    """How a counter behaves. `limit` is the last value before 0; `max_rate` is in device counts per second (None: the type's full range)."""
+    """How a counter behaves.
+
+    `limit` is the last value before 0; `max_rate` is in device counts per second (None: the type's full range).
+    """
 
     limit: int
     at_limit: AtLimit = AtLimit.WRAP
@@ -167,7 +170,7 @@ class OpcUaPoint(Point):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModbusPoint(Point):
-    """`address` is the protocol address, counted from 0. `length` is in characters and only for strings; `bit` is 0..15."""
+    """`address` is the protocol address, counted from 0. `length` is in characters, for strings; `bit` is 0..15."""
 
     table: ModbusTable
     address: int
@@ -240,7 +243,7 @@ class Antenna:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresenceSettings:
-    """`min_reads` at or above the antenna's `min_rssi` make a passage; `depart_after_s` of silence ends one (plant time)."""
+    """`min_reads` at or above `min_rssi` make a passage; `depart_after_s` of silence ends one (plant time)."""
 
     min_reads: int = 2
     depart_after_s: float = 45.0
@@ -249,7 +252,7 @@ class PresenceSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LlrpDevice:
-    """An RFID reader that speaks LLRP. `accept` is a regular expression on the EPC in lower-case hex; others are strays."""
+    """An RFID reader that speaks LLRP. `accept` is a regular expression on the EPC (lower-case hex); others are strays."""
 
     id: str
     host: str
@@ -268,7 +271,7 @@ Device = OpcUaDevice | ModbusDevice | LlrpDevice
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateRule:
-    """Station state from a point's labels, or from count cadence (`idle_after_s` without a piece is idle; plant time)."""
+    """Station state from a point's labels, or from count cadence (`idle_after_s` of plant time without a piece is idle)."""
 
     point: PointRef
     idle_after_s: float | None = None
@@ -294,7 +297,7 @@ class CountedEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    """A WIP area, bounded by read points (`enter`, `leave`) or by counters (`pieces_in`, `pieces_out`; several add up)."""
+    """A WIP area, bounded by read points (`enter`, `leave`) or counters (`pieces_in`, `pieces_out`; several add up)."""
 
     id: str
     enter: tuple[ReadPointRef, ...] = ()
