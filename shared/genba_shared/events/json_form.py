@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
-from genba_shared.clock import format_time, parse_time
+from genba_shared.clock import format_time, parse_time, to_milliseconds
 from genba_shared.errors import ContractError
 from genba_shared.events.kinds import KINDS
 from genba_shared.events.model import Event, Source, SourceType
@@ -17,6 +18,9 @@ from genba_shared.events.schema import Field, FieldType, fields_of
 
 MAX_TEXT = 4096
 _INT64 = 2**63
+_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # neither UTF-8 nor PostgreSQL can hold them
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
@@ -73,7 +77,7 @@ def read_lines(lines: Iterable[str]) -> Iterator[Event]:
             if not isinstance(obj, dict):
                 raise ContractError("a line must be one JSON object")
             yield event_from_json(obj)
-        except (ValueError, ContractError) as exc:
+        except (ValueError, RecursionError, ContractError) as exc:
             raise ContractError(f"line {number}: {exc}") from exc
 
 
@@ -96,6 +100,8 @@ def _read(field: Field, value: Any, *, where: str) -> Any:
         case FieldType.TEXT:
             return _text(value, where)
         case FieldType.CHOICE:
+            if field.choice is None:
+                raise TypeError(f"{where}: a choice field without its enumeration")
             return _choice(field.choice, value, where)
         case FieldType.INTEGER:
             if type(value) is not int or not -_INT64 <= value < _INT64:
@@ -120,14 +126,12 @@ def _read(field: Field, value: Any, *, where: str) -> Any:
 
 
 def _text(value: Any, where: str) -> str:
-    if not isinstance(value, str) or not value or len(value) > MAX_TEXT or "\x00" in value:
+    if not isinstance(value, str) or not value or len(value) > MAX_TEXT or _UNWRITABLE.search(value):
         raise ContractError(f"{where}: {value!r:.80} is not a text of 1 to {MAX_TEXT} characters")
     return value
 
 
-def _choice(choice: type[StrEnum] | None, value: Any, where: str) -> StrEnum:
-    if choice is None:
-        raise TypeError(f"{where}: a choice field without its enumeration")
+def _choice(choice: type[_Choice], value: Any, where: str) -> _Choice:
     try:
         return choice(value)
     except ValueError as exc:
@@ -137,7 +141,7 @@ def _choice(choice: type[StrEnum] | None, value: Any, where: str) -> StrEnum:
 
 def _time(value: Any, where: str) -> datetime:
     try:
-        return parse_time(value)
+        return to_milliseconds(parse_time(value))
     except (TypeError, ValueError, OverflowError) as exc:
         raise ContractError(f"{where}: {value!r:.80} is not an RFC 3339 time such as 2026-01-05T07:00:00.000Z") from exc
 

@@ -21,7 +21,7 @@ from genba_shared.events.model import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PiecesCounted(Event):
-    """A counter moved. The pieces are those in (total - delta, total] of the counter (gateway, epoch, point, counter_epoch).
+    """A counter moved: the pieces in (total - delta, total] of the counter (gateway, epoch, point, counter_epoch).
 
     `since` is when the counter was last known to stand at total - delta. `least` and `most` bound `delta` when the
     step is ambiguous. `work_order` and `node` are set where the gateway knew the dispatch.
@@ -144,7 +144,7 @@ class NodeStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeCompleted(Event):
-    """A claim: the node of the work order was completed at `at` with `pieces` good pieces. The collector sets the status.
+    """A claim: the node of the work order was completed at `at` with `pieces` good pieces; the collector decides.
 
     `basis` says what was observed; `confidence` is ambiguous where the evidence was (an outage, a count in doubt).
     """
@@ -217,7 +217,10 @@ class DataQuestioned(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataGapSeen(Event):
-    """Nothing was observed between two instants (`from`, `to` in JSON); `subject` is the device, point or gateway that was silent."""
+    """Nothing was observed between two instants (`from` and `to` in JSON).
+
+    `subject` is the device, point or gateway that was silent.
+    """
 
     kind: ClassVar[str] = "data_gap_seen"
     code: ClassVar[int] = 16

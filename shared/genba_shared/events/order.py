@@ -20,7 +20,7 @@ class FactKey(NamedTuple):
 
 
 def fact_key(event: Event) -> FactKey:
-    """Key by which facts are ordered: corrected `at`, gateway, epoch, seq; events with a UUID after those at the same `at`."""
+    """Key by which facts are ordered: corrected `at`, gateway, epoch, seq; at the same `at` events with a UUID last."""
     match EventId.parse(event.id):
         case None:
             return FactKey(event.at, True, "", "", 0, event.id)

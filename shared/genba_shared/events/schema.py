@@ -8,8 +8,7 @@ import typing
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum, auto
-from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from genba_shared.events.model import JSON_NAME, Event, Source
 
@@ -26,6 +25,9 @@ class FieldType(Enum):
     IDS = auto()
 
 
+Choice = type[StrEnum]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """One field of a kind: its name in Python and in JSON. `default` is left out of the JSON form."""
@@ -35,7 +37,7 @@ class Field:
     type: FieldType
     required: bool
     default: Any = None
-    choice: type[StrEnum] | None = None
+    choice: Choice | None = None
 
 
 _PLAIN: dict[Any, FieldType] = {
@@ -48,11 +50,17 @@ _PLAIN: dict[Any, FieldType] = {
 }
 
 
-@cache
+_TABLES: Final[dict[type[Event], tuple[Field, ...]]] = {}  # worked out at first use; classes never change
+
+
 def fields_of(kind: type[Event]) -> tuple[Field, ...]:
     """The fields of a kind in the order of its class, common fields first (wire schema version 1 is this order)."""
-    hints = typing.get_type_hints(kind)
-    return tuple(_field(field, hints[field.name], kind) for field in dataclasses.fields(kind))
+    table = _TABLES.get(kind)
+    if table is None:
+        hints = typing.get_type_hints(kind)
+        table = tuple(_field(field, hints[field.name], kind) for field in dataclasses.fields(kind))
+        _TABLES[kind] = table
+    return table
 
 
 def _field(field: dataclasses.Field[Any], hint: Any, kind: type[Event]) -> Field:
