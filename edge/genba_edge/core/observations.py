@@ -19,7 +19,7 @@ class Quality(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One reading of a point. `at` is the time of the source chosen in the map, `seen_at` when the gateway read it (plant time)."""
+    """One reading of a point. `at`: time of the source chosen in the map; `seen_at`: when the gateway read it."""
 
     device: str
     point: str
@@ -31,7 +31,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagRead:
-    """`reads` reads of one tag at one antenna, reported together. `tag` is the EPC in lower-case hex; `rssi_dbm` is the peak."""
+    """`reads` reads of one tag at one antenna, reported together. `tag`: EPC in lower-case hex; `rssi_dbm`: the peak."""
 
     device: str
     antenna: int

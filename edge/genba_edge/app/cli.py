@@ -1,0 +1,37 @@
+"""`genba edge …`: the commands of the gateway."""
+
+from __future__ import annotations
+
+import argparse
+
+from genba_shared.cli.command import Command
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="edge_command", required=True, metavar="COMMAND")
+    check = commands.add_parser("check", help="check a device map offline: every problem with line and fix")
+    run = commands.add_parser("run", help="run the gateway: poll devices, derive events, deliver them")
+
+    from genba_edge.app.check import add_check_arguments
+    from genba_edge.app.run_arguments import add_run_arguments
+
+    add_check_arguments(check)
+    add_run_arguments(run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    if args.edge_command == "check":
+        from genba_edge.app.check import run_check
+
+        return run_check(args)
+    from genba_edge.app.run import run_gateway
+
+    return run_gateway(args)
+
+
+COMMAND = Command(
+    name="edge",
+    summary="the gateway in the factory: check a device map, poll PLCs and RFID readers, deliver events",
+    add_arguments=_add_arguments,
+    run=_run,
+)

@@ -1,0 +1,28 @@
+"""Which driver reads which device. A protocol's library is imported only when a map uses that protocol."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from genba_edge.ports import Driver
+from genba_shared.clock import ProductionClock
+from genba_shared.device_map import Device, LlrpDevice, ModbusDevice, OpcUaDevice
+
+
+def make_driver(device: Device, clock: ProductionClock) -> Driver:
+    """The driver of a device of the map."""
+    match device:
+        case OpcUaDevice():
+            from genba_edge.drivers.opcua import OpcUaDriver
+
+            return OpcUaDriver(device, clock)
+        case ModbusDevice():
+            from genba_edge.drivers.modbus import ModbusDriver
+
+            return ModbusDriver(device, clock)
+        case LlrpDevice():
+            from genba_edge.drivers.llrp import LlrpDriver
+
+            return LlrpDriver(device, clock)
+        case _:
+            assert_never(device)

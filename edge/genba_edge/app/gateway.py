@@ -1,0 +1,224 @@
+"""One gateway at work: drivers emit observations, the core derives, the outbox commits, the uplink delivers.
+
+Observations that arrive while a commit is on its way to the disk are derived and committed together with the next one,
+so that a slow card makes larger commits and never a queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genba_shared.dispatch_document import DispatchDocument
+
+from genba_edge.app.devices import make_driver
+from genba_edge.app.sink import Sink
+from genba_edge.app.supervisor import keep_running
+from genba_edge.core.deriver import Deriver, Pace
+from genba_edge.core.journal import Commit, Identity, Moment
+from genba_edge.ports import DeviceBack, DeviceLost, Observation, Outbox
+from genba_edge.uplink import Uplink
+from genba_shared.clock import ProductionClock, format_time
+from genba_shared.device_map import DeviceMap, LlrpDevice, ModbusDevice
+from genba_shared.errors import OutboxFull
+from genba_shared.version import VERSION
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 0.1  # wall: how often time rules are looked at
+SOFT_SAVE_S = 1.0  # wall: open passages are committed at least this often while reads arrive
+CHECKPOINT_S = 60.0  # wall: how far back an unobserved interval may begin after a crash of an idle gateway
+FULL_RETRY_S = 5.0  # wall: how long to wait before a commit that the disk refused is tried again
+REPORT_DELAY = 2.0  # report periods after which a reader's reads are taken as complete
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySetup:
+    """What a gateway is started with."""
+
+    device_map: DeviceMap
+    outbox: Outbox
+    clock: ProductionClock
+    state_dir: Path
+    broker_url: str | None
+    sink: Sink | None
+
+
+class Gateway:
+    """A running gateway."""
+
+    def __init__(self, setup: GatewaySetup) -> None:
+        self._map, self._outbox, self._clock, self._sink = setup.device_map, setup.outbox, setup.clock, setup.sink
+        self._inbox: list[Sequence[Observation]] = []
+        self._documents: list[DispatchDocument] = []
+        self._work_waits = asyncio.Event()
+        self._devices: dict[str, dict[str, str]] = {
+            device: {"status": "connecting", "since": format_time(self._clock.now())} for device in self._map.devices
+        }
+        mark = self._outbox.mark()
+        self._deriver = Deriver(
+            self._map,
+            identity=Identity(
+                gateway=self._map.gateway.id, epoch=mark.epoch, site=self._map.gateway.site, boot=uuid.uuid4().hex
+            ),
+            next_seq=mark.next_seq,
+            saved=self._outbox.load_state(),
+            pace=_pace(self._map, self._clock.speed),
+            moment=self._moment(),
+        )
+        self._uplink: Uplink | None = None
+        if setup.broker_url is not None:
+            self._uplink = Uplink(
+                outbox=self._outbox,
+                gateway=self._map.gateway.id,
+                broker_url=setup.broker_url,
+                state=self.describe,
+                on_dispatch=self._take_dispatch,
+                clock=self._clock,
+                state_dir=setup.state_dir,
+            )
+
+    def describe(self) -> dict[str, Any]:
+        """The gateway's state as it is published: identity, outbox, devices, and what it derives."""
+        mark = self._outbox.mark()
+        return {
+            "online": True,
+            "epoch": mark.epoch,
+            "next_seq": {"facts": mark.next_seq},
+            "version": VERSION,
+            "map": self._map.sha256,
+            "dispatch_version": self._deriver.dispatch_version,
+            "stations": sorted(self._map.stations),
+            "zones": sorted(self._map.zones),
+            "nodes": sorted(self._map.nodes),
+            "outbox": {"depth": mark.depth, "oldest": format_time(mark.oldest_at) if mark.oldest_at else None},
+            "at": format_time(self._clock.now()),
+            "devices": self._devices,
+        }
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set; then emit what is joined, commit, deliver what the link takes, and return."""
+        tasks = [
+            asyncio.create_task(keep_running(f"driver {device.id}", lambda driver=driver: driver.run(self._emit)))
+            for device in self._map.devices.values()
+            for driver in [make_driver(device, self._clock)]
+        ]
+        uplink = asyncio.create_task(keep_running("uplink", self._uplink.run)) if self._uplink else None
+        derive = asyncio.create_task(self._derive(stop))
+        try:
+            await derive
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._finish()
+            if uplink is not None and self._uplink is not None:
+                await self._uplink.drain(timeout_s=2.0)
+                uplink.cancel()
+                await asyncio.gather(uplink, return_exceptions=True)
+
+    def _emit(self, observations: Sequence[Observation]) -> None:
+        self._inbox.append(observations)
+        self._work_waits.set()
+
+    def _take_dispatch(self, document: DispatchDocument) -> None:
+        self._documents.append(document)
+        self._work_waits.set()
+
+    async def _derive(self, stop: asyncio.Event) -> None:
+        saved_at = checkpoint_at = time.monotonic()
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._work_waits.wait(), TICK_S)
+            self._work_waits.clear()
+            self._take_waiting()
+            self._deriver.pass_time(self._moment())
+            commit, now = self._deriver.take_commit(), time.monotonic()
+            if commit is None and self._deriver.has_unsaved_reads and now - saved_at >= SOFT_SAVE_S:
+                commit = self._deriver.take_checkpoint()
+            if commit is None and now - checkpoint_at >= CHECKPOINT_S:
+                commit = self._deriver.take_checkpoint()
+            if commit is not None:
+                await self._store(commit)
+                saved_at = checkpoint_at = time.monotonic()
+
+    def _take_waiting(self) -> None:
+        documents, self._documents = self._documents, []
+        for document in documents:
+            self._deriver.take_dispatch(document, self._moment())
+        batches, self._inbox = self._inbox, []
+        for batch in batches:
+            for observation in batch:
+                self._note_device(observation)
+            self._deriver.observe(batch, self._moment())
+
+    async def _store(self, commit: Commit) -> None:
+        """Commit; while the disk is full, keep polling into memory, say so, and try again."""
+        while True:
+            try:
+                await asyncio.to_thread(self._outbox.append, commit.events, commit.state)
+                break
+            except OutboxFull:
+                logger.exception("outbox full waiting_events=%d retry_s=%.0f", len(commit.events), FULL_RETRY_S)
+                await asyncio.sleep(FULL_RETRY_S)
+        if self._sink is not None:
+            self._sink.write(commit.events)
+        if self._uplink is not None and commit.events:
+            self._uplink.wake()
+
+    async def _finish(self) -> None:
+        self._take_waiting()
+        self._deriver.shut_down(self._moment())
+        commit = self._deriver.take_checkpoint()
+        try:
+            await asyncio.to_thread(self._outbox.append, commit.events, commit.state)
+        except OutboxFull:
+            logger.exception(
+                "outbox full at shutdown: these pieces are counted again from the device at the next start"
+            )
+            return
+        if self._sink is not None:
+            self._sink.write(commit.events)
+        if self._uplink is not None:
+            self._uplink.wake()
+
+    def _note_device(self, observation: Observation) -> None:
+        match observation:
+            case DeviceBack():
+                self._devices[observation.device] = {"status": "online", "since": format_time(observation.at)}
+            case DeviceLost():
+                self._devices[observation.device] = {
+                    "status": "lost",
+                    "since": format_time(observation.at),
+                    "reason": observation.reason,
+                }
+            case _:
+                pass
+
+    def _moment(self) -> Moment:
+        return Moment(now=self._clock.now(), mono_ms=self._clock.mono_ms())
+
+
+def _pace(device_map: DeviceMap, speed: float) -> Pace:
+    """Wall periods of polls and reports as plant seconds."""
+    poll_s: dict[str, float] = {}
+    report_delay_s: dict[str, float] = {}
+    for device in device_map.devices.values():
+        match device:
+            case ModbusDevice():
+                groups = {point.group for point in device.points.values()}
+                periods = [period for name, period in device.poll.groups.items() if name in groups]
+                if periods:
+                    poll_s[device.id] = min(periods) * speed
+            case LlrpDevice():
+                report_delay_s[device.id] = REPORT_DELAY * device.report_s * speed
+            case _:
+                pass
+    return Pace(poll_s=poll_s, report_delay_s=report_delay_s)

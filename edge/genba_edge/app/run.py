@@ -1,0 +1,71 @@
+"""`genba edge run MAP`: the gateway as a process."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+from pathlib import Path
+
+from genba_edge.app.gateway import Gateway, GatewaySetup
+from genba_edge.app.run_arguments import BROKER_VARIABLE
+from genba_edge.app.sink import Sink
+from genba_edge.outbox import SqliteOutbox
+from genba_shared.clock import ProductionClock
+from genba_shared.device_map import DeviceMap, load_device_map
+from genba_shared.errors import UsageError
+
+logger = logging.getLogger(__name__)
+
+
+def run_gateway(args: argparse.Namespace) -> int:
+    """Run until SIGTERM or Ctrl-C; everything that was counted is committed before it ends."""
+    device_map = load_device_map(args.map)
+    broker = (
+        args.broker or os.environ.get(BROKER_VARIABLE) or (device_map.collector.mqtt if device_map.collector else None)
+    )
+    if broker is None and args.sink is None:
+        raise UsageError(
+            "nowhere to send events: add `collector: {mqtt: mqtt://HOST:1883}` to the map, or --broker URL, "
+            "or --sink FILE.jsonl to write them to a file"
+        )
+    state_dir = args.state or args.map.parent / device_map.store.path
+    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    asyncio.run(_run(device_map, broker=broker, state_dir=state_dir, sink=args.sink))
+    return 0
+
+
+async def _run(device_map: DeviceMap, *, broker: str | None, state_dir: Path, sink: Path | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    outbox = SqliteOutbox(state_dir, gateway=device_map.gateway.id)
+    file = Sink(sink) if sink is not None else None
+    try:
+        setup = GatewaySetup(
+            device_map=device_map,
+            outbox=outbox,
+            clock=ProductionClock.from_environment(),
+            state_dir=state_dir,
+            broker_url=broker,
+            sink=file,
+        )
+        gateway = Gateway(setup)
+        logger.info(
+            "gateway started gateway=%s devices=%d broker=%s epoch=%s next_seq=%d",
+            device_map.gateway.id,
+            len(device_map.devices),
+            broker or "none",
+            outbox.mark().epoch,
+            outbox.mark().next_seq,
+        )
+        await gateway.run(stop)
+        mark = outbox.mark()
+        logger.info("gateway stopped gateway=%s undelivered=%d", device_map.gateway.id, mark.depth)
+    finally:
+        outbox.close()
+        if file is not None:
+            file.close()

@@ -1,0 +1,313 @@
+"""Pieces at stations: counter steps, attributed to the work that owned the station, joined into events.
+
+The first change after a quiet time is sent at once, later ones are joined to one event per point and `COALESCE_S`. A
+join ends at the completion of a node, at a change of work, at anything but a plain step, and at shutdown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from genba_edge.core.counter import CounterState, Doubt, Reading, Step, advance, start_counter
+from genba_edge.core.journal import Journal, load
+from genba_edge.core.nodes import Nodes, WorkKey
+from genba_edge.core.observations import Sample
+from genba_edge.core.work import Work
+from genba_edge.core.zones import Zones
+from genba_shared.clock import format_time, parse_time
+from genba_shared.device_map.model import CounterSettings, DeviceMap, LlrpDevice, PointRef
+from genba_shared.events import (
+    Confidence,
+    CountMethod,
+    DataQuestioned,
+    PiecesCounted,
+    Result,
+    Source,
+    SourceType,
+)
+
+COALESCE_S = 10.0
+_KEY = "counter/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedPoint:
+    """A counter of the map, and what its pieces are."""
+
+    ref: PointRef
+    settings: CounterSettings
+    station: str
+    result: Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """Pieces that are counted and not yet emitted; `key` is the work they belong to (None: unassigned)."""
+
+    key: WorkKey | None
+    pieces: int
+    step: Step
+    epoch: int
+
+
+class Counting:
+    """All counters of the gateway."""
+
+    def __init__(
+        self, device_map: DeviceMap, journal: Journal, nodes: Nodes, work: Work, zones: Zones, saved: Mapping[str, str]
+    ) -> None:
+        self._journal, self._nodes, self._work, self._zones = journal, nodes, work, zones
+        self._points = {point.ref: point for point in _counted_points(device_map)}
+        self._resets = {point.settings.reset_by for point in self._points.values() if point.settings.reset_by}
+        self._reset_at: dict[PointRef, datetime] = {}
+        self._reset_now: set[PointRef] = set()
+        self._counters: dict[PointRef, CounterState] = {}
+        self._pending: dict[PointRef, list[Pending]] = {}
+        self._emitted_total: dict[PointRef, int] = {}
+        self._flushed_at: dict[PointRef, datetime] = {}
+        for name, value in load(saved, _KEY).items():
+            device, _, point = name.partition("/")
+            ref = PointRef(device, point)
+            self._counters[ref] = CounterState(
+                **{**value, "changed_at": parse_time(value["changed_at"]), "seen_at": parse_time(value["seen_at"])}
+            )
+            if ref in self._points:  # state is only saved when everything it counts was emitted
+                self._emitted_total[ref] = self._counters[ref].total * self._points[ref].settings.pieces_per_count
+
+    def is_counter(self, ref: PointRef) -> bool:
+        """Whether the point is a counter that some station counts by."""
+        return ref in self._points
+
+    def note_evidence(self, ref: PointRef, sample: Sample) -> None:
+        """Remember a reset point's value."""
+        if ref not in self._resets:
+            return
+        if sample.value:
+            self._reset_now.add(ref)
+            self._reset_at[ref] = sample.at
+        elif ref in self._reset_now:
+            self._reset_now.discard(ref)
+            self._reset_at[ref] = sample.at
+
+    def read(self, ref: PointRef, raw: int, *, at: datetime, known_until: datetime | None, watched: bool) -> None:
+        """One reading of a counter. `known_until`: the device was last heard of, with the old value, at that time."""
+        point, state = self._points[ref], self._counters.get(ref)
+        reading = Reading(raw=raw, at=at, reset_seen=self._reset_seen(point, state), watched=watched)
+        if state is None:
+            self._counters[ref] = start_counter(reading, point.settings)
+            self._emitted_total[ref] = 0
+            self._save(ref)
+            return
+        if known_until is not None and state.seen_at < known_until <= at:
+            state = replace(state, seen_at=known_until)
+        self._counters[ref], outcome = advance(state, reading, point.settings)
+        match outcome:
+            case Step():
+                self._count(point, outcome)
+            case Doubt():
+                self._question(point, outcome)
+            case None:
+                pass
+
+    def confirm_doubts(self, device: str, at: datetime) -> None:
+        """The device was heard of at `at`: a step that waits for confirmation was read once more."""
+        for ref, state in list(self._counters.items()):
+            if ref.device == device and state.doubted is not None:
+                self.read(ref, state.doubted, at=at, known_until=None, watched=True)
+
+    def complete_waiting(self) -> None:
+        """Quantities are new: claim the nodes whose pieces were already there."""
+        system = Source(type=SourceType.SYSTEM, ref=self._journal.identity.gateway)
+        for key in self._nodes.open_keys():
+            rule = self._nodes.rules().get(key.node)
+            if rule is None or rule.done_when.all_left is not None:
+                continue
+            station = rule.stations[0] if len(rule.stations) == 1 else None
+            if self._nodes.complete_counted(key, station=station, source=system):
+                for owned in rule.stations:
+                    if self._work.owner(owned) == key:
+                        self._work.take_next(owned, at=self._journal.moment.now)
+
+    def flush_due(self, now: datetime) -> None:
+        """Emit joins that are old enough."""
+        for ref, pending in list(self._pending.items()):
+            if pending and (now - self._flushed_at[ref]).total_seconds() >= COALESCE_S:
+                self.flush(ref)
+
+    def flush_station(self, station: str) -> None:
+        """Emit every join of the station, before its work changes."""
+        for ref, point in self._points.items():
+            if point.station == station:
+                self.flush(ref)
+
+    def flush_all(self) -> None:
+        """Emit everything (shutdown)."""
+        for ref in list(self._pending):
+            self.flush(ref)
+
+    def flush(self, ref: PointRef) -> None:
+        """Emit the joins of one point, and the state of its counter with them."""
+        for pending in self._pending.pop(ref, []):
+            self._emit(self._points[ref], pending)
+        self._flushed_at[ref] = self._journal.moment.now
+        self._save(ref)
+
+    def _reset_seen(self, point: CountedPoint, state: CounterState | None) -> bool:
+        evidence = point.settings.reset_by
+        if evidence is None or state is None:
+            return False
+        seen_at = self._reset_at.get(evidence)
+        return evidence in self._reset_now or (seen_at is not None and seen_at > state.changed_at)
+
+    def _count(self, point: CountedPoint, step: Step) -> None:
+        pieces = step.delta * point.settings.pieces_per_count
+        if pieces == 0:  # a reset with nothing made since: the new epoch is state worth keeping
+            self.flush(point.ref)
+            return
+        for part in self._by_owner(point, step, pieces):
+            self._add(point, part)
+
+    def _by_owner(self, point: CountedPoint, step: Step, pieces: int) -> Iterable[Pending]:
+        """Give the pieces to the work that owns the station; what exceeds its quantity, to the next row, in doubt."""
+        key, epoch = self._work.owner(point.station), self._counters[point.ref].epoch
+        boundary = self._work.opened_at(point.station)
+        crossed = boundary is not None and step.since < boundary < step.at
+        if point.result is not Result.GOOD:
+            yield Pending(key=key, pieces=pieces, step=_doubtful(step, pieces) if crossed else step, epoch=epoch)
+            return
+        if crossed:
+            step = _doubtful(step, pieces)
+        while pieces:
+            room = self._room(key)
+            part = pieces if room is None else min(pieces, room)
+            if part:
+                yield Pending(key=key, pieces=part, step=step, epoch=epoch)
+            pieces -= part
+            if not pieces:
+                return
+            following = self._work.owner(point.station)
+            step = _doubtful(step, pieces)
+            if following == key:  # more than was wanted, and no next row: it stays with the work, in doubt
+                yield Pending(key=key, pieces=pieces, step=step, epoch=epoch)
+                return
+            key = following
+
+    def _room(self, key: WorkKey | None) -> int | None:
+        """Pieces that the node still wants; None: no bound is known."""
+        quantity = self._nodes.quantity(key) if key is not None else None
+        if key is None or quantity is None:
+            return None
+        waiting = sum(
+            pending.pieces
+            for ref, joins in self._pending.items()
+            for pending in joins
+            if pending.key == key and self._points[ref].result is Result.GOOD
+        )
+        return max(0, quantity - self._nodes.progress(key).good - waiting)
+
+    def _add(self, point: CountedPoint, new: Pending) -> None:
+        ref = point.ref
+        joins = self._pending.setdefault(ref, [])
+        last = joins[-1] if joins else None
+        if last is not None and _joins(last, new):
+            step = replace(new.step, since=last.step.since)
+            joins[-1] = replace(last, pieces=last.pieces + new.pieces, step=step)
+        else:
+            joins.append(new)
+        quiet = (
+            ref not in self._flushed_at
+            or (self._journal.moment.now - self._flushed_at[ref]).total_seconds() >= COALESCE_S
+        )
+        first_piece = new.key is not None and not self._nodes.progress(new.key).started
+        if quiet or first_piece or not _is_plain(new.step):
+            self.flush(ref)
+        if new.key is not None and point.result is Result.GOOD and self._room(new.key) == 0:
+            self._complete(point, new.key)
+
+    def _complete(self, point: CountedPoint, key: WorkKey) -> None:
+        for ref, joins in list(self._pending.items()):
+            if any(pending.key == key for pending in joins):
+                self.flush(ref)
+        claimed = self._nodes.complete_counted(key, station=point.station, source=_source(point.ref))
+        if claimed and self._work.owner(point.station) == key:
+            self._work.take_next(point.station, at=self._counters[point.ref].changed_at)
+
+    def _emit(self, point: CountedPoint, pending: Pending) -> None:
+        step, key = pending.step, pending.key
+        total = self._emitted_total.get(point.ref, 0) + pending.pieces
+        self._emitted_total[point.ref] = total
+        event = self._journal.emit(
+            PiecesCounted,
+            at=step.at,
+            source=_source(point.ref),
+            station=point.station,
+            work_order=key.work_order if key else None,
+            node=key.node if key else None,
+            point=str(point.ref),
+            result=point.result,
+            delta=pending.pieces,
+            total=total,
+            counter_epoch=pending.epoch,
+            since=step.since,
+            method=step.method,
+            confidence=step.confidence,
+            least=step.least,
+            most=step.most,
+        )
+        self._zones.pieces_counted(
+            point.station, point.result, pending.pieces, at=step.at, source=event.source, because=event.id
+        )
+        if key is None:
+            return
+        self._nodes.start(key, at=step.at, station=point.station, source=event.source, because=event.id)
+        if point.result is Result.GOOD:
+            ambiguous = step.confidence is Confidence.AMBIGUOUS
+            self._nodes.add_pieces(key, pending.pieces, at=step.at, because=event.id, ambiguous=ambiguous)
+
+    def _question(self, point: CountedPoint, doubt: Doubt) -> None:
+        self.flush(point.ref)
+        self._journal.emit(
+            DataQuestioned,
+            at=doubt.at,
+            source=_source(point.ref),
+            station=point.station,
+            point=str(point.ref),
+            note=f"read {doubt.raw} after {doubt.last}: at most {doubt.reach} counts were possible; "
+            f"counting goes on from {doubt.raw}",
+        )
+
+    def _save(self, ref: PointRef) -> None:
+        values: dict[str, Any] = asdict(self._counters[ref])
+        values["changed_at"] = format_time(values["changed_at"])
+        values["seen_at"] = format_time(values["seen_at"])
+        self._journal.save(_KEY + str(ref), values)
+
+
+def _counted_points(device_map: DeviceMap) -> Iterable[CountedPoint]:
+    for station in device_map.stations.values():
+        for result, ref in station.counts.items():
+            device = device_map.devices[ref.device]
+            if isinstance(device, LlrpDevice):  # a reader has no points; the loader refuses such a reference
+                continue
+            point = device.points[ref.point]
+            if point.counter is not None:
+                yield CountedPoint(ref=ref, settings=point.counter, station=station.id, result=result)
+
+
+def _source(ref: PointRef) -> Source:
+    return Source(type=SourceType.PLC, ref=str(ref))
+
+
+def _is_plain(step: Step) -> bool:
+    return step.method is CountMethod.NORMAL and step.confidence is Confidence.CERTAIN
+
+
+def _joins(last: Pending, new: Pending) -> bool:
+    return last.key == new.key and last.epoch == new.epoch and _is_plain(last.step) and _is_plain(new.step)
+
+
+def _doubtful(step: Step, pieces: int) -> Step:
+    return replace(step, confidence=Confidence.AMBIGUOUS, least=0, most=pieces)

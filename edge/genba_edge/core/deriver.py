@@ -1,0 +1,182 @@
+"""The derivation of one gateway: observations and dispatch in, one commit of events and state out.
+
+Deterministic and without I/O: the shell gives it observations, time and the saved state, and commits what it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from genba_shared.dispatch_document import DispatchDocument
+
+from genba_edge.core.counting import Counting
+from genba_edge.core.journal import Commit, Identity, Journal, Moment
+from genba_edge.core.nodes import Nodes
+from genba_edge.core.observations import (
+    DeviceAlive,
+    DeviceBack,
+    DeviceLost,
+    Observation,
+    Quality,
+    Sample,
+    TagRead,
+    Value,
+)
+from genba_edge.core.station_states import StationStates
+from genba_edge.core.tags import Tags
+from genba_edge.core.watch import Watch
+from genba_edge.core.work import Work
+from genba_edge.core.zones import Zones
+from genba_shared.device_map.model import DeviceMap, PointRef
+from genba_shared.events import Source, SourceType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast the world is read, in plant seconds: poll period and report delay by device."""
+
+    poll_s: Mapping[str, float] = field(default_factory=dict)
+    report_delay_s: Mapping[str, float] = field(default_factory=dict)
+
+
+class Deriver:
+    """One gateway's derivation.
+
+    Args:
+        device_map: a checked map.
+        identity: who stamps the events.
+        next_seq: the seq of the next event (from the outbox).
+        saved: the state of the last commit (from the outbox); empty at the first start.
+        pace: how fast the devices are read.
+    """
+
+    def __init__(
+        self,
+        device_map: DeviceMap,
+        *,
+        identity: Identity,
+        next_seq: int,
+        saved: Mapping[str, str],
+        pace: Pace,
+        moment: Moment,
+    ) -> None:
+        self._pace = pace
+        self._journal = Journal(identity=identity, next_seq=next_seq, moment=moment)
+        self._nodes = Nodes(device_map, self._journal, saved)
+        self._work = Work(device_map, self._journal, self._nodes, saved)
+        self._zones = Zones(device_map, self._journal, saved)
+        self._counting = Counting(device_map, self._journal, self._nodes, self._work, self._zones, saved)
+        self._tags = Tags(device_map, self._journal, self._nodes, self._work, self._zones, saved)
+        self._states = StationStates(device_map, self._journal, saved)
+        self._watch = Watch(device_map, self._journal, pace.poll_s, saved)
+        self._jobs = self._work.job_points()
+        self._tags.take_bindings()
+
+    @property
+    def dispatch_version(self) -> int:
+        """Version of the dispatch document that is in force; 0 before the first."""
+        return self._work.document.version
+
+    def observe(self, observations: Sequence[Observation], moment: Moment) -> None:
+        """Take what a driver emitted together."""
+        self._journal.moment = moment
+        for observation in sorted(observations, key=_order):
+            match observation:
+                case Sample():
+                    self._take_sample(observation)
+                case TagRead():
+                    self._tags.read(observation)
+                case DeviceAlive():
+                    self._watch.hear(observation.device, observation.at)
+                    self._counting.confirm_doubts(observation.device, observation.at)
+                    self._close_passages(observation.device)
+                case DeviceBack():
+                    self._watch.find(observation.device, observation.at)
+                case DeviceLost():
+                    self._watch.lose(observation.device)
+                    self._states.lose_device(observation.device, observation.at)
+
+    def take_dispatch(self, document: DispatchDocument, moment: Moment) -> None:
+        """Take a new dispatch document."""
+        self._journal.moment = moment
+        self._work.take_document(document, at=moment.now)
+        self._tags.take_bindings()
+        self._counting.complete_waiting()
+
+    def pass_time(self, moment: Moment) -> None:
+        """Let time rules act: joined counts that are due, idle stations."""
+        self._journal.moment = moment
+        self._counting.flush_due(moment.now)
+        self._states.pass_time(moment.now)
+
+    def shut_down(self, moment: Moment) -> None:
+        """Emit what is still joined, before the last commit."""
+        self._journal.moment = moment
+        self._counting.flush_all()
+
+    @property
+    def has_unsaved_reads(self) -> bool:
+        """Whether tag reads arrived that no commit holds yet."""
+        return self._tags.has_unsaved_reads
+
+    def take_commit(self) -> Commit | None:
+        """The events since the last commit and the state that belongs to them; None where there are none."""
+        return self._commit() if self._journal.has_events else None
+
+    def take_checkpoint(self) -> Commit:
+        """A commit even without events: open passages, and when each device was last heard of."""
+        return self._commit()
+
+    def _commit(self) -> Commit:
+        self._tags.save_clusters()
+        self._watch.save()
+        return self._journal.take()
+
+    def _take_sample(self, sample: Sample) -> None:
+        ref = PointRef(sample.device, sample.point)
+        self._states.take(sample)
+        if sample.quality is Quality.BAD or sample.value is None:
+            return
+        self._counting.note_evidence(ref, sample)
+        if ref in self._jobs:
+            self._take_job(ref, sample)
+        raw = _whole_number(sample.value)
+        if raw is not None and self._counting.is_counter(ref):
+            self._counting.read(
+                ref,
+                raw,
+                at=sample.at,
+                known_until=self._watch.heard_at(sample.device),
+                watched=self._watch.is_watched(sample.device, sample.at),
+            )
+
+    def _take_job(self, ref: PointRef, sample: Sample) -> None:
+        for station in self._work.stations_of_job(ref):
+            self._counting.flush_station(station)
+            self._work.set_job(
+                station, str(sample.value).strip(), at=sample.at, source=Source(type=SourceType.PLC, ref=str(ref))
+            )
+
+    def _close_passages(self, device: str) -> None:
+        heard = self._watch.heard_at(device)
+        if heard is not None:
+            delay = timedelta(seconds=self._pace.report_delay_s.get(device, 0.0))
+            self._tags.close_silent(device, heard - delay)
+
+
+def _whole_number(value: Value) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) else None
+
+
+_RANK = {DeviceBack: 0, TagRead: 1, Sample: 1, DeviceAlive: 2, DeviceLost: 3}
+
+
+def _order(observation: Observation) -> tuple[int, datetime]:
+    at = observation.last_seen if isinstance(observation, TagRead) else observation.at
+    return _RANK[type(observation)], at

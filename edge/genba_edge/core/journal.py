@@ -1,0 +1,99 @@
+"""The journal of one step: events in order with their ids, and the state that must be committed together with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from genba_shared.clock import to_milliseconds
+from genba_shared.events import ClockQuality, Event, EventId, Source
+
+EventT = TypeVar("EventT", bound=Event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who stamps: the gateway, its epoch (32 hex), its site, and the boot it runs in."""
+
+    gateway: str
+    epoch: str
+    site: str
+    boot: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """When the core is called: plant time, the monotonic clock of this boot, and whether the clock is synchronised."""
+
+    now: datetime
+    mono_ms: int
+    clock: ClockQuality = ClockQuality.GOOD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """What belongs in one durable transaction: events, and state (key → JSON text; None removes the key)."""
+
+    events: tuple[Event, ...]
+    state: Mapping[str, str | None]
+
+
+@dataclass(slots=True)
+class Journal:
+    """Collects what the parts of the core emit and save between two commits."""
+
+    identity: Identity
+    next_seq: int
+    moment: Moment
+    _events: list[Event] = field(default_factory=list)
+    _state: dict[str, str | None] = field(default_factory=dict)
+
+    def emit(
+        self, kind: type[EventT], *, at: datetime, source: Source, because: Iterable[str] = (), **fields: Any
+    ) -> EventT:
+        """Make the next event of this gateway and keep it for the commit."""
+        event = kind(
+            id=str(EventId(self.identity.gateway, self.identity.epoch, self.next_seq)),
+            at=to_milliseconds(at),
+            seen_at=to_milliseconds(self.moment.now),
+            clock=self.moment.clock,
+            boot=self.identity.boot,
+            mono_ms=self.moment.mono_ms,
+            site=self.identity.site,
+            source=source,
+            because=tuple(because),
+            **{
+                name: to_milliseconds(value) if isinstance(value, datetime) else value for name, value in fields.items()
+            },
+        )
+        self.next_seq += 1
+        self._events.append(event)
+        return event
+
+    def save(self, key: str, value: Any) -> None:
+        """Remember `value` (anything JSON can hold) under `key` with the next commit."""
+        self._state[key] = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    def forget(self, key: str) -> None:
+        """Remove `key` with the next commit."""
+        self._state[key] = None
+
+    @property
+    def has_events(self) -> bool:
+        """Whether anything was emitted since the last commit was taken."""
+        return bool(self._events)
+
+    def take(self) -> Commit:
+        """What was collected; the journal is empty afterwards."""
+        commit = Commit(events=tuple(self._events), state=dict(self._state))
+        self._events.clear()
+        self._state.clear()
+        return commit
+
+
+def load(saved: Mapping[str, str], prefix: str) -> dict[str, Any]:
+    """The saved values whose key starts with `prefix`, by the rest of the key."""
+    return {key[len(prefix) :]: json.loads(text) for key, text in saved.items() if key.startswith(prefix)}

@@ -1,0 +1,91 @@
+"""What each station does, from a state point's labels or from the cadence of its counter; silence is `unknown`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from genba_edge.core.journal import Journal, load
+from genba_edge.core.observations import Quality, Sample
+from genba_shared.clock import format_time
+from genba_shared.device_map.model import DeviceMap, LlrpDevice, PointRef, Station
+from genba_shared.events import Source, SourceType, StationState, StationStateChanged
+
+_KEY = "state/"
+
+
+class StationStates:
+    """The state of every station whose map entry says where it comes from."""
+
+    def __init__(self, device_map: DeviceMap, journal: Journal, saved: Mapping[str, str]) -> None:
+        self._journal = journal
+        self._stations: dict[PointRef, list[Station]] = {}
+        self._labels: dict[PointRef, Mapping[int, str]] = {}
+        self._state: dict[str, StationState] = {
+            station: StationState(value["state"]) for station, value in load(saved, _KEY).items()
+        }
+        self._value: dict[PointRef, object] = {}
+        self._counted_at: dict[str, datetime] = {}
+        for station in device_map.stations.values():
+            if station.state is None:
+                continue
+            ref = station.state.point
+            self._stations.setdefault(ref, []).append(station)
+            device = device_map.devices[ref.device]
+            if not isinstance(device, LlrpDevice):
+                self._labels[ref] = device.points[ref.point].labels
+
+    def take(self, sample: Sample) -> None:
+        """One reading of a state point, or of a counter whose cadence tells."""
+        ref = PointRef(sample.device, sample.point)
+        for station in self._stations.get(ref, ()):
+            if sample.quality is Quality.BAD or sample.value is None:
+                self._set(station.id, StationState.UNKNOWN, at=sample.at, ref=ref)
+            elif station.state is not None and station.state.idle_after_s is not None:
+                moved = ref in self._value and self._value[ref] != sample.value
+                if moved:
+                    self._counted_at[station.id] = sample.at
+                    self._set(station.id, StationState.RUNNING, at=sample.at, ref=ref)
+                elif station.id not in self._counted_at:
+                    self._counted_at[station.id] = sample.at
+            else:
+                self._set(station.id, self._labelled(ref, sample), at=sample.at, ref=ref)
+        if sample.quality is not Quality.BAD:
+            self._value[ref] = sample.value
+
+    def lose_device(self, device: str, at: datetime) -> None:
+        """The device is silent: its stations are unknown."""
+        for ref, stations in self._stations.items():
+            if ref.device == device:
+                for station in stations:
+                    self._counted_at.pop(station.id, None)
+                    self._set(station.id, StationState.UNKNOWN, at=at, ref=ref)
+
+    def pass_time(self, now: datetime) -> None:
+        """Stations whose counter has stood still for `idle_after` are idle, since the last piece plus that time."""
+        for ref, stations in self._stations.items():
+            for station in stations:
+                counted_at = self._counted_at.get(station.id)
+                if station.state is None or station.state.idle_after_s is None or counted_at is None:
+                    continue
+                idle_at = counted_at + timedelta(seconds=station.state.idle_after_s)
+                if now >= idle_at:
+                    self._set(station.id, StationState.IDLE, at=idle_at, ref=ref)
+
+    def _labelled(self, ref: PointRef, sample: Sample) -> StationState:
+        label = self._labels[ref].get(int(sample.value)) if isinstance(sample.value, int | bool) else None
+        return StationState(label) if label in set(StationState) else StationState.UNKNOWN
+
+    def _set(self, station: str, state: StationState, *, at: datetime, ref: PointRef) -> None:
+        if self._state.get(station) is state:
+            return
+        self._state[station] = state
+        self._journal.save(_KEY + station, {"state": str(state), "since": format_time(at)})
+        self._journal.emit(
+            StationStateChanged,
+            at=at,
+            source=Source(type=SourceType.PLC, ref=str(ref)),
+            station=station,
+            state=state,
+            since=at,
+        )

@@ -1,0 +1,77 @@
+"""Which intervals nobody observed: a device that was silent, a poll that came late, a gateway that was not running."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from genba_edge.core.journal import Journal, load
+from genba_shared.clock import format_time, parse_time
+from genba_shared.device_map.model import DeviceMap
+from genba_shared.events import DataGapSeen, GapCause, Source, SourceType
+
+LATE_POLLS = 2  # a poll that comes this many periods after the one before leaves an interval unobserved
+_KEY = "heard"
+
+
+class Watch:
+    """When each device was last heard of. `poll_s`: poll period in plant seconds, of devices that are polled."""
+
+    def __init__(
+        self, device_map: DeviceMap, journal: Journal, poll_s: Mapping[str, float], saved: Mapping[str, str]
+    ) -> None:
+        self._journal = journal
+        self._devices = frozenset(device_map.devices)
+        self._late = {device: timedelta(seconds=LATE_POLLS * period) for device, period in poll_s.items()}
+        self._heard: dict[str, datetime] = {}
+        self._lost: set[str] = set()
+        self._before_start: dict[str, datetime] = {
+            device: parse_time(at) for device, at in load(saved, _KEY).get("", {}).items() if device in self._devices
+        }
+
+    def heard_at(self, device: str) -> datetime | None:
+        """When the device was last heard of in this run; None before its first answer."""
+        return self._heard.get(device)
+
+    def is_watched(self, device: str, at: datetime) -> bool:
+        """Whether no gap lies between the last answer and one at `at`."""
+        heard = self._heard.get(device)
+        late = self._late.get(device)
+        return heard is not None and device not in self._lost and (late is None or at - heard <= late)
+
+    def lose(self, device: str) -> None:
+        """The device does not answer."""
+        self._lost.add(device)
+
+    def find(self, device: str, at: datetime) -> None:
+        """The device answers (again): say what was not observed."""
+        begin = self._heard.get(device) or self._before_start.pop(device, None)
+        cause = GapCause.CONNECTIVITY if device in self._heard else GapCause.GATEWAY
+        self._lost.discard(device)
+        if begin is not None and at > begin:
+            self._say(device, begin, at, cause)
+        self._heard[device] = at
+
+    def hear(self, device: str, at: datetime) -> None:
+        """The device answered at `at`."""
+        heard, late = self._heard.get(device), self._late.get(device)
+        if heard is not None and late is not None and at - heard > late and device not in self._lost:
+            self._say(device, heard, at, GapCause.DEVICE)
+        if heard is None or at > heard:
+            self._heard[device] = at
+
+    def save(self) -> None:
+        """Put into the journal when each device was last heard of."""
+        known = {**self._before_start, **self._heard}
+        self._journal.save(_KEY, {device: format_time(at) for device, at in known.items()})
+
+    def _say(self, device: str, begin: datetime, end: datetime, cause: GapCause) -> None:
+        self._journal.emit(
+            DataGapSeen,
+            at=end,
+            source=Source(type=SourceType.SYSTEM, ref=self._journal.identity.gateway),
+            begin=begin,
+            end=end,
+            cause=cause,
+            subject=device,
+        )
