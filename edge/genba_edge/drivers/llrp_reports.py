@@ -1,0 +1,176 @@
+"""From the tag reports of an LLRP reader to tag reads: who, where, when, how strong, how often.
+
+Source: EPCglobal LLRP 1.0.1, 13.2.3 (TagReportData) and 7.1.3 (timestamps).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from llrpkit.protocol import messages, params
+
+from genba_edge.ports import TagRead
+from genba_shared.clock import ProductionClock
+from genba_shared.device_map.model import LlrpDevice
+from genba_shared.errors import BadReading
+
+logger = logging.getLogger(__name__)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CLOCK_WARNING_S = 2.0
+CLOCK_WRONG_S = 60.0
+
+
+class ReaderTime:
+    """Turns the reader's stamps into plant time.
+
+    The stamp of the connection event tells how the reader's clock stands to ours. Uptime stamps are placed by it. UTC
+    stamps are taken as they are; only if that clock is more than a minute (wall) wrong, as after a start without a time
+    server, they are shifted by the difference, and the log says so.
+    """
+
+    def __init__(self, device: str, clock: ProductionClock) -> None:
+        self._device = device
+        self._clock = clock
+        self._utc_shift = timedelta(0)
+        self._zero: datetime | None = None
+
+    def connected(self, stamp: params.UTCTimestamp | params.Uptime) -> None:
+        """The reader sent this stamp just now. Only live stamps may come here: held events carry old ones."""
+        now = self._clock.now()
+        if isinstance(stamp, params.Uptime):
+            self._zero = now - timedelta(microseconds=stamp.microseconds)
+            return
+        ahead = _utc(stamp.microseconds, device=self._device) - now
+        ahead_s = self._clock.wall_seconds(ahead.total_seconds())
+        self._utc_shift = -ahead if abs(ahead_s) > CLOCK_WRONG_S else timedelta(0)
+        if abs(ahead_s) > CLOCK_WARNING_S:
+            shifted = "yes" if self._utc_shift else "no"
+            logger.warning("reader clock is off device=%s ahead_s=%.1f corrected=%s", self._device, ahead_s, shifted)
+
+    def of_utc(self, microseconds: int) -> datetime:
+        """Plant time of a UTC stamp (microseconds since 1970)."""
+        return _utc(microseconds, device=self._device) + self._utc_shift
+
+    def of_uptime(self, microseconds: int) -> datetime | None:
+        """Plant time of an uptime stamp; None when the reader never told where its uptime stands."""
+        return None if self._zero is None else self._zero + timedelta(microseconds=microseconds)
+
+
+def _utc(microseconds: int, *, device: str) -> datetime:
+    try:
+        return EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError as exc:
+        raise BadReading(device=device, reason=f"timestamp {microseconds} is beyond all calendars") from exc
+
+
+@dataclass(frozen=True, slots=True)
+class _Carried:
+    """Optional fields of the last report: one that is left out means "as before" (13.2.3)."""
+
+    antenna: int | None = None
+    rssi_dbm: int | None = None
+    reads: int = 1
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+
+
+class ReportReader:
+    """Reads the reports of one connection; antennas that are not in the map are logged once and dropped."""
+
+    def __init__(self, device: LlrpDevice, clock: ProductionClock) -> None:
+        self._device = device
+        self._clock = clock
+        self._carried = _Carried()
+        self._time = ReaderTime(device.id, clock)
+        self._complained: set[str] = set()
+
+    def connected(self, stamp: params.UTCTimestamp | params.Uptime) -> None:
+        """A new connection: nothing carries over from the one before."""
+        self._carried = _Carried()
+        self._time.connected(stamp)
+
+    def reads(self, report: messages.RO_ACCESS_REPORT) -> list[TagRead]:
+        """The tag reads of one report, in its order; empty for the empty reports that some readers send.
+
+        Raises:
+            BadReading: a time cannot be one.
+        """
+        seen_at = self._clock.now()
+        found = (self._read(tag, seen_at) for tag in report.tag_report_datas)
+        return [read for read in found if read is not None]
+
+    def _read(self, tag: params.TagReportData, seen_at: datetime) -> TagRead | None:
+        self._carried = carried = self._carry(tag)
+        epc = _epc(tag.epc_parameter)
+        if not epc:
+            self._complain("reader reports tags without EPC")
+            return None
+        if carried.antenna is None:
+            self._complain("reader reports tags without antenna")
+            return None
+        if carried.antenna not in self._device.antennas:
+            self._complain(f"antenna {carried.antenna} is not in the map: its reads are dropped")
+            return None
+        first_seen = carried.first_seen or carried.last_seen or seen_at
+        return TagRead(
+            device=self._device.id,
+            antenna=carried.antenna,
+            tag=epc,
+            first_seen=first_seen,
+            last_seen=max(first_seen, carried.last_seen or seen_at),
+            seen_at=seen_at,
+            reads=max(1, carried.reads),
+            rssi_dbm=None if carried.rssi_dbm is None else float(carried.rssi_dbm),
+        )
+
+    def _carry(self, tag: params.TagReportData) -> _Carried:
+        """The fields of this report, completed by those of the one before."""
+        carried = self._carried
+        if tag.antenna_id is not None:
+            carried = replace(carried, antenna=tag.antenna_id.antenna_id)
+        if tag.peak_rssi is not None:
+            carried = replace(carried, rssi_dbm=tag.peak_rssi.peak_rssi)
+        if tag.tag_seen_count is not None:
+            carried = replace(carried, reads=tag.tag_seen_count.tag_count)
+        first = self._first_of((tag.first_seen_timestamp_utc, tag.first_seen_timestamp_uptime))
+        last = self._first_of((tag.last_seen_timestamp_utc, tag.last_seen_timestamp_uptime))
+        if first is not None:
+            carried = replace(carried, first_seen=first)
+        if last is not None:
+            carried = replace(carried, last_seen=last)
+        return carried
+
+    def _first_of(self, stamps: Iterable[_Stamp | None]) -> datetime | None:
+        for stamp in stamps:
+            match stamp:
+                case params.FirstSeenTimestampUTC() | params.LastSeenTimestampUTC():
+                    return self._time.of_utc(stamp.microseconds)
+                case params.FirstSeenTimestampUptime() | params.LastSeenTimestampUptime():
+                    return self._time.of_uptime(stamp.microseconds)
+                case None:
+                    pass
+        return None
+
+    def _complain(self, what: str) -> None:
+        if what not in self._complained:
+            self._complained.add(what)
+            logger.warning("%s device=%s", what, self._device.id)
+
+
+_Stamp = (
+    params.FirstSeenTimestampUTC
+    | params.FirstSeenTimestampUptime
+    | params.LastSeenTimestampUTC
+    | params.LastSeenTimestampUptime
+)
+
+
+def _epc(epc: params.EPC_96 | params.EPCData) -> str:
+    """Lower-case hex; a length that is not a multiple of 4 bits is filled up with zeros at the end."""
+    if isinstance(epc, params.EPC_96):
+        return epc.epc.hex()
+    return epc.epc.data.hex()[: (epc.epc.bit_len + 3) // 4]

@@ -1,0 +1,82 @@
+"""Which blocks a poll group reads now: learns from the requests that the device refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from genba_edge.core.registers import MIN_GAP, Block, plan_blocks
+from genba_edge.drivers.backoff import Backoff
+from genba_shared.device_map.model import ModbusPoint, PollSettings
+
+RETRY_REFUSED_FIRST_S = 1.0
+RETRY_REFUSED_MAX_S = 30.0
+"""A refused point is tried again after 1 s, 2 s, … 30 s: a device that boots refuses for a short time."""
+
+
+class PollPlan:
+    """The blocks of one poll group.
+
+    A refused block of several points is split, so that one bad register costs only its own points, and the split is
+    remembered. Points that were read one by one and stand next to each other are joined again once, so that a good
+    neighbourhood does not cost a request per point for ever; if the device refuses that too they stay apart.
+    """
+
+    def __init__(self, points: Iterable[ModbusPoint], settings: PollSettings) -> None:
+        self._max_registers = settings.max_registers
+        self._blocks = list(plan_blocks(points, max_gap=settings.max_gap, max_registers=settings.max_registers))
+        self._refused: dict[int, tuple[Backoff, float]] = {}
+        self._stay_apart: set[str] = set()
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Every block, refused ones too."""
+        return tuple(self._blocks)
+
+    def due(self, *, now: float) -> tuple[Block, ...]:
+        """The blocks to read in this poll: all but those that were refused lately. `now` is in loop seconds."""
+        return tuple(block for block in self._blocks if self._retry_at(block) <= now)
+
+    def retry_all(self) -> None:
+        """After a new connection every refused block is worth a try."""
+        self._refused = {block: (backoff, 0.0) for block, (backoff, _) in self._refused.items()}
+
+    def accept(self, block: Block) -> None:
+        """The device answered this block."""
+        self._refused.pop(id(block), None)
+
+    def split(self, block: Block) -> tuple[Block, ...]:
+        """The device refused a block: smaller ones to try now, none if it cannot be split."""
+        parts = plan_blocks(block.points, max_gap=MIN_GAP, max_registers=self._max_registers)
+        if len(parts) < 2:
+            return ()
+        self._replace((block,), parts)
+        return parts
+
+    def refuse(self, block: Block, *, now: float) -> None:
+        """The device refused a block that cannot be split: leave it out for a while."""
+        backoff, _ = self._refused.get(id(block)) or (
+            Backoff(first_s=RETRY_REFUSED_FIRST_S, max_s=RETRY_REFUSED_MAX_S),
+            0.0,
+        )
+        self._refused[id(block)] = (backoff, now + backoff.next_s())
+
+    def join(self, parts: tuple[Block, ...]) -> None:
+        """Join those parts of a split block that were answered and stand side by side, unless that failed before."""
+        good = [
+            part
+            for part in parts
+            if id(part) not in self._refused and not any(point.name in self._stay_apart for point in part.points)
+        ]
+        points = [point for part in good for point in part.points]
+        self._stay_apart.update(point.name for point in points)
+        self._replace(tuple(good), plan_blocks(points, max_gap=0, max_registers=self._max_registers))
+
+    def _replace(self, old: tuple[Block, ...], new: tuple[Block, ...]) -> None:
+        gone = {id(block) for block in old}
+        for block in old:
+            self._refused.pop(id(block), None)
+        self._blocks = [block for block in self._blocks if id(block) not in gone] + list(new)
+        self._blocks.sort(key=lambda block: (block.table, block.address))
+
+    def _retry_at(self, block: Block) -> float:
+        return self._refused[id(block)][1] if id(block) in self._refused else 0.0
