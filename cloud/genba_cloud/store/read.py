@@ -18,7 +18,7 @@ from genba_cloud.core.facts.views import StationFacts, TagBinding, Tally, WorkOr
 from genba_shared.events import Event
 
 
-class UnknownCursor(ValueError):
+class UnknownCursorError(ValueError):
     """A paging cursor that this store did not give out."""
 
 
@@ -56,7 +56,7 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unassigned:
-    """Pieces without an owner: at a station (`work_order` None), or of a work order or node that nobody planned (`station` None)."""
+    """Pieces without an owner: at a station (`work_order` None), or of a node that nobody planned (`station` None)."""
 
     station: str | None
     work_order: str | None
@@ -76,8 +76,8 @@ class Enrolment(StrEnum):
 class GatewayRecord:
     """A gateway as last heard. `seen_at` is wall time: when its last message arrived (a retained one does not count).
 
-    `upto` is the greatest accounted-for seq of the facts lane in `epoch`. `dispatch_version` is what the gateway says it
-    has; `dispatch_published` is what was last published. `devices` maps a device to {"status", "since", "reason"}.
+    `upto` is the greatest accounted-for seq of the facts lane in `epoch`. `dispatch_version` is what the gateway says
+    it has; `dispatch_published` is what was last published. `devices` maps a device to {"status", "since", "reason"}.
     """
 
     gateway: str
@@ -99,7 +99,7 @@ class GatewayRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedEvent:
-    """An event of the log. `position` counts from 1 without gaps; `received_at` is when the collector took it (wall time)."""
+    """An event of the log. `position` counts from 1 without gaps; `received_at` is wall time."""
 
     position: int
     received_at: datetime
@@ -108,7 +108,7 @@ class LoggedEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFilter:
-    """Which events: every field that is set must match. `order` finds the order's own events and those of its work orders."""
+    """Which events: every field that is set must match. `order` finds its own events and those of its work orders."""
 
     kinds: Sequence[str] = ()
     order: str | None = None
@@ -148,7 +148,7 @@ class Reads(Protocol):
         """A page of orders.
 
         Raises:
-            UnknownCursor: `cursor` is not one that an earlier page gave.
+            UnknownCursorError: `cursor` is not one that an earlier page gave.
         """
 
     def get_order(self, order: str) -> OrderRecord | None:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """What was asked for cannot be done. `conflict` is true where it clashes with what is kept (409), else it is malformed (422)."""
+    """What was asked for cannot be done. `conflict`: it clashes with what is kept (409); else it is malformed (422)."""
 
     reason: str
     accepted: str = ""
@@ -97,7 +97,7 @@ def _check_work_order(work: WorkOrderPlan) -> Refused | None:
 
 
 def in_sequence(nodes: tuple[NodePlan, ...]) -> tuple[NodePlan, ...]:
-    """The nodes with every predecessor before its successors; nodes of a circle, and what follows them, are left out."""
+    """The nodes, predecessors before successors; nodes of a circle, and what follows them, are left out."""
     done: dict[str, NodePlan] = {}
     left = list(nodes)
     while left:

@@ -93,7 +93,7 @@ class OpenDispatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationFacts:
-    """A station. `unassigned` are pieces that no dispatch owned, or that are missing between two readings of a counter."""
+    """A station. `unassigned`: pieces that no dispatch owned, or that are missing between two readings of a counter."""
 
     station: str
     state: StationState = StationState.UNKNOWN

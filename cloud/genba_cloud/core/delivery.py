@@ -1,0 +1,116 @@
+"""Which envelopes the collector takes: strictly in order, nothing twice, and what a restore lost is said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from genba_shared.events import (
+    DataGapSeen,
+    DataQuestioned,
+    DispatchClosed,
+    DispatchOpened,
+    Event,
+    EventId,
+    NodeCompleted,
+    NodeStarted,
+    PiecesCounted,
+    StationStateChanged,
+    TagPassed,
+    WipChanged,
+)
+
+FROM_GATEWAYS: Final = frozenset(
+    {
+        DataGapSeen,
+        DataQuestioned,
+        DispatchClosed,
+        DispatchOpened,
+        NodeCompleted,
+        NodeStarted,
+        PiecesCounted,
+        StationStateChanged,
+        TagPassed,
+        WipChanged,
+    }
+)
+"""Kinds that a gateway may say. Orders, bindings and decisions come from people and from the collector itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What an envelope covers: seqs `first` to `last`; `prev` and `acked` as the header says (wire contract)."""
+
+    first: int
+    last: int
+    prev: int
+    acked: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Take:
+    """Take the events with a seq of `first` and above; then everything up to `upto` is accounted for.
+
+    `lost` is the range of seqs that the collector once had and no longer has (a restored backup): it is declared.
+    """
+
+    first: int
+    upto: int
+    lost: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Take nothing; answer with `upto`, from where the gateway goes on."""
+
+    upto: int
+
+
+def decide(upto: int, reach: Reach) -> Take | Answer:
+    """What to do with an envelope when everything up to `upto` is accounted for in its gateway, lane and epoch.
+
+    An envelope whose predecessor is not here yet is taken only where the gateway no longer holds that predecessor,
+    because this collector itself acknowledged it before it was restored from a backup (`acked`). Otherwise taking it
+    would make the gateway delete events that never arrived.
+    """
+    if reach.last <= upto:
+        return Answer(upto=upto)
+    if reach.prev > max(upto, reach.acked):
+        return Answer(upto=upto)
+    first = max(upto + 1, reach.first)
+    was_restored = reach.acked > upto and first > upto + 1
+    return Take(first=first, upto=reach.last, lost=(upto + 1, first - 1) if was_restored else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """An event that cannot be taken, and why."""
+
+    event: Event
+    reason: str
+
+
+def admit(
+    events: Sequence[Event], *, gateway: str, epoch: str, first: int, last: int
+) -> tuple[tuple[Event, ...], tuple[Rejected, ...]]:
+    """Part the events of an envelope into those that may be taken and those that must not.
+
+    An event must carry an id of this gateway and epoch with a seq from `first` to `last`, once, and be of a kind that
+    gateways may say. Events below `first` are neither: the collector has them.
+    """
+    taken: dict[int, Event] = {}
+    rejected: list[Rejected] = []
+    for event in events:
+        made = EventId.parse(event.id)
+        if made is None or (made.gateway, made.epoch) != (gateway, epoch) or made.seq > last:
+            rejected.append(Rejected(event=event, reason=f"id {event.id} does not belong to this envelope"))
+        elif made.seq < first:
+            continue
+        elif made.seq in taken:
+            rejected.append(Rejected(event=event, reason=f"seq {made.seq} is in the envelope twice"))
+        elif type(event) not in FROM_GATEWAYS:
+            rejected.append(Rejected(event=event, reason=f"{event.kind} does not come from a gateway"))
+        else:
+            taken[made.seq] = event
+    return tuple(taken.values()), tuple(rejected)

@@ -1,0 +1,146 @@
+"""Counted pieces of one owner: per result and counter, the union of the intervals that its events name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from genba_cloud.core.facts.intervals import Intervals, pieces_in, united
+from genba_cloud.core.facts.views import Tally
+from genba_shared.clock import format_time, parse_time
+from genba_shared.events import Confidence, Event, EventId, FactKey, PiecesCounted, Result
+
+
+class Counter(NamedTuple):
+    """Identity of a counter's chain of totals; within one, a total never falls."""
+
+    gateway: str
+    epoch: str
+    point: str
+    counter_epoch: int
+
+
+def counter_of(event: PiecesCounted) -> Counter:
+    """The counter that the event reads; the gateway and epoch of a client-made event are empty."""
+    made = EventId.parse(event.id)
+    gateway, epoch = (made.gateway, made.epoch) if made else ("", "")
+    return Counter(gateway, epoch, event.point, event.counter_epoch)
+
+
+class Seen(NamedTuple):
+    """When a fact happened and which event says so; ordered as facts are."""
+
+    at: datetime
+    id: str
+
+    def key(self) -> FactKey:
+        """The sort key of the event."""
+        made = EventId.parse(self.id)
+        if made is None:
+            return FactKey(self.at, True, "", "", 0, self.id)
+        return FactKey(self.at, False, made.gateway, made.epoch, made.seq, self.id)
+
+    @classmethod
+    def of(cls, event: Event) -> Seen:
+        """The mark of an event."""
+        return cls(event.at, event.id)
+
+    def to_json(self) -> list[str]:
+        """``[at, id]``."""
+        return [format_time(self.at), self.id]
+
+    @classmethod
+    def from_json(cls, obj: list[str]) -> Seen:
+        """Read ``[at, id]``."""
+        return cls(parse_time(obj[0]), obj[1])
+
+
+def earliest(first: Seen | None, second: Seen) -> Seen:
+    """The one that happened first."""
+    return second if first is None else min(first, second, key=Seen.key)
+
+
+def latest(first: Seen | None, second: Seen) -> Seen:
+    """The one that happened last."""
+    return second if first is None else max(first, second, key=Seen.key)
+
+
+def later(first: datetime | None, second: datetime) -> datetime:
+    """The later of two instants."""
+    return second if first is None else max(first, second)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Pieces of one owner (a node of a work order, or nobody). `first` and `data_at` are of its events.
+
+    `ambiguous`: at least one event names several possible numbers, or was attributed across a dispatch boundary.
+    """
+
+    parts: Mapping[tuple[Result, Counter], Intervals] = field(default_factory=dict)
+    ambiguous: bool = False
+    first: Seen | None = None
+    data_at: datetime | None = None
+
+    def adding(self, event: PiecesCounted, *, ambiguous: bool = False) -> Counts:
+        """These counts and the event's; adding an event twice changes nothing."""
+        where = (event.result, counter_of(event))
+        parts = dict(self.parts)
+        parts[where] = united([*parts.get(where, ()), (event.total - event.delta, event.total)])
+        return Counts(
+            parts=parts,
+            ambiguous=self.ambiguous or ambiguous or event.confidence is Confidence.AMBIGUOUS,
+            first=earliest(self.first, Seen.of(event)),
+            data_at=later(self.data_at, event.at),
+        )
+
+    def joined(self, other: Counts) -> Counts:
+        """The union of both."""
+        parts = dict(self.parts)
+        for where, intervals in other.parts.items():
+            parts[where] = united([*parts.get(where, ()), *intervals])
+        return Counts(
+            parts=parts,
+            ambiguous=self.ambiguous or other.ambiguous,
+            first=self.first if other.first is None else earliest(self.first, other.first),
+            data_at=self.data_at if other.data_at is None else later(self.data_at, other.data_at),
+        )
+
+    def tally(self) -> Tally:
+        """Pieces by result."""
+        sums = dict.fromkeys(Result, 0)
+        for (result, _), intervals in self.parts.items():
+            sums[result] += pieces_in(intervals)
+        return Tally(good=sums[Result.GOOD], scrap=sums[Result.SCRAP], rework=sums[Result.REWORK])
+
+    def to_json(self) -> dict[str, Any]:
+        """Canonical form: equal counts give equal JSON."""
+        rows = [[str(result), *counter, [list(part) for part in parts]] for (result, counter), parts in self._sorted()]
+        return {
+            "parts": rows,
+            "ambiguous": self.ambiguous,
+            "first": self.first.to_json() if self.first else None,
+            "data_at": format_time(self.data_at) if self.data_at else None,
+        }
+
+    @classmethod
+    def from_json(cls, obj: Mapping[str, Any]) -> Counts:
+        """Read the canonical form."""
+        parts = {
+            (Result(result), Counter(gateway, epoch, point, counter_epoch)): tuple((low, high) for low, high in rows)
+            for result, gateway, epoch, point, counter_epoch, rows in obj["parts"]
+        }
+        return cls(
+            parts=parts,
+            ambiguous=obj["ambiguous"],
+            first=Seen.from_json(obj["first"]) if obj["first"] else None,
+            data_at=parse_time(obj["data_at"]) if obj["data_at"] else None,
+        )
+
+    def _sorted(self) -> Iterable[tuple[tuple[Result, Counter], Intervals]]:
+        return sorted(self.parts.items())
+
+
+NOTHING_COUNTED = Counts()

@@ -1,0 +1,127 @@
+"""A work order's state: what its own events say about each of its nodes.
+
+The fold only takes unions, earliest and latest, so it does not depend on order or repeats, and an event that comes
+late is simply added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from genba_cloud.core.facts.counts import NOTHING_COUNTED, Counts, Seen, earliest, later
+from genba_shared.clock import format_time, parse_time
+from genba_shared.events import (
+    Basis,
+    Confidence,
+    Direction,
+    Event,
+    NodeCompleted,
+    NodeStarted,
+    PiecesCounted,
+    TagPassed,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One `node_completed`."""
+
+    seen: Seen
+    pieces: int
+    basis: Basis
+    confidence: Confidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeState:
+    """What was seen of one node. `tags` maps a tag that left to its earliest passage and its pieces then."""
+
+    counts: Counts = NOTHING_COUNTED
+    tags: Mapping[str, tuple[Seen, int]] = field(default_factory=dict)
+    started: Seen | None = None
+    claims: Mapping[str, Claim] = field(default_factory=dict)
+    data_at: datetime | None = None
+
+    def tag_pieces(self) -> int:
+        """Pieces whose tags have left."""
+        return sum(pieces for _, pieces in self.tags.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkOrderState:
+    """By node code, what was seen of it."""
+
+    nodes: Mapping[str, NodeState] = field(default_factory=dict)
+
+
+def fold_work_order(state: WorkOrderState, events: Iterable[Event]) -> WorkOrderState:
+    """The state after these events of the work order, in whatever order they come."""
+    nodes = dict(state.nodes)
+    for event in events:
+        if event.node is None:
+            continue
+        before = nodes.get(event.node, NodeState())
+        after = _apply(before, event)
+        if after is not before:
+            nodes[event.node] = replace(after, data_at=later(after.data_at, event.at))
+    return WorkOrderState(nodes=nodes)
+
+
+def _apply(node: NodeState, event: Event) -> NodeState:
+    match event:
+        case PiecesCounted():
+            return replace(node, counts=node.counts.adding(event))
+        case TagPassed(direction=Direction.LEAVE):
+            return replace(node, tags={**node.tags, event.tag: _first_passage(node.tags.get(event.tag), event)})
+        case NodeStarted():
+            return replace(node, started=earliest(node.started, Seen.of(event)))
+        case NodeCompleted():
+            claim = Claim(seen=Seen.of(event), pieces=event.pieces, basis=event.basis, confidence=event.confidence)
+            return replace(node, claims={**node.claims, event.id: claim})
+        case _:
+            return node
+
+
+def _first_passage(known: tuple[Seen, int] | None, event: TagPassed) -> tuple[Seen, int]:
+    new = (Seen.of(event), 1 if event.pieces is None else event.pieces)
+    return new if known is None else min(known, new, key=lambda passage: passage[0].key())
+
+
+def work_order_to_json(state: WorkOrderState) -> dict[str, Any]:
+    """Canonical form: equal states give equal JSON."""
+    return {"nodes": {code: _node_to_json(node) for code, node in sorted(state.nodes.items())}}
+
+
+def work_order_from_json(obj: Mapping[str, Any]) -> WorkOrderState:
+    """Read the canonical form."""
+    return WorkOrderState(nodes={code: _node_from_json(node) for code, node in obj["nodes"].items()})
+
+
+def _node_to_json(node: NodeState) -> dict[str, Any]:
+    return {
+        "counts": node.counts.to_json(),
+        "tags": {tag: [*seen.to_json(), pieces] for tag, (seen, pieces) in sorted(node.tags.items())},
+        "started": node.started.to_json() if node.started else None,
+        "claims": [
+            [*claim.seen.to_json(), claim.pieces, str(claim.basis), str(claim.confidence)]
+            for claim in sorted(node.claims.values(), key=lambda claim: claim.seen.key())
+        ],
+        "data_at": format_time(node.data_at) if node.data_at else None,
+    }
+
+
+def _node_from_json(obj: Mapping[str, Any]) -> NodeState:
+    claims = (
+        Claim(seen=Seen(parse_time(at), name), pieces=pieces, basis=Basis(basis), confidence=Confidence(confidence))
+        for at, name, pieces, basis, confidence in obj["claims"]
+    )
+    return NodeState(
+        counts=Counts.from_json(obj["counts"]),
+        tags={tag: (Seen(parse_time(at), name), pieces) for tag, (at, name, pieces) in obj["tags"].items()},
+        started=Seen.from_json(obj["started"]) if obj["started"] else None,
+        claims={claim.seen.id: claim for claim in claims},
+        data_at=parse_time(obj["data_at"]) if obj["data_at"] else None,
+    )

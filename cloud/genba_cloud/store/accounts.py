@@ -1,0 +1,269 @@
+"""Accounts, sessions, machine keys and answers kept for repeated requests: who may speak to the collector.
+
+Kept in a database of its own beside the event log (``accounts.db`` in the data folder): nothing in it is a fact of
+production, `rebuild` never touches it, and it can be written while the ledger is busy. Secrets are stored as hashes
+only; times are wall time, in seconds since 1970.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from genba_cloud.core.viewer import Scope
+
+SESSION_IDLE_S: Final = 12 * 3600
+SESSION_LONGEST_S: Final = 7 * 24 * 3600
+ANSWER_KEPT_S: Final = 24 * 3600
+_TOUCH_S: Final = 60
+_ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # no 0/o, 1/l/i: it is read from a terminal and typed
+
+_metadata = sa.MetaData()
+_accounts = sa.Table(
+    "accounts",
+    _metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("password_hash", sa.Text, nullable=False),
+    sa.Column("must_choose", sa.Boolean, nullable=False),
+    sa.Column("changed_at", sa.Float, nullable=False),
+)
+_sessions = sa.Table(
+    "sessions",
+    _metadata,
+    sa.Column("token_hash", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, nullable=False, index=True),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("seen_at", sa.Float, nullable=False),
+)
+_keys = sa.Table(
+    "keys",
+    _metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("secret_hash", sa.Text, nullable=False),
+    sa.Column("scopes", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("revoked_at", sa.Float),
+)
+_secrets = sa.Table(
+    "secrets", _metadata, sa.Column("name", sa.Text, primary_key=True), sa.Column("value", sa.Text, nullable=False)
+)
+_answers = sa.Table(
+    "answers",
+    _metadata,
+    sa.Column("who", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("request_hash", sa.Text, nullable=False),
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A person's local account. `must_choose`: it still has the one-time password."""
+
+    name: str
+    password_hash: str
+    must_choose: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineKey:
+    """A key of a machine, without its secret; `revoked_at` None while it works."""
+
+    id: str
+    name: str
+    scopes: frozenset[Scope]
+    created_at: float
+    revoked_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAnswer:
+    """What was answered to a request with an idempotency key."""
+
+    request_hash: str
+    status: int
+    body: str
+
+
+class Accounts:
+    """The accounts database. Thread-safe; every method is one short transaction."""
+
+    def __init__(self, engine: sa.Engine, *, wall: Callable[[], float] = time.time) -> None:
+        self._engine = engine
+        self._wall = wall
+        _metadata.create_all(engine)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def account(self, name: str) -> Account | None:
+        """The account of that name."""
+        with self._engine.connect() as connection:
+            row = connection.execute(sa.select(_accounts).where(_accounts.c.name == name)).one_or_none()
+        return Account(name=row.name, password_hash=row.password_hash, must_choose=row.must_choose) if row else None
+
+    def set_password(self, name: str, password_hash: str, *, must_choose: bool) -> None:
+        """Set (or make) an account's password and end all its sessions."""
+        values = {"password_hash": password_hash, "must_choose": must_choose, "changed_at": self._wall()}
+        with self._engine.begin() as connection:
+            changed = connection.execute(_accounts.update().where(_accounts.c.name == name).values(**values))
+            if changed.rowcount == 0:
+                connection.execute(_accounts.insert().values(name=name, **values))
+            connection.execute(_sessions.delete().where(_sessions.c.account == name))
+
+    def open_session(self, account: str) -> str:
+        """Begin a session and return its token, which is kept nowhere else; old sessions are cleared away."""
+        token, now = secrets.token_urlsafe(32), self._wall()
+        with self._engine.begin() as connection:
+            connection.execute(_sessions.delete().where(_over(now)))
+            connection.execute(
+                _sessions.insert().values(token_hash=_hash(token), account=account, created_at=now, seen_at=now)
+            )
+        return token
+
+    def session_account(self, token: str) -> Account | None:
+        """The account of a session that has neither idled for 12 h nor lasted 7 days."""
+        now, hashed = self._wall(), _hash(token)
+        query = sa.select(_accounts, _sessions.c.seen_at).join(_sessions, _sessions.c.account == _accounts.c.name)
+        with self._engine.connect() as connection:
+            row = connection.execute(query.where(_sessions.c.token_hash == hashed, ~_over(now))).one_or_none()
+        if row is None:
+            return None
+        if now - row.seen_at > _TOUCH_S:
+            with self._engine.begin() as connection:
+                connection.execute(_sessions.update().where(_sessions.c.token_hash == hashed).values(seen_at=now))
+        return Account(name=row.name, password_hash=row.password_hash, must_choose=row.must_choose)
+
+    def close_session(self, token: str) -> None:
+        """End a session."""
+        with self._engine.begin() as connection:
+            connection.execute(_sessions.delete().where(_sessions.c.token_hash == _hash(token)))
+
+    def create_key(self, name: str, scopes: frozenset[Scope]) -> str:
+        """Make a machine key ``genba_<id>_<secret>`` and return it; only its hash is kept."""
+        key_id = "".join(secrets.choice(_ALPHABET) for _ in range(10))
+        secret = secrets.token_hex(24)
+        with self._engine.begin() as connection:
+            connection.execute(
+                _keys.insert().values(
+                    id=key_id,
+                    name=name,
+                    secret_hash=_hash(secret),
+                    scopes=" ".join(sorted(scopes)),
+                    created_at=self._wall(),
+                )
+            )
+        return f"genba_{key_id}_{secret}"
+
+    def find_key(self, text: str) -> MachineKey | None:
+        """The key that `text` is, None where it is none, has a wrong secret or was revoked."""
+        match text.split("_"):
+            case ["genba", key_id, secret]:
+                query = sa.select(_keys).where(_keys.c.id == key_id, _keys.c.revoked_at.is_(None))
+                with self._engine.connect() as connection:
+                    row = connection.execute(query).one_or_none()
+                if row is not None and hmac.compare_digest(row.secret_hash, _hash(secret)):
+                    return _key(row)
+                return None
+            case _:
+                return None
+
+    def keys(self) -> tuple[MachineKey, ...]:
+        """Every key, oldest first."""
+        with self._engine.connect() as connection:
+            return tuple(_key(row) for row in connection.execute(sa.select(_keys).order_by(_keys.c.created_at)))
+
+    def revoke_key(self, key_id: str) -> bool:
+        """Make a key useless; False where there is no such working key."""
+        found = _keys.update().where(_keys.c.id == key_id, _keys.c.revoked_at.is_(None))
+        with self._engine.begin() as connection:
+            return connection.execute(found.values(revoked_at=self._wall())).rowcount == 1
+
+    def secret(self, name: str) -> bytes:
+        """A secret of this installation (256 bits), made when it is first asked for."""
+        with self._engine.begin() as connection:
+            value = connection.execute(sa.select(_secrets.c.value).where(_secrets.c.name == name)).scalar_one_or_none()
+            if value is None:
+                value = secrets.token_hex(32)
+                connection.execute(_secrets.insert().values(name=name, value=value))
+        return bytes.fromhex(value)
+
+    def renew_secret(self, name: str) -> None:
+        """Forget a secret: whatever was signed with it is worth nothing from now on."""
+        with self._engine.begin() as connection:
+            connection.execute(_secrets.delete().where(_secrets.c.name == name))
+
+    def kept_answer(self, who: str, key: str) -> KeptAnswer | None:
+        """What `who` was answered to the request with this idempotency key in the last 24 h."""
+        query = sa.select(_answers).where(
+            _answers.c.who == who, _answers.c.key == key, _answers.c.at > self._wall() - ANSWER_KEPT_S
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return KeptAnswer(request_hash=row.request_hash, status=row.status, body=row.body) if row else None
+
+    def keep_answer(self, who: str, key: str, answer: KeptAnswer) -> None:
+        """Remember an answer for 24 h; the first one stays."""
+        now = self._wall()
+        with self._engine.begin() as connection:
+            connection.execute(_answers.delete().where(_answers.c.at <= now - ANSWER_KEPT_S))
+            known = connection.execute(
+                sa.select(_answers.c.at).where(_answers.c.who == who, _answers.c.key == key)
+            ).one_or_none()
+            if known is None:
+                connection.execute(
+                    _answers.insert().values(
+                        who=who,
+                        key=key,
+                        request_hash=answer.request_hash,
+                        status=answer.status,
+                        body=answer.body,
+                        at=now,
+                    )
+                )
+
+
+def open_accounts(path: Path, *, wall: Callable[[], float] = time.time) -> Accounts:
+    """Open (or make) the accounts database in a file that only its owner can read."""
+    if not path.exists():
+        path.touch(mode=0o600)
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 10})
+    sa.event.listen(engine, "connect", _prepare)
+    return Accounts(engine, wall=wall)
+
+
+def one_time_password() -> str:
+    """A password that is read from a terminal once: 16 letters and digits in four groups, about 79 bits."""
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _over(now: float) -> sa.ColumnElement[bool]:
+    return (_sessions.c.seen_at <= now - SESSION_IDLE_S) | (_sessions.c.created_at <= now - SESSION_LONGEST_S)
+
+
+def _key(row: sa.Row[Any]) -> MachineKey:
+    scopes = frozenset(Scope(word) for word in row.scopes.split())
+    return MachineKey(id=row.id, name=row.name, scopes=scopes, created_at=row.created_at, revoked_at=row.revoked_at)
+
+
+def _hash(secret: str) -> str:
+    # The secrets are random and long: one round of SHA-256 is enough, and it is asked on every request.
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,165 @@
+"""Any order of arrival and any repeats give the same views, and folding step by step equals folding all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genba_cloud.core.facts import FOLDS, ViewKey, views_of
+from genba_shared.events import (
+    Basis,
+    Confidence,
+    Direction,
+    DispatchClosed,
+    DispatchOpened,
+    Event,
+    NodeCompleted,
+    NodeStarted,
+    PiecesCounted,
+    Result,
+    Source,
+    SourceType,
+    StationState,
+    StationStateChanged,
+    TagBound,
+    TagPassed,
+    TagUnbound,
+    WipChanged,
+)
+
+START = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
+EPOCHS = ("0" * 32, "f" * 32)
+SOURCES = st.sampled_from([Source(type=SourceType.PLC, ref="cutter1/good"), Source(type=SourceType.API, ref="key")])
+INSTANTS = st.integers(0, 12).map(lambda minute: START + timedelta(minutes=minute))
+WORK_ORDERS = st.sampled_from(["WO-1", "WO-2"])
+NODES = st.sampled_from(["CUT", "SEW"])
+STATIONS = st.sampled_from(["S-1", "S-2"])
+TAGS = st.sampled_from(["aa", "bb"])
+
+
+@st.composite
+def events(draw: st.DrawFn, number: int) -> Event:
+    common: dict[str, Any] = {"at": draw(INSTANTS), "source": draw(SOURCES)}
+    if draw(st.booleans()):
+        common["id"] = f"gw:{draw(st.sampled_from(EPOCHS))}:{number + 1}"
+    else:
+        common["id"] = f"00000000-0000-7000-8000-{draw(st.integers(0, 2**24)):08x}{number:04x}"
+    owner = {"work_order": draw(WORK_ORDERS), "node": draw(NODES)}
+    match draw(st.integers(0, 9)):
+        case 0 | 1 | 2:
+            return draw(counts(common, owner))
+        case 3:
+            return draw(passages(common, owner))
+        case 4:
+            return NodeStarted(**common, **owner)
+        case 5:
+            pieces, confidence = draw(st.integers(1, 9)), draw(st.sampled_from(Confidence))
+            return NodeCompleted(
+                **common, **owner, pieces=pieces, confidence=confidence, basis=draw(st.sampled_from(Basis))
+            )
+        case 6:
+            return DispatchOpened(**common, **owner, station=draw(STATIONS), pieces=8)
+        case 7:
+            return DispatchClosed(**common, **owner, station=draw(STATIONS))
+        case 8:
+            state = draw(st.sampled_from(StationState))
+            return StationStateChanged(**common, station=draw(STATIONS), state=state, since=common["at"])
+        case _:
+            return draw(things(common))
+
+
+@st.composite
+def counts(draw: st.DrawFn, common: dict[str, Any], owner: dict[str, str]) -> Event:
+    return PiecesCounted(
+        **common,
+        **(owner if draw(st.booleans()) else {}),
+        station=draw(STATIONS),
+        point="cutter1/good",
+        result=draw(st.sampled_from(Result)),
+        delta=draw(st.integers(0, 6)),
+        total=draw(st.integers(6, 30)),
+        counter_epoch=draw(st.integers(1, 2)),
+        since=draw(INSTANTS),
+        confidence=draw(st.sampled_from(Confidence)),
+    )
+
+
+@st.composite
+def passages(draw: st.DrawFn, common: dict[str, Any], owner: dict[str, str]) -> Event:
+    return TagPassed(
+        **common,
+        **owner,
+        read_point="gate/out",
+        reader="gate",
+        zone="packing",
+        tag=draw(TAGS),
+        direction=draw(st.sampled_from(Direction)),
+        first_seen=common["at"],
+        last_seen=common["at"],
+        reads=2,
+        pieces=draw(st.none() | st.integers(1, 5)),
+    )
+
+
+@st.composite
+def things(draw: st.DrawFn, common: dict[str, Any]) -> Event:
+    match draw(st.integers(0, 2)):
+        case 0:
+            return WipChanged(**common, zone="packing", count=draw(st.integers(0, 9)), by=1)
+        case 1:
+            return TagBound(**common, work_order=draw(WORK_ORDERS), tag=draw(TAGS), pieces=draw(st.integers(1, 5)))
+        case _:
+            return TagUnbound(**common, tag=draw(TAGS))
+
+
+HISTORIES = st.integers(1, 25).flatmap(lambda size: st.tuples(*(events(number) for number in range(size))))
+
+
+def folded_at_once(history: Sequence[Event]) -> dict[ViewKey, dict[str, Any]]:
+    members: dict[ViewKey, list[Event]] = {}
+    for event in history:
+        for key in views_of(event):
+            members.setdefault(key, []).append(event)
+    folds = {key: FOLDS[key.aggregate] for key in members}
+    return {key: fold.to_json(fold.fold(fold.empty, members[key])) for key, fold in folds.items()}
+
+
+def folded_as_it_arrives(history: Sequence[Event]) -> dict[ViewKey, dict[str, Any]]:
+    """One event at a time through the JSON form, with a refold from the log where the fold asks for one."""
+    log: dict[ViewKey, list[Event]] = {}
+    views: dict[ViewKey, dict[str, Any]] = {}
+    for event in history:
+        for key in views_of(event):
+            fold = FOLDS[key.aggregate]
+            state = fold.from_json(views[key]) if key in views else fold.empty
+            log.setdefault(key, []).append(event)
+            start, new = (state, [event]) if fold.is_applicable(state, event) else (fold.empty, log[key])
+            state = fold.fold(start, new)
+            views[key] = fold.to_json(state)
+    return views
+
+
+@given(st.data(), HISTORIES)
+def test_any_order_and_any_repeats_give_the_same_views(data: st.DataObject, history: tuple[Event, ...]) -> None:
+    repeats = data.draw(st.lists(st.sampled_from(history), max_size=5))
+    other = data.draw(st.permutations([*history, *repeats]))
+    assert folded_at_once(other) == folded_at_once(history)
+
+
+@given(st.data(), HISTORIES)
+def test_folding_as_events_arrive_equals_folding_them_all_at_once(
+    data: st.DataObject, history: tuple[Event, ...]
+) -> None:
+    arrival = data.draw(st.permutations(history))
+    assert folded_as_it_arrives(arrival) == folded_at_once(history)
+
+
+@given(HISTORIES)
+def test_a_folded_view_survives_its_json_form(history: tuple[Event, ...]) -> None:
+    for key, view in folded_at_once(history).items():
+        fold = FOLDS[key.aggregate]
+        assert fold.to_json(fold.from_json(view)) == view

@@ -1,0 +1,64 @@
+"""Envelopes are taken strictly in order, nothing twice, and what a restored backup lost is declared."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from genba_cloud.core.delivery import Answer, Reach, Take, admit, decide
+from genba_shared.events import NodeStarted, OrderConfirmed, Source, SourceType
+
+EPOCH = "0123456789abcdef0123456789abcdef"
+AT = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
+PLC = Source(type=SourceType.PLC, ref="cutter1/good")
+
+
+def reach(first: int, last: int, *, prev: int, acked: int = 0) -> Reach:
+    return Reach(first=first, last=last, prev=prev, acked=acked)
+
+
+def test_the_first_envelope_is_taken_whole() -> None:
+    assert decide(0, reach(1, 5, prev=0)) == Take(first=1, upto=5)
+
+
+def test_a_repeated_envelope_is_answered_with_what_is_accounted_for() -> None:
+    assert decide(5, reach(1, 5, prev=0)) == Answer(upto=5)
+
+
+def test_of_an_overlapping_envelope_only_the_new_part_is_taken() -> None:
+    assert decide(5, reach(4, 9, prev=3, acked=3)) == Take(first=6, upto=9)
+
+
+def test_an_envelope_ahead_of_a_missing_one_is_answered_with_where_to_go_back() -> None:
+    assert decide(5, reach(10, 12, prev=9, acked=5)) == Answer(upto=5)
+
+
+def test_rows_that_the_gateway_dropped_do_not_stop_delivery() -> None:
+    assert decide(5, reach(10, 12, prev=5, acked=5)) == Take(first=10, upto=12)
+
+
+def test_a_restored_collector_takes_the_next_envelope_and_names_what_it_lost() -> None:
+    assert decide(5, reach(21, 25, prev=20, acked=20)) == Take(first=21, upto=25, lost=(6, 20))
+
+
+def test_a_restored_collector_takes_the_envelope_after_its_answer_too() -> None:
+    assert decide(5, reach(21, 25, prev=5, acked=20)) == Take(first=21, upto=25, lost=(6, 20))
+
+
+def test_a_restored_collector_does_not_skip_what_the_gateway_still_holds() -> None:
+    assert decide(5, reach(31, 35, prev=30, acked=20)) == Answer(upto=5)
+
+
+def test_a_late_repeat_after_an_acknowledgement_that_got_lost_is_no_restore() -> None:
+    assert decide(20, reach(16, 25, prev=15, acked=15)) == Take(first=21, upto=25)
+
+
+def started(seq: int, *, gateway: str = "gw") -> NodeStarted:
+    return NodeStarted(id=f"{gateway}:{EPOCH}:{seq}", at=AT, source=PLC, work_order="WO-1", node="CUT")
+
+
+def test_events_of_another_gateway_a_repeated_seq_and_kinds_of_people_are_rejected_alone() -> None:
+    order = OrderConfirmed(id=f"gw:{EPOCH}:4", at=AT, source=PLC, order="A-1")
+    events = [started(2), started(3), started(3), started(3, gateway="other"), order, started(9)]
+    taken, rejected = admit(events, gateway="gw", epoch=EPOCH, first=3, last=5)
+    assert taken == (started(3),)
+    assert [row.reason.split(" ")[0] for row in rejected] == ["seq", "id", "order_confirmed", "id"]
