@@ -83,7 +83,7 @@ class Content:
 
     @classmethod
     def of_bits(cls, bits: int) -> Content:
-        """From the flag bits, top first: ROSpec, spec index, inventory spec, antenna, channel, RSSI, first, last, count."""
+        """From the flags, top first: ROSpec, spec index, inventory spec, antenna, channel, RSSI, first, last, count."""
         return cls(
             rospec_id=bool(bits & 0x8000),
             antenna=bool(bits & 0x1000),

@@ -38,7 +38,7 @@ class RunningReads:
 
 
 class ReportBuffer:
-    """Encoded tag reports waiting to be sent, at most `limit`; what comes when it is full is lost, and that is noted."""
+    """Encoded tag reports waiting to be sent, at most `limit`; what comes when full is lost, and that is noted."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

@@ -20,7 +20,14 @@ from llrpkit.protocol import LLRPMessage, enums, messages, params
 from genba_edge.drivers.backoff import Backoff
 from genba_edge.drivers.link import Link
 from genba_edge.drivers.llrp_reports import ReportReader
-from genba_edge.drivers.llrp_rospec import Abilities, Cadence, build_rospec, reader_config
+from genba_edge.drivers.llrp_rospec import (
+    Abilities,
+    Cadence,
+    build_rospec,
+    events_config,
+    holding_config,
+    keepalive_config,
+)
 from genba_edge.drivers.llrp_session import Answer, LlrpSession
 from genba_edge.ports import DeviceAlive, Emit
 from genba_shared.clock import ProductionClock
@@ -121,8 +128,8 @@ class LlrpDriver:
         if data.reader_exception_event is not None:
             logger.warning("reader exception device=%s text=%s", device, data.reader_exception_event.message)
         if (antenna := data.antenna_event) is not None:
-            state = enums.AntennaEventType(antenna.event_type).name
-            logger.warning("antenna changed device=%s antenna=%d state=%s", device, antenna.antenna_id, state)
+            state = "connected" if antenna.event_type == enums.AntennaEventType.Antenna_Connected else "disconnected"
+            logger.warning("antenna %s device=%s antenna=%d", state, device, antenna.antenna_id)
         if data.connection_close_event is not None:
             raise DeviceUnreachable(device=device, reason="the reader closed the connection")
 
@@ -137,10 +144,13 @@ class LlrpDriver:
         logger.info(
             "reader device=%s model=%s firmware=%s", self._device.id, abilities.model or "?", abilities.firmware or "?"
         )
+        spec = build_rospec(self._device, abilities, self._cadence)
+        await session.ask(keepalive_config(self._device), messages.SET_READER_CONFIG_RESPONSE)
+        await self._try(session, events_config(), messages.SET_READER_CONFIG_RESPONSE)
         if not abilities.can_hold:
             self._warn("reader cannot hold reports: reads during an outage are lost")
-        spec = build_rospec(self._device, abilities, self._cadence)
-        await session.ask(reader_config(self._device, abilities), messages.SET_READER_CONFIG_RESPONSE)
+        else:
+            await self._try(session, holding_config(), messages.SET_READER_CONFIG_RESPONSE)
         specs = await self._rospecs(session)
         session.tell(messages.ENABLE_EVENTS_AND_REPORTS())
         await self._try(session, messages.GET_READER_CONFIG(requested_data=0), messages.GET_READER_CONFIG_RESPONSE)

@@ -62,27 +62,33 @@ class Abilities:
         )
 
 
-def reader_config(device: LlrpDevice, abilities: Abilities) -> messages.SET_READER_CONFIG:
-    """Keepalives at a third of the time-out, reports held while we are away, and the events that we log."""
-    events = (
+def keepalive_config(device: LlrpDevice) -> messages.SET_READER_CONFIG:
+    """Keepalives at a third of the time-out: three that are missed are a lost reader."""
+    return messages.SET_READER_CONFIG(
+        keepalive_spec=params.KeepaliveSpec(
+            keepalive_trigger_type=enums.KeepaliveTriggerType.Periodic,
+            periodic_trigger_value=max(1, round(device.timeout_s * 1000 / 3)),
+        )
+    )
+
+
+def holding_config() -> messages.SET_READER_CONFIG:
+    """After a reconnect, keep reports and events back until we ask for them (12.2.6.4)."""
+    return messages.SET_READER_CONFIG(
+        events_and_reports=params.EventsAndReports(hold_events_and_reports_upon_reconnect=True)
+    )
+
+
+def events_config() -> messages.SET_READER_CONFIG:
+    """Tell us of what goes wrong in the reader; we log it."""
+    wanted = (
         enums.NotificationEventType.Report_Buffer_Fill_Warning,
         enums.NotificationEventType.Reader_Exception_Event,
         enums.NotificationEventType.Antenna_Event,
     )
+    states = [params.EventNotificationState(event_type=event, notification_state=True) for event in wanted]
     return messages.SET_READER_CONFIG(
-        reset_to_factory_default=False,
-        reader_event_notification_spec=params.ReaderEventNotificationSpec(
-            event_notification_states=[
-                params.EventNotificationState(event_type=event, notification_state=True) for event in events
-            ]
-        ),
-        keepalive_spec=params.KeepaliveSpec(
-            keepalive_trigger_type=enums.KeepaliveTriggerType.Periodic,
-            periodic_trigger_value=max(1, round(device.timeout_s * 1000 / 3)),
-        ),
-        events_and_reports=params.EventsAndReports(hold_events_and_reports_upon_reconnect=True)
-        if abilities.can_hold
-        else None,
+        reader_event_notification_spec=params.ReaderEventNotificationSpec(event_notification_states=states)
     )
 
 

@@ -1,6 +1,7 @@
 """One connection to an LLRP reader: frames, answers matched by message id, keepalives, and how it ends.
 
-The bytes are encoded and decoded by `llrpkit.protocol`; its own client is not used (docs/decisions/0004-llrp-library.md).
+`llrpkit.protocol` encodes and decodes the bytes; the client of that library is not used, for the reasons in
+docs/decisions/0004-llrp-library.md.
 
 Source: EPCglobal LLRP 1.0.1, chapters 7 (connection), 13 (keepalive, events) and 16 (encoding).
 """
@@ -11,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from llrpkit.exceptions import MessageDecodeError
 from llrpkit.protocol import LLRPMessage, decode_message, enums, messages, params
@@ -32,6 +33,7 @@ _IN_USE = (
 )
 
 Answer = TypeVar("Answer", bound=LLRPMessage)
+Result = TypeVar("Result")
 Hear = Callable[[LLRPMessage], None]
 
 
@@ -92,8 +94,7 @@ class LlrpSession:
             del self._pending[message_id]
         status = getattr(answer, "llrp_status", None)
         if isinstance(status, params.LLRPStatus) and status.status_code != enums.StatusCode.M_Success:
-            detail = status.error_description or enums.StatusCode(status.status_code).name
-            raise self._refused(f"{name} refused: status {int(status.status_code)} {detail}")
+            raise self._refused(f"{name} refused: status {int(status.status_code)} {status.error_description}".rstrip())
         if not isinstance(answer, wanted):
             raise BadReading(device=self._device.id, reason=f"{name} answered by {type(answer).__name__}")
         return answer
@@ -115,7 +116,7 @@ class LlrpSession:
                 self._receiving.result()
 
     async def say_goodbye(self) -> None:
-        """Close as the standard asks a client to; reports that are still on their way are heard. Never raises."""
+        """Close as the standard asks a client to; reports that are still on their way are heard."""
         with contextlib.suppress(DeviceUnreachable, DeviceRefused, BadReading, TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
                 await self.ask(messages.CLOSE_CONNECTION(), messages.CLOSE_CONNECTION_RESPONSE)
@@ -132,13 +133,12 @@ class LlrpSession:
             with contextlib.suppress(OSError):
                 await self._writer.wait_closed()
 
-    async def _first_of(self, future: asyncio.Future[Answer], what: str) -> Answer:
+    async def _first_of(self, future: asyncio.Future[Result], what: str) -> Result:
         """The result of `future`, unless the connection is lost or the time is up before."""
         if self._receiving is None:
             raise self._unreachable("not connected")
-        await asyncio.wait(
-            {future, self._receiving}, timeout=self._device.timeout_s, return_when=asyncio.FIRST_COMPLETED
-        )
+        either: set[asyncio.Future[Any]] = {future, self._receiving}
+        await asyncio.wait(either, timeout=self._device.timeout_s, return_when=asyncio.FIRST_COMPLETED)
         if future.done():
             return future.result()
         if self._receiving.done():
