@@ -75,7 +75,7 @@ class ProductionClock:
 
 def format_time(at: datetime) -> str:
     """RFC 3339 in UTC with milliseconds (truncated), e.g. ``2026-01-05T07:00:00.250Z``."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def to_milliseconds(at: datetime) -> datetime:

@@ -29,7 +29,7 @@ def event_to_json(event: Event) -> dict[str, Any]:
     for field in fields_of(type(event)):
         value = getattr(event, field.name)
         if field.name != "id" and (field.required or value != field.default):
-            out[field.json] = _write(value)
+            out[field.json] = value_to_json(value)
     return out
 
 
@@ -81,7 +81,8 @@ def read_lines(lines: Iterable[str]) -> Iterator[Event]:
             raise ContractError(f"line {number}: {exc}") from exc
 
 
-def _write(value: Any) -> Any:
+def value_to_json(value: Any) -> Any:
+    """One field's value in its JSON form."""
     match value:
         case datetime():
             return format_time(value)
@@ -125,8 +126,13 @@ def _read(field: Field, value: Any, *, where: str) -> Any:
             return tuple(_text(item, where) for item in value)
 
 
+def is_text(value: object) -> bool:
+    """Whether a text field may hold it: a string of 1 to 4096 characters, all of them valid Unicode and none NUL."""
+    return isinstance(value, str) and 0 < len(value) <= MAX_TEXT and _UNWRITABLE.search(value) is None
+
+
 def _text(value: Any, where: str) -> str:
-    if not isinstance(value, str) or not value or len(value) > MAX_TEXT or _UNWRITABLE.search(value):
+    if not isinstance(value, str) or not is_text(value):
         raise ContractError(f"{where}: {value!r:.80} is not a text of 1 to {MAX_TEXT} characters")
     return value
 
