@@ -177,7 +177,7 @@ def _number(point: ModbusPoint, words: Sequence[int], device: str) -> int | floa
 
 
 def _text(point: ModbusPoint, words: Sequence[int], device: str) -> str:
-    """Characters up to the first NUL, without trailing blanks. Only bytes of a register are ever swapped, not registers."""
+    """Characters up to the first NUL, without trailing blanks. Only its bytes are ever swapped, not its registers."""
     order = ByteOrder.BADC if point.byte_order in (ByteOrder.BADC, ByteOrder.DCBA) else ByteOrder.ABCD
     raw = ordered_bytes(words, order)[: point.length].split(b"\0", 1)[0]
     try:

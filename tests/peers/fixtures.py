@@ -1,0 +1,87 @@
+"""Fixtures that build, start and stop the peers. A peer that this machine cannot run is a skip with its reason."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.peers.process import ModbusPeer, OpcUaPeer
+
+HERE = Path(__file__).parent
+INSTALL_S = 300
+
+
+@pytest.fixture(scope="session")
+def modbus_peer_program(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The compiled Modbus peer."""
+    for tool in ("gcc", "pkg-config"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"needs {tool} to build the libmodbus peer")
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libmodbus"], capture_output=True, text=True)
+    if flags.returncode != 0:
+        pytest.skip("needs libmodbus (Debian: libmodbus-dev)")
+    program = tmp_path_factory.mktemp("peers") / "modbus_peer"
+    subprocess.run(
+        ["gcc", "-O2", "-Wall", "-Werror", "-o", program, HERE / "modbus_peer.c", *flags.stdout.split()], check=True
+    )
+    return str(program)
+
+
+@pytest.fixture
+def modbus_peer(modbus_peer_program: str) -> Iterator[ModbusPeer]:
+    """A Modbus TCP server on libmodbus, listening on a free port."""
+    with ModbusPeer(modbus_peer_program) as peer:
+        yield peer
+
+
+@pytest.fixture(scope="session")
+def opcua_peer_script() -> str:
+    """The OPC UA peer's script, with its packages installed from package-lock.json into the ignored node_modules."""
+    for tool in ("node", "npm"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"needs {tool} to run the node-opcua peer")
+    lock_file = HERE / "package-lock.json"
+    wanted = hashlib.sha256(lock_file.read_bytes()).hexdigest()
+    installed = HERE / "node_modules" / ".genba-installed"
+    name = hashlib.sha256(str(HERE).encode()).hexdigest()[:16]
+    with (Path(tempfile.gettempdir()) / f"genba-peers-{name}.lock").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)  # two test runs may start in the same checkout
+        if not installed.exists() or installed.read_text() != wanted:
+            _install()
+            installed.write_text(wanted)
+    return str(HERE / "opcua_peer.js")
+
+
+def _install() -> None:
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+    try:
+        done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=INSTALL_S)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"npm did not install the node-opcua peer within {INSTALL_S} s")
+    if done.returncode != 0:
+        pytest.skip(f"npm cannot install the node-opcua peer: {done.stderr.strip()[-300:]}")
+
+
+@pytest.fixture
+def start_opcua_peer(opcua_peer_script: str, tmp_path: Path) -> Iterator[Callable[..., OpcUaPeer]]:
+    """Starts OPC UA servers on node-opcua with options of the script (``secure``, or ``none shifted``)."""
+    with ExitStack() as stack:
+
+        def start(*options: str) -> OpcUaPeer:
+            return stack.enter_context(OpcUaPeer(opcua_peer_script, str(tmp_path / "opcua_peer"), *options))
+
+        yield start
+
+
+@pytest.fixture
+def opcua_peer(start_opcua_peer: Callable[..., OpcUaPeer]) -> OpcUaPeer:
+    """An OPC UA server on node-opcua without security, listening on a free port."""
+    return start_opcua_peer("none")
