@@ -53,7 +53,7 @@ def _walk(
 def office_plan(
     realistic: Mapping[Node, Planned], settings: PlanSettings, *, count: int, now: datetime
 ) -> Mapping[Node, Planned]:
-    """The plan that order number `count` (from 1) is promised on: with allowance, too short at times, or already old."""
+    """The plan that order number `count` (from 1) is promised on: with allowance, at times too short or already old."""
     optimistic = settings.optimistic_every and count % settings.optimistic_every == 0
     stretch = settings.optimistic_share if optimistic else 1 + settings.allowance
     slip = timedelta(seconds=_late_s(settings, count))

@@ -73,7 +73,7 @@ class SewingCellPlc:
     async def stop(self) -> None:
         """Close the listener and every connection."""
         if self._server is not None:
-            await self._server.shutdown()
+            await self._server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus leaves it untyped
             self._server = None
 
     def apply(self, happening: Happening) -> None:

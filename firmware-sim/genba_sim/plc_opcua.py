@@ -1,8 +1,8 @@
 """The PLC of the automatic cutter as an OPC UA server (the only home of asyncua here).
 
-Namespace ``urn:genba:sim:cutter``: ``s=PartCount`` (UInt16, 65535 is followed by 0), ``s=Reset`` (Boolean), ``s=OrderNo``
-(String, changes when the set-up begins), ``s=State`` (Int32: 0 idle, 1 running, 2 set-up, 3 down). Source timestamps are
-exact plant times.
+Namespace ``urn:genba:sim:cutter``: ``s=PartCount`` (UInt16, 65535 is followed by 0), ``s=Reset`` (Boolean),
+``s=OrderNo`` (String, changes when the set-up begins), ``s=State`` (Int32: 0 idle, 1 running, 2 set-up, 3 down).
+Source timestamps are exact plant times.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, cast
 
-from asyncua import Server, ua
+from asyncua import ua
+from asyncua.server.server import Server
 
 from genba_sim.happenings import Happening, PieceMade, SetUpBegan, State, StateChanged
 from genba_sim.settings import CounterStart, Station
@@ -54,7 +55,7 @@ class CutterPlc:
         server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
         server.set_identity_tokens([ua.AnonymousIdentityToken])
         self._index = await server.register_namespace(NAMESPACE)
-        folder = await server.nodes.objects.add_object(ua.NodeId("Cutter", self._index), f"{self._index}:Cutter")
+        folder = await server.nodes.objects.add_object(self._node("Cutter"), f"{self._index}:Cutter")
         variables: Sequence[tuple[str, ua.Variant]] = (
             (PART_COUNT, ua.Variant(self._parts, ua.VariantType.UInt16)),
             (RESET, ua.Variant(False, ua.VariantType.Boolean)),
@@ -62,7 +63,7 @@ class CutterPlc:
             (STATE, ua.Variant(STATE_NUMBERS[State.IDLE], ua.VariantType.Int32)),
         )
         for name, value in variables:
-            await folder.add_variable(ua.NodeId(name, self._index), f"{self._index}:{name}", value)
+            await folder.add_variable(self._node(name), f"{self._index}:{name}", value)
         self._server = server
         self._changes = [(name, value, at) for name, value in variables]
         await self.flush()
@@ -93,11 +94,15 @@ class CutterPlc:
             case _:
                 pass
 
+    def _node(self, name: str) -> ua.NodeId:
+        return ua.NodeId.from_string(f"ns={self._index};s={name}")
+
     async def flush(self) -> None:
         """Write the noted changes in their order, each with its own source timestamp."""
         if self._server is None:
             return
         changes, self._changes = self._changes, []
         for name, value, at in changes:
-            reading = ua.DataValue(value, SourceTimestamp=at.astimezone(UTC).replace(tzinfo=None))
-            await self._server.write_attribute_value(ua.NodeId(name, self._index), reading)
+            stamp = cast("ua.DateTime", at.astimezone(UTC).replace(tzinfo=None))  # asyncua keeps naive UTC
+            reading = ua.DataValue(value, SourceTimestamp=stamp)
+            await self._server.write_attribute_value(self._node(name), reading)

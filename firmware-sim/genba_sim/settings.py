@@ -202,8 +202,8 @@ class CounterStart:
 class GateSettings:
     """How the RFID gate sees.
 
-    A neighbour antenna reads the share `cross_reads` of the passages weakly; a strange tag comes by every `stray_every_s`;
-    two passages of one tag lie at least `apart_s` apart.
+    A neighbour antenna reads the share `cross_reads` of the passages weakly; a strange tag comes by every
+    `stray_every_s`; two passages of one tag lie at least `apart_s` apart.
     """
 
     cross_reads: float = 0.2
