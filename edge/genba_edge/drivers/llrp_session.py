@@ -3,7 +3,7 @@
 `llrpkit.protocol` encodes and decodes the bytes; the client of that library is not used, for the reasons in
 docs/decisions/0004-llrp-library.md.
 
-Source: EPCglobal LLRP 1.0.1, chapters 7 (connection), 13 (keepalive, events) and 16 (encoding).
+Source: EPCglobal LLRP 1.0.1, chapters 13 (keepalive, events) and 16 (encoding).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 from llrpkit.exceptions import MessageDecodeError
-from llrpkit.protocol import LLRPMessage, decode_message, enums, messages, params
+from llrpkit.protocol import LLRPMessage, codec, decode_message, enums, messages, params
 
 from genba_edge.drivers.link import reason_of
 from genba_shared.device_map.model import LlrpDevice
@@ -31,6 +31,10 @@ _IN_USE = (
     enums.ConnectionAttemptStatusType.Failed_A_Reader_Initiated_Connection_Already_Exists,
     enums.ConnectionAttemptStatusType.Failed_A_Client_Initiated_Connection_Already_Exists,
 )
+
+# Vendors' own parameters are skipped unread, as a client must that does not know them. The
+# library knows Impinj's, and one of another firmware with another length would make a whole report unreadable.
+codec.CUSTOM_PARAMETER_REGISTRY.clear()
 
 Answer = TypeVar("Answer", bound=LLRPMessage)
 Result = TypeVar("Result")
