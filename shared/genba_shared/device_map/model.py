@@ -252,7 +252,7 @@ class PresenceSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LlrpDevice:
-    """An RFID reader that speaks LLRP. `accept` is a regular expression on the EPC (lower-case hex); others are strays."""
+    """An RFID reader that speaks LLRP. `accept`: regular expression on the EPC (lower-case hex); others are strays."""
 
     id: str
     host: str
@@ -271,7 +271,7 @@ Device = OpcUaDevice | ModbusDevice | LlrpDevice
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateRule:
-    """Station state from a point's labels, or from count cadence (`idle_after_s` of plant time without a piece is idle)."""
+    """Station state from a point's labels, or from count cadence: idle after `idle_after_s` (plant) without a piece."""
 
     point: PointRef
     idle_after_s: float | None = None

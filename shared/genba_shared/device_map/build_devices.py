@@ -1,0 +1,221 @@
+"""Devices from their settings: the profile laid under, the protocol's table chosen, host and points put together."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final, TypeVar
+
+import yaml
+
+from genba_shared.device_map.build_points import build_modbus_point, build_opcua_point, read_points
+from genba_shared.device_map.model import Device, LlrpDevice, ModbusDevice, OpcUaDevice, Point, PollSettings
+from genba_shared.device_map.problems import Findings, Unusable, Wrong, did_you_mean, shorten
+from genba_shared.device_map.profiles import lay_over
+from genba_shared.device_map.scalars import describe, text_of
+from genba_shared.device_map.spec import DeviceNames, ObjectSpec, Scope, Values, read_object
+from genba_shared.device_map.tables_devices import LLRP_DEVICE, MODBUS_DEVICE, OPCUA_DEVICE, default_of
+from genba_shared.device_map.tables_points import MODBUS_POINT, OPCUA_POINT
+from genba_shared.device_map.yaml_tree import entries, join
+
+P = TypeVar("P", bound=Point)
+
+LATER_PROTOCOLS: Final = ("impinj_http", "mqtt_in")
+_ANY: Final = DeviceNames(points=None, read_points=None)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RawDevice:
+    """A device as written, its profile laid under. `usable` is False where the profile is not known."""
+
+    id: str
+    node: yaml.MappingNode
+    usable: bool = True
+
+
+def collect_devices(node: yaml.Node, profiles: Mapping[str, yaml.MappingNode], findings: Findings) -> list[RawDevice]:
+    """The items of `devices`, each laid over its profile; what is no device, or comes twice, is reported."""
+    if not isinstance(node, yaml.SequenceNode):
+        findings.error(
+            node,
+            "devices",
+            f"{describe(node)} stands here: devices are a list.",
+            "Begin each device with a dash: `- id: cutter1`.",
+        )
+        return []
+    found: dict[str, RawDevice] = {}
+    for number, item in enumerate(node.value):
+        path = findings.path_of(item) or f"devices.{number}"
+        if not isinstance(item, yaml.MappingNode):
+            findings.error(
+                item, path, f"{describe(item)} stands here: a device is a group of settings.", "Write - id: cutter1."
+            )
+            continue
+        device = _with_profile(item, number, path, profiles, findings)
+        if device.id in found:
+            findings.error(
+                entries(item)["id"][1],
+                join(path, "id"),
+                f"'{device.id}' is the id of another device: an id may be given once.",
+                f"Did you mean '{device.id}-2'?",
+            )
+            continue
+        found[device.id] = device
+    return list(found.values())
+
+
+def names_of(device: RawDevice) -> DeviceNames:
+    """What the map may refer to in the device; a glance, before anything is checked."""
+    if not device.usable:
+        return _ANY
+    written = entries(device.node)
+    read_points: set[str] = set()
+    if "antennas" in written and isinstance(written["antennas"][1], yaml.MappingNode):
+        for _, antenna in entries(written["antennas"][1]).values():
+            place = entries(antenna).get("read_point") if isinstance(antenna, yaml.MappingNode) else None
+            if place is not None:
+                read_points.add(str(place[1].value))
+    points = written["points"][1] if "points" in written else None
+    return DeviceNames(
+        points=frozenset(entries(points)) if isinstance(points, yaml.MappingNode) else frozenset(),
+        read_points=frozenset(read_points),
+    )
+
+
+def build_device(device: RawDevice, scope: Scope) -> Device:
+    """One device.
+
+    Raises:
+        Unusable: something in it is wrong; it has been reported.
+    """
+    build = _BUILDERS[_protocol_of(device.node, scope)]
+    return build(device.node, dataclasses.replace(scope, device=device.id))
+
+
+def check_unused_profile(node: yaml.MappingNode, scope: Scope) -> None:
+    """Report what is wrong in a profile that no device uses; it may leave anything out."""
+    try:
+        protocol = _protocol_of(node, scope)
+    except Unusable:
+        return
+    spec = _SPECS[protocol]
+    # Whatever device will use it: its points may be named, and are not known.
+    names = dataclasses.replace(scope.names, devices={**scope.names.devices, "?": _ANY})
+    partly = dataclasses.replace(scope, complete=False, names=names, device="?")
+    values = read_object(node, spec, partly)
+    points = values.nodes.get("points")
+    if isinstance(points, yaml.MappingNode):
+        table = OPCUA_POINT if spec is OPCUA_DEVICE else MODBUS_POINT
+        for name, (_, point) in entries(points).items():
+            read_object(point, table, dataclasses.replace(partly, path=f"{scope.path}.points.{name}"))
+
+
+def _with_profile(
+    item: yaml.MappingNode, number: int, path: str, profiles: Mapping[str, yaml.MappingNode], findings: Findings
+) -> RawDevice:
+    written = entries(item)
+    identifier = str(written["id"][1].value) if "id" in written else f"#{number + 1}"
+    if "use" not in written:
+        return RawDevice(id=identifier, node=item)
+    try:
+        word = text_of(written["use"][1], allowed="the name of a profile", example="use: fanuc_modbus")
+    except Wrong as exc:
+        findings.error(written["use"][1], join(path, "use"), exc.message, exc.fix)
+        return RawDevice(id=identifier, node=item, usable=False)
+    if word not in profiles:
+        findings.error(
+            written["use"][1],
+            join(path, "use"),
+            f"'{shorten(word)}' is not a profile of this map, which has {', '.join(sorted(profiles)) or 'none'}.",
+            did_you_mean(word, profiles, f"Add '{shorten(word)}' to `profiles`, or leave `use` out."),
+        )
+        return RawDevice(id=identifier, node=item, usable=False)
+    return RawDevice(id=identifier, node=lay_over(profiles[word], item, findings))
+
+
+def _protocol_of(node: yaml.MappingNode, scope: Scope) -> str:
+    written = entries(node).get("protocol")
+    at: yaml.Node = node
+    try:
+        if written is None:
+            raise Wrong(f"'protocol' is missing: one of {', '.join(_BUILDERS)} is needed.", "Write protocol: modbus.")
+        at = written[1]
+        word = text_of(at, allowed=f"one of {', '.join(_BUILDERS)}", example="protocol: modbus")
+        if word in LATER_PROTOCOLS:
+            raise Wrong(
+                f"the protocol '{word}' is not supported by this version yet: {', '.join(_BUILDERS)} are.",
+                "Set the reader to LLRP and write protocol: llrp."
+                if word == "impinj_http"
+                else "Leave it out for now.",
+            )
+        if word not in _BUILDERS:
+            raise Wrong(
+                f"'{shorten(word)}' is not a protocol: one of {', '.join(_BUILDERS)} is needed.",
+                did_you_mean(word, _BUILDERS, "Write protocol: modbus."),
+            )
+        return word
+    except Wrong as exc:
+        path = join(scope.path, "protocol") if written else scope.path
+        scope.findings.error(at, path, exc.message, exc.fix)
+        raise Unusable from exc
+
+
+def _read(node: yaml.Node, scope: Scope, spec: ObjectSpec) -> Values:
+    values = read_object(node, spec, scope)
+    values.taken.pop("protocol", None)  # it has done its work: it chose the table
+    values.taken.pop("use", None)
+    return values
+
+
+def _build_opcua(node: yaml.Node, scope: Scope) -> OpcUaDevice:
+    values = _read(node, scope, OPCUA_DEVICE)
+    if "security" not in values.nodes:
+        values.scope.explain("security.policy", str(default_of(OpcUaDevice, "security")), "default")
+        values.warn(
+            "security",
+            "the connection is neither signed nor encrypted: this version knows no other policy.",
+            "Write security: {policy: none} to say that this is meant.",
+        )
+    points = _points(values, build_opcua_point)
+    return values.build(OpcUaDevice, points=points)
+
+
+def _build_modbus(node: yaml.Node, scope: Scope) -> ModbusDevice:
+    values = _read(node, scope, MODBUS_DEVICE)
+    byte_order = values.taken.pop("byte_order", MODBUS_DEVICE.keys["byte_order"].default)
+    poll = values.taken.get("poll", PollSettings())
+    host, port = values.taken.pop("endpoint", ("", 0))
+    values.scope = dataclasses.replace(values.scope, inherited={"byte_order": byte_order})
+    points = _points(values, partial(build_modbus_point, poll=poll))
+    return values.build(ModbusDevice, host=host, port=port, points=points)
+
+
+def _build_llrp(node: yaml.Node, scope: Scope) -> LlrpDevice:
+    values = _read(node, scope, LLRP_DEVICE)
+    host, port = values.taken.pop("endpoint", ("", 0))
+    if "antennas" in values.taken and not values.taken["antennas"]:
+        values.error(
+            "antennas", "the reader has no antennas: at least one is needed.", "Write {1: {read_point: gate}}."
+        )
+    return values.build(LlrpDevice, host=host, port=port)
+
+
+def _points(values: Values, build: Callable[[yaml.Node, Scope, str], P]) -> dict[str, P]:
+    node = values.taken.pop("points", None)
+    if node is None:
+        return {}
+    scope = dataclasses.replace(values.scope, path=join(values.scope.path, "points"))
+    try:
+        return read_points(node, scope, build)
+    except Unusable:
+        values.broken = True
+        return {}
+
+
+_BUILDERS: Final[Mapping[str, Callable[[yaml.Node, Scope], Device]]] = {
+    "opcua": _build_opcua,
+    "modbus": _build_modbus,
+    "llrp": _build_llrp,
+}
+_SPECS: Final = {"opcua": OPCUA_DEVICE, "modbus": MODBUS_DEVICE, "llrp": LLRP_DEVICE}

@@ -1,0 +1,152 @@
+"""A whole map from its nodes: names first, then devices, stations, zones and nodes, then what they owe one another."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+import yaml
+
+from genba_shared.device_map.build_devices import build_device, check_unused_profile, collect_devices, names_of
+from genba_shared.device_map.build_work import build_node, build_station, build_zone
+from genba_shared.device_map.checks import check_references
+from genba_shared.device_map.kinds import name_of_key
+from genba_shared.device_map.model import CollectorSettings, Device, DeviceMap, GatewaySettings, StoreSettings
+from genba_shared.device_map.problems import Findings, Unusable
+from genba_shared.device_map.scalars import describe
+from genba_shared.device_map.spec import MAPPING_TAG, Names, ObjectSpec, Scope, Values, read_entries, read_object
+from genba_shared.device_map.tables_map import COLLECTOR, GATEWAY, ROOT, STORE
+from genba_shared.device_map.yaml_tree import entries
+
+T = TypeVar("T")
+_EXAMPLES: Final = {"stations": "{CUT-1: {device: cutter1}}", "zones": "{sewing: {…}}", "nodes": "{CUT: {…}}"}
+
+
+def build_map(root: yaml.MappingNode, findings: Findings, *, sha256: str) -> DeviceMap:
+    """The checked map.
+
+    Raises:
+        ConfigError: with every problem of the file.
+    """
+    findings.places[""] = root
+    top = read_object(root, ROOT, Scope(findings=findings))
+    profiles = _profiles(top)
+    raw_devices = collect_devices(top.nodes["devices"], profiles, findings) if "devices" in top.nodes else []
+    names = Names(
+        devices={device.id: names_of(device) for device in raw_devices},
+        stations=_keys_of(top, "stations"),
+        zones=_keys_of(top, "zones"),
+    )
+    scope = Scope(findings=findings, names=names)
+    gateway = _group(top, "gateway", GATEWAY, GatewaySettings, scope)
+    collector = _group(top, "collector", COLLECTOR, CollectorSettings, scope) if "collector" in top.nodes else None
+    store = _group(top, "store", STORE, StoreSettings, scope)
+    devices: dict[str, Device] = {}
+    for raw in raw_devices:
+        if raw.usable:
+            try:
+                devices[raw.id] = build_device(raw, dataclasses.replace(scope, path=f"devices.{raw.id}"))
+            except Unusable:
+                continue
+    if "devices" in top.nodes and isinstance(top.nodes["devices"], yaml.SequenceNode) and not raw_devices:
+        findings.error(
+            top.nodes["devices"], "devices", "there is no device: at least one is needed.", "Write - id: cutter1."
+        )
+    stations = _named(top, "stations", scope, build_station)
+    zones = _named(top, "zones", scope, build_zone)
+    nodes = _named(top, "nodes", scope, build_node)
+    check_references(findings, devices=devices, stations=stations, zones=zones, nodes=nodes)
+    _check_profiles(raw_devices, profiles, scope)
+    findings.raise_errors()
+    if gateway is None or store is None or top.broken:
+        raise AssertionError("a part of the map is missing, and no problem says why")
+    return DeviceMap(
+        gateway=gateway,
+        devices=devices,
+        stations=stations,
+        zones=zones,
+        nodes=nodes,
+        collector=collector,
+        store=store,
+        sha256=sha256,
+    )
+
+
+def _group(top: Values, key: str, spec: ObjectSpec, model: Callable[..., T], scope: Scope) -> T | None:
+    node = top.nodes.get(key)
+    if node is None and spec is not STORE:
+        return None
+    values = read_object(
+        node if node is not None else yaml.MappingNode(MAPPING_TAG, [], top.node.start_mark),
+        spec,
+        dataclasses.replace(scope, path=key),
+    )
+    try:
+        return values.build(model)
+    except Unusable:
+        return None
+
+
+def _profiles(top: Values) -> dict[str, yaml.MappingNode]:
+    node, scope = top.nodes.get("profiles"), dataclasses.replace(top.scope, path="profiles")
+    if node is None:
+        return {}
+    try:
+        written = read_entries(node, scope, what="profiles by name", example="{fanuc_modbus: {protocol: modbus}}")
+    except Unusable:
+        return {}
+    profiles: dict[str, yaml.MappingNode] = {}
+    for word, (key_node, value_node) in written.items():
+        below = dataclasses.replace(scope, path=f"profiles.{word}")
+        if not isinstance(value_node, yaml.MappingNode):
+            scope.findings.error(
+                value_node,
+                below.path,
+                f"{describe(value_node)} stands here: a profile is a group of settings.",
+                "Write {protocol: modbus, …}.",
+            )
+            # Kept empty, so that a device that uses it is not told that it does not exist.
+            value_node = yaml.MappingNode(MAPPING_TAG, [], value_node.start_mark)
+        try:
+            profiles[name_of_key(key_node, below, word)] = value_node
+        except Unusable:
+            continue
+    return profiles
+
+
+def _check_profiles(raw_devices: list[Any], profiles: Mapping[str, yaml.MappingNode], scope: Scope) -> None:
+    used = {str(use[1].value) for raw in raw_devices if (use := entries(raw.node).get("use"))}
+    for name, node in profiles.items():
+        path = f"profiles.{name}"
+        if "use" in entries(node):
+            key, _ = entries(node)["use"]
+            scope.findings.error(key, path, "a profile cannot use another profile.", "Write its settings out here.")
+        if name not in used:
+            scope.findings.warn(node, path, "no device uses this profile.", f"Write use: {name} at a device.")
+            check_unused_profile(node, dataclasses.replace(scope, path=path))
+
+
+def _keys_of(top: Values, key: str) -> frozenset[str]:
+    node = top.nodes.get(key)
+    return frozenset(entries(node)) if isinstance(node, yaml.MappingNode) else frozenset()
+
+
+def _named(top: Values, key: str, scope: Scope, build: Callable[[yaml.Node, Scope, str], T]) -> dict[str, T]:
+    node = top.nodes.get(key)
+    if node is None:
+        return {}
+    below = dataclasses.replace(scope, path=key)
+    built: dict[str, T] = {}
+    try:
+        written = read_entries(node, below, what=f"{key} by name", example=_EXAMPLES[key])
+    except Unusable:
+        return {}
+    for word, (key_node, value_node) in written.items():
+        scope_of_one = below.below(word)
+        scope.findings.places[scope_of_one.path] = value_node
+        try:
+            built[name_of_key(key_node, scope_of_one, word)] = build(value_node, scope_of_one, word)
+        except Unusable:
+            continue
+    return built

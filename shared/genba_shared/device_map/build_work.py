@@ -1,0 +1,145 @@
+"""Stations, zones and node rules from their settings."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import yaml
+
+from genba_shared.device_map.model import CompletionRule, NodeRule, PointRef, StateRule, Station, WorkOrderSource, Zone
+from genba_shared.device_map.problems import Unusable, Wrong
+from genba_shared.device_map.references import POINT_REF
+from genba_shared.device_map.scalars import describe, text_of
+from genba_shared.device_map.spec import Scope, read_object
+from genba_shared.device_map.tables_map import COUNTS, DONE_WHEN, NODE, STATE, STATION, WORK_ORDER, ZONE
+from genba_shared.events import Result
+
+
+def build_station(node: yaml.Node, scope: Scope, name: str) -> Station:
+    """One station.
+
+    Raises:
+        Unusable: something in it is wrong; it has been reported.
+    """
+    values = read_object(node, STATION, scope)
+    device = values.taken.get("device", "")
+    inside = dataclasses.replace(scope, device=device)
+    for key in ("state", "counts"):
+        written = values.taken.pop(key, None)
+        if written is None or not device:  # without its device no bare point name can be told right or wrong
+            continue
+        try:
+            read = _state_of if key == "state" else _counts_of
+            values.taken[key] = read(written, inside.below(key))
+        except Wrong as exc:
+            values.error(key, exc.message, exc.fix)
+        except Unusable:
+            values.broken = True
+    return values.build(Station, id=name)
+
+
+def build_zone(node: yaml.Node, scope: Scope, name: str) -> Zone:
+    """One zone, bounded by read points or by counters.
+
+    Raises:
+        Unusable: something in it is wrong; it has been reported.
+    """
+    values = read_object(node, ZONE, scope)
+    written = values.nodes.keys()
+    by_tags, by_counts = bool(written & {"enter", "leave"}), bool(written & {"in", "out"})
+    if by_tags and by_counts:
+        values.error(
+            "in" if "in" in written else "out",
+            "a zone is bounded by read points (enter, leave) or by counts (in, out): this version does not join both.",
+            "Make two zones of it, or delete one pair.",
+        )
+    elif not by_tags and not by_counts and not values.broken:
+        values.error(
+            "",
+            "the zone has no bounds: read points (enter, leave) or counts (in, out) are needed.",
+            "Write enter: [gate/sewing-in], leave: [gate/sewing-out].",
+        )
+    for one, other, example in (
+        ("enter", "leave", "leave: [gate/sewing-out]"),
+        ("leave", "enter", "enter: [gate/sewing-in]"),
+        ("in", "out", "out: SEW-1/good"),
+        ("out", "in", "in: CUT-1/good"),
+    ):
+        if one in written and other not in written:
+            values.error("", f"'{other}' is missing: a zone with `{one}` needs it.", f"Add {example}.")
+    if by_counts and "close_after" in written:
+        values.error("close_after", "`close_after` is for tags: counts do not go silent.", "Leave it out.")
+    return values.build(Zone, id=name)
+
+
+def build_node(node: yaml.Node, scope: Scope, name: str) -> NodeRule:
+    """One node rule.
+
+    Raises:
+        Unusable: something in it is wrong; it has been reported.
+    """
+    values = read_object(node, NODE, scope)
+    work_order = values.taken.pop("work_order", None)
+    done_when = values.taken.pop("done_when", None)
+    try:
+        if work_order is not None:
+            source, point = _work_order_of(work_order, scope.below("work_order"))
+            values.taken |= {"work_order": source, "work_order_point": point}
+    except Unusable:
+        values.broken = True
+    try:
+        if done_when is not None:
+            values.taken["done_when"] = _done_when_of(done_when, scope.below("done_when"))
+    except Unusable:
+        values.broken = True
+    return values.build(NodeRule, code=name)
+
+
+def _state_of(node: yaml.Node, scope: Scope) -> StateRule:
+    if isinstance(node, yaml.MappingNode):
+        return read_object(node, STATE, scope).build(StateRule)
+    if not isinstance(node, yaml.ScalarNode):
+        raise Wrong(
+            f"{describe(node)} stands here: a point with labels, or {{from: COUNTER, idle_after: 3min}}, is needed.",
+            "Write state: {from: parts, idle_after: 3min}.",
+        )
+    point: PointRef = POINT_REF.read(node, scope)
+    return StateRule(point=point)
+
+
+def _counts_of(node: yaml.Node, scope: Scope) -> dict[Result, PointRef]:
+    counts: dict[str, PointRef] = read_object(node, COUNTS, scope).build(dict)
+    return {Result(word): point for word, point in counts.items()}
+
+
+def _work_order_of(node: yaml.Node, scope: Scope) -> tuple[WorkOrderSource, PointRef | None]:
+    values = read_object(node, WORK_ORDER, scope)
+    written = values.taken.pop("source", None)
+    if written is None:
+        raise Unusable
+    try:
+        word = text_of(written, allowed="a point, tags or dispatch", example="from: cutter1/order")
+        source = WorkOrderSource(word) if word in {"tags", "dispatch"} else WorkOrderSource.POINT
+        # Without a device of its own, so that the point has to be written device/point.
+        point = None if source is not WorkOrderSource.POINT else POINT_REF.read(written, scope)
+    except Wrong as exc:
+        values.error("from", exc.message, exc.fix)
+        raise Unusable from exc
+    if source is not WorkOrderSource.POINT and "else" in values.nodes:
+        values.error("else", f"`else` is for a point that may be empty: {source} is not one.", "Leave `else` out.")
+    if values.broken:
+        raise Unusable
+    return source, point
+
+
+def _done_when_of(node: yaml.Node, scope: Scope) -> CompletionRule:
+    values = read_object(node, DONE_WHEN, scope)
+    written = values.nodes.keys()
+    by_count = values.taken.pop("good", None) is not None
+    if {"good", "all_left"} <= written:
+        values.error("good", "a node is done by `good` or by `all_left`: this version does not join both.", "Keep one.")
+    elif not written & {"good", "all_left"} and not values.broken:
+        values.error("", "nothing completes the node: `good` or `all_left` is needed.", "Write good: node.quantity.")
+    if by_count and "min_dwell" in written:
+        values.error("min_dwell", "`min_dwell` is for tags: it goes with `all_left`.", "Leave `min_dwell` out.")
+    return values.build(CompletionRule)

@@ -1,0 +1,112 @@
+"""Collecting what is wrong in a map: every problem with its place, none twice, in the order of the file."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import yaml
+
+from genba_shared.errors import ConfigError, Problem
+
+
+class Wrong(Exception):
+    """A value that cannot be taken. Caught where its place in the file is known; never leaves this package."""
+
+    def __init__(self, message: str, fix: str, *, node: yaml.Node | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+        self.node = node
+
+
+class Unusable(Exception):
+    """An object could not be built; the reasons are already among the findings. Never leaves this package."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting as it is in force. `origin` is where it comes from: ``line 12``, ``default`` or a reason."""
+
+    path: str
+    value: str
+    origin: str
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found while one file was read: problems, and the settings in force."""
+
+    file: str
+    settings: list[Setting] = field(default_factory=list)
+    places: dict[str, yaml.Node] = field(default_factory=dict)  # path of a setting → where its value stands
+    _problems: dict[tuple[int, int, str], Problem] = field(default_factory=dict)
+    _paths: dict[int, str] = field(default_factory=dict)
+    _kept: list[yaml.Node] = field(default_factory=list)
+
+    def name(self, node: yaml.Node, path: str) -> None:
+        """Remember where `node` stands in the file; the first path given stays."""
+        if id(node) not in self._paths:
+            self._paths[id(node)] = path
+            self._kept.append(node)  # its id() must not be given to another node
+
+    def path_of(self, node: yaml.Node) -> str | None:
+        """Path of the node as it stands in the file: in a profile, that of the profile."""
+        return self._paths.get(id(node))
+
+    def error(self, node: yaml.Node, path: str, message: str, fix: str) -> None:
+        """Something that must be mended before the map can be used."""
+        self._add(node, path, message, fix, warning=False)
+
+    def warn(self, node: yaml.Node, path: str, message: str, fix: str = "") -> None:
+        """Something that works, and is worth a second look."""
+        self._add(node, path, message, fix, warning=True)
+
+    def all(self) -> tuple[Problem, ...]:
+        """Errors and warnings, in the order of the file."""
+        return tuple(sorted(self._problems.values(), key=lambda found: (found.line, found.column)))
+
+    def raise_errors(self) -> None:
+        """Stop here if there is an error.
+
+        Raises:
+            ConfigError: with all problems, warnings included.
+        """
+        problems = self.all()
+        if any(not problem.warning for problem in problems):
+            raise ConfigError(problems)
+
+    def _add(self, node: yaml.Node, path: str, message: str, fix: str, *, warning: bool) -> None:
+        mark = node.start_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
+        problem = Problem(
+            file=self.file,
+            line=line,
+            column=column,
+            path=self.path_of(node) or path,
+            message=message,
+            fix=fix,
+            warning=warning,
+        )
+        # A profile is read once for each device that uses it; what is wrong in it is said once.
+        self._problems.setdefault((line, column, message), problem)
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` was probably meant to be."""
+    by_folded = {name.casefold().replace("-", "_"): name for name in known}
+    near = difflib.get_close_matches(word.casefold().replace("-", "_"), by_folded, n=1, cutoff=0.6)
+    return by_folded[near[0]] if near else None
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
+    """``Did you mean 'poll'?``, or what else to do where no known word is near."""
+    near = nearest(word, known)
+    return f"Did you mean '{near}'?" if near else otherwise
+
+
+def shorten(text: str) -> str:
+    """Text of a message: one line, at most 60 characters, so that a pasted file does not fill the screen."""
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else f"{line[:57]}…"

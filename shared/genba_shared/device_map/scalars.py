@@ -1,0 +1,160 @@
+"""One YAML scalar at a time: text, whole number, number, true or false, without YAML 1.1's surprises.
+
+A plain (unquoted) ``no``, ``010`` or ``12:30`` is a boolean, an octal and a base-60 number to YAML 1.1, and a word to
+the person who wrote it. Such words are refused with what to write instead.
+
+Source: YAML 1.1 type repository, bool, int and float.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+import yaml
+
+from genba_shared.device_map.problems import Wrong, shorten
+
+__all__ = ["Wrong", "describe", "integer_of", "key_text", "number_of", "raw_text", "scalar_text", "text_of"]
+
+_BOOLEAN_WORDS: Final = re.compile(r"(?i)yes|no|on|off")
+_TRUE_OR_FALSE: Final = re.compile(r"true|True|TRUE|false|False|FALSE")
+_EMPTY: Final = re.compile(r"|~|null|Null|NULL")
+_INTEGER: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_NUMBER: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?")
+_LEADING_ZERO: Final = re.compile(r"[-+]?0o?[0-9_]+")
+_BASE_60: Final = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
+_ODD_NUMBER: Final = re.compile(r"[-+]?(?:0x[0-9a-fA-F_]+|0b[01_]+|[0-9][0-9_]*_[0-9_.]*|\.[0-9]+|[0-9]+\.)")
+_NO_NUMBER: Final = re.compile(r"(?i)[-+]?\.(?:inf|nan)")
+MAX_DIGITS: Final = 25
+
+
+def describe(node: yaml.Node) -> str:
+    """How a message names what stands there: the text itself, or its form."""
+    match node:
+        case yaml.MappingNode():
+            return "a group of settings"
+        case yaml.SequenceNode():
+            return "a list"
+        case _ if is_empty(node):
+            return "nothing"
+        case _:
+            return f"'{shorten(str(node.value))}'"
+
+
+def is_plain(node: yaml.Node) -> bool:
+    """Whether the scalar stands without quotes."""
+    return isinstance(node, yaml.ScalarNode) and not node.style
+
+
+def is_empty(node: yaml.Node) -> bool:
+    """Whether nothing, ``~`` or ``null`` stands there."""
+    return is_plain(node) and _EMPTY.fullmatch(str(node.value)) is not None
+
+
+def raw_text(node: yaml.Node, *, allowed: str, example: str) -> str:
+    """The scalar's characters as written, traps included.
+
+    Raises:
+        Wrong: a list, a group or nothing stands there.
+    """
+    if not isinstance(node, yaml.ScalarNode) or is_empty(node):
+        raise Wrong(f"{describe(node)} stands here: {allowed} is needed.", f"Write it like {example}.")
+    return str(node.value)
+
+
+def scalar_text(node: yaml.Node, *, allowed: str, example: str) -> str:
+    """The scalar's characters, where none of YAML's traps hides in them.
+
+    Raises:
+        Wrong: as `raw_text`, or the scalar would be read as something else than it looks like.
+    """
+    text = raw_text(node, allowed=allowed, example=example)
+    if is_plain(node):
+        _refuse_traps(text)
+    return text
+
+
+def text_of(node: yaml.Node, *, allowed: str, example: str) -> str:
+    """A text: any word, or anything in quotes.
+
+    Raises:
+        Wrong: as `scalar_text`, or a number without quotes, or a control character.
+    """
+    text = scalar_text(node, allowed=allowed, example=example)
+    if is_plain(node) and (_NUMBER.fullmatch(text) or _TRUE_OR_FALSE.fullmatch(text)):
+        kind = "a number" if _NUMBER.fullmatch(text) else "true or false"
+        raise Wrong(
+            f"{shorten(text)} without quotes is {kind}: {allowed} is needed.", f'Did you mean "{shorten(text)}"?'
+        )
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
+        raise Wrong(
+            f"the text has a line break or another control character: {allowed} is needed.",
+            "Write it in one line, without backslash escapes.",
+        )
+    return text
+
+
+def key_text(node: yaml.Node) -> str:
+    """A key: a word, or a whole number such as an antenna.
+
+    Raises:
+        Wrong: not a scalar, or one of YAML's traps.
+    """
+    text = scalar_text(node, allowed="a key", example="good")
+    if text == "<<" and is_plain(node):
+        raise Wrong("'<<' is YAML's merge key: a map does not take it.", "Write a profile and `use:` it.")
+    return text
+
+
+def integer_of(node: yaml.Node, *, low: int, high: int, allowed: str, example: str) -> int:
+    """A whole number in decimal digits.
+
+    Raises:
+        Wrong: something else, or out of range.
+    """
+    text = scalar_text(node, allowed=allowed, example=example)
+    if not _INTEGER.fullmatch(text):
+        raise Wrong(f"'{shorten(text)}' is not a whole number: {allowed} is needed.", f"Write it like {example}.")
+    if not is_plain(node):
+        raise Wrong(f'"{shorten(text)}" in quotes is a text: {allowed} is needed.', "Take the quotes away.")
+    value = int(text) if len(text) <= MAX_DIGITS else high + 1
+    if not low <= value <= high:
+        raise Wrong(f"{shorten(text)} is out of range: {low} to {high} is allowed.", f"Write it like {example}.")
+    return value
+
+
+def number_of(node: yaml.Node, *, allowed: str, example: str) -> float:
+    """A number, whole or with a decimal point.
+
+    Raises:
+        Wrong: something else, or one with more than 25 characters.
+    """
+    text = scalar_text(node, allowed=allowed, example=example)
+    if not _NUMBER.fullmatch(text) or not is_plain(node) or len(text) > MAX_DIGITS:
+        raise Wrong(f"'{shorten(text)}' is not a number: {allowed} is needed.", f"Write it like {example}.")
+    return float(text)
+
+
+def _refuse_traps(text: str) -> None:
+    quoted = f'"{shorten(text)}" in quotes'
+    if _BOOLEAN_WORDS.fullmatch(text):
+        means = "true" if text.lower() in {"yes", "on"} else "false"
+        raise Wrong(f"'{text}' without quotes means {means} in YAML 1.1 and is not taken.", f"Did you mean {quoted}?")
+    if _LEADING_ZERO.fullmatch(text):
+        decimal = text.replace("_", "").replace("o", "").lstrip("+-0") or "0"
+        raise Wrong(
+            f"'{shorten(text)}' starts with 0, which is octal in YAML 1.1, and is not taken.",
+            f"Did you mean {shorten(decimal)}, or {quoted}?",
+        )
+    if _BASE_60.fullmatch(text):
+        raise Wrong(
+            f"'{shorten(text)}' without quotes is a number in base 60 in YAML 1.1 and is not taken.",
+            f"Did you mean {quoted}, or a duration such as 12h?",
+        )
+    if _ODD_NUMBER.fullmatch(text) or _NO_NUMBER.fullmatch(text):
+        raise Wrong(
+            f"'{shorten(text)}' is a number written in an unusual way and is not taken.",
+            f"Write plain decimal digits such as 12 or 0.5, or {quoted}.",
+        )

@@ -1,0 +1,118 @@
+"""Numbers with a unit: durations, rates, powers, sizes. A number without its unit is never guessed, only suggested."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from genba_shared.device_map.problems import Wrong, nearest, shorten
+
+_FORM: Final = re.compile(r"([-+]?[0-9]{1,15}(?:\.[0-9]{1,9})?)(\s*)(\D.*)?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """One kind of number with a unit.
+
+    `units` gives for each unit how many base units it is, smallest first; `spellings` are units as people also write
+    them; `suggested` is offered where the unit is missing: (from this number on, unit), the last that fits.
+    """
+
+    what: str
+    units: Mapping[str, Fraction]
+    suggested: tuple[tuple[int, str], ...]
+    spellings: Mapping[str, str]
+
+    def parse(self, text: str) -> float:
+        """Value in the base unit.
+
+        Raises:
+            Wrong: no number, no unit, another unit, or a space between them.
+        """
+        form = _FORM.fullmatch(text)
+        if form is None:
+            raise Wrong(
+                f"'{shorten(text)}' is not {self.what}: a number with {self._list()}.",
+                f"Write it like {self.show(float(self.units[self.suggested[0][1]]))}.",
+            )
+        number, space, unit = form[1], form[2], form[3] or ""
+        if not unit:
+            fitting = [name for least, name in self.suggested if abs(float(number)) >= least]
+            raise Wrong(
+                f"{number} has no unit: {self.what} ends in {self._list()}.",
+                f"Did you mean {number}{(fitting or [self.suggested[0][1]])[-1]}?",
+            )
+        if unit not in self.units:
+            near = self.spellings.get(unit.casefold()) or nearest(unit, self.units)
+            raise Wrong(
+                f"'{shorten(unit)}' is not a unit of {self.what}: it ends in {self._list()}.",
+                f"Did you mean {number}{near}?" if near else f"Write it like {number}{self.suggested[0][1]}.",
+            )
+        if space:
+            raise Wrong(
+                f"'{shorten(text)}' has a space before its unit: number and unit are one word.",
+                f"Did you mean {number}{unit}?",
+            )
+        return float(Fraction(number) * self.units[unit])
+
+    def show(self, value: float) -> str:
+        """The value in the largest unit in which it is a whole number, else in the smallest."""
+        exact = Fraction(value).limit_denominator(1_000_000)
+        for unit, factor in reversed(list(self.units.items())):
+            if (exact / factor).denominator == 1 and (exact != 0 or factor == 1):
+                return f"{exact / factor}{unit}"
+        unit, factor = next(iter(self.units.items()))
+        return f"{float(exact / factor):g}{unit}"
+
+    def _list(self) -> str:
+        names = list(self.units)
+        return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+
+
+DURATION: Final = Quantity(
+    what="a duration",
+    units={"ms": Fraction(1, 1000), "s": Fraction(1), "min": Fraction(60), "h": Fraction(3600), "d": Fraction(86400)},
+    suggested=((0, "s"), (100, "ms")),
+    spellings={
+        **dict.fromkeys(("m", "mins", "minute", "minutes"), "min"),
+        **dict.fromkeys(("sec", "secs", "second", "seconds"), "s"),
+        **dict.fromkeys(("msec", "millis", "milliseconds"), "ms"),
+        **dict.fromkeys(("hr", "hrs", "hour", "hours"), "h"),
+        **dict.fromkeys(("day", "days"), "d"),
+    },
+)
+"""Base unit: seconds."""
+
+RATE: Final = Quantity(
+    what="a rate",
+    units={"/d": Fraction(1, 86400), "/h": Fraction(1, 3600), "/min": Fraction(1, 60), "/s": Fraction(1)},
+    suggested=((0, "/min"),),
+    spellings={
+        **dict.fromkeys(("/m", "/minute", "per minute", "per min", "ppm", "spm", "min"), "/min"),
+        **dict.fromkeys(("/sec", "/second", "per second", "hz", "s"), "/s"),
+        **dict.fromkeys(("/hr", "/hour", "per hour", "h"), "/h"),
+        **dict.fromkeys(("/day", "per day", "d"), "/d"),
+    },
+)
+"""Base unit: device counts per second."""
+
+POWER: Final = Quantity(
+    what="a power", units={"dBm": Fraction(1)}, suggested=((0, "dBm"),), spellings={"db": "dBm", "dbm": "dBm"}
+)
+"""Base unit: dBm."""
+
+RATIO: Final = Quantity(
+    what="a ratio of powers", units={"dB": Fraction(1)}, suggested=((0, "dB"),), spellings={"dbm": "dB", "db": "dB"}
+)
+"""Base unit: dB."""
+
+SIZE: Final = Quantity(
+    what="a size",
+    units={"kB": Fraction(10**3), "MB": Fraction(10**6), "GB": Fraction(10**9)},
+    suggested=((0, "MB"),),
+    spellings={"k": "kB", "kb": "kB", "m": "MB", "mb": "MB", "g": "GB", "gb": "GB", "mib": "MB", "gib": "GB"},
+)
+"""Base unit: bytes; kB, MB and GB are powers of 1000."""
