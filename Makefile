@@ -1,0 +1,60 @@
+# `make demo` shows a factory working; `make test` passes the tests. Each makes .venv and installs what it needs.
+
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO ?=
+
+.PHONY: demo test check lint format lock screenshot clean help
+
+help:
+	@echo "make demo         a simulated factory, gateway, collector and board on this machine (DEMO='--speed 30' for options)"
+	@echo "make test         everything that must hold: lint, types, layers, tests; says what it skipped and why"
+	@echo "make check        lint, types and layers only"
+	@echo "make format       format the code"
+	@echo "make lock         resolve the lock files anew"
+	@echo "make screenshot   take the README's picture of the board from a running demo"
+
+demo: .venv/all
+	@$(BIN)/genba demo $(DEMO)
+
+test: .venv/dev
+	@tests/servers.sh
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/python -m pytest
+
+check: .venv/dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: .venv/dev
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+screenshot: .venv/dev
+	@$(BIN)/python docs/screenshot.py docs/board.png
+
+lock: .venv/dev
+	@for set in all dev; do \
+	  $(BIN)/uv pip compile pyproject.toml --extra $$set --python-version 3.11 --universal --generate-hashes \
+	    --no-header --no-emit-index-url --no-annotate --upgrade --quiet -o requirements/$$set.txt; \
+	done
+
+# The stamps follow the lock files: a changed lock installs anew, an unchanged one costs nothing.
+.venv/all: requirements/all.txt pyproject.toml
+	@test -x $(BIN)/python || { echo "making .venv"; $(PYTHON) -m venv .venv; }
+	@echo "installing genba and what it needs (a minute or two, once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+.venv/dev: requirements/dev.txt pyproject.toml
+	@test -x $(BIN)/python || { echo "making .venv"; $(PYTHON) -m venv .venv; }
+	@echo "installing genba, its tools and tests (a minute or two, once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@ .venv/all
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
