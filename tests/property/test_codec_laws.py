@@ -8,7 +8,6 @@ import json
 import zlib
 from dataclasses import replace
 
-from any_events import envelopes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from genba_shared.codec.compression import MAX_BODY
 from genba_shared.codec.header import frame, unframe
 from genba_shared.errors import ContractError
 from genba_shared.events import event_from_json, event_to_json
+from tests.property.any_events import envelopes
 
 
 @given(envelopes())

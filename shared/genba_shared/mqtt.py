@@ -1,0 +1,321 @@
+"""MQTT 3.1.1 for asyncio: a thin adapter of paho, and the only place that knows paho.
+
+paho's own queue is memory only and its reconnect loop has neither jitter nor a callback for a first connect that
+fails, so this adapter runs the network loop in its own thread, reconnects by itself, and refuses to publish while there
+is no connection. Sessions are clean: whatever must not be lost is sent again by its owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import random
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from genba_shared.errors import UplinkError, UsageError
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo
+    from paho.mqtt.properties import Properties
+    from paho.mqtt.reasoncodes import ReasonCode
+
+logger = logging.getLogger(__name__)
+
+KEEP_ALIVE_S: Final = 10  # a dead link is found within 1.5 times this
+CONNECT_TIMEOUT_S: Final = 5.0
+FIRST_RETRY_S: Final = 0.2
+LAST_RETRY_S: Final = 3.0
+MAX_UNSENT: Final = 4 * 1024 * 1024  # bytes that may wait for a socket that does not take them
+_LOOP_S: Final = 1.0
+_STOP_S: Final = 2.0
+
+OnMessage = Callable[[str, bytes, bool], None]
+
+
+def _nothing(*_: object) -> None:
+    """Callback of somebody who does not want to know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAddress:
+    """Where a broker is and how to enter. Passwords and key files are not part of `repr`."""
+
+    host: str
+    port: int
+    tls: bool = False
+    username: str | None = None
+    password: str | None = None
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def __repr__(self) -> str:
+        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
+
+    @classmethod
+    def parse(cls, url: str) -> BrokerAddress:
+        """Read ``mqtt[s]://[user[:password]@]host[:port][?ca=FILE&cert=FILE&key=FILE]``; ports are 1883 and 8883.
+
+        Raises:
+            UsageError: any other form; the message shows the right one.
+        """
+        try:
+            parts = urlsplit(url)
+            port, options = parts.port, dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+        except ValueError as exc:
+            raise UsageError(f"broker address {url!r}: {exc}; {_ADDRESS_HINT}") from exc
+        tls = parts.scheme == "mqtts"
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path not in ("", "/"):
+            raise UsageError(f"broker address {_without_password(url)!r} is not understood; {_ADDRESS_HINT}")
+        unknown = options.keys() - {"ca", "cert", "key"}
+        if unknown or (options and not tls) or ("key" in options) != ("cert" in options):
+            raise UsageError(f"broker address {_without_password(url)!r}: {_OPTIONS_HINT}")
+        return cls(
+            host=parts.hostname,
+            port=port or (8883 if tls else 1883),
+            tls=tls,
+            username=unquote(parts.username) if parts.username else None,
+            password=unquote(parts.password) if parts.password else None,
+            ca=_path(options.get("ca")),
+            certificate=_path(options.get("cert")),
+            key=_path(options.get("key")),
+        )
+
+
+_ADDRESS_HINT: Final = "write mqtt://HOST:1883, or mqtts://HOST:8883?ca=FILE for TLS"
+_OPTIONS_HINT: Final = "options are for mqtts only: ca=FILE, and cert=FILE together with key=FILE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Will:
+    """What the broker publishes for us, retained, when we vanish."""
+
+    topic: str
+    payload: bytes | str
+
+
+class MqttLink:
+    """One connection to a broker, kept up for ever; use it as ``async with MqttLink(url, client_id) as link``.
+
+    All callbacks run on the asyncio loop that entered the link. `on_connect()` comes after each connect, when the
+    subscriptions are on their way. `on_disconnect(reason)` comes once per outage: when a connection is lost, or when
+    the first one cannot be made. `on_message(topic, payload, retained)` may come more than once for a message.
+
+    Raises:
+        UsageError: paho-mqtt is not installed, the address is not understood, or a certificate file cannot be used.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        *,
+        will: Will | None = None,
+        on_message: OnMessage = _nothing,
+        on_connect: Callable[[], None] = _nothing,
+        on_disconnect: Callable[[str], None] = _nothing,
+    ) -> None:
+        self.address = BrokerAddress.parse(url)
+        self.on_message = on_message
+        self.on_connect = on_connect
+        self.on_disconnect = on_disconnect
+        self._client_id = client_id
+        self._will = will
+        self._tls = _tls_context(self.address) if self.address.tls else None
+        self._filters: dict[str, int] = {}
+        self._unsent: deque[tuple[MQTTMessageInfo, int]] = deque()  # with their bytes
+        self._closing = threading.Event()
+        self._connected = False
+        self._outage_told = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._client = self._new_client()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker accepted us and the connection has not been lost since."""
+        return self._connected
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._keep_connected, name=f"mqtt-{self.address.host}", daemon=True)
+        self._thread.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Say goodbye (the broker then keeps the will to itself) and end the network thread."""
+        self._closing.set()
+        if self._connected:
+            self._client.disconnect()  # wakes the thread, which writes what is queued and then the goodbye
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join, 2 * _STOP_S)
+
+    def publish(self, topic: str, payload: bytes | str, *, qos: int = 0, retain: bool = False) -> None:
+        """Hand a message to the network thread; call it on the asyncio loop only.
+
+        Raises:
+            UplinkError: there is no connection, or 4 MB already wait for the socket. Nothing is kept: send it again.
+        """
+        if not self._connected:
+            raise UplinkError(f"not connected broker={self.address}")
+        while self._unsent and _is_done(self._unsent[0][0]):
+            self._unsent.popleft()
+        if sum(size for _, size in self._unsent) + len(payload) > MAX_UNSENT:
+            raise UplinkError(f"broker does not read broker={self.address} unsent_bytes={MAX_UNSENT}")
+        info = self._client.publish(topic, payload, qos=qos, retain=retain)
+        if info.rc != 0:
+            raise UplinkError(f"publish refused broker={self.address} code={int(info.rc)}")
+        self._unsent.append((info, len(payload)))
+
+    def subscribe(self, topic_filter: str, *, qos: int = 0) -> None:
+        """Subscribe now and after every reconnect."""
+        self._filters[topic_filter] = qos
+        if self._connected:
+            self._client.subscribe(topic_filter, qos)
+
+    def _new_client(self) -> Client:
+        """A client for one connection: paho would carry unacknowledged messages into the next one, behind our back."""
+        client = _make_client(self._client_id)
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        if self.address.username is not None:
+            client.username_pw_set(self.address.username, self.address.password)
+        if self._tls is not None:
+            client.tls_set_context(self._tls)
+        if self._will is not None:
+            client.will_set(self._will.topic, self._will.payload, qos=0, retain=True)
+        client.on_connect = self._when_connected
+        client.on_disconnect = self._when_disconnected
+        client.on_subscribe = self._when_subscribed
+        client.on_message = self._when_message
+        # with this set paho leaves all writing to the network thread: two writers would mix their packets
+        client.on_socket_register_write = _nothing
+        client.connect_async(self.address.host, self.address.port, keepalive=KEEP_ALIVE_S)
+        return client
+
+    def _keep_connected(self) -> None:
+        delay_s = FIRST_RETRY_S
+        while not self._closing.is_set():
+            self._client = self._new_client()
+            try:
+                self._client.reconnect()
+                if self._serve():
+                    delay_s = FIRST_RETRY_S
+            except Exception as exc:  # noqa: BLE001 (paho raises anything on a malformed packet; this thread must live)
+                self._tell_outage(str(exc) or type(exc).__name__)
+            self._connected = False
+            # jitter between half and all of it: many gateways do not come back in the same moment
+            self._closing.wait(delay_s * random.uniform(0.5, 1.0))  # noqa: S311 (no secret)
+            delay_s = min(LAST_RETRY_S, delay_s * 2)
+
+    def _serve(self) -> bool:
+        """Run the network loop until the connection ends; whether the broker had accepted us."""
+        accepted = False
+        stop_at = math.inf
+        while self._client.loop(_LOOP_S) == 0 and time.monotonic() < stop_at:
+            accepted = accepted or self._connected
+            if self._closing.is_set():
+                if not self._connected:
+                    return accepted
+                stop_at = min(stop_at, time.monotonic() + _STOP_S)
+        self._tell_outage("connection lost")
+        return accepted
+
+    def _when_connected(
+        self, client: Client, userdata: Any, flags: ConnectFlags, code: ReasonCode, properties: Properties | None
+    ) -> None:
+        if code.is_failure:
+            self._tell_outage(f"broker refused: {code}")
+            client.disconnect()
+            return
+        for topic_filter, qos in self._filters.items():
+            client.subscribe(topic_filter, qos)
+        self._outage_told = False
+        self._unsent = deque()
+        self._connected = True
+        self._call(self.on_connect)
+
+    def _when_disconnected(
+        self, client: Client, userdata: Any, flags: DisconnectFlags, code: ReasonCode, properties: Properties | None
+    ) -> None:
+        self._connected = False
+        self._tell_outage(str(code))
+
+    def _when_subscribed(
+        self, client: Client, userdata: Any, mid: int, codes: list[ReasonCode], properties: Properties | None
+    ) -> None:
+        if any(code.is_failure for code in codes):
+            logger.error("subscription refused broker=%s filters=%s", self.address, ",".join(self._filters))
+
+    def _when_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            return
+        self._call(self.on_message, topic, message.payload, message.retain)
+
+    def _tell_outage(self, reason: str) -> None:
+        if not self._outage_told and not self._closing.is_set():
+            self._outage_told = True
+            self._call(self.on_disconnect, reason)
+
+    def _call(self, callback: Callable[..., None], *args: Any) -> None:
+        if self._loop is None or self._closing.is_set():
+            return
+        with contextlib.suppress(RuntimeError):  # the loop was closed without leaving the link
+            self._loop.call_soon_threadsafe(callback, *args)
+
+
+def _make_client(client_id: str) -> Client:
+    try:
+        from paho.mqtt.client import Client, MQTTv311
+        from paho.mqtt.enums import CallbackAPIVersion
+    except ImportError as exc:
+        raise UsageError("MQTT needs the paho-mqtt library: pip install 'genba[edge]'") from exc
+    return Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=client_id,
+        clean_session=True,
+        protocol=MQTTv311,
+        reconnect_on_failure=False,
+    )
+
+
+def _is_done(info: MQTTMessageInfo) -> bool:
+    """Whether paho no longer holds the message: it is on the socket, or its connection is gone."""
+    try:
+        return info.is_published()
+    except (RuntimeError, ValueError):
+        return True
+
+
+def _tls_context(address: BrokerAddress) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=None if address.ca is None else str(address.ca))
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if address.certificate is not None:
+            context.load_cert_chain(str(address.certificate), None if address.key is None else str(address.key))
+    except (OSError, ssl.SSLError) as exc:
+        raise UsageError(f"certificate files of {address} cannot be used: {exc}") from exc
+    return context
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
+
+
+def _without_password(url: str) -> str:
+    head, at, tail = url.rpartition("@")
+    return f"…@{tail}" if at else head + tail
