@@ -59,6 +59,16 @@ class OrderAssessment:
     nodes: Mapping[str, tuple[NodeAssessment, ...]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssessedOrder:
+    """An order with its assessment: what pages and API draw. `data_at`: when its newest fact happened."""
+
+    plan: OrderPlan
+    baseline: tuple[datetime, datetime]
+    data_at: datetime | None
+    assessment: OrderAssessment
+
+
 def assess_order(
     plan: OrderPlan,
     facts: Mapping[str, WorkOrderFacts],

@@ -1,0 +1,77 @@
+"""Routes for machines that watch: alive, ready, counters."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from genba_cloud.api.guard import Guard
+from genba_cloud.api.live import Live
+from genba_cloud.api.visible import Desk
+from genba_cloud.core.viewer import Subject
+
+router = APIRouter()
+
+
+class Metrics:
+    """Counters of this process, as Prometheus reads them. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._started = time.monotonic()
+
+    def count(self, name: str, amount: int = 1, **labels: str) -> None:
+        """Add to a counter; the name ends in ``_total``."""
+        text = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
+        with self._lock:
+            self._counts[f"{name}{{{text}}}" if text else name] += amount
+
+    def render(self, gauges: Mapping[str, float]) -> str:
+        """Text form 0.0.4: counters, then gauges."""
+        with self._lock:
+            lines = [f"{name} {value}" for name, value in sorted(self._counts.items())]
+        lines += [f"{name} {value}" for name, value in sorted(gauges.items())]
+        lines.append(f"genba_uptime_seconds {time.monotonic() - self._started:.0f}")
+        return "\n".join(lines) + "\n"
+
+
+@router.get("/healthz", summary="The process is alive", response_class=PlainTextResponse)
+async def healthz() -> PlainTextResponse:
+    """Answers whenever the event loop turns."""
+    return PlainTextResponse("ok\n")
+
+
+@router.get("/readyz", summary="Ready to take events and requests")
+def readyz(request: Request) -> Response:
+    """200 when store and broker answer, else 503 with what is missing."""
+    missing = [name for name, is_ready in request.app.state.ready_checks.items() if not is_ready()]
+    return JSONResponse({"ready": not missing, "missing": missing}, status_code=503 if missing else 200)
+
+
+@router.get(
+    "/metrics",
+    summary="Counters for Prometheus",
+    response_class=PlainTextResponse,
+    dependencies=[Depends(Guard(sees=Subject.METRICS))],
+)
+def metrics(request: Request) -> PlainTextResponse:
+    """Requests by status class, log position, open streams, open orders, gateways."""
+    counters: Metrics = request.app.state.metrics
+    hub: Live = request.app.state.live
+    desk: Desk = request.app.state.desk
+    gateways = desk.reads.gateways()
+    opened, _finished = desk.index.numbers()
+    gauges = {
+        "genba_log_position": desk.reads.last_position(),
+        "genba_live_streams": hub.subscriber_count(),
+        "genba_orders_open": len(opened),
+        "genba_gateways": len(gateways),
+        "genba_gateways_online": sum(gateway.online for gateway in gateways),
+    }
+    return PlainTextResponse(counters.render(gauges))

@@ -1,0 +1,198 @@
+"""Routes that read: orders, floor, events, gateways. Each names what it shows; the guard does the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Annotated, Final, TypeVar
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+
+from genba_cloud.api.guard import Guard, viewer_of
+from genba_cloud.api.live import Live
+from genba_cloud.api.problems import ApiProblem
+from genba_cloud.api.shapes import (
+    AlertsShape,
+    EventsShape,
+    GatewaysShape,
+    NodesShape,
+    OrderPageShape,
+    OrderShape,
+    QueueShape,
+    StationsShape,
+    TagsShape,
+    UnassignedListShape,
+    ZonesShape,
+)
+from genba_cloud.api.views import (
+    alert_view,
+    event_view,
+    gateway_view,
+    order_view,
+    station_view,
+    tag_view,
+    unassigned_view,
+    zone_view,
+)
+from genba_cloud.api.visible import Desk, VisibleReads
+from genba_cloud.core.assess import AssessedOrder
+from genba_cloud.core.deviation import Level
+from genba_cloud.core.viewer import Subject, Viewer
+from genba_cloud.store.read import EVERYTHING, EventFilter
+
+LARGEST_PAGE: Final = 1000
+Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="how many at most")]
+After = Annotated[int, Query(ge=0, description="position to read on from; 0 begins at the start of the log")]
+Text = Annotated[str | None, Query(max_length=200)]
+
+Handler = TypeVar("Handler", bound=Callable[..., Response])
+
+router = APIRouter()
+
+
+def visible_reads(request: Request) -> VisibleReads:
+    """A dependency: the store as the viewer sees it whom the route's guard let in."""
+    desk: Desk = request.app.state.desk
+    viewer: Viewer = request.state.viewer
+    return VisibleReads(desk, viewer)
+
+
+def _get(path: str, subject: Subject, shape: type, *, summary: str) -> Callable[[Handler], Handler]:
+    """A GET route that shows `subject` and answers in `shape`."""
+    return router.get(path, summary=summary, response_model=shape, dependencies=[Depends(Guard(sees=subject))])
+
+
+Reading = Annotated[VisibleReads, Depends(visible_reads)]
+
+
+@_get("/orders", Subject.ORDERS, OrderPageShape, summary="Orders by promise, with progress, level and expected finish")
+def list_orders(reads: Reading, cursor: Text = None, limit: Limit = 100) -> Response:
+    """One page; give `next` back as `cursor` for the next one."""
+    orders, following = reads.order_page(cursor=cursor, limit=limit)
+    return JSONResponse({"items": [order_view(order) for order in orders], "next": following})
+
+
+@_get("/orders/{order:path}/nodes", Subject.ORDERS, NodesShape, summary="The nodes of an order")
+def order_nodes(order: str, reads: Reading) -> Response:
+    """Status, quantities, plan, actual and expected times of each node, by work order."""
+    view = order_view(_known(reads, order))
+    return JSONResponse({"order": view["order"], "work_orders": view["work_orders"]})
+
+
+@_get("/orders/{order:path}/events", Subject.EVENTS, EventsShape, summary="Events of an order")
+def order_events(order: str, reads: Reading, after: After = 0, limit: Limit = 200) -> Response:
+    """Its own events and those of its work orders, in log order."""
+    return _events(reads, after, limit, EventFilter(order=order))
+
+
+@_get("/orders/{order:path}", Subject.ORDERS, OrderShape, summary="One order")
+def get_order(
+    order: str,
+    reads: Reading,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """The order with its nodes. The ETag changes when anything in the answer does; a match is answered with 304."""
+    body = json.dumps(order_view(_known(reads, order)), ensure_ascii=False, separators=(",", ":")).encode()
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if if_none_match is not None and tag in if_none_match:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
+
+
+@_get("/wip", Subject.WIP, ZonesShape, summary="Pieces in each zone")
+def wip(reads: Reading) -> Response:
+    """Pieces that entered and have not left, with the possible error."""
+    return JSONResponse({"items": [zone_view(zone) for zone in reads.wip()]})
+
+
+@_get("/stations", Subject.STATIONS, StationsShape, summary="What each station does")
+def stations(reads: Reading) -> Response:
+    """State, open dispatch and pieces that nobody owns yet."""
+    return JSONResponse({"items": [station_view(station) for station in reads.stations()]})
+
+
+@_get("/stations/{station}/queue", Subject.STATIONS, QueueShape, summary="The queue of a station")
+def station_queue(station: str, reads: Reading) -> Response:
+    """All rows in their order, also those that are done."""
+    rows = [{"work_order": row.work_order, "node": row.node, "quantity": row.quantity} for row in reads.queue(station)]
+    return JSONResponse({"station": station, "rows": rows})
+
+
+@_get("/unassigned", Subject.UNASSIGNED, UnassignedListShape, summary="Pieces without an owner")
+def unassigned(reads: Reading) -> Response:
+    """Counted while no dispatch was open, or for a node that nobody planned."""
+    return JSONResponse({"items": [unassigned_view(item) for item in reads.unassigned()]})
+
+
+@_get("/tags", Subject.TAGS, TagsShape, summary="What each tag stands for")
+def tags(reads: Reading) -> Response:
+    """Bindings that hold now."""
+    return JSONResponse({"items": [tag_view(binding) for binding in reads.tags()]})
+
+
+@_get("/alerts", Subject.ALERTS, AlertsShape, summary="Orders that need an answer")
+def alerts(reads: Reading) -> Response:
+    """Open episodes, the most severe first, then the oldest."""
+    views = [alert_view(event, customer) for event, customer in reads.alerts()]
+    views.sort(key=lambda view: (-Level(view["level"]).rank, view["at"]))
+    return JSONResponse({"items": views})
+
+
+@_get("/gateways", Subject.GATEWAYS, GatewaysShape, summary="Every gateway as last heard")
+def gateways(reads: Reading) -> Response:
+    """Whether it is online, how far its events are accounted for, and how its devices are."""
+    return JSONResponse({"items": [gateway_view(gateway) for gateway in reads.gateways()]})
+
+
+@_get("/events", Subject.EVENTS, EventsShape, summary="Events of the log")
+def list_events(
+    reads: Reading,
+    after: After = 0,
+    limit: Limit = 200,
+    kind: Annotated[list[str] | None, Query(max_length=30)] = None,
+    order: Text = None,
+    work_order: Text = None,
+    station: Text = None,
+    zone: Text = None,
+    gateway: Text = None,
+) -> Response:
+    """In log order; `next` is the position to read on from, null at the end of the log."""
+    where = EventFilter(
+        kinds=tuple(kind or ()), order=order, work_order=work_order, station=station, zone=zone, gateway=gateway
+    )
+    return _events(reads, after, limit, EVERYTHING if where == EventFilter() else where)
+
+
+@router.get(
+    "/live",
+    summary="What changes, as Server-Sent Events",
+    responses={200: {"content": {"text/event-stream": {}}, "description": "order, wip, gateway, alert, clock, resync"}},
+)
+async def live(
+    request: Request,
+    viewer: Annotated[Viewer, Depends(Guard(sees=Subject.ORDERS))],
+    after: Annotated[int | None, Query(ge=0, description="position that the page was drawn at")] = None,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Each message is a whole state. `id:` is the log position, for Last-Event-ID; `resync` means read all again."""
+    hub: Live = request.app.state.live
+    last_seen = int(last_event_id) if last_event_id and last_event_id.isascii() and last_event_id.isdigit() else None
+    stream = hub.stream(viewer, last_seen=last_seen, drawn_at=after, still_allowed=lambda: viewer_of(request) == viewer)
+    return StreamingResponse(
+        stream, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    )
+
+
+def _known(reads: VisibleReads, order: str) -> AssessedOrder:
+    found = reads.order(order)
+    if found is None:
+        raise ApiProblem.not_found(f"order {order!r}")
+    return found
+
+
+def _events(reads: VisibleReads, after: int, limit: int, where: EventFilter) -> Response:
+    page = reads.events(after=after, limit=limit, where=where)
+    return JSONResponse({"items": [event_view(item) for item in page.items], "next": page.next})

@@ -1,0 +1,272 @@
+"""Shapes of the API's answers, for the type checker and for OpenAPI. Times are RFC 3339 in UTC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typing_extensions import TypedDict
+
+
+class DeviationShape(TypedDict):
+    """Lateness `late_s` on a lead `lead_s`, in working seconds; `percent` is cut off after one decimal."""
+
+    late_s: int
+    lead_s: int
+    percent: str
+
+
+class BaselineShape(TypedDict):
+    """The plan that deviation is measured against."""
+
+    start: str
+    finish: str
+
+
+class NodeShape(TypedDict):
+    """One node. `status` is one of pending, in_progress, done, delayed, awaiting_confirmation."""
+
+    node: str
+    label: dict[str, str]
+    status: str
+    lifecycle: str
+    quantity: int | None
+    good: int
+    scrap: int
+    rework: int
+    planned_start: str | None
+    planned_finish: str | None
+    started_at: str | None
+    completed_at: str | None
+    claimed_pieces: int | None
+    confidence: str | None
+    marks: list[str]
+    late_s: int | None
+    deviation: DeviationShape | None
+    evidence: list[str]
+    expected_finish: str | None
+
+
+class WorkOrderShape(TypedDict):
+    """What one site makes of an order."""
+
+    work_order: str
+    site: str
+    item: str
+    quantity: int
+    nodes: list[NodeShape]
+
+
+class OrderShape(TypedDict):
+    """An order. `level` is one of none, yellow, orange, red; `customer` is empty for who may not know it."""
+
+    order: str
+    customer: str
+    promised: str
+    baseline: BaselineShape
+    expected_finish: str
+    finished: bool
+    level: str
+    deviation: DeviationShape
+    data_at: str | None
+    work_orders: list[WorkOrderShape]
+
+
+class OrderPageShape(TypedDict):
+    """Orders by promise; `next` is the cursor of the page after this one, null at the end."""
+
+    items: list[OrderShape]
+    next: str | None
+
+
+class NodesShape(TypedDict):
+    """The nodes of an order, by work order."""
+
+    order: str
+    work_orders: list[WorkOrderShape]
+
+
+class ReceiptShape(TypedDict):
+    """What was done with an order that was sent."""
+
+    order: str
+    outcome: str
+
+
+class TallyShape(TypedDict):
+    """Pieces by result."""
+
+    good: int
+    scrap: int
+    rework: int
+
+
+class ZoneShape(TypedDict):
+    """Pieces in a zone at `at`, give or take `error_estimate`."""
+
+    zone: str
+    count: int
+    error_estimate: int
+    at: str
+
+
+class ZonesShape(TypedDict):
+    """Every zone."""
+
+    items: list[ZoneShape]
+
+
+class StationShape(TypedDict):
+    """What a station does and works on; `unassigned` pieces have no owner yet."""
+
+    station: str
+    state: str
+    since: str | None
+    work_order: str | None
+    node: str | None
+    unassigned: TallyShape
+
+
+class StationsShape(TypedDict):
+    """Every station."""
+
+    items: list[StationShape]
+
+
+class QueueRowShape(TypedDict):
+    """A row of a station's queue."""
+
+    work_order: str
+    node: str
+    quantity: int
+
+
+class QueueShape(TypedDict):
+    """A station's queue, the next row first."""
+
+    station: str
+    rows: list[QueueRowShape]
+
+
+class UnassignedShape(TypedDict):
+    """Pieces without an owner."""
+
+    station: str | None
+    work_order: str | None
+    node: str | None
+    pieces: TallyShape
+    data_at: str | None
+
+
+class UnassignedListShape(TypedDict):
+    """All pieces without an owner."""
+
+    items: list[UnassignedShape]
+
+
+class TagShape(TypedDict):
+    """What a tag stands for."""
+
+    tag: str
+    work_order: str
+    pieces: int
+    since: str
+
+
+class TagsShape(TypedDict):
+    """All bindings that hold now."""
+
+    items: list[TagShape]
+
+
+class AlertShape(TypedDict):
+    """An open episode of an order: the level that was announced, and the deviation at that moment."""
+
+    order: str
+    customer: str
+    level: str
+    deviation: DeviationShape
+    at: str
+    event: str
+
+
+class AlertsShape(TypedDict):
+    """All open episodes, the most severe first."""
+
+    items: list[AlertShape]
+
+
+class GatewayShape(TypedDict):
+    """A gateway as last heard; `seen_at` is wall time."""
+
+    gateway: str
+    online: bool
+    enrolment: str
+    epoch: str | None
+    next_seq: int | None
+    upto: int
+    outbox_depth: int | None
+    dispatch_version: int | None
+    seen_at: str | None
+    devices: dict[str, Any]
+
+
+class GatewaysShape(TypedDict):
+    """Every gateway."""
+
+    items: list[GatewayShape]
+
+
+class EventsShape(TypedDict):
+    """Events in log order: each is the event's JSON with `position` and `received_at`; `next` is where to read on."""
+
+    items: list[dict[str, Any]]
+    next: int | None
+
+
+class RefusedEventShape(TypedDict):
+    """An event of a batch that was not taken; `index` counts from 0."""
+
+    index: int
+    id: str | None
+    reason: str
+
+
+class AppendedShape(TypedDict):
+    """What became of a batch: the other events are taken, also when some are refused."""
+
+    accepted: int
+    refused: list[RefusedEventShape]
+
+
+class KeyShape(TypedDict):
+    """A machine key without its secret."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    created_at: str
+    revoked: bool
+
+
+class KeysShape(TypedDict):
+    """All machine keys."""
+
+    items: list[KeyShape]
+
+
+class NewKeyShape(TypedDict):
+    """A new machine key; it is shown this once."""
+
+    key: str
+
+
+class LinkShape(TypedDict):
+    """Path of the board's read-only link."""
+
+    path: str
+
+
+class PasswordShape(TypedDict):
+    """A new one-time password; it is shown this once."""
+
+    one_time_password: str

@@ -1,0 +1,153 @@
+"""Everything a viewer may read: the store behind the visibility function. No route holds the store itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from genba_cloud.api.order_index import OrderIndex
+from genba_cloud.api.problems import ApiProblem
+from genba_cloud.core.assess import AssessedOrder, NodeAssessment, OrderAssessment, Policy, assess_order
+from genba_cloud.core.facts.views import StationFacts, TagBinding, ZoneFacts
+from genba_cloud.core.viewer import Sight, Subject, Viewer, sight, without_names
+from genba_cloud.store.read import (
+    EventFilter,
+    EventPage,
+    GatewayRecord,
+    LoggedEvent,
+    OrderRecord,
+    QueueRow,
+    Reads,
+    Unassigned,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What reading needs: the store of one enterprise, plant time, thresholds, and which orders are open."""
+
+    reads: Reads
+    enterprise: str
+    now: Callable[[], datetime]
+    policy: Policy
+    index: OrderIndex
+
+
+class VisibleReads:
+    """The store as one viewer sees it. Every method is synchronous and raises ApiProblem 403 for what is hidden."""
+
+    def __init__(self, desk: Desk, viewer: Viewer) -> None:
+        self._desk = desk
+        self._viewer = viewer
+
+    def order(self, number: str) -> AssessedOrder | None:
+        """The order by its number."""
+        found = self.orders([number])
+        return found[0] if found else None
+
+    def orders(self, numbers: Sequence[str]) -> list[AssessedOrder]:
+        """Those of the orders that exist."""
+        seen = self._require(Subject.ORDERS)
+        return [self._assessed(record, seen) for record in self._desk.reads.orders(numbers)]
+
+    def order_page(self, *, cursor: str | None, limit: int) -> tuple[list[AssessedOrder], str | None]:
+        """A page of orders by promise, and the cursor of the next."""
+        seen = self._require(Subject.ORDERS)
+        page = self._desk.reads.list_orders(cursor=cursor, limit=limit)
+        return [self._assessed(record, seen) for record in page.items], page.next
+
+    def board_orders(self) -> tuple[list[AssessedOrder], list[AssessedOrder]]:
+        """Orders that are open, and those that were finished last (bounded)."""
+        opened, finished = self._desk.index.numbers()
+        orders = {order.plan.order: order for order in self.orders([*opened, *finished])}
+        is_open = [orders[number] for number in opened if number in orders]
+        is_done = [orders[number] for number in finished if number in orders]
+        return is_open, is_done
+
+    def wip(self) -> tuple[ZoneFacts, ...]:
+        """Every zone."""
+        self._require(Subject.WIP)
+        return self._desk.reads.wip()
+
+    def stations(self) -> tuple[StationFacts, ...]:
+        """Every station."""
+        self._require(Subject.STATIONS)
+        return self._desk.reads.stations()
+
+    def queue(self, station: str) -> tuple[QueueRow, ...]:
+        """The queue of a station."""
+        self._require(Subject.STATIONS)
+        return self._desk.reads.queue(station)
+
+    def unassigned(self) -> tuple[Unassigned, ...]:
+        """Pieces without an owner."""
+        self._require(Subject.UNASSIGNED)
+        return self._desk.reads.unassigned()
+
+    def tags(self) -> tuple[TagBinding, ...]:
+        """Bindings that hold now."""
+        self._require(Subject.TAGS)
+        return self._desk.reads.tags()
+
+    def gateways(self) -> tuple[GatewayRecord, ...]:
+        """Every gateway; the board learns only whether it is online and when it was heard."""
+        seen = self._require(Subject.GATEWAYS)
+        records = self._desk.reads.gateways()
+        return records if seen is Sight.ALL else tuple(_outline(record) for record in records)
+
+    def alerts(self) -> list[tuple[LoggedEvent, str]]:
+        """The newest event of each open episode, with the order's customer (empty where it is hidden)."""
+        seen = self._require(Subject.ALERTS)
+        episodes: Mapping[str, LoggedEvent] = self._desk.reads.open_episodes()
+        if seen is not Sight.ALL:
+            return [(event, "") for event in episodes.values()]
+        customers = {record.plan.order: record.plan.customer for record in self._desk.reads.orders(list(episodes))}
+        return [(event, customers.get(order, "")) for order, event in episodes.items()]
+
+    def events(self, *, after: int, limit: int, where: EventFilter) -> EventPage:
+        """Events of the log."""
+        self._require(Subject.EVENTS)
+        return self._desk.reads.events(after=after, limit=limit, where=where)
+
+    def last_position(self) -> int:
+        """Position of the newest event."""
+        return self._desk.reads.last_position()
+
+    def _require(self, subject: Subject) -> Sight:
+        seen = sight(self._viewer, subject, enterprise=self._desk.enterprise)
+        if seen is Sight.NOTHING:
+            raise ApiProblem(403, f"this needs the right to read {subject}")
+        return seen
+
+    def _assessed(self, record: OrderRecord, seen: Sight) -> AssessedOrder:
+        order = assessed(record, self._desk.now(), self._desk.policy)
+        if seen is Sight.ALL:
+            return order
+        return replace(order, plan=without_names(order.plan), assessment=_without_evidence(order.assessment))
+
+
+def assessed(record: OrderRecord, now: datetime, policy: Policy) -> AssessedOrder:
+    """An order of the store with its assessment now."""
+    baseline = (record.baseline_start, record.baseline_finish)
+    return AssessedOrder(
+        plan=record.plan,
+        baseline=baseline,
+        data_at=record.data_at,
+        assessment=assess_order(record.plan, record.facts, now, baseline=baseline, policy=policy),
+    )
+
+
+def _without_evidence(assessment: OrderAssessment) -> OrderAssessment:
+    def bare(node: NodeAssessment) -> NodeAssessment:
+        return replace(node, facts=replace(node.facts, evidence=()))
+
+    return replace(
+        assessment, nodes={work: tuple(bare(node) for node in nodes) for work, nodes in assessment.nodes.items()}
+    )
+
+
+def _outline(record: GatewayRecord) -> GatewayRecord:
+    return GatewayRecord(
+        gateway=record.gateway, enrolment=record.enrolment, online=record.online, seen_at=record.seen_at
+    )

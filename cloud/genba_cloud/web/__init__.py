@@ -1,0 +1,6 @@
+"""Pages that the server renders: the board, signing in, choosing a password. Nothing comes from elsewhere."""
+
+from genba_cloud.web.pages import BoardSource, PageParts, create_pages
+from genba_cloud.web.words import Language
+
+__all__ = ["BoardSource", "Language", "PageParts", "create_pages"]
