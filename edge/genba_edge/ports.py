@@ -45,7 +45,7 @@ class Driver(Protocol):
         """Id of the device in the map."""
 
     async def run(self, emit: Emit) -> None:
-        """Read until cancelled. Never returns and raises only on a bug; a device that fails is reported by `DeviceLost`."""
+        """Read until cancelled. Never returns, raises only on a bug; a device that fails is said by `DeviceLost`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Outbox(Protocol):
         """The core's state as of the last commit: key → JSON text."""
 
     def append(self, events: Sequence[Event], state: Mapping[str, str | None]) -> None:
-        """Commit events and changed state (None removes a key) in one durable transaction; ids carry this epoch and follow on.
+        """Commit events and changed state (None removes a key) in one durable transaction; ids follow on in this epoch.
 
         Raises:
             OutboxFull: the disk cannot take it; nothing was written.

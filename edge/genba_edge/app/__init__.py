@@ -1,1 +1,1 @@
-"""The gateway program: builds the objects from the map and runs the loops; only this package knows settings and clock."""
+"""The gateway program: builds the objects from the map, runs the loops; only this package knows settings and clock."""

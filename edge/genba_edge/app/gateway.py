@@ -13,10 +13,9 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-from genba_shared.dispatch_document import DispatchDocument
 
 from genba_edge.app.devices import make_driver
 from genba_edge.app.sink import Sink
@@ -27,6 +26,7 @@ from genba_edge.ports import DeviceBack, DeviceLost, Observation, Outbox
 from genba_edge.uplink import Uplink
 from genba_shared.clock import ProductionClock, format_time
 from genba_shared.device_map import DeviceMap, LlrpDevice, ModbusDevice
+from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.errors import OutboxFull
 from genba_shared.version import VERSION
 
@@ -105,10 +105,10 @@ class Gateway:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then emit what is joined, commit, deliver what the link takes, and return."""
+        drivers = [make_driver(device, self._clock) for device in self._map.devices.values()]
         tasks = [
-            asyncio.create_task(keep_running(f"driver {device.id}", lambda driver=driver: driver.run(self._emit)))
-            for device in self._map.devices.values()
-            for driver in [make_driver(device, self._clock)]
+            asyncio.create_task(keep_running(f"driver {driver.device}", partial(driver.run, self._emit)))
+            for driver in drivers
         ]
         uplink = asyncio.create_task(keep_running("uplink", self._uplink.run)) if self._uplink else None
         derive = asyncio.create_task(self._derive(stop))

@@ -139,8 +139,8 @@ class Counting:
 
     def flush_station(self, station: str) -> None:
         """Emit every join of the station, before its work changes."""
-        for ref, point in self._points.items():
-            if point.station == station:
+        for ref in list(self._pending):
+            if self._points[ref].station == station:
                 self.flush(ref)
 
     def flush_all(self) -> None:

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from genba_shared.dispatch_document import DispatchDocument
-
 from genba_edge.core.counting import Counting
 from genba_edge.core.journal import Commit, Identity, Journal, Moment
 from genba_edge.core.nodes import Nodes
@@ -30,6 +28,7 @@ from genba_edge.core.watch import Watch
 from genba_edge.core.work import Work
 from genba_edge.core.zones import Zones
 from genba_shared.device_map.model import DeviceMap, PointRef
+from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.events import Source, SourceType
 
 

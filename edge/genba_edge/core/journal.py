@@ -55,6 +55,9 @@ class Journal:
         self, kind: type[EventT], *, at: datetime, source: Source, because: Iterable[str] = (), **fields: Any
     ) -> EventT:
         """Make the next event of this gateway and keep it for the commit."""
+        stamped: dict[str, Any] = {
+            name: to_milliseconds(value) if isinstance(value, datetime) else value for name, value in fields.items()
+        }
         event = kind(
             id=str(EventId(self.identity.gateway, self.identity.epoch, self.next_seq)),
             at=to_milliseconds(at),
@@ -65,9 +68,7 @@ class Journal:
             site=self.identity.site,
             source=source,
             because=tuple(because),
-            **{
-                name: to_milliseconds(value) if isinstance(value, datetime) else value for name, value in fields.items()
-            },
+            **stamped,
         )
         self.next_seq += 1
         self._events.append(event)

@@ -1,4 +1,4 @@
-"""Progress of the nodes that this gateway derives: started, pieces so far, completed; one claim per node of a work order."""
+"""Progress of the nodes that this gateway derives: started, pieces so far, completed; one claim for each."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagRead:
-    """`reads` reads of one tag at one antenna, reported together. `tag`: EPC in lower-case hex; `rssi_dbm`: the peak."""
+    """`reads` reads of one tag at one antenna in one report. `tag`: EPC in lower-case hex; `rssi_dbm`: the peak."""
 
     device: str
     antenna: int

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 
-from genba_shared.dispatch_document import TagBinding
-
 from genba_edge.core.journal import Journal, load
 from genba_edge.core.nodes import Nodes, WorkKey
 from genba_edge.core.observations import TagRead
@@ -17,6 +15,7 @@ from genba_edge.core.work import Work
 from genba_edge.core.zones import Zones
 from genba_shared.clock import format_time, parse_time
 from genba_shared.device_map.model import DeviceMap, LlrpDevice, NodeRule, ReadPointRef, WorkOrderSource, Zone
+from genba_shared.dispatch_document import TagBinding
 from genba_shared.events import Direction, Source, SourceType, TagPassed
 
 UNBOUND_PIECES = 1  # what a tag that stands for nothing known adds to a zone: never nothing, and marked by its passage
@@ -45,7 +44,7 @@ class Tags:
                 self._clusters[name] = {(item["tag"], item["read_point"]): _cluster(item) for item in clusters}
 
     def read(self, read: TagRead) -> None:
-        """One report of reads at an antenna. Strays, weak reads and antennas that are not in the map are passed over."""
+        """One report of reads at an antenna. Strays, weak reads and antennas outside the map are passed over."""
         reader = self._readers[read.device]
         antenna = reader.antennas.get(read.antenna)
         if antenna is None or not self._accept[read.device].search(read.tag):

@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from genba_shared.dispatch_document import DispatchDocument, StationDispatch
-
 from genba_edge.core.journal import Journal, load
 from genba_edge.core.nodes import Nodes, WorkKey
 from genba_shared.clock import format_time, parse_time
 from genba_shared.device_map.model import DeviceMap, PointRef, WorkOrderSource
+from genba_shared.dispatch_document import DispatchDocument, StationDispatch
 from genba_shared.events import DispatchClosed, DispatchOpened, Source, SourceType
 
 _KEY = "work/"

@@ -137,7 +137,7 @@ def _at(at: datetime | None) -> str:
 
 
 def read_truth(lines: Iterable[Mapping[str, Any]], *, tag_nodes: Mapping[str, str]) -> Production:
-    """The plant's account. `tag_nodes`: zone → node whose pieces are those that left the zone with their tags."""
+    """The plant's account. `tag_nodes`: zone → node whose pieces are those that left the zone."""
     pieces: Counter[tuple[str, str, str]] = Counter()
     completions: dict[Work, datetime] = {}
     wip: dict[str, int] = {}

@@ -129,4 +129,4 @@ class Children:
         path = self._data / "processes.json"
         temporary = path.with_suffix(".tmp")
         temporary.write_text(json.dumps(ids))
-        os.replace(temporary, path)
+        temporary.replace(path)

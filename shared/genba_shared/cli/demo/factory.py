@@ -13,9 +13,10 @@ import sys
 import tempfile
 import time
 from argparse import Namespace
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from genba_shared.cli.demo import DEFAULT_PORT
 from genba_shared.cli.demo.api_client import ApiClient
@@ -175,8 +176,8 @@ def _data_folder(wanted: Path | None) -> Iterator[Path]:
 
 
 @contextlib.asynccontextmanager
-async def _background(*work: object) -> AsyncIterator[list[asyncio.Task[None]]]:
-    tasks = [asyncio.create_task(coroutine) for coroutine in work]  # type: ignore[arg-type]  # coroutines of this module's callers
+async def _background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[list[asyncio.Task[None]]]:
+    tasks = [asyncio.create_task(coroutine) for coroutine in work]
     try:
         yield tasks
     finally:

@@ -134,4 +134,4 @@ def _interval_s(device_map: DeviceMap, name: str) -> float:
 
 
 def _protocol(device: object) -> str:
-    return {OpcUaDevice: "opcua", ModbusDevice: "modbus", LlrpDevice: "llrp"}[type(device)]  # type: ignore[index]  # closed union
+    return {OpcUaDevice: "opcua", ModbusDevice: "modbus", LlrpDevice: "llrp"}[type(device)]
