@@ -115,7 +115,7 @@ def _completions(
 
 
 def _in_gap(happened: datetime, claimed: datetime, rule: Seen, declared: Declared) -> bool:
-    """Whether one declared gap of a device behind the node explains why the claim is late: it covers the way between."""
+    """Whether one declared gap of a device behind the node explains the lateness: it covers the way between."""
     return any(
         gap.device in rule.devices
         and gap.begin - rule.tolerance <= happened <= gap.end + rule.tolerance
@@ -177,7 +177,7 @@ def read_declared(
     readers: frozenset[str],
     slack: timedelta,
 ) -> Declared:
-    """What the product's events declare. `readers`: the RFID readers; `slack`: how exact a gap's ends are for passages."""
+    """What the product's events declare. `readers`: RFID readers; `slack`: how exact a gap's ends are for passages."""
     gaps: list[Gap] = []
     ambiguous: Counter[tuple[str, str]] = Counter()
     for event in events:
