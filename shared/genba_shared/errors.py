@@ -31,7 +31,8 @@ class Problem:
     warning: bool = False
 
     def __str__(self) -> str:
-        head = f"{self.file}:{self.line}:{self.column}  {self.path}" + ("  (warning)" if self.warning else "")
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        head = "  ".join(text for text in (place, self.path, "(warning)" if self.warning else "") if text)
         body = "\n".join(f"  {text}" for text in (self.message, self.fix) if text)
         return f"{head}\n{body}"
 

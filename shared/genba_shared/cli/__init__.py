@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -45,6 +46,9 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one sub-command. Returns 0 done, 1 failed, 2 wrong use or a wrong file, 130 after Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # labels are in any language, terminals are not
+            stream.reconfigure(errors="backslashreplace")
     arguments, verbosity = _take_verbosity(sys.argv[1:] if argv is None else argv)
     try:
         return _dispatch(arguments, verbosity)

@@ -50,11 +50,13 @@ def modbus_address_of(text: str) -> tuple[ModbusTable, int]:
             f"Did you mean at: {bit[1]}, bit: {int(bit[2])}?",
         )
     if not re.fullmatch(r"[0-9]{5,6}", text):
-        number = int(text) if re.fullmatch(r"[0-9]{1,10}", text) else 0
+        number = int(text) if re.fullmatch(r"[0-9]{1,10}", text) else LAST_ADDRESS + 1
         raise Wrong(
             f"'{shorten(text)}' is not an address in traditional notation, which has 5 or 6 digits: "
             "40001..49999 or 400001..465536 for holding registers.",
-            f"Did you mean {{holding: {min(number, LAST_ADDRESS)}}}, the protocol address counted from 0?",
+            f"Did you mean {{holding: {number}}}, the protocol address counted from 0?"
+            if number <= LAST_ADDRESS
+            else "Write it like at: 40101, or {holding: 100}.",
         )
     table = TABLES.get(text[0])
     if table is None:

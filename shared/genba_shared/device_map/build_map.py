@@ -93,7 +93,9 @@ def _profiles(top: Values) -> dict[str, yaml.MappingNode]:
     if node is None:
         return {}
     try:
-        written = read_entries(node, scope, what="profiles by name", example="{fanuc_modbus: {protocol: modbus}}")
+        written = read_entries(
+            node, scope, what="a group of profiles by name", example="{fanuc_modbus: {protocol: modbus}}"
+        )
     except Unusable:
         return {}
     profiles: dict[str, yaml.MappingNode] = {}
@@ -139,14 +141,15 @@ def _named(top: Values, key: str, scope: Scope, build: Callable[[yaml.Node, Scop
     below = dataclasses.replace(scope, path=key)
     built: dict[str, T] = {}
     try:
-        written = read_entries(node, below, what=f"{key} by name", example=_EXAMPLES[key])
+        written = read_entries(node, below, what=f"a group of {key} by name", example=_EXAMPLES[key])
     except Unusable:
         return {}
     for word, (key_node, value_node) in written.items():
         scope_of_one = below.below(word)
         scope.findings.places[scope_of_one.path] = value_node
         try:
-            built[name_of_key(key_node, scope_of_one, word)] = build(value_node, scope_of_one, word)
+            name = name_of_key(key_node, scope_of_one, word)
+            built[name] = build(value_node, scope_of_one, name)
         except Unusable:
             continue
     return built

@@ -19,7 +19,7 @@ from genba_shared.device_map.model import (
     PointType,
     PollSettings,
 )
-from genba_shared.device_map.problems import Unusable
+from genba_shared.device_map.problems import Unusable, did_you_mean
 from genba_shared.device_map.spec import Scope, Values, read_entries, read_object
 from genba_shared.device_map.tables_devices import default_of
 from genba_shared.device_map.tables_points import MODBUS_POINT, OPCUA_POINT
@@ -46,7 +46,7 @@ def read_points(node: yaml.Node, scope: Scope, build: Callable[[yaml.Node, Scope
         Unusable: one of them is wrong; every reason has been reported.
     """
     points: dict[str, P] = {}
-    written = read_entries(node, scope, what="points by name", example='{parts: {node: "nsu=…;s=…"}}')
+    written = read_entries(node, scope, what="a group of points by name", example='{parts: {node: "nsu=…;s=…"}}')
     broken = False
     for word, (key_node, value_node) in written.items():
         below = dataclasses.replace(scope, path=f"{scope.path}.{word}")
@@ -71,7 +71,7 @@ def build_opcua_point(node: yaml.Node, scope: Scope, name: str) -> OpcUaPoint:
         Unusable: something in it is wrong; it has been reported.
     """
     values = read_object(node, OPCUA_POINT, scope)
-    _take_type(values, _type_of_counter(values), "a point without a counter's limit needs its type.")
+    _take_type(values, _type_of_counter(values), "the point needs its type: only a counter with a `limit` shows it.")
     _check_use(values)
     written = values.taken.get("node", "")
     if uses_namespace_index(written):
@@ -92,7 +92,7 @@ def build_modbus_point(node: yaml.Node, scope: Scope, name: str, *, poll: PollSe
     values = read_object(node, MODBUS_POINT, scope)
     table, address = values.taken.pop("at", (ModbusTable.HOLDING, 0))
     is_bit = table in _BITS or "bit" in values.taken
-    _take_type(values, PointType.BOOL if is_bit else None, "a register needs its type.")
+    _take_type(values, PointType.BOOL if is_bit else None, f"a register needs its type: one of {', '.join(PointType)}.")
     if "type" in values.taken and not values.broken:
         _check_modbus_form(values, table, is_bit=is_bit)
     _check_use(values)
@@ -101,7 +101,7 @@ def build_modbus_point(node: yaml.Node, scope: Scope, name: str, *, poll: PollSe
         values.error(
             "group",
             f"'{group}' is not a poll group of this device, which has {', '.join(poll.groups)}.",
-            f"Write one of these, or add {group} with its period to `poll`.",
+            did_you_mean(group, poll.groups, f"Write one of these, or add {group} with its period to `poll`."),
         )
     point = values.build(ModbusPoint, name=name, table=table, address=address)
     _check_span(values, point, poll)

@@ -144,7 +144,7 @@ def one_or_more(kind: Kind, what: str) -> Kind:
         if not isinstance(node, yaml.SequenceNode):
             return (kind.read(node, scope),)
         if not node.value:
-            raise Wrong(f"the list is empty: at least one of {what} is needed.", "Write one, or leave the key out.")
+            raise Wrong(f"the list is empty: one or more {what} are needed.", "Write one, or leave the key out.")
         taken: list[Any] = []
         broken = False
         for item in node.value:
@@ -206,13 +206,13 @@ def raw(allowed: str) -> Kind:
     return Kind(allowed=allowed, read=read, show=None)
 
 
-def only_word(word: str, *, later: tuple[str, ...] = ()) -> Kind:
+def only_word(word: str, *, later: tuple[str, ...] = (), fix: str = "") -> Kind:
     """The one word that this version takes; `later` are words of the contract that it does not take yet."""
 
     def read(node: yaml.Node, _scope: Scope) -> str:
         written = scalar_text(node, allowed=word, example=word)
         if written in later:
-            raise Wrong(f"'{written}' is not supported by this version yet: {word} is.", f"Write {word}.")
+            raise Wrong(f"'{written}' is not supported by this version yet: {word} is.", fix or f"Write {word}.")
         if written != word:
             near = nearest(written, [word])
             raise Wrong(f"'{shorten(written)}' is not {word}.", f"Did you mean {word}?" if near else f"Write {word}.")

@@ -99,13 +99,17 @@ class Key:
 class ObjectSpec:
     """One group of settings. `name` is with its article; `later` maps keys not read yet to what to write until then.
 
-    `free` stands for keys with names of the engineer's own choice; they are collected in its attribute.
+    `free` stands for keys with names of the engineer's own choice; they are collected in its attribute. `replaced_by`
+    says which later key stands where another one is required, so that one mistake gives one message. `elsewhere` says
+    what to write instead of keys that people may expect here.
     """
 
     name: str
     keys: Mapping[str, Key]
     model: type | None = None
     later: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    replaced_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     free: Key | None = None
 
     def default_of(self, key: Key) -> Any:
@@ -177,6 +181,8 @@ def read_object(node: yaml.Node, spec: ObjectSpec, scope: Scope) -> Values:
     for name, key in spec.keys.items():
         if name in written:
             _read_key(key, written[name][1], values)
+        elif written.keys() & set(spec.replaced_by.get(name, ())):
+            values.broken = True
         elif scope.complete:
             _fill(key, spec, values)
     for name, (key_node, value_node) in written.items():
@@ -218,7 +224,7 @@ def _read_free(key: Key, node: yaml.Node, values: Values) -> None:
 
 
 def _report_unknown(name: str, key_node: yaml.Node, spec: ObjectSpec, scope: Scope) -> None:
-    known = ", ".join(spec.keys)
+    known = ", ".join(spec.keys) + (", and groups of your own" if spec.free else "")
     path = join(scope.path, shorten(name))
     if name in spec.later:
         scope.findings.error(
@@ -232,7 +238,8 @@ def _report_unknown(name: str, key_node: yaml.Node, spec: ObjectSpec, scope: Sco
         key_node,
         path,
         f"'{shorten(name)}' is not a setting of {spec.name}, which takes {known}.",
-        did_you_mean(name, [*spec.keys, *spec.later], "Delete it, or look it up in docs/device-map.md."),
+        spec.elsewhere.get(name)
+        or did_you_mean(name, [*spec.keys, *spec.later], "Delete it, or look it up in docs/device-map.md."),
     )
 
 

@@ -51,6 +51,7 @@ SECURITY: Final = ObjectSpec(
             kind=only_word(
                 SecurityPolicy.NONE,
                 later=("Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss"),
+                fix="Write none only where the network is closed and the server offers an open endpoint.",
             ),
             meaning="`none`: neither signed nor encrypted; has to be written out, so that nobody believes otherwise",
             example="policy: none",
@@ -60,7 +61,7 @@ SECURITY: Final = ObjectSpec(
     later=dict.fromkeys(("mode", "user", "password", "server_fingerprint"), ""),
 )
 RECONNECT: Final = ObjectSpec(
-    name="the settings for a lost connection",
+    name="the handling of a lost connection",
     keys=keys(
         Key(
             name="max",
@@ -146,7 +147,9 @@ OPCUA_DEVICE: Final = ObjectSpec(
         ),
         POINTS_KEY,
     ),
-    later={"profile": "The defaults suit most servers.", "host": "Write `url: opc.tcp://host:4840`."},
+    later={"profile": "The defaults suit most servers."},
+    elsewhere={"host": "Write url: opc.tcp://host:4840.", "port": "Write url: opc.tcp://host:4840."},
+    replaced_by={"url": ("host",)},
 )
 
 
@@ -233,10 +236,13 @@ MODBUS_DEVICE: Final = ObjectSpec(
     later={
         "serial": "Put a Modbus TCP gateway in front and write `host`.",
         "workarounds": "",
-        "time": "Modbus values carry the gateway's time.",
-        "url": "Write `host: 10.1.2.21:502`.",
-        "port": "Write `host: 10.1.2.21:502`.",
     },
+    elsewhere={
+        "time": "Leave it out: Modbus carries no time, so the gateway's is taken.",
+        "url": "Write host: 10.1.2.21:502.",
+        "port": "Write host: 10.1.2.21:502.",
+    },
+    replaced_by={"host": ("serial", "url")},
 )
 
 # RFID ----------------------------------------------------------------------------------------------------------------
@@ -340,7 +346,7 @@ LLRP_DEVICE: Final = ObjectSpec(
                 optional_group(ANTENNA, lambda values: values.build(Antenna)),
                 low=1,
                 high=255,
-                what="antennas by port number",
+                what="a group of antennas by port number",
                 example="{1: {read_point: sewing-in}}",
             ),
             meaning="antennas by port number",
@@ -368,5 +374,10 @@ LLRP_DEVICE: Final = ObjectSpec(
             example="report: 500ms",
         ),
     ),
-    later={"port": "Write `host: 10.1.2.40:5084`.", "time": "Reads carry the reader's UTC time."},
+    elsewhere={
+        "time": "Leave it out: reads carry the reader's own UTC time.",
+        "url": "Write host: 10.1.2.40:5084.",
+        "port": "Write host: 10.1.2.40:5084.",
+    },
+    replaced_by={"host": ("url",)},
 )

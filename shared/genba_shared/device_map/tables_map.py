@@ -207,7 +207,7 @@ STATION: Final = ObjectSpec(
             example="counts: {good: parts}",
         ),
     ),
-    later={"environment": "", "label": "The station's name is shown for now."},
+    later={"environment": ""},
 )
 ZONE: Final = ObjectSpec(
     name="a zone",
@@ -255,7 +255,7 @@ ZONE: Final = ObjectSpec(
             default_text="never",
         ),
     ),
-    later={"stocktake": "", "label": "The zone's name is shown for now."},
+    later={"stocktake": ""},
 )
 WORK_ORDER: Final = ObjectSpec(
     name="the work order of a node",
@@ -329,5 +329,4 @@ NODE: Final = ObjectSpec(
             default_text="{good: node.quantity}",
         ),
     ),
-    later={"label": "The routing's label is shown."},
 )

@@ -32,7 +32,7 @@ from genba_shared.device_map.model import (
 )
 from genba_shared.device_map.problems import Wrong, nearest, shorten
 from genba_shared.device_map.references import POINT_REF
-from genba_shared.device_map.scalars import integer_of, raw_text
+from genba_shared.device_map.scalars import describe, integer_of, raw_text
 from genba_shared.device_map.spec import Key, Kind, ObjectSpec, Scope, Values, keys, read_entries
 from genba_shared.device_map.units import DURATION, RATE
 
@@ -52,6 +52,7 @@ RESET_BY: Final = ObjectSpec(
         )
     ),
     later={"falls": "Name a bool point: {point: reset_btn}.", "changes": "Name a bool point: {point: reset_btn}."},
+    replaced_by={"point": ("falls", "changes")},
 )
 
 
@@ -112,7 +113,6 @@ COUNTER: Final = ObjectSpec(
 )
 
 POINT_LATER: Final = {
-    "label": "The point's name is shown for now.",
     "unit": "",
     "deadband": "",
     "offset": "",
@@ -123,7 +123,7 @@ LABELS: Final = by_number(
     LABEL,
     low=-(2**31),
     high=2**31,
-    what="words for values, {0: idle, 1: running}",
+    what="a group of words by value",
     example="{0: idle, 1: running}",
 )
 
@@ -189,7 +189,9 @@ OPCUA_POINT: Final = ObjectSpec(
             example="queue: 10",
         ),
     ),
-    later={**POINT_LATER, "scale": "", "group": "Write `mode: read` and `sampling`."},
+    later={**POINT_LATER, "scale": ""},
+    elsewhere={"group": "Write mode: read and sampling: 10s.", "at": 'Write node: "nsu=…;s=…".'},
+    replaced_by={"node": ("at",)},
 )
 # Modbus --------------------------------------------------------------------------------------------------------------
 
@@ -204,7 +206,10 @@ def _read_modbus_address(node: yaml.Node, scope: Scope) -> tuple[ModbusTable, in
     ((table, (_, value)),) = written.items()
     if table not in tables:
         near = nearest(table, tables) or "holding"
-        raise Wrong(f"'{shorten(table)}' is not a Modbus table: {', '.join(tables)}.", f"Did you mean {{{near}: …}}?")
+        raise Wrong(
+            f"'{shorten(table)}' is not a Modbus table: {', '.join(tables)}.",
+            f"Did you mean {{{near}: {describe(value).strip(chr(39))}}}?",
+        )
     address = integer_of(
         value, low=0, high=LAST_ADDRESS, allowed="a protocol address counted from 0", example="{holding: 100}"
     )
@@ -260,4 +265,6 @@ MODBUS_POINT: Final = ObjectSpec(
         ),
     ),
     later=POINT_LATER,
+    elsewhere={"node": "Write at: 40101."},
+    replaced_by={"at": ("node",)},
 )

@@ -79,7 +79,8 @@ def compose(text: str, findings: Findings) -> yaml.MappingNode:
         raise ConfigError((_syntax(findings.file, line, column, message, "Delete it."),)) from exc
     except (ValueError, OverflowError) as exc:
         # The library's scanner does not check escapes such as "\UFFFFFFFF" or the number of a %YAML directive.
-        raise ConfigError.of_file(findings.file, f"this is not YAML: {exc}", "Look for a backslash or a %.") from exc
+        message = "this is not YAML: a number after a backslash or in a %YAML line is too large."
+        raise ConfigError.of_file(findings.file, message, "Look for a backslash in double quotes.") from exc
     if not isinstance(root, yaml.MappingNode):
         raise ConfigError.of_file(
             findings.file,
@@ -159,7 +160,8 @@ def _check_tags(tagged: list[tuple[yaml.Node, str]], findings: Findings) -> None
         if tag in {"!secret", "!file"}:
             message, fix = f"{tag} is not supported by this version yet.", "Leave this setting out for now."
         else:
-            message, fix = f"'{shorten(tag)}' is a YAML tag: a map takes none.", "Delete the word that starts with '!'."
+            short = shorten(tag.replace("tag:yaml.org,2002:", "!!"))
+            message, fix = f"'{short}' is a YAML tag: a map takes none.", "Delete the word that starts with '!'."
         findings.error(node, path, message, fix)
 
 

@@ -1,0 +1,103 @@
+"""The reference of the device map's settings, from the tables that check them (docs/device-map.md holds a copy).
+
+``python -m genba_shared.device_map.reference`` prints it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+from genba_shared.device_map.spec import MISSING, Key, ObjectSpec
+from genba_shared.device_map.tables_devices import (
+    ANTENNA,
+    LLRP_DEVICE,
+    MODBUS_DEVICE,
+    OPCUA_DEVICE,
+    POLL,
+    PRESENCE,
+    RECONNECT,
+    SECURITY,
+    TAGS,
+)
+from genba_shared.device_map.tables_map import (
+    COLLECTOR,
+    COUNTS,
+    DONE_WHEN,
+    GATEWAY,
+    NODE,
+    ROOT,
+    STATE,
+    STATION,
+    STORE,
+    WORK_ORDER,
+    ZONE,
+)
+from genba_shared.device_map.tables_points import COUNTER, MODBUS_POINT, OPCUA_POINT, RESET_BY
+
+SECTIONS: Final[tuple[tuple[str, ObjectSpec], ...]] = (
+    ("The whole map", ROOT),
+    ("gateway", GATEWAY),
+    ("collector", COLLECTOR),
+    ("store", STORE),
+    ("devices, protocol: opcua", OPCUA_DEVICE),
+    ("devices, protocol: modbus", MODBUS_DEVICE),
+    ("devices, protocol: llrp", LLRP_DEVICE),
+    ("devices.*.security", SECURITY),
+    ("devices.*.reconnect", RECONNECT),
+    ("devices.*.poll", POLL),
+    ("devices.*.antennas.*", ANTENNA),
+    ("devices.*.tags", TAGS),
+    ("devices.*.presence", PRESENCE),
+    ("devices.*.points.* of OPC UA", OPCUA_POINT),
+    ("devices.*.points.* of Modbus", MODBUS_POINT),
+    ("devices.*.points.*.counter", COUNTER),
+    ("devices.*.points.*.counter.reset_by", RESET_BY),
+    ("stations.*", STATION),
+    ("stations.*.state", STATE),
+    ("stations.*.counts", COUNTS),
+    ("zones.*", ZONE),
+    ("nodes.*", NODE),
+    ("nodes.*.work_order", WORK_ORDER),
+    ("nodes.*.done_when", DONE_WHEN),
+)
+
+
+def markdown() -> str:
+    """All settings as Markdown tables, ending in a line break."""
+    return "\n".join(line for title, spec in SECTIONS for line in _section(title, spec))
+
+
+def _section(title: str, spec: ObjectSpec) -> Iterator[str]:
+    yield f"### `{title}`" if "*" in title or title.islower() else f"### {title}"
+    yield ""
+    yield "| key | value | default | meaning |"
+    yield "|---|---|---|---|"
+    for key in (*spec.keys.values(), *((spec.free,) if spec.free else ())):
+        yield f"| `{key.name}` | {_cell(key.kind.allowed)} | {_cell(_default(key, spec))} | {_cell(key.meaning)} |"
+    if spec.later:
+        yield ""
+        yield f"Not in this version yet: {', '.join(f'`{name}`' for name in spec.later)}."
+    yield ""
+
+
+def _default(key: Key, spec: ObjectSpec) -> str:
+    if key.required:
+        return "required"
+    if key.default_text:
+        return key.default_text
+    default = spec.default_of(key)
+    if key.kind.group is not None:
+        return "its defaults"
+    if default is MISSING or default in (None, "", (), {}) or key.kind.show is None:
+        return "–"
+    return key.kind.show(default)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())
