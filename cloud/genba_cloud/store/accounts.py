@@ -181,7 +181,7 @@ class Accounts:
             case _:
                 return None
 
-    def keys(self) -> tuple[MachineKey, ...]:
+    def list_keys(self) -> tuple[MachineKey, ...]:
         """Every key, oldest first."""
         with self._engine.connect() as connection:
             return tuple(_key(row) for row in connection.execute(sa.select(_keys).order_by(_keys.c.created_at)))
