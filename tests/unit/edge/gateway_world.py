@@ -1,4 +1,4 @@
-"""A small factory for tests of the derivation: one map, a clock that the test moves, and short ways to say what was read."""
+"""A small factory for tests of the derivation: one map, a clock that the test moves, short words for readings."""
 
 from __future__ import annotations
 

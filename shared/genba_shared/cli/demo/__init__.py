@@ -16,8 +16,8 @@ DEFAULT_PORT = 8000
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Starts a simulated garment line on real sockets (OPC UA, Modbus TCP, an LLRP reader), a gateway that polls it, "
-        "and a collector with a board in the browser. Everything listens on this machine only, and ends with Ctrl-C."
+        "Starts a simulated garment line on real sockets (OPC UA, Modbus TCP, an LLRP reader), a gateway that polls "
+        "it, and a collector with a board in the browser. Everything listens on this machine only, and ends with Ctrl-C."
     )
     parser.epilog = (
         "examples:\n"
@@ -46,6 +46,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port", type=int, metavar="N", help=f"port of the web pages (default: {DEFAULT_PORT} or a free one)"
     )
     parser.add_argument(
+        "--recheck",
+        type=Path,
+        metavar="DIR",
+        help="only judge again the truth and the answers that `--check --data DIR` left",
+    )
+    parser.add_argument(
         "--broker", metavar="URL", help="use this MQTT broker on this machine instead of the embedded one"
     )
     parser.add_argument(
@@ -60,6 +66,10 @@ def _run(args: argparse.Namespace) -> int:
         raise UsageError(f"--speed {args.speed:g}: write a number above 0 and at most {MAX_SPEED:g}")
     if args.check and args.for_s is None:
         args.for_s = 120.0
+    if args.recheck is not None:
+        from genba_shared.cli.demo.verdict import recheck
+
+        return recheck(args.recheck)
     from genba_shared.cli.demo.factory import run_demo
 
     return asyncio.run(run_demo(args))

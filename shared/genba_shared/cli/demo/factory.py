@@ -23,7 +23,7 @@ from genba_shared.cli.demo.api_client import ApiClient
 from genba_shared.cli.demo.children import Child, ChildFailed, Children
 from genba_shared.cli.demo.feed import Feed
 from genba_shared.cli.demo.status import StatusLine
-from genba_shared.cli.demo.verdict import Verdict, drain, judge
+from genba_shared.cli.demo.verdict import ANSWERS, MAP, TRUTH, drain, fetch_answers, judge, report
 from genba_shared.clock import CLOCK_VARIABLE, ProductionClock, format_time
 from genba_shared.device_map import load_device_map
 from genba_shared.errors import UsageError
@@ -57,7 +57,7 @@ class Factory:
 
     def __init__(self, args: Namespace, data: Path, clock: ProductionClock, children: Children) -> None:
         self._args, self._data, self._clock, self._children = args, data, clock, children
-        self._truth, self._plan, self._map = data / "truth.jsonl", data / "plan.jsonl", data / "device-map.yaml"
+        self._truth, self._plan, self._map = data / TRUTH, data / "plan.jsonl", data / MAP
 
     async def run(self, stop: asyncio.Event) -> int:
         """Start everything, feed it until it is time, and judge it if that was asked for."""
@@ -73,10 +73,10 @@ class Factory:
                 return 0
             print("\nthe line has stopped; waiting until everything that happened has arrived", flush=True)
             await _first(asyncio.create_task(drain(client, self._truth, speed=self._clock.speed)), *tasks)
-            verdict = await asyncio.to_thread(
-                judge, client, self._truth, load_device_map(self._map), speed=self._clock.speed
-            )
-        return self._report(verdict)
+            answers = await asyncio.to_thread(fetch_answers, client, speed=self._clock.speed)
+        (self._data / ANSWERS).write_text(json.dumps(answers))
+        verdict = judge(answers, self._truth, load_device_map(self._map))
+        return report(verdict, restarts=self._children.restarts)
 
     async def _start_collector(self) -> tuple[ApiClient, str]:
         store = self._data / "collector"
@@ -155,12 +155,6 @@ class Factory:
             return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), max(0.0, self._clock.wall_at(stop_at) - time.time()))
-
-    def _report(self, verdict: Verdict) -> int:
-        for difference in verdict.differences:
-            print(difference)
-        print(verdict.last_line(self._children.restarts), flush=True)
-        return 0 if verdict.passed else 1
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -13,9 +13,18 @@ from typing import Any
 
 from genba_shared.cli.demo.api_client import ApiClient, ApiUnreachable
 from genba_shared.cli.demo.check import Difference, Seen, compare, read_declared, read_product, read_truth
-from genba_shared.device_map import DeviceMap, LlrpDevice, ModbusDevice, NodeRule, OpcUaDevice, WorkOrderSource
-from genba_shared.errors import GenbaError
+from genba_shared.device_map import (
+    DeviceMap,
+    LlrpDevice,
+    ModbusDevice,
+    NodeRule,
+    OpcUaDevice,
+    WorkOrderSource,
+    load_device_map,
+)
+from genba_shared.errors import GenbaError, UsageError
 
+TRUTH, MAP, ANSWERS = "truth.jsonl", "device-map.yaml", "answers.json"
 DRAIN_DEADLINE_S = 60.0
 POLL_S = 0.2
 QUIET_WALL_S = 3.0
@@ -48,7 +57,8 @@ class Verdict:
         protocols = ",".join(f"{name}:{count}" for name, count in sorted(self.by_protocol.items()))
         return (
             f"demo check: undeclared={self.undeclared} declared={len(self.differences) - self.undeclared} "
-            f"completions={self.completions} protocols={protocols} pieces={self.pieces} gaps={self.gaps} restarts={restarts}"
+            f"completions={self.completions} protocols={protocols} pieces={self.pieces} gaps={self.gaps} "
+            f"restarts={restarts}"
         )
 
 
@@ -85,8 +95,40 @@ def _standing(client: ApiClient, truth: Path) -> tuple[int, ...] | None:
     return tuple(item["upto"] for item in gateways)
 
 
-def judge(client: ApiClient, truth: Path, device_map: DeviceMap, *, speed: float) -> Verdict:
+def fetch_answers(client: ApiClient, *, speed: float) -> dict[str, Any]:
+    """Everything that the collector says of the run, as one JSON object."""
+    return {
+        "speed": speed,
+        "orders": list(client.pages("/orders", cursor="cursor", limit=100)),
+        "events": list(client.pages("/events", cursor="after", limit=1000)),
+        "wip": client.get("/wip")["items"],
+    }
+
+
+def recheck(data: Path) -> int:
+    """Judge a finished run again from its folder: truth, map and the answers that were saved. 0 passed, 1 failed.
+
+    Raises:
+        UsageError: the folder is not that of a finished `genba demo --check --data DIR`.
+    """
+    try:
+        answers = json.loads((data / ANSWERS).read_text())
+    except (OSError, ValueError) as exc:
+        raise UsageError(f"--recheck {data}: no answers of a finished `genba demo --check --data DIR` there") from exc
+    return report(judge(answers, data / TRUTH, load_device_map(data / MAP)))
+
+
+def report(verdict: Verdict, *, restarts: int = 0) -> int:
+    """Print every difference and the figures; the exit code."""
+    for difference in verdict.differences:
+        print(difference)
+    print(verdict.last_line(restarts), flush=True)
+    return 0 if verdict.passed else 1
+
+
+def judge(answers: Mapping[str, Any], truth: Path, device_map: DeviceMap) -> Verdict:
     """Compare the collector's orders, WIP and events with the truth file."""
+    speed: float = answers["speed"]
     lines: list[dict[str, Any]] = [json.loads(line) for line in truth.read_text().splitlines()]
     seen = {code: _seen(rule, device_map, speed) for code, rule in device_map.nodes.items()}
     tag_nodes = {
@@ -94,11 +136,9 @@ def judge(client: ApiClient, truth: Path, device_map: DeviceMap, *, speed: float
     }
     readers = frozenset(name for name, device in device_map.devices.items() if isinstance(device, LlrpDevice))
     slack = max((rule.tolerance for rule in seen.values() if rule.by_tags), default=timedelta())
-    orders = list(client.pages("/orders", cursor="cursor", limit=100))
-    events = list(client.pages("/events", cursor="after", limit=1000))
     true = read_truth(lines, tag_nodes=tag_nodes)
-    product = read_product(orders, client.get("/wip")["items"])
-    declared = read_declared(events, lines, tag_nodes=tag_nodes, readers=readers, slack=slack)
+    product = read_product(answers["orders"], answers["wip"])
+    declared = read_declared(answers["events"], lines, tag_nodes=tag_nodes, readers=readers, slack=slack)
     protocols = {name: _protocol(device) for name, device in device_map.devices.items()}
     return Verdict(
         differences=compare(true, product, declared=declared, seen=seen),
