@@ -84,9 +84,9 @@ class Simulation:
             UsageError: a port is taken, or a file cannot be written.
         """
         try:
-            await self._cutter.start(self._clock.now())
             await self._cell.start()
             await self._gate.start()
+            await self._cutter.start(self._clock.now())
         except OSError as exc:
             raise UsageError(f"a simulated device cannot listen: {exc}") from exc
         endpoints = Endpoints(
