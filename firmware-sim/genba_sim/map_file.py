@@ -17,6 +17,7 @@ devices:
     label: 自动裁床 1 / 自動裁断機 1
     protocol: opcua
     url: {opcua}
+    security: {{policy: none}}
     time: source
     reconnect: {{max: 3s}}
     points:

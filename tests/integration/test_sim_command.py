@@ -20,7 +20,7 @@ from asyncua.client.client import Client
 from pymodbus.client import AsyncModbusTcpClient
 
 from genba_shared.clock import CLOCK_VARIABLE, ProductionClock, format_time, parse_time
-from genba_shared.device_map import load_device_map
+from genba_shared.device_map.loader import load_device_map_with_warnings
 from genba_shared.errors import UsageError
 from genba_sim.map_file import Endpoints, device_map_text
 from genba_sim.run import FASTEST, Files, Simulation
@@ -134,7 +134,8 @@ def test_the_device_map_of_the_plant_is_accepted_by_the_product(tmp_path: Path) 
     endpoints = Endpoints(opcua="opc.tcp://127.0.0.1:4840/cutter", modbus="127.0.0.1:5020", llrp="127.0.0.1:5084")
     path = tmp_path / "map.yaml"
     path.write_text(device_map_text(PlantSettings(), endpoints), encoding="utf-8")
-    device_map = load_device_map(path)
+    device_map, warnings = load_device_map_with_warnings(path)
+    assert warnings == ()
     assert set(device_map.devices) == {"cutter1", "sewing-cell", "gate"}
     assert set(device_map.stations) == {"CUT-1", "SEW-1", "SEW-2", "INS-1", "PACK-1"}
     assert set(device_map.zones) == {"sewing", "packing", "cut-buffer"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from typing import TypeVar
 
 import pytest
 
+from genba_sim import orders
 from genba_sim.happenings import (
     Announced,
     CountersReset,
@@ -316,3 +318,8 @@ def test_planned_nodes_follow_each_other_and_the_promise_comes_after_them(told: 
 @pytest.mark.parametrize(("quantity", "sizes"), [(1, (1,)), (5, (5,)), (6, (5, 1)), (15, (5, 5, 5))])
 def test_a_lot_is_cut_into_bundles_of_at_most_five(quantity: int, sizes: tuple[int, ...]) -> None:
     assert bundle_sizes(quantity, 5) == sizes
+
+
+def test_the_examples_in_docstrings_are_true() -> None:
+    failed, tried = doctest.testmod(orders)
+    assert (failed, tried) == (0, 1)
