@@ -17,7 +17,7 @@ DEFAULT_PORT = 8000
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Starts a simulated garment line on real sockets (OPC UA, Modbus TCP, an LLRP reader), a gateway that polls "
-        "it, and a collector with a board in the browser. Everything listens on this machine only, and ends with Ctrl-C."
+        "it, and a collector with a board in the browser. All of it listens on this machine only and ends with Ctrl-C."
     )
     parser.epilog = (
         "examples:\n"
