@@ -1,0 +1,336 @@
+"""Delivery of the outbox to the collector: go-back-N over envelopes, decided from answers and time alone.
+
+The gateway holds rows (events) with ascending seqs; gaps between them were dropped on purpose. Rows are sent in
+envelopes, in order, up to a window; the collector answers with `upto`, and only that lets rows go. An answer that does
+not cover the oldest envelope, or no answer in time, sends delivery back to it: first that envelope alone, then, when
+it is through, the rest. An envelope that was answered five times without being covered is halved until one poisonous
+event stands alone and the collector can put it into quarantine. Without any answer nothing is split.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Final, assert_never
+
+_MOST_DOUBLINGS: Final = 16  # far above any limit on the delay, far below what a float holds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySettings:
+    """Limits and times of delivery; times are wall seconds, sizes bytes of the events' JSON form (an upper bound)."""
+
+    window_envelopes: int = 64
+    window_bytes: int = 1_000_000
+    envelope_events: int = 400
+    envelope_bytes: int = 96_000  # stays below the 128 kB of the wire even where nothing can be compressed
+    group_s: float = 0.2  # how long events wait for company while an envelope is under way
+    resend_s: float = 3.0  # no answer: first resend, then doubled
+    longest_resend_s: float = 60.0
+    refused_s: float = 0.5  # an answer that does not cover: first resend, then doubled; also keeps old answers apart
+    refusals_before_split: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A held event: its seq, and the bytes of its JSON form."""
+
+    seq: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """An envelope that is under way: it accounts for the seqs up to `last`."""
+
+    last: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Where delivery stands.
+
+    `acked` is the greatest acknowledgement ever received, `answered` the collector's latest answer on this connection
+    (None: it has not spoken yet, and nothing is sent). `rows` are held, loaded and not acknowledged; the first `sent`
+    of them are under way in `flights`. `cut`: the oldest envelope must not reach beyond this seq, so that a resend is
+    the same envelope. Up to seq `suspect_upto` envelopes hold at most `suspect_events`, because one of the events there
+    keeps being refused.
+    """
+
+    acked: int
+    answered: int | None = None
+    in_doubt: bool = False
+    rows: tuple[Row, ...] = ()
+    flights: tuple[Flight, ...] = ()
+    sent: int = 0
+    waiting_since: float | None = None
+    cut: int | None = None
+    probing: bool = False
+    timeouts: int = 0
+    refusals: int = 0
+    is_answer_due: bool = False
+    head_sent_at: float = 0.0
+    resend_at: float | None = None
+    suspect_upto: int = 0
+    suspect_events: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """There is a connection to the broker; the collector has not answered on it yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disconnected:
+    """The connection is gone, and with it whatever was under way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """The collector says that everything up to `upto` is accounted for; `next_seq` is the next that we give out."""
+
+    upto: int
+    next_seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """More rows were loaded from the outbox, in order, behind those known so far."""
+
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimePassed:
+    """Nothing happened but time."""
+
+
+Input = Connected | Disconnected | Answered | Held | TimePassed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """Send the held events from `first` to `last`; the seqs in `dropped` are gone, and the header declares them."""
+
+    first: int
+    last: int
+    dropped: tuple[tuple[int, int], ...]
+    prev: int
+    acked: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Everything up to `upto` is accounted for: the outbox may delete it."""
+
+    upto: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityInDoubt:
+    """The collector has seqs that we never gave out: a cloned card or a restored folder. Nothing is sent or deleted."""
+
+    upto: int
+    next_seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halved:
+    """The oldest envelope was refused too often; from now on envelopes up to `upto` hold at most `events` events."""
+
+    upto: int
+    events: int
+
+
+Output = Send | Release | IdentityInDoubt | Halved
+
+USUAL = DeliverySettings()
+
+
+def advance(
+    state: Delivery, happened: Input, *, now_s: float, settings: DeliverySettings = USUAL
+) -> tuple[Delivery, tuple[Output, ...]]:
+    """What to do when something happened at `now_s` (wall seconds of any monotonic clock)."""
+    outputs: list[Output] = []
+    match happened:
+        case Connected() | Disconnected():
+            state = _without_answer(state)
+        case Answered():
+            state = _take_answer(state, happened, outputs, now_s=now_s, settings=settings)
+        case Held(rows=rows):
+            known = max(state.acked, state.rows[-1].seq if state.rows else 0)
+            state = replace(state, rows=state.rows + tuple(row for row in rows if row.seq > known))
+        case TimePassed():
+            pass
+        case _:
+            assert_never(happened)
+    if state.resend_at is not None and now_s >= state.resend_at:
+        state = _go_back(state, outputs, settings)
+    return _send(state, outputs, now_s=now_s, settings=settings)
+
+
+def wakes_at(state: Delivery, settings: DeliverySettings = USUAL) -> float | None:
+    """When time alone will change something; None: not before something happens."""
+    if state.answered is None:
+        return None
+    times = [] if state.resend_at is None else [state.resend_at]
+    if state.waiting_since is not None and _has_room(state, settings):
+        times.append(_groups_until(state, settings))
+    return min(times, default=None)
+
+
+def wants_rows(state: Delivery, settings: DeliverySettings = USUAL) -> int:
+    """How many more rows to load from the outbox: enough to fill the next envelopes, never all of a backlog."""
+    return max(0, 2 * settings.envelope_events - (len(state.rows) - state.sent)) if state.answered is not None else 0
+
+
+def _without_answer(state: Delivery) -> Delivery:
+    """Wait for the first answer; that one tells also about the oldest envelope that was under way (`is_answer_due`)."""
+    return replace(
+        state, answered=None, in_doubt=False, flights=(), sent=0, resend_at=None, cut=_cut_of(state), timeouts=0
+    )
+
+
+def _take_answer(
+    state: Delivery, answer: Answered, outputs: list[Output], *, now_s: float, settings: DeliverySettings
+) -> Delivery:
+    if answer.upto >= answer.next_seq:
+        if not state.in_doubt:
+            outputs.append(IdentityInDoubt(upto=answer.upto, next_seq=answer.next_seq))
+        return replace(_without_answer(state), in_doubt=True)
+    is_first = state.answered is None
+    state = replace(state, answered=answer.upto, in_doubt=False)
+    if answer.upto > state.acked:
+        outputs.append(Release(upto=answer.upto))
+        return _release(state, answer.upto, now_s=now_s, settings=settings)
+    if state.is_answer_due and state.rows:
+        refusals = state.refusals + 1
+        state = replace(state, refusals=refusals, is_answer_due=False)
+        if not is_first and state.resend_at is not None:
+            delay_s = _backed_off(settings.refused_s, refusals - 1, settings)
+            state = replace(state, resend_at=min(state.resend_at, max(now_s, state.head_sent_at + delay_s)))
+        elif is_first and refusals >= settings.refusals_before_split:
+            state = _halve(state, outputs)
+    return state
+
+
+def _release(state: Delivery, upto: int, *, now_s: float, settings: DeliverySettings) -> Delivery:
+    """Let go of what is accounted for; the next envelope becomes the oldest."""
+    gone = sum(row.seq <= upto for row in state.rows)
+    flights = tuple(flight for flight in state.flights if flight.last > upto)
+    return replace(
+        state,
+        acked=upto,
+        rows=state.rows[gone:],
+        sent=max(0, state.sent - gone),
+        flights=flights,
+        cut=None,
+        probing=False,
+        timeouts=0,
+        refusals=0,
+        is_answer_due=bool(flights),
+        head_sent_at=now_s,
+        resend_at=now_s + settings.resend_s if flights else None,
+    )
+
+
+def _go_back(state: Delivery, outputs: list[Output], settings: DeliverySettings) -> Delivery:
+    """Send the oldest envelope again, alone; smaller, where it was refused too often."""
+    state = replace(
+        state,
+        timeouts=state.timeouts + 1 if state.is_answer_due else state.timeouts,
+        cut=_cut_of(state),
+        probing=True,
+        flights=(),
+        sent=0,
+        resend_at=None,
+    )
+    return _halve(state, outputs) if state.refusals >= settings.refusals_before_split else state
+
+
+def _halve(state: Delivery, outputs: list[Output]) -> Delivery:
+    count = sum(row.seq <= state.cut for row in state.rows) if state.cut is not None else 0
+    if count <= 1 or state.cut is None:
+        return state
+    events = (count + 1) // 2
+    upto = max(state.suspect_upto, state.cut)
+    outputs.append(Halved(upto=upto, events=events))
+    return replace(
+        state, cut=state.rows[events - 1].seq, refusals=0, probing=True, suspect_upto=upto, suspect_events=events
+    )
+
+
+def _cut_of(state: Delivery) -> int | None:
+    return state.flights[0].last if state.flights else state.cut
+
+
+def _has_room(state: Delivery, settings: DeliverySettings) -> bool:
+    if state.probing or state.acked < state.suspect_upto:
+        return not state.flights
+    under_way = sum(flight.size for flight in state.flights)
+    return len(state.flights) < settings.window_envelopes and under_way < settings.window_bytes
+
+
+def _send(
+    state: Delivery, outputs: list[Output], *, now_s: float, settings: DeliverySettings
+) -> tuple[Delivery, tuple[Output, ...]]:
+    """Fill the window. Full envelopes go at once; a part-filled one waits for company while others are under way."""
+    while state.answered is not None and state.sent < len(state.rows):
+        if state.waiting_since is None:
+            state = replace(state, waiting_since=now_s)
+        if not _has_room(state, settings):
+            break
+        batch, is_full = _next_batch(state, settings)
+        if state.flights and not is_full and now_s < _groups_until(state, settings):
+            break
+        state = _send_batch(state, batch, outputs, now_s=now_s, settings=settings)
+    if state.answered is None or state.sent == len(state.rows):
+        state = replace(state, waiting_since=None)
+    return state, tuple(outputs)
+
+
+def _groups_until(state: Delivery, settings: DeliverySettings) -> float:
+    return math.inf if state.waiting_since is None else state.waiting_since + settings.group_s
+
+
+def _next_batch(state: Delivery, settings: DeliverySettings) -> tuple[tuple[Row, ...], bool]:
+    """The rows of the next envelope, at least one, and whether it could not take another."""
+    limit = state.suspect_events if state.acked < state.suspect_upto else settings.envelope_events
+    size, count = 0, 0
+    for row in state.rows[state.sent : state.sent + limit]:
+        is_behind_cut = not state.flights and state.cut is not None and row.seq > state.cut
+        if count and (size + row.size > settings.envelope_bytes or is_behind_cut):
+            return state.rows[state.sent : state.sent + count], True
+        size += row.size
+        count += 1
+    return state.rows[state.sent : state.sent + count], count == limit
+
+
+def _send_batch(
+    state: Delivery, batch: tuple[Row, ...], outputs: list[Output], *, now_s: float, settings: DeliverySettings
+) -> Delivery:
+    before = state.rows[state.sent - 1].seq if state.sent else state.acked
+    prev = before if state.sent or state.answered is None else min(state.answered, before)
+    outputs.append(
+        Send(first=before + 1, last=batch[-1].seq, dropped=_gaps(before, batch), prev=prev, acked=state.acked)
+    )
+    if not state.flights:
+        delay_s = _backed_off(settings.resend_s, state.timeouts, settings)
+        state = replace(state, head_sent_at=now_s, resend_at=now_s + delay_s, is_answer_due=True)
+    flight = Flight(last=batch[-1].seq, size=sum(row.size for row in batch))
+    return replace(state, flights=(*state.flights, flight), sent=state.sent + len(batch))
+
+
+def _backed_off(first_s: float, failures: int, settings: DeliverySettings) -> float:
+    delay_s: float = first_s * 2.0 ** min(failures, _MOST_DOUBLINGS)
+    return min(settings.longest_resend_s, delay_s)
+
+
+def _gaps(before: int, batch: tuple[Row, ...]) -> tuple[tuple[int, int], ...]:
+    gaps: list[tuple[int, int]] = []
+    for row in batch:
+        if row.seq > before + 1:
+            gaps.append((before + 1, row.seq - 1))
+        before = row.seq
+    return tuple(gaps)
