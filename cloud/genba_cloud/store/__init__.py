@@ -1,1 +1,22 @@
 """The collector's database: event log, master data, views. The only place that knows SQL."""
+
+from pathlib import Path
+
+from genba_cloud.store.port import Store, Transaction
+from genba_cloud.store.read import Reads
+from genba_cloud.store.sqlite import SqliteStore
+from genba_cloud.store.tables import DEFAULT_ENTERPRISE
+from genba_shared.errors import UsageError
+
+__all__ = ["DEFAULT_ENTERPRISE", "Reads", "SqliteStore", "Store", "Transaction", "open_store"]
+
+
+def open_store(data_dir: Path, url: str | None = None) -> Store:
+    """The store that `--db URL` names; without one, SQLite in the data folder.
+
+    Raises:
+        UsageError: the folder is in use, its schema is another one, or no store of this version understands the URL.
+    """
+    if url is not None:
+        raise UsageError(f"--db {url}: this version keeps its data in SQLite in the data folder; leave --db out")
+    return SqliteStore(data_dir)

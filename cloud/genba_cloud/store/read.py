@@ -99,7 +99,7 @@ class GatewayRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedEvent:
-    """An event of the log. `position` counts from 1 without gaps; `received_at` is wall time."""
+    """An event of the log. `position` counts from 1 without gaps; `received_at` is plant time."""
 
     position: int
     received_at: datetime
@@ -168,6 +168,9 @@ class Reads(Protocol):
 
     def queue(self, station: str) -> tuple[QueueRow, ...]:
         """All rows of the station's queue, also those that are done, in their order."""
+
+    def queues(self) -> tuple[QueueRow, ...]:
+        """All rows of all queues, each station's in their order."""
 
     def unassigned(self) -> tuple[Unassigned, ...]:
         """Pieces without an owner."""

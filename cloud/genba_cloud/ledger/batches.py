@@ -1,0 +1,65 @@
+"""What goes into the ledger and what comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from genba_cloud.core.delivery import Reach
+from genba_cloud.store.read import LoggedEvent
+from genba_shared.events import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """Part of an envelope that cannot be taken: one event (`seq`), or all of it (`seq` None)."""
+
+    seq: int | None
+    reason: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvelopeBatch:
+    """One envelope of a gateway, decoded. What stands in `broken` is quarantined and accounted for."""
+
+    gateway: str
+    lane: str
+    epoch: str
+    reach: Reach
+    events: tuple[Event, ...]
+    broken: tuple[Broken, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """What a commit changed, by id. `dispatch`: something that a gateway's dispatch document may show."""
+
+    work_orders: frozenset[str] = frozenset()
+    orders: frozenset[str] = frozenset()
+    zones: frozenset[str] = frozenset()
+    stations: frozenset[str] = frozenset()
+    gateways: frozenset[str] = frozenset()
+    dispatch: bool = False
+
+
+NOTHING_CHANGED = Changed()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appended:
+    """What one append did.
+
+    `upto` answers an envelope: everything up to it is accounted for. `duplicates` counts client-made events that were
+    here already, `conflicts` are ids that were here with another content (the new content was not taken).
+    """
+
+    events: tuple[LoggedEvent, ...] = ()
+    upto: int | None = None
+    duplicates: int = 0
+    conflicts: tuple[str, ...] = ()
+    changed: Changed = field(default=NOTHING_CHANGED)
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """Positions that the log gave to the events."""
+        return tuple(logged.position for logged in self.events)

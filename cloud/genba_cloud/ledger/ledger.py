@@ -1,0 +1,147 @@
+"""The ledger as the rest of the collector sees it: one write path, awaited, and listeners that hear every commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Self, TypeVar
+
+from genba_cloud.core.facts import OrderPlan, Refused
+from genba_cloud.ledger import check
+from genba_cloud.ledger.append import Stamp, append_envelope, append_events, quarantine
+from genba_cloud.ledger.batches import NOTHING_CHANGED, Appended, EnvelopeBatch
+from genba_cloud.ledger.gateways import GatewayKept, GatewaySeen, publish_dispatch, see_gateway
+from genba_cloud.ledger.ids import OrderedIds
+from genba_cloud.ledger.orders import OrderTaken, upsert_order
+from genba_cloud.ledger.shop_floor import QueueAppended, TagToBind, append_queue, change_tags, open_dispatch
+from genba_cloud.ledger.writer import Writer
+from genba_cloud.store.port import Quarantined, Store, Transaction
+from genba_cloud.store.read import QueueRow, Reads
+from genba_cloud.store.tables import DEFAULT_ENTERPRISE
+from genba_shared.events import Event, Source
+
+Listener = Callable[[Appended], None]
+T = TypeVar("T")
+
+
+class Ledger:
+    """Use it as ``async with Ledger(store, now=clock.now) as ledger``; the store is closed by whoever opened it.
+
+    `now` gives plant time. All methods may be called from the event loop that entered the ledger, and from no other.
+    """
+
+    def __init__(self, store: Store, *, now: Callable[[], datetime], enterprise: str = DEFAULT_ENTERPRISE) -> None:
+        self._store = store
+        self._enterprise = enterprise
+        self._now = now
+        self._ids = OrderedIds()
+        self._listeners: list[Listener] = []
+        self._writer: Writer | None = None
+
+    async def __aenter__(self) -> Self:
+        self._writer = Writer(self._store, self._enterprise, self._tell)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Commit what was given, then end the writer."""
+        if self._writer is not None:
+            await self._writer.close()
+
+    @property
+    def reads(self) -> Reads:
+        """Everything that can be read, of the same enterprise."""
+        return self._store.reads(self._enterprise)
+
+    def new_id(self) -> str:
+        """An id for an event that the collector makes: a UUID that sorts after all earlier ones."""
+        return self._ids.next()
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` on the event loop after every commit that changed something, in commit order.
+
+        Returns:
+            A function that ends the subscription.
+        """
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    async def append(self, batch: EnvelopeBatch) -> Appended:
+        """Take an envelope; `upto` of the result is what to acknowledge."""
+        return await self._run(lambda transaction: append_envelope(transaction, batch, self._stamp()))
+
+    async def append_events(self, events: Sequence[Event]) -> Appended:
+        """Take events with client-made ids (UUIDs): from people, other systems, and the collector's own decisions.
+
+        Raises:
+            ContractError: an event has the id of a gateway's event; nothing was taken.
+        """
+        return await self._run(lambda transaction: append_events(transaction, events, self._stamp()))
+
+    async def quarantine(self, rows: Iterable[Quarantined]) -> Appended:
+        """Keep what cannot be read at all."""
+        kept = tuple(rows)
+        return await self._run(lambda transaction: quarantine(transaction, kept))
+
+    async def upsert_order(self, plan: OrderPlan) -> OrderTaken | Refused:
+        """Take an order, or changes of one; idempotent by (system, external id) and content."""
+        return await self._run(lambda transaction: upsert_order(transaction, plan, self._stamp()))
+
+    async def append_queue(self, rows: Sequence[QueueRow]) -> QueueAppended | Refused:
+        """Add rows at the end of their station's queue; a row that is there already is left alone."""
+        return await self._run(lambda transaction: append_queue(transaction, rows))
+
+    async def open_dispatch(self, wanted: QueueRow, *, source: Source) -> Appended | Refused:
+        """A person or the API says what a station works on from now on."""
+        return await self._run(lambda transaction: open_dispatch(transaction, wanted, source, self._stamp()))
+
+    async def change_tags(
+        self, *, bind: Sequence[TagToBind] = (), unbind: Sequence[str] = (), source: Source
+    ) -> Appended | Refused:
+        """Bind and unbind tags: all or, when one is refused, none."""
+        return await self._run(lambda transaction: change_tags(transaction, bind, unbind, source, self._stamp()))
+
+    async def see_gateway(self, seen: GatewaySeen) -> GatewayKept:
+        """Keep a gateway's state message."""
+        return await self._run(lambda transaction: see_gateway(transaction, seen))
+
+    async def publish_dispatch(self, gateway: str, sha256: str) -> GatewayKept:
+        """Give a dispatch document with this content its version (`record.dispatch_published`)."""
+        return await self._run(lambda transaction: publish_dispatch(transaction, gateway, sha256))
+
+    async def rebuild(self) -> int:
+        """Fold every view again from the log; the number of views."""
+        return await self._run(check.rebuild)
+
+    async def verify(self) -> check.Verified:
+        """Prove the chain, and that the views follow from the log."""
+        return await self._run(check.verify)
+
+    def _stamp(self) -> Stamp:
+        return Stamp(now=self._now(), next_id=self._ids.next)
+
+    async def _run(self, work: Callable[[Transaction], T]) -> T:
+        if self._writer is None:
+            raise RuntimeError("the ledger is not entered")
+        return await self._writer.run(work)
+
+    def _tell(self, result: object) -> None:
+        appended = result if isinstance(result, Appended) else getattr(result, "appended", None)
+        if not isinstance(appended, Appended) or (not appended.events and appended.changed == NOTHING_CHANGED):
+            return
+        for listener in tuple(self._listeners):
+            listener(appended)
+
+
+def rebuild(store: Store, enterprise: str = DEFAULT_ENTERPRISE) -> int:
+    """Fold every view again from the log, without a running collector."""
+    with store.transaction(enterprise) as transaction:
+        return check.rebuild(transaction)
+
+
+def verify(store: Store, enterprise: str = DEFAULT_ENTERPRISE) -> check.Verified:
+    """Prove the chain and the views, without a running collector."""
+    with store.transaction(enterprise) as transaction:
+        return check.verify(transaction)

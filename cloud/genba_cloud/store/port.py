@@ -1,0 +1,163 @@
+"""What a store offers to the ledger: write transactions of one enterprise, and reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from genba_cloud.core.facts import OrderPlan, ViewKey, WorkOrderPlan
+from genba_cloud.store.read import GatewayRecord, QueueRow, Reads
+from genba_cloud.store.tables import DEFAULT_ENTERPRISE
+from genba_shared.events import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRow:
+    """One event of the log: its canonical JSON (`body`) and the SHA-256 of that (`leaf`)."""
+
+    position: int
+    received_at: datetime
+    event: Event
+    body: bytes
+    leaf: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One link of the hash chain: it covers the positions `first` to `last` of one committed batch."""
+
+    number: int
+    first: int
+    last: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedRange:
+    """Everything up to `upto` is accounted for; `last_at` is when the newest of these events happened."""
+
+    upto: int = 0
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredView:
+    """A folded view. `assigned` is only used by work orders: by station and node, counts that dispatch gave to it.
+
+    `position` is that of the newest event folded into it.
+    """
+
+    state: Mapping[str, Any]
+    assigned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    position: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """Bytes that could not be taken, and why. `event_id` is set where it is one event of a good envelope."""
+
+    gateway: str
+    reason: str
+    received_at: datetime
+    body: bytes
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredOrder:
+    """An order's master data with its frozen baseline."""
+
+    plan: OrderPlan
+    baseline_start: datetime
+    baseline_finish: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedWork:
+    """A work order's plan and the order that it belongs to."""
+
+    order: str
+    plan: WorkOrderPlan
+
+
+class Transaction(Protocol):
+    """One write transaction of one enterprise. It sees its own writes; nobody else sees them before it commits."""
+
+    def last_link(self) -> Link:
+        """The newest link of the chain; number and positions are 0 and the hash is empty before the first."""
+
+    def append_log(self, rows: Sequence[LogRow], link: Link) -> None:
+        """Add events at the end of the log, and the link that covers them."""
+
+    def log(self) -> Iterator[LogRow]:
+        """The whole log in order, read piece by piece."""
+
+    def links(self) -> Iterator[Link]:
+        """The whole chain in order."""
+
+    def events_of(self, key: ViewKey) -> Sequence[Event]:
+        """All events of the log that the view's fold sees, in log order; some that it ignores may be among them."""
+
+    def received(self, gateway: str, lane: str, epoch: str) -> ReceivedRange:
+        """What is accounted for; locked until the end of the transaction."""
+
+    def set_received(self, gateway: str, lane: str, epoch: str, value: ReceivedRange) -> None:
+        """Move the range."""
+
+    def client_leaves(self, ids: Iterable[str]) -> Mapping[str, bytes]:
+        """Those of the client-made ids that are known, with the leaf of what they were used for."""
+
+    def add_client_leaves(self, leaves: Mapping[str, bytes]) -> None:
+        """Remember client-made ids."""
+
+    def quarantine(self, rows: Sequence[Quarantined]) -> None:
+        """Keep what cannot be taken."""
+
+    def views(self, keys: Iterable[ViewKey]) -> Mapping[ViewKey, StoredView]:
+        """Those of the views that exist; locked until the end of the transaction."""
+
+    def all_views(self) -> Mapping[ViewKey, StoredView]:
+        """Every view."""
+
+    def put_views(self, views: Mapping[ViewKey, StoredView]) -> None:
+        """Write views, new or changed."""
+
+    def clear_views(self) -> None:
+        """Delete every view: the start of a rebuild."""
+
+    def order(self, order: str) -> StoredOrder | None:
+        """The order by its number."""
+
+    def order_by_external(self, system: str, external_id: str) -> StoredOrder | None:
+        """The order by its identity in the system that sent it."""
+
+    def put_order(self, stored: StoredOrder) -> None:
+        """Write the order's own fields and add work orders that are new; a work order that exists is left as it is."""
+
+    def planned(self, work_orders: Iterable[str]) -> Mapping[str, PlannedWork]:
+        """Those of the work orders that are known."""
+
+    def append_queue(self, rows: Sequence[QueueRow]) -> tuple[QueueRow, ...]:
+        """Add rows at the end of their station's queue; returns those that were not there before."""
+
+    def gateway(self, gateway: str) -> tuple[GatewayRecord, str] | None:
+        """The gateway and the hash of the dispatch document last published to it (empty: none)."""
+
+    def put_gateway(self, record: GatewayRecord, *, dispatch_sha256: str) -> None:
+        """Write the gateway, new or changed."""
+
+
+class Store(Protocol):
+    """A database with the collector's tables in it."""
+
+    def transaction(self, enterprise: str = DEFAULT_ENTERPRISE) -> AbstractContextManager[Transaction]:
+        """A write transaction: commits at the end of the block, rolls back when it raises. One at a time per store."""
+
+    def reads(self, enterprise: str = DEFAULT_ENTERPRISE) -> Reads:
+        """Everything that can be read."""
+
+    def close(self) -> None:
+        """Close every connection and give up the lock."""

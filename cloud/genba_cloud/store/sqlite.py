@@ -1,0 +1,92 @@
+"""The embedded store: one SQLite file, written by one thread at a time, read by many."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+
+from genba_cloud.store.lock import DataLock
+from genba_cloud.store.port import Transaction
+from genba_cloud.store.read import Reads
+from genba_cloud.store.reading import SqlReads
+from genba_cloud.store.tables import DEFAULT_ENTERPRISE, META, METADATA, SCHEMA_VERSION
+from genba_cloud.store.transaction import SqlTransaction
+from genba_shared.errors import UsageError
+
+FILE: Final = "genba.db"
+_BUSY_MS: Final = 10_000  # another process may read a backup or verify while we write
+
+
+class SqliteStore:
+    """The store of one data folder. While it is open, this process holds `DIR/lock`."""
+
+    def __init__(self, data_dir: Path) -> None:
+        """Open `data_dir`/genba.db, and make it where it is missing.
+
+        Raises:
+            UsageError: another process holds the folder, or the file is of another schema version.
+        """
+        self._lock = DataLock(data_dir)
+        try:
+            self._writer = _engine(data_dir / FILE, begin="BEGIN IMMEDIATE")
+            self._readers = _engine(data_dir / FILE, begin="BEGIN", read_only=True)
+            self._write_lock = threading.Lock()
+            with self._writer.begin() as connection:
+                _prepare(connection, data_dir / FILE)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    @contextmanager
+    def transaction(self, enterprise: str = DEFAULT_ENTERPRISE) -> Iterator[Transaction]:
+        """See the port. A second thread waits until the first is done."""
+        with self._write_lock, self._writer.begin() as connection:
+            yield SqlTransaction(connection, enterprise)
+
+    def reads(self, enterprise: str = DEFAULT_ENTERPRISE) -> Reads:
+        """See the port."""
+        return SqlReads(self._readers, enterprise)
+
+    def close(self) -> None:
+        """See the port."""
+        self._readers.dispose()
+        self._writer.dispose()
+        self._lock.release()
+
+
+def _engine(file: Path, *, begin: str, read_only: bool = False) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{file}",
+        pool_size=1 if not read_only else 8,
+        max_overflow=0 if not read_only else 32,
+        connect_args={"check_same_thread": False},
+    )
+
+    def connected(connection: Any, _record: Any) -> None:
+        # The driver must not open transactions by itself: it would do so too late to hold one snapshot.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_MS}"):
+            connection.execute(f"PRAGMA {pragma}")
+        if read_only:
+            connection.execute("PRAGMA query_only=ON")
+
+    def begins(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begins)
+    return engine
+
+
+def _prepare(connection: Connection, file: Path) -> None:
+    METADATA.create_all(connection)
+    version = connection.scalar(select(META.c.value).where(META.c.key == "schema"))
+    if version is None:
+        connection.execute(insert(META).values(key="schema", value=str(SCHEMA_VERSION)))
+    elif version != str(SCHEMA_VERSION):
+        raise UsageError(f"{file} has schema {version}, this version of genba reads {SCHEMA_VERSION}")

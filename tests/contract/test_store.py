@@ -1,0 +1,321 @@
+"""What every store must do: one suite, run on each implementation."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from genba_cloud.core.facts import Aggregate, NodePlan, OrderPlan, ViewKey, WorkOrderPlan
+from genba_cloud.store import SqliteStore, Store
+from genba_cloud.store.port import Link, LogRow, Quarantined, ReceivedRange, StoredOrder, StoredView
+from genba_cloud.store.read import Enrolment, EventFilter, GatewayRecord, QueueRow, UnknownCursorError
+from genba_shared.errors import UsageError
+from genba_shared.events import EpisodeClosed, EpisodeOpened, Event, NodeStarted, Source, SourceType, to_line
+
+EPOCH = "0123456789abcdef0123456789abcdef"
+START = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
+PLC = Source(type=SourceType.PLC, ref="cutter1/good")
+
+Open = Callable[[Path], Store]
+IMPLEMENTATIONS: dict[str, Open] = {"sqlite": SqliteStore}
+
+
+def minute(number: int) -> datetime:
+    return START + timedelta(minutes=number)
+
+
+@pytest.fixture(params=sorted(IMPLEMENTATIONS))
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], contextmanager[Store]]:
+    @contextmanager
+    def opened() -> Iterator[Store]:
+        store = IMPLEMENTATIONS[request.param](tmp_path / "data")
+        try:
+            yield store
+        finally:
+            store.close()
+
+    return opened
+
+
+@pytest.fixture
+def store(reopen: Callable[[], contextmanager[Store]]) -> Iterator[Store]:
+    with reopen() as opened:
+        yield opened
+
+
+def started(seq: int, *, work_order: str = "WO-1", station: str = "CUT-1") -> Event:
+    return NodeStarted(
+        id=f"gw:{EPOCH}:{seq}", at=minute(seq), source=PLC, work_order=work_order, node="CUT", station=station
+    )
+
+
+def rows(*events: Event, first: int = 1) -> list[LogRow]:
+    return [
+        LogRow(position=position, received_at=minute(60), event=event, body=to_line(event).encode(), leaf=b"leaf" * 8)
+        for position, event in enumerate(events, start=first)
+    ]
+
+
+def log(store: Store, *events: Event, first: int = 1) -> None:
+    link = Link(number=first, first=first, last=first + len(events) - 1, hash=b"h" * 32)
+    with store.transaction() as transaction:
+        transaction.append_log(rows(*events, first=first), link)
+
+
+def node(code: str, *predecessors: str) -> NodePlan:
+    return NodePlan(
+        node=code,
+        quantity=8,
+        planned_start=minute(0),
+        planned_finish=minute(60),
+        predecessors=predecessors,
+        label={"en": code, "zh": "裁剪"},
+    )
+
+
+def order(number: str, *, promised: int = 90, work_orders: tuple[str, ...] = ()) -> StoredOrder:
+    works = tuple(
+        WorkOrderPlan(work_order=name, site="demo", item="shirt", quantity=8, nodes=(node("CUT"), node("SEW", "CUT")))
+        for name in work_orders or (f"WO-{number}",)
+    )
+    plan = OrderPlan(
+        order=number,
+        system="demo",
+        external_id=f"X-{number}",
+        customer="Blue Shirt Co",
+        promised=minute(promised),
+        work_orders=works,
+    )
+    return StoredOrder(plan=plan, baseline_start=minute(0), baseline_finish=minute(60))
+
+
+def test_a_fresh_store_is_empty(store: Store) -> None:
+    reads = store.reads()
+    assert (reads.last_position(), reads.list_orders().items, reads.gateways(), reads.wip()) == (0, (), (), ())
+    assert reads.events().next is None
+
+
+def test_what_was_committed_is_there_after_reopening(reopen: Callable[[], contextmanager[Store]]) -> None:
+    with reopen() as first:
+        log(first, started(1), started(2))
+    with reopen() as second:
+        assert [row.event for row in second.reads().events().items] == [started(1), started(2)]
+
+
+def test_a_transaction_that_raises_leaves_nothing(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError), store.transaction() as transaction:  # noqa: PT012
+        transaction.append_log(rows(started(1)), Link(number=1, first=1, last=1, hash=b""))
+        raise ZeroDivisionError
+    assert store.reads().last_position() == 0
+
+
+def test_nobody_sees_a_transaction_before_it_commits(store: Store) -> None:
+    with store.transaction() as transaction:
+        transaction.append_log(rows(started(1)), Link(number=1, first=1, last=1, hash=b""))
+        assert store.reads().last_position() == 0
+    assert store.reads().last_position() == 1
+
+
+def test_a_second_writer_waits_for_the_first(store: Store) -> None:
+    order_of_events: list[str] = []
+    entered = threading.Event()
+
+    def second() -> None:
+        entered.set()
+        with store.transaction() as transaction:
+            order_of_events.append(f"second sees {transaction.last_link().last}")
+
+    thread = threading.Thread(target=second)
+    with store.transaction() as transaction:
+        thread.start()
+        entered.wait(5)
+        transaction.append_log(rows(started(1)), Link(number=1, first=1, last=1, hash=b""))
+        order_of_events.append("first")
+    thread.join(5)
+    assert order_of_events == ["first", "second sees 1"]
+
+
+def test_a_position_is_given_only_once(store: Store) -> None:
+    log(store, started(1))
+    with pytest.raises(Exception, match=r"(?i)unique|constraint"):
+        log(store, started(2))
+
+
+def test_events_are_read_from_a_position_on_in_pages(store: Store) -> None:
+    log(store, *(started(seq) for seq in range(1, 6)))
+    page = store.reads().events(after=1, limit=2)
+    assert [row.position for row in page.items] == [2, 3]
+    assert page.next == 3
+    assert store.reads().events(after=3, limit=2).next is None
+
+
+def test_events_are_found_by_what_they_are_about(store: Store) -> None:
+    with store.transaction() as transaction:
+        transaction.put_order(order("A-1", work_orders=("WO-1",)))
+    opened = EpisodeOpened(id="u1", at=minute(3), source=PLC, order="A-1", level="red", late_s=5, lead_s=9)
+    log(store, started(1), started(2, work_order="WO-2", station="SEW-1"), opened)
+    reads = store.reads()
+
+    def positions(where: EventFilter) -> list[int]:
+        return [row.position for row in reads.events(where=where).items]
+
+    assert positions(EventFilter(work_order="WO-2")) == [2]
+    assert positions(EventFilter(station="CUT-1")) == [1]
+    assert positions(EventFilter(order="A-1")) == [1, 3]
+    assert positions(EventFilter(kinds=["node_started"])) == [1, 2]
+    assert positions(EventFilter(gateway="gw", work_order="WO-1")) == [1]
+
+
+def test_an_episode_is_open_until_it_is_closed(store: Store) -> None:
+    opened = [
+        EpisodeOpened(id=f"u{number}", at=minute(3), source=PLC, order=name, level="red", late_s=5, lead_s=9)
+        for number, name in enumerate(("A-1", "A-2"))
+    ]
+    log(store, *opened, EpisodeClosed(id="u9", at=minute(5), source=PLC, order="A-1"))
+    assert {name: row.position for name, row in store.reads().open_episodes().items()} == {"A-2": 2}
+
+
+def test_events_of_a_view_are_those_of_its_station_or_work_order(store: Store) -> None:
+    log(store, started(1), started(2, work_order="WO-2"), started(3, station="SEW-1"))
+    with store.transaction() as transaction:
+        assert transaction.events_of(ViewKey(Aggregate.WORK_ORDER, "WO-1")) == [started(1), started(3, station="SEW-1")]
+        assert transaction.events_of(ViewKey(Aggregate.STATION, "CUT-1")) == [started(1), started(2)]
+
+
+def test_the_chain_and_the_log_are_read_back_as_written(store: Store) -> None:
+    log(store, started(1), started(2))
+    log(store, started(3), first=3)
+    with store.transaction() as transaction:
+        assert [(link.number, link.first, link.last) for link in transaction.links()] == [(1, 1, 2), (3, 3, 3)]
+        assert transaction.last_link() == Link(number=3, first=3, last=3, hash=b"h" * 32)
+        assert list(transaction.log()) == [*rows(started(1), started(2)), *rows(started(3), first=3)]
+
+
+def test_a_received_range_starts_at_nothing_and_moves(store: Store) -> None:
+    with store.transaction() as transaction:
+        assert transaction.received("gw", "facts", EPOCH) == ReceivedRange()
+        transaction.set_received("gw", "facts", EPOCH, ReceivedRange(upto=5))
+        transaction.set_received("gw", "facts", EPOCH, ReceivedRange(upto=9, last_at=minute(4)))
+        assert transaction.received("gw", "facts", EPOCH) == ReceivedRange(upto=9, last_at=minute(4))
+        assert transaction.received("gw", "telemetry", EPOCH) == ReceivedRange()
+
+
+def test_client_made_ids_are_remembered(store: Store) -> None:
+    with store.transaction() as transaction:
+        transaction.add_client_leaves({"u1": b"1", "u2": b"2"})
+        assert transaction.client_leaves(["u2", "u3"]) == {"u2": b"2"}
+
+
+def test_many_ids_are_looked_up_at_once(store: Store) -> None:
+    names = {f"u{number}": b"x" for number in range(1200)}
+    with store.transaction() as transaction:
+        transaction.add_client_leaves(names)
+        assert len(transaction.client_leaves(names)) == 1200
+
+
+def test_views_are_written_replaced_and_cleared(store: Store) -> None:
+    key, other = ViewKey(Aggregate.ZONE, "packing"), ViewKey(Aggregate.WORK_ORDER, "WO-1")
+    with store.transaction() as transaction:
+        transaction.put_views({key: StoredView(state={"count": 1}, position=1)})
+        view = StoredView(state={"count": 2}, assigned={"S-1": {"CUT": {}}}, position=7)
+        transaction.put_views({key: view})
+        assert transaction.views([key, other]) == {key: view}
+        assert transaction.all_views() == {key: view}
+        transaction.clear_views()
+        assert transaction.all_views() == {}
+
+
+def test_an_order_is_read_back_whole(store: Store) -> None:
+    stored = order("A-1", work_orders=("WO-2", "WO-1"))
+    with store.transaction() as transaction:
+        transaction.put_order(stored)
+        assert transaction.order("A-1") == stored
+        assert transaction.order_by_external("demo", "X-A-1") == stored
+        assert transaction.order("A-2") is None
+        assert transaction.planned(["WO-1", "WO-9"]).keys() == {"WO-1"}
+    record = store.reads().work_order("WO-1")
+    assert record is not None
+    assert record.plan == stored.plan
+    assert record.facts["WO-1"].nodes[1].node == "SEW"
+
+
+def test_an_external_id_belongs_to_one_order(store: Store) -> None:
+    with store.transaction() as transaction:
+        transaction.put_order(order("A-1"))
+    twin = order("A-2").plan
+    twin = OrderPlan(
+        order="A-2",
+        system="demo",
+        external_id="X-A-1",
+        customer="x",
+        promised=twin.promised,
+        work_orders=twin.work_orders,
+    )
+    with pytest.raises(Exception, match=r"(?i)unique|constraint"), store.transaction() as transaction:
+        transaction.put_order(StoredOrder(plan=twin, baseline_start=minute(0), baseline_finish=minute(1)))
+
+
+def test_orders_are_listed_by_promise_in_pages(store: Store) -> None:
+    with store.transaction() as transaction:
+        for number, promised in (("A-1", 30), ("A-2", 10), ("A-3", 30), ("A-4", 20)):
+            transaction.put_order(order(number, promised=promised))
+    first = store.reads().list_orders(limit=3)
+    assert [record.plan.order for record in first.items] == ["A-2", "A-4", "A-1"]
+    second = store.reads().list_orders(cursor=first.next, limit=3)
+    assert [record.plan.order for record in second.items] == ["A-3"]
+    assert second.next is None
+
+
+def test_a_cursor_that_nobody_gave_is_refused(store: Store) -> None:
+    with pytest.raises(UnknownCursorError):
+        store.reads().list_orders(cursor="nonsense")
+
+
+def test_a_queue_keeps_its_order_and_takes_no_row_twice(store: Store) -> None:
+    first, second = (QueueRow(station="CUT-1", work_order="WO-A-1", node=code, quantity=8) for code in ("CUT", "SEW"))
+    with store.transaction() as transaction:
+        transaction.put_order(order("A-1"))
+        assert transaction.append_queue([first, second]) == (first, second)
+        assert transaction.append_queue([second, first]) == ()
+    assert store.reads().queue("CUT-1") == (first, second)
+    assert store.reads().queue("SEW-1") == ()
+
+
+def test_a_gateway_is_read_back_with_what_is_accounted_for(store: Store) -> None:
+    state = {"epoch": EPOCH, "next_seq": {"facts": 12}, "outbox": {"depth": 3}, "stations": ["CUT-1"]}
+    record = GatewayRecord(
+        gateway="gw", enrolment=Enrolment.UNENROLLED, online=True, epoch=EPOCH, seen_at=minute(1), state=state
+    )
+    with store.transaction() as transaction:
+        transaction.put_gateway(record, dispatch_sha256="ab")
+        transaction.set_received("gw", "facts", EPOCH, ReceivedRange(upto=9))
+        transaction.set_received("gw", "facts", "f" * 32, ReceivedRange(upto=99))
+    (found,) = store.reads().gateways()
+    assert (found.next_seq, found.upto, found.outbox_depth, found.stations) == (12, 9, 3, ("CUT-1",))
+
+
+def test_quarantine_is_kept_newest_first(store: Store) -> None:
+    with store.transaction() as transaction:
+        for reason in ("first", "second"):
+            transaction.quarantine([Quarantined(gateway="gw", reason=reason, received_at=minute(1), body=b"xyz")])
+    assert [(row.reason, row.size) for row in store.reads().quarantined()] == [("second", 3), ("first", 3)]
+
+
+def test_enterprises_do_not_see_each_other(store: Store) -> None:
+    with store.transaction("other") as transaction:
+        transaction.append_log(rows(started(1)), Link(number=1, first=1, last=1, hash=b""))
+    assert store.reads("other").last_position() == 1
+    assert store.reads().last_position() == 0
+
+
+def test_a_data_folder_has_one_owner(tmp_path: Path) -> None:
+    first = SqliteStore(tmp_path)
+    with pytest.raises(UsageError, match="is in use by process"):
+        SqliteStore(tmp_path)
+    first.close()
+    SqliteStore(tmp_path).close()
