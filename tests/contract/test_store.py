@@ -184,7 +184,7 @@ def test_events_of_a_view_are_those_of_its_station_or_work_order(store: Store) -
     log(store, started(1), started(2, work_order="WO-2"), started(3, station="SEW-1"))
     with store.transaction() as transaction:
         assert transaction.events_of(ViewKey(Aggregate.WORK_ORDER, "WO-1")) == [started(1), started(3, station="SEW-1")]
-        assert transaction.events_of(ViewKey(Aggregate.STATION, "CUT-1")) == [started(1), started(2)]
+        assert transaction.events_of(ViewKey(Aggregate.STATION, "CUT-1")) == [started(1), started(2, work_order="WO-2")]
 
 
 def test_the_chain_and_the_log_are_read_back_as_written(store: Store) -> None:
