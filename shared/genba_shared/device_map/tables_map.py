@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from pathlib import Path
 from typing import Final
 
 import yaml
@@ -55,10 +56,10 @@ def _timezone_of(written: str) -> str:
     return written
 
 
-def _path_of(written: str) -> str:
+def _path_of(written: str) -> Path:
     if not written.strip() or "\\" in written:
         raise Wrong(f"'{shorten(written)}' is not a folder.", "Write it like state, or /var/lib/genba.")
-    return written
+    return Path(written)
 
 
 GATEWAY: Final = ObjectSpec(

@@ -66,16 +66,15 @@ def compose(text: str, findings: Findings) -> yaml.MappingNode:
         raise ConfigError.of_file(
             findings.file, f"the file is larger than {MAX_BYTES:,} bytes", "Split it: one map per gateway."
         )
-    loader = MapLoader.__new__(MapLoader)
     try:
-        loader.__init__(text)  # type: ignore[misc]  # the library already reads and checks characters here
+        loader = MapLoader(text)
         root = loader.get_single_node()
     except yaml.MarkedYAMLError as exc:
         raise ConfigError((_problem_of(exc, findings.file),)) from exc
     except yaml.reader.ReaderError as exc:
         line = text.count("\n", 0, exc.position) + 1
         column = exc.position - (text.rfind("\n", 0, exc.position) + 1) + 1
-        message = f"the character U+{ord(str(exc.character)):04X} may not stand in YAML."
+        message = f"the character U+{int(exc.character):04X} may not stand in YAML."
         raise ConfigError((_syntax(findings.file, line, column, message, "Delete it."),)) from exc
     except (ValueError, OverflowError) as exc:
         # The library's scanner does not check escapes such as "\UFFFFFFFF" or the number of a %YAML directive.

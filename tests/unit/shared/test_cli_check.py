@@ -1,0 +1,124 @@
+"""`genba edge check`: what it prints, how it exits, and that it needs no protocol library."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from genba_edge.app.check import add_check_arguments, requests_by_period, run_check
+from genba_shared.device_map import ModbusDevice, load_device_map
+
+ROOT = Path(__file__).parents[3]
+EXAMPLE = ROOT / "examples" / "garment-line.yaml"
+
+
+def check(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    add_check_arguments(parser)
+    return run_check(parser.parse_args(arguments))
+
+
+def test_a_good_map_gives_a_summary_and_exits_with_0(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(str(EXAMPLE)) == 0
+    assert capsys.readouterr().out == (
+        "cutter1     OPC UA opc.tcp://10.1.2.10:4840: 3 items\n"
+        "sewing1     Modbus 10.1.2.21:502 unit 1: 3 points in 2 requests each 500ms\n"
+        "sewing2     Modbus 10.1.2.22:502 unit 1: 3 points in 2 requests each 500ms\n"
+        "inspection  Modbus 10.1.2.23:502 unit 3: 3 points in 1 request each 500ms\n"
+        "gate        LLRP 10.1.2.40:5084: 4 antennas at 4 read points\n"
+        "5 devices, 12 points, 5 stations, 3 zones, 4 nodes; 0 warnings\n"
+        "busiest Modbus device: sewing1, 8% of its time at 20ms a request\n"
+    )
+
+
+def test_a_wrong_map_gives_every_problem_and_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "plant.yaml"
+    path.write_text(EXAMPLE.read_text("utf-8").replace("500ms, slow", "500, slow").replace("40/min", "0/min"), "utf-8")
+    assert check(str(path)) == 2
+    out = capsys.readouterr().out
+    assert f"{path}:13:18  profiles.sewing_plc.poll.fast\n  500 has no unit" in out
+    assert out.endswith("2 errors, 0 warnings: the map cannot be used\n")
+
+
+def test_a_missing_map_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(str(tmp_path / "none.yaml")) == 2
+    assert "cannot be read" in capsys.readouterr().out
+
+
+def test_warnings_are_printed_and_the_map_can_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "plant.yaml"
+    path.write_text(EXAMPLE.read_text("utf-8").replace("counter: {max_rate: 20/min}", "type: uint16"), "utf-8")
+    assert check(str(path)) == 0
+    out = capsys.readouterr().out
+    assert "(warning)\n  at 12/min a counter up to 65535 wraps every" not in out  # 91 h is longer than a weekend
+    assert "; 0 warnings" in out
+    path.write_text(
+        EXAMPLE.read_text("utf-8").replace("{max_rate: 20/min}", "{max_rate: 20/min, limit: 9999}"), "utf-8"
+    )
+    assert check(str(path)) == 0
+    out = capsys.readouterr().out
+    assert "devices.sewing2.points.good.counter  (warning)\n  at 20/min a counter up to 9999 wraps every 8 h" in out
+    assert "; 1 warning\n" in out
+
+
+def test_explain_prints_every_setting_with_its_origin(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(str(EXAMPLE), "--explain") == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "devices.sewing1.points.good.counter.at_limit wrap (default)" in lines
+    assert "devices.sewing2.points.good.counter.max_rate 20/min (line 44)" in lines
+    assert "devices.inspection.points.passed.counter.limit 4294967295 (the greatest uint32)" in lines
+
+
+def test_a_device_that_cannot_keep_up_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "plant.yaml"
+    points = "".join(f"      p{n}: {{at: {{holding: {n * 1000}}}, type: uint16}}\n" for n in range(10))
+    path.write_text(
+        "version: 1\ngateway: {id: g, site: s}\ndevices:\n  - id: slow\n    protocol: modbus\n    host: h\n"
+        f"    poll: {{fast: 100ms}}\n    points:\n{points}"
+    )
+    assert check(str(path)) == 0
+    assert "slow cannot keep up: its requests take 2.0 times the poll period at 20ms each\n" in capsys.readouterr().out
+
+
+def test_requests_are_counted_for_each_period() -> None:
+    text = """\
+version: 1
+gateway: {id: g, site: s}
+devices:
+  - id: a
+    protocol: modbus
+    host: h
+    poll: {fast: 500ms, slow: 10s, other: 10s, unused: 1h, max_gap: 0}
+    points:
+      a: {at: 40001, type: uint32}
+      b: {at: 40003, type: uint16}
+      c: {at: 40005, type: uint16}
+      d: {at: 40001, type: uint16, group: slow}
+      e: {at: 30001, type: uint16, group: other}
+"""
+    device = load_device_map(Path("m"), text=text).devices["a"]
+    assert isinstance(device, ModbusDevice)
+    assert requests_by_period(device) == {0.5: 2, 10.0: 2}
+
+
+def test_check_imports_no_protocol_library() -> None:
+    code = (
+        "import argparse, sys; from genba_edge.app.check import add_check_arguments, run_check; "
+        "parser = argparse.ArgumentParser(); add_check_arguments(parser); "
+        "code = run_check(parser.parse_args(sys.argv[1:])); "
+        "heavy = {'asyncua', 'pymodbus', 'llrpkit', 'paho', 'zstandard', 'asyncio'} & "
+        "{name.partition('.')[0] for name in sys.modules}; sys.exit(f'imported {heavy}' if heavy else code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(EXAMPLE)],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": f"{ROOT / 'edge'}:{ROOT / 'shared'}"},
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
