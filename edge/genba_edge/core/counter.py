@@ -108,7 +108,12 @@ def advance(
         case []:
             return _doubted(state, value, reading, settings)
         case [only]:
-            return _taken(state, only, value, reading), _step(state, only, reading)
+            step = _step(state, only, reading)
+            if only.method is CountMethod.RESET and not reading.watched:
+                # Nobody saw how far the counter got before it was reset: those pieces may be missing.
+                most = max(only.delta, reach(state, reading.at, settings))
+                step = replace(step, confidence=Confidence.AMBIGUOUS, least=only.delta, most=most)
+            return _taken(state, only, value, reading), step
         case several:
             chosen = _by_rule(several, settings.on_decrease)
             if chosen is None:

@@ -163,37 +163,47 @@ class Counting:
         return evidence in self._reset_now or (seen_at is not None and seen_at > state.changed_at)
 
     def _count(self, point: CountedPoint, step: Step) -> None:
-        pieces = step.delta * point.settings.pieces_per_count
-        if pieces == 0:  # a reset with nothing made since: the new epoch is state worth keeping
-            self.flush(point.ref)
+        times = point.settings.pieces_per_count
+        pieces = step.delta * times
+        step = replace(
+            step,
+            least=None if step.least is None else step.least * times,
+            most=None if step.most is None else step.most * times,
+        )
+        if pieces == 0:
+            if step.confidence is Confidence.AMBIGUOUS:  # nothing was seen, and something may have been made
+                self._add(point, self._whole(point, step, pieces))
+            self.flush(point.ref)  # the new epoch is state worth keeping
             return
         for part in self._by_owner(point, step, pieces):
             self._add(point, part)
 
+    def _whole(self, point: CountedPoint, step: Step, pieces: int) -> Pending:
+        epoch = self._counters[point.ref].epoch
+        return Pending(key=self._work.owner(point.station), pieces=pieces, step=step, epoch=epoch)
+
     def _by_owner(self, point: CountedPoint, step: Step, pieces: int) -> Iterable[Pending]:
         """Give the pieces to the work that owns the station; what exceeds its quantity, to the next row, in doubt."""
-        key, epoch = self._work.owner(point.station), self._counters[point.ref].epoch
+        whole = self._whole(point, step, pieces)
         boundary = self._work.opened_at(point.station)
-        crossed = boundary is not None and step.since < boundary < step.at
+        if boundary is not None and step.since < boundary < step.at:  # the work changed within the step
+            whole = _in_doubt(whole)
         if point.result is not Result.GOOD:
-            yield Pending(key=key, pieces=pieces, step=_doubtful(step, pieces) if crossed else step, epoch=epoch)
+            yield whole
             return
-        if crossed:
-            step = _doubtful(step, pieces)
-        while pieces:
-            room = self._room(key)
-            part = pieces if room is None else min(pieces, room)
-            if part:
-                yield Pending(key=key, pieces=part, step=step, epoch=epoch)
-            pieces -= part
-            if not pieces:
+        while True:
+            room = self._room(whole.key)
+            if room is None or whole.pieces <= room:
+                yield whole
                 return
+            rest = _in_doubt(replace(whole, pieces=whole.pieces - room))
+            if room:
+                yield replace(whole, pieces=room)
             following = self._work.owner(point.station)
-            step = _doubtful(step, pieces)
-            if following == key:  # more than was wanted, and no next row: it stays with the work, in doubt
-                yield Pending(key=key, pieces=pieces, step=step, epoch=epoch)
+            if following == whole.key:  # more than was wanted, and no next row: it stays with the work, in doubt
+                yield rest
                 return
-            key = following
+            whole = replace(rest, key=following)
 
     def _room(self, key: WorkKey | None) -> int | None:
         """Pieces that the node still wants; None: no bound is known."""
@@ -309,5 +319,7 @@ def _joins(last: Pending, new: Pending) -> bool:
     return last.key == new.key and last.epoch == new.epoch and _is_plain(last.step) and _is_plain(new.step)
 
 
-def _doubtful(step: Step, pieces: int) -> Step:
-    return replace(step, confidence=Confidence.AMBIGUOUS, least=0, most=pieces)
+def _in_doubt(pending: Pending) -> Pending:
+    """The same pieces, of which some or all may belong to other work."""
+    step = replace(pending.step, confidence=Confidence.AMBIGUOUS, least=0, most=pending.pieces)
+    return replace(pending, step=step)

@@ -85,6 +85,12 @@ def test_reset_point_that_nobody_watched_rules_nothing_out() -> None:
     assert outcome.method is CountMethod.RESET
 
 
+def test_reset_that_nobody_watched_may_hide_pieces() -> None:
+    _, outcome = advance(started(500, WITH_BUTTON), Reading(raw=2, at=at(10), watched=False), WITH_BUTTON)
+    assert isinstance(outcome, Step)
+    assert (outcome.confidence, outcome.delta, outcome.least, outcome.most) == (Confidence.AMBIGUOUS, 2, 2, 17)
+
+
 def test_spike_is_held_and_forgotten_when_the_counter_comes_back() -> None:
     state, outcome = advance(started(100), Reading(raw=40000, at=at(1)), FAST)
     assert outcome is None

@@ -9,7 +9,7 @@ from pathlib import Path
 from genba_shared.cli.command import Command
 from genba_shared.errors import UsageError
 
-MAX_SPEED = 600.0
+MAX_SPEED = 120.0  # above it the plant's set-ups are shorter than a poll
 DEFAULT_SPEED = 60.0
 DEFAULT_PORT = 8000
 

@@ -185,7 +185,8 @@ def read_declared(
             gap = Gap(device=event["subject"], begin=parse_time(event["from"]), end=parse_time(event["to"]))
             gaps.append(gap)
         elif event["kind"] == "pieces_counted" and event.get("confidence") == "ambiguous" and event.get("node"):
-            ambiguous[event["node"], event["result"]] += event["delta"]
+            width = event.get("most", event["delta"]) - event.get("least", 0)
+            ambiguous[event["node"], event["result"]] += width
     unseen = [gap for gap in gaps if gap.device in readers]
     lost: Counter[str] = Counter()
     works: set[Work] = set()
