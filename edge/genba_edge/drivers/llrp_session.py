@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 HEADER_BYTES = 10
 MAX_FRAME_BYTES = 4_000_000
 GOODBYE_S = 1.0
+BACKLOG_S = 60.0
+"""How long an answer may take while reports keep coming before it: a reader may have held thousands of them."""
 
 _IN_USE = (
     enums.ConnectionAttemptStatusType.Failed_A_Reader_Initiated_Connection_Already_Exists,
@@ -58,6 +60,7 @@ class LlrpSession:
         self._greeting: asyncio.Future[params.ConnectionAttemptEvent] = asyncio.get_running_loop().create_future()
         self._pending: dict[int, asyncio.Future[LLRPMessage]] = {}
         self._last_id = 0
+        self._reports = 0
 
     async def open(self) -> None:
         """Connect and wait for the reader's word that it takes us.
@@ -138,15 +141,23 @@ class LlrpSession:
                 await self._writer.wait_closed()
 
     async def _first_of(self, future: asyncio.Future[Result], what: str) -> Result:
-        """The result of `future`, unless the connection is lost or the time is up before."""
+        """The result of `future`, unless the connection is lost or the time is up before.
+
+        The time is up after `timeout_s` without answer, and later while a backlog of reports is still coming in: giving
+        up then would throw the rest of it away.
+        """
         if self._receiving is None:
             raise self._unreachable("not connected")
         either: set[asyncio.Future[Any]] = {future, self._receiving}
-        await asyncio.wait(either, timeout=self._device.timeout_s, return_when=asyncio.FIRST_COMPLETED)
-        if future.done():
-            return future.result()
-        if self._receiving.done():
-            self._receiving.result()
+        give_up_s = asyncio.get_running_loop().time() + BACKLOG_S
+        reports = -1
+        while reports != self._reports and asyncio.get_running_loop().time() < give_up_s:
+            reports = self._reports
+            await asyncio.wait(either, timeout=self._device.timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            if future.done():
+                return future.result()
+            if self._receiving.done():
+                self._receiving.result()
         raise self._unreachable(f"no answer to {what} from {self._where} within {self._device.timeout_s:g} s")
 
     def _write(self, message: LLRPMessage, message_id: int) -> None:
@@ -166,6 +177,7 @@ class LlrpSession:
             except (OSError, asyncio.IncompleteReadError) as exc:
                 raise self._unreachable(f"connection to {self._where} broke") from exc
             self._take(frame)
+            await asyncio.sleep(0)  # a backlog comes without a pause: let others work too
 
     async def _read_frame(self, stream: asyncio.StreamReader) -> bytes:
         header = await stream.readexactly(HEADER_BYTES)
@@ -192,7 +204,7 @@ class LlrpSession:
                 if data.connection_attempt_event is not None and not self._greeting.done():
                     self._greeting.set_result(data.connection_attempt_event)
             case messages.RO_ACCESS_REPORT():
-                pass
+                self._reports += 1
             case _ if waiting is not None and not waiting.done():
                 waiting.set_result(message)
                 return
