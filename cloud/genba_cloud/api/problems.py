@@ -20,13 +20,19 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class ApiProblem(Exception):
-    """An answer that says no: `status` is the HTTP status, `detail` a sentence that says what to do."""
+    """An answer that says no: `status` is the HTTP status, `detail` a sentence that says what to do.
 
-    def __init__(self, status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> None:
+    `page` is where a person who opened a page is sent instead.
+    """
+
+    def __init__(
+        self, status: int, detail: str, *, headers: Mapping[str, str] | None = None, page: str = "", **more: Any
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.headers = dict(headers or {})
+        self.page = page
         self.more = more
 
     @classmethod
@@ -89,5 +95,4 @@ def _path(location: tuple[int | str, ...]) -> str:
 def _sign_in_instead(request: Request, exc: ApiProblem) -> Response | None:
     """For a page that a person opens: the page on which they sign in, or choose their password."""
     wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
-    page = exc.more.get("page")
-    return RedirectResponse(str(page), status_code=303) if wants_page and page else None
+    return RedirectResponse(exc.page, status_code=303) if wants_page and exc.page else None

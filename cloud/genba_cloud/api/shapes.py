@@ -231,10 +231,34 @@ class RefusedEventShape(TypedDict):
     reason: str
 
 
+class QueuedShape(TypedDict):
+    """How many rows were new."""
+
+    station: str
+    added: int
+
+
+class DispatchedShape(TypedDict):
+    """What the station works on; `changed` is false where it did so already."""
+
+    station: str
+    work_order: str
+    node: str
+    quantity: int
+    changed: bool
+
+
+class TagsChangedShape(TypedDict):
+    """How many tags changed."""
+
+    changed: int
+
+
 class AppendedShape(TypedDict):
     """What became of a batch: the other events are taken, also when some are refused."""
 
     accepted: int
+    repeated: int
     refused: list[RefusedEventShape]
 
 

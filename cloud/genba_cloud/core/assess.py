@@ -94,7 +94,7 @@ def assess_order(
     expected = max(node.expected_finish for node in planned if node.expected_finish is not None)
     start, finish = baseline
     deviation = deviation_of(
-        start=start, finish=finish, expected=expected, calendar=policy.calendar_of(_site_of_last_node(plan))
+        start=start, finish=finish, expected=expected, calendar=policy.calendar_of(site_of_last_node(plan))
     )
     return OrderAssessment(
         expected_finish=expected,
@@ -190,6 +190,7 @@ def _untouched(plan: NodePlan) -> NodeFacts:
     return NodeFacts(node=plan.node, lifecycle=Lifecycle.PENDING, quantity=plan.quantity, good=0, scrap=0, rework=0)
 
 
-def _site_of_last_node(plan: OrderPlan) -> str:
+def site_of_last_node(plan: OrderPlan) -> str:
+    """The site that owns the node which is planned to finish last: its calendar is the order's."""
     last = max(plan.work_orders, key=lambda work: max(node.planned_finish for node in work.nodes))
     return last.site

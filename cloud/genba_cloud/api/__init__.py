@@ -1,0 +1,23 @@
+"""The HTTP API: guard, visibility, routes, live stream."""
+
+from genba_cloud.api.application import ApiParts, create_app
+from genba_cloud.api.guard import BOARD_COOKIE, SESSION_COOKIE, Guard, require_same_origin
+from genba_cloud.api.health import Metrics
+from genba_cloud.api.live import Live
+from genba_cloud.api.order_index import OrderIndex
+from genba_cloud.api.visible import Desk, VisibleReads, assessed
+
+__all__ = [
+    "BOARD_COOKIE",
+    "SESSION_COOKIE",
+    "ApiParts",
+    "Desk",
+    "Guard",
+    "Live",
+    "Metrics",
+    "OrderIndex",
+    "VisibleReads",
+    "assessed",
+    "create_app",
+    "require_same_origin",
+]

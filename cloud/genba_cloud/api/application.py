@@ -1,0 +1,85 @@
+"""The web application: routes, errors, limits. It is given everything it uses and opens nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from genba_cloud.api import admin, health, reading, writing
+from genba_cloud.api.guard import Guard
+from genba_cloud.api.health import Metrics
+from genba_cloud.api.live import Live
+from genba_cloud.api.middleware import LARGEST_BODY, RequestRules
+from genba_cloud.api.problems import add_problem_answers
+from genba_cloud.api.visible import Desk
+from genba_cloud.ledger import Ledger
+from genba_cloud.store.accounts_authority import Authority
+from genba_shared.version import VERSION
+
+PREFIX: Final = "/api/v1"
+_ABOUT: Final = """\
+Production progress of made-to-order factories.
+
+Send `Authorization: Bearer genba_…` (make a key with `genba cloud key create NAME --scopes read,orders:write`).
+Errors are `application/problem+json`. Lists that grow are read in pages: give `next` back as `cursor` or `after`.
+Times are RFC 3339 in UTC; deviations are working seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiParts:
+    """What the API is built from. `ready_checks` by name: what must answer before the collector is ready."""
+
+    desk: Desk
+    ledger: Ledger
+    authority: Authority
+    live: Live
+    metrics: Metrics = field(default_factory=Metrics)
+    ready_checks: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
+    tls: bool = False
+    largest_body: int = LARGEST_BODY
+
+
+def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path | None = None) -> FastAPI:
+    """The API, with pages beside it where they are given."""
+    app = FastAPI(
+        title="genba",
+        version=VERSION,
+        description=_ABOUT,
+        openapi_url=None,  # served below, behind the guard; no page of ours loads a viewer from elsewhere
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.desk = parts.desk
+    app.state.ledger = parts.ledger
+    app.state.authority = parts.authority
+    app.state.live = parts.live
+    app.state.metrics = parts.metrics
+    app.state.ready_checks = dict(parts.ready_checks)
+    app.add_middleware(RequestRules, metrics=parts.metrics, tls=parts.tls, largest_body=parts.largest_body)
+    add_problem_answers(app)
+    app.include_router(health.router, tags=["health"])
+    for name, router in (("read", reading.router), ("write", writing.router), ("administration", admin.router)):
+        app.include_router(router, prefix=PREFIX, tags=[name])
+    app.include_router(_description(), prefix=PREFIX)
+    for router in pages:
+        app.include_router(router)
+    if static is not None:
+        app.mount("/static", StaticFiles(directory=static), name="static")
+    return app
+
+
+def _description() -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/openapi.json", include_in_schema=False, dependencies=[Depends(Guard())])
+    def openapi(request: Request) -> Response:
+        """The OpenAPI document of this version."""
+        return JSONResponse(request.app.openapi())
+
+    return router

@@ -1,0 +1,227 @@
+"""Routes that write: orders, queues, dispatch, tags, events. What the ledger refuses is answered with 409 or 422."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, TypeVar
+
+from fastapi import APIRouter, Depends, Header, Request
+from fastapi.responses import JSONResponse, Response
+
+from genba_cloud.api.bodies import DispatchBody, EventsBody, OrderBody, QueueBody, TagsBody
+from genba_cloud.api.guard import Guard, authority_of
+from genba_cloud.api.problems import ApiProblem
+from genba_cloud.api.shapes import (
+    AppendedShape,
+    DispatchedShape,
+    QueuedShape,
+    ReceiptShape,
+    RefusedEventShape,
+    TagsChangedShape,
+)
+from genba_cloud.api.visible import Desk
+from genba_cloud.core.facts.plan import Refused
+from genba_cloud.core.viewer import Act, Role, Viewer
+from genba_cloud.ledger import Ledger, TagToBind
+from genba_cloud.store.accounts import KeptAnswer
+from genba_cloud.store.read import QueueRow
+from genba_shared.errors import ContractError
+from genba_shared.events import (
+    BaselineFrozen,
+    EpisodeClosed,
+    EpisodeEscalated,
+    EpisodeOpened,
+    Event,
+    OrderConfirmed,
+    PromiseSet,
+    Source,
+    SourceType,
+    WorkOrderReleased,
+    event_from_json,
+)
+
+COLLECTORS_OWN: Final = (
+    BaselineFrozen,
+    EpisodeClosed,
+    EpisodeEscalated,
+    EpisodeOpened,
+    OrderConfirmed,
+    PromiseSet,
+    WorkOrderReleased,
+)
+"""Kinds that only the collector writes: decisions, and what follows from an order."""
+
+T = TypeVar("T")
+
+router = APIRouter()
+
+_orders = Guard(does=Act.UPSERT_ORDER)
+_dispatch = Guard(does=Act.DISPATCH)
+_events = Guard(does=Act.APPEND_EVENTS)
+
+
+@router.post(
+    "/orders",
+    summary="Send an order, new or changed",
+    response_model=ReceiptShape,
+    responses={201: {"model": ReceiptShape, "description": "the order is new"}},
+)
+async def post_order(
+    request: Request,
+    body: OrderBody,
+    viewer: Annotated[Viewer, Depends(_orders)],
+    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+) -> Response:
+    """Taken once per (system, external_id); the same again changes nothing. The plan of a known work order is frozen.
+
+    With an Idempotency-Key the first answer is given again for 24 h, and the same key with another body is refused.
+    """
+    hashed = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+    if idempotency_key:
+        kept = await _kept_answer(request, viewer, idempotency_key, hashed)
+        if kept is not None:
+            return kept
+    taken = _accepted(await _ledger(request).upsert_order(body.to_plan()))
+    outcome = "created" if taken.created else "changed" if taken.appended.events else "unchanged"
+    status = 201 if taken.created else 200
+    receipt: ReceiptShape = {"order": taken.plan.order, "outcome": outcome}
+    if idempotency_key:
+        answer = KeptAnswer(request_hash=hashed, status=status, body=json.dumps(receipt))
+        keep = authority_of(request).accounts.keep_answer
+        await asyncio.to_thread(keep, viewer.who, idempotency_key, answer)
+    return JSONResponse(receipt, status_code=status)
+
+
+@router.post(
+    "/stations/{station}/queue", summary="Add rows at the end of a station's queue", response_model=QueuedShape
+)
+async def post_queue(
+    request: Request, station: str, body: QueueBody, _viewer: Annotated[Viewer, Depends(_dispatch)]
+) -> Response:
+    """A row that is there already is left alone; `added` counts the new ones."""
+    rows = [
+        QueueRow(station=_station(station), work_order=row.work_order, node=row.node, quantity=row.quantity)
+        for row in body.rows
+    ]
+    queued = _accepted(await _ledger(request).append_queue(rows))
+    return JSONResponse({"station": station, "added": len(queued.rows)})
+
+
+@router.post(
+    "/stations/{station}/dispatch", summary="Say what a station works on from now on", response_model=DispatchedShape
+)
+async def post_dispatch(
+    request: Request, station: str, body: DispatchBody, viewer: Annotated[Viewer, Depends(_dispatch)]
+) -> Response:
+    """What it worked on before is closed. Asking again for what is open changes nothing."""
+    quantity = await asyncio.to_thread(_planned_quantity, request.app.state.desk, body)
+    wanted = QueueRow(station=_station(station), work_order=body.work_order, node=body.node, quantity=quantity)
+    appended = _accepted(await _ledger(request).open_dispatch(wanted, source=_source(viewer)))
+    return JSONResponse(
+        {
+            "station": station,
+            "work_order": body.work_order,
+            "node": body.node,
+            "quantity": quantity,
+            "changed": bool(appended.events),
+        }
+    )
+
+
+@router.post("/tags", summary="Bind and unbind tags", response_model=TagsChangedShape)
+async def post_tags(request: Request, body: TagsBody, viewer: Annotated[Viewer, Depends(_dispatch)]) -> Response:
+    """All or, when one is refused, none. A bound tag that is bound again moves."""
+    bind = [TagToBind(tag=one.tag, work_order=one.work_order, pieces=one.pieces) for one in body.bind]
+    appended = _accepted(await _ledger(request).change_tags(bind=bind, unbind=body.unbind, source=_source(viewer)))
+    return JSONResponse({"changed": len(appended.events)})
+
+
+@router.post("/events", summary="Send events", response_model=AppendedShape)
+async def post_events(request: Request, body: EventsBody, _viewer: Annotated[Viewer, Depends(_events)]) -> Response:
+    """Each has a UUID that the client made; one that was taken before is not taken twice. Bad ones stop no other."""
+    good, refused = _read_events(body.events)
+    appended = await _ledger(request).append_events([event for _, event in good])
+    numbers = {event.id: index for index, event in good}
+    refused += [
+        {"index": numbers[event_id], "id": event_id, "reason": "this id was used for another content"}
+        for event_id in appended.conflicts
+    ]
+    answer: AppendedShape = {
+        "accepted": len(appended.events),
+        "repeated": appended.duplicates,
+        "refused": sorted(refused, key=lambda item: item["index"]),
+    }
+    return JSONResponse(answer)
+
+
+def _read_events(items: Sequence[Mapping[str, Any]]) -> tuple[list[tuple[int, Event]], list[RefusedEventShape]]:
+    good: list[tuple[int, Event]] = []
+    refused: list[RefusedEventShape] = []
+    for index, item in enumerate(items):
+        try:
+            good.append((index, _client_event(item)))
+        except ContractError as exc:
+            name = item.get("id")
+            refused.append({"index": index, "id": name if isinstance(name, str) else None, "reason": str(exc)})
+    return good, refused
+
+
+def _client_event(item: Mapping[str, Any]) -> Event:
+    event = event_from_json(item)
+    try:
+        is_canonical = str(uuid.UUID(event.id)) == event.id
+    except ValueError:
+        is_canonical = False
+    if not is_canonical:
+        raise ContractError(f"{event.kind}.id: {event.id!r:.80} is not a UUID in small letters, made by the client")
+    if isinstance(event, COLLECTORS_OWN):
+        raise ContractError(f"{event.kind} is written by the collector only")
+    return event
+
+
+async def _kept_answer(request: Request, viewer: Viewer, key: str, hashed: str) -> Response | None:
+    kept = await asyncio.to_thread(authority_of(request).accounts.kept_answer, viewer.who, key)
+    if kept is None:
+        return None
+    if kept.request_hash != hashed:
+        raise ApiProblem(422, "this Idempotency-Key was used with another body: use a new key for a new request")
+    return Response(
+        kept.body,
+        status_code=kept.status,
+        media_type="application/json",
+        headers={"Idempotency-Replayed": "true"},
+    )
+
+
+def _accepted(result: T | Refused) -> T:
+    if isinstance(result, Refused):
+        raise ApiProblem.of(result)
+    return result
+
+
+def _planned_quantity(desk: Desk, body: DispatchBody) -> int:
+    """Pieces of the node as planned; 1 where it is not known, which the ledger refuses with the reason."""
+    record = desk.reads.work_order(body.work_order)
+    works = record.plan.work_orders if record else ()
+    node = next((work.node(body.node) for work in works if work.work_order == body.work_order), None)
+    return node.quantity if node else 1
+
+
+def _station(text: str) -> str:
+    if not 0 < len(text) <= 100 or any(ord(letter) < 32 for letter in text):
+        raise ApiProblem(422, "a station's name has 1 to 100 characters")
+    return text
+
+
+def _source(viewer: Viewer) -> Source:
+    kind = SourceType.PERSON if viewer.role is Role.ADMIN else SourceType.API
+    return Source(type=kind, ref=viewer.who)
+
+
+def _ledger(request: Request) -> Ledger:
+    ledger: Ledger = request.app.state.ledger
+    return ledger

@@ -1,0 +1,164 @@
+"""The collector without its wires: store, ledger, accounts, live stream, assessor and web application."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import tzinfo
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+
+from genba_cloud.api import (
+    BOARD_COOKIE,
+    SESSION_COOKIE,
+    ApiParts,
+    Desk,
+    Guard,
+    Live,
+    Metrics,
+    OrderIndex,
+    VisibleReads,
+    create_app,
+    require_same_origin,
+)
+from genba_cloud.app.assessor import PERIOD_S, Assessor
+from genba_cloud.app.supervisor import supervise
+from genba_cloud.core.assess import DEFAULT_POLICY, Policy
+from genba_cloud.core.viewer import Subject, Viewer
+from genba_cloud.ledger import Ledger
+from genba_cloud.store import DEFAULT_ENTERPRISE, Store
+from genba_cloud.store.accounts import Accounts, open_accounts
+from genba_cloud.store.accounts_authority import Authority
+from genba_cloud.web import PageParts, create_pages
+from genba_cloud.web.render import STATIC
+from genba_shared.clock import ProductionClock
+
+ACCOUNTS_FILE: Final = "accounts.db"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectorSettings:
+    """How a collector looks at its data. `zone`: in which pages show times; None is the zone of this machine."""
+
+    data_dir: Path
+    policy: Policy = DEFAULT_POLICY
+    zone: tzinfo | None = None
+    tls: bool = False
+    assess_every_s: float = PERIOD_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collector:
+    """A running collector, as the shell and tests use it. `one_time_password` is set at the very first start."""
+
+    ledger: Ledger
+    authority: Authority
+    live: Live
+    metrics: Metrics
+    desk: Desk
+    app: FastAPI
+    one_time_password: str | None
+
+
+@asynccontextmanager
+async def run_collector(
+    store: Store,
+    settings: CollectorSettings,
+    clock: ProductionClock,
+    *,
+    ready_checks: Mapping[str, Callable[[], bool]] | None = None,
+) -> AsyncIterator[Collector]:
+    """Run everything that is not a socket; the store is closed by whoever opened it.
+
+    Args:
+        store: open, with the data folder's lock held.
+        settings: see there.
+        clock: plant time.
+        ready_checks: by name, what must answer before the collector is ready.
+    """
+    accounts = await asyncio.to_thread(open_accounts, settings.data_dir / ACCOUNTS_FILE)
+    try:
+        async with Ledger(store, now=clock.now) as ledger:
+            authority = Authority(accounts, enterprise=DEFAULT_ENTERPRISE)
+            password = await asyncio.to_thread(authority.ensure_admin)
+            desk = Desk(
+                reads=ledger.reads,
+                enterprise=DEFAULT_ENTERPRISE,
+                now=clock.now,
+                policy=settings.policy,
+                index=OrderIndex(),
+            )
+            live = Live(
+                reads_of=lambda viewer: VisibleReads(desk, viewer), enterprise=DEFAULT_ENTERPRISE, now=clock.now
+            )
+            metrics = Metrics()
+            parts = ApiParts(
+                desk=desk,
+                ledger=ledger,
+                authority=authority,
+                live=live,
+                metrics=metrics,
+                ready_checks=ready_checks or {},
+                tls=settings.tls,
+            )
+            app = create_app(parts, pages=[create_pages(_page_parts(desk, authority, settings))], static=STATIC)
+            assessor = Assessor(ledger=ledger, desk=desk, live=live, period_s=settings.assess_every_s)
+            async with _tasks(ledger, live, assessor):
+                yield Collector(
+                    ledger=ledger,
+                    authority=authority,
+                    live=live,
+                    metrics=metrics,
+                    desk=desk,
+                    app=app,
+                    one_time_password=password,
+                )
+    finally:
+        accounts.close()
+
+
+@asynccontextmanager
+async def _tasks(ledger: Ledger, live: Live, assessor: Assessor) -> AsyncIterator[None]:
+    unsubscribe = ledger.subscribe(assessor.heard)
+    tasks = [
+        asyncio.create_task(supervise("live", live.run), name="live"),
+        asyncio.create_task(supervise("assessor", assessor.run), name="assessor"),
+    ]
+    try:
+        yield
+    finally:
+        unsubscribe()
+        live.end()
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+def _page_parts(desk: Desk, authority: Authority, settings: CollectorSettings) -> PageParts:
+    def source_of(viewer: Viewer) -> VisibleReads:
+        return VisibleReads(desk, viewer)
+
+    return PageParts(
+        board_guard=Guard(sees=Subject.ORDERS),
+        person_guard=Guard(people=True, newcomers=True),
+        require_same_origin=require_same_origin,
+        source_of=source_of,
+        authority=authority,
+        now=desk.now,
+        session_cookie=SESSION_COOKIE,
+        board_cookie=BOARD_COOKIE,
+        secure_cookies=settings.tls,
+        zone=settings.zone,
+    )
+
+
+def accounts_of(data_dir: Path) -> Accounts:
+    """The accounts of a data folder, for commands that run while no collector does."""
+    return open_accounts(data_dir / ACCOUNTS_FILE)

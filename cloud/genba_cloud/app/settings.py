@@ -1,0 +1,77 @@
+"""Settings of `genba cloud serve`, checked before anything is opened."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from genba_shared.errors import UsageError
+
+DEFAULT_LISTEN: Final = "127.0.0.1:8000"
+DEFAULT_DATA: Final = Path("~/.local/share/genba/cloud")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where to listen; port 0 takes a free one."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read ``HOST:PORT`` (``[::1]:8000`` for IPv6).
+
+        Raises:
+            UsageError: not of that form.
+        """
+        host, colon, port = text.rpartition(":")
+        if not colon or not host or not port.isdigit() or int(port) > 65535:
+            raise UsageError(f"--listen {text}: write HOST:PORT, for example {DEFAULT_LISTEN}")
+        return cls(host=host.removeprefix("[").removesuffix("]"), port=int(port))
+
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeSettings:
+    """What `serve` was asked for. `broker` None: the embedded one, with its MQTT listener on `mqtt_port` (0: free)."""
+
+    data_dir: Path
+    listen: Address
+    broker: str | None = None
+    db: str | None = None
+    mqtt_port: int = 0
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+    @property
+    def tls(self) -> bool:
+        """Whether HTTPS is spoken."""
+        return self.tls_cert is not None
+
+    def check(self) -> None:
+        """Refuse what is unsafe or cannot work.
+
+        Raises:
+            UsageError: with the one thing to change.
+        """
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise UsageError("--tls-cert and --tls-key belong together: give both, or neither")
+        for path in (self.tls_cert, self.tls_key):
+            if path is not None and not path.is_file():
+                raise UsageError(f"{path} is not a file: give a certificate and its key in PEM form")
+        if not self.listen.is_loopback() and not self.tls:
+            raise UsageError(
+                f"--listen {self.listen.host}:{self.listen.port} can be reached from other machines: passwords and "
+                "orders would travel unprotected. Give --tls-cert and --tls-key, or listen on 127.0.0.1"
+            )
