@@ -1,6 +1,6 @@
 """Production events: immutable facts, one class per kind, one JSON form everywhere (files, API, tests)."""
 
-from genba_shared.events.json_form import event_from_json, event_to_json, read_lines, to_line
+from genba_shared.events.json_form import event_from_json, event_from_own_json, event_to_json, read_lines, to_line
 from genba_shared.events.kinds import (
     KINDS,
     BaselineFrozen,
@@ -74,6 +74,7 @@ __all__ = [
     "WipChanged",
     "WorkOrderReleased",
     "event_from_json",
+    "event_from_own_json",
     "event_to_json",
     "fact_key",
     "read_lines",

@@ -1,0 +1,171 @@
+"""The outbox in SQLite: write-ahead log, synced at every commit, one transaction for events and state."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from genba_edge.outbox.database import FILE_NAME, full_disk_said, lock_folder, open_database
+from genba_edge.ports import OutboxMark
+from genba_shared.clock import parse_time
+from genba_shared.errors import ContractError
+from genba_shared.events import Event, event_from_own_json, event_to_json
+
+logger = logging.getLogger(__name__)
+
+
+class SqliteOutbox:
+    """Implements `Outbox`. Every method may be called from any thread; `mark` never waits for the disk.
+
+    Raises:
+        UsageError: the folder is in use, is another gateway's, or was written by a newer version.
+        OutboxFull: the disk cannot take a new outbox.
+    """
+
+    def __init__(self, state_dir: Path, *, gateway: str) -> None:
+        self._path = state_dir / FILE_NAME
+        self._gateway = gateway
+        self._lock = threading.Lock()
+        self._told_unreadable: set[int] = set()
+        self._folder_lock = lock_folder(state_dir)
+        try:
+            self._connection = open_database(state_dir, gateway=gateway)
+            self._mark = self._read_mark()
+        except BaseException:
+            self._folder_lock.close()
+            raise
+        self._is_open = True
+
+    def mark(self) -> OutboxMark:
+        """Where it stands: as of the last commit."""
+        return self._mark
+
+    def load_state(self) -> Mapping[str, str]:
+        """The core's state as of the last commit: key → JSON text."""
+        with self._lock:
+            return dict(self._connection.execute("SELECT key, value FROM state"))
+
+    def append(self, events: Sequence[Event], state: Mapping[str, str | None]) -> None:
+        """Commit events and changed state (None removes a key); when it returns, a power cut cannot take them back.
+
+        Raises:
+            ContractError: an id does not continue this gateway's epoch and sequence; nothing was written.
+            OutboxFull: the disk cannot take it; nothing was written.
+        """
+        if not events and not state:
+            return
+        with self._lock:
+            mark = self._mark
+            rows = [(seq, _to_stored(event)) for seq, event in enumerate(events, start=mark.next_seq)]
+            for (seq, _), event in zip(rows, events, strict=True):
+                if event.id != f"{self._gateway}:{mark.epoch}:{seq}":
+                    raise ContractError(f"event {event.id} does not continue the outbox at seq {seq} of {mark.epoch}")
+            next_seq = mark.next_seq + len(rows)
+            with self._transaction() as connection:
+                connection.executemany("INSERT INTO event (seq, line) VALUES (?, ?)", rows)
+                if rows:
+                    connection.execute("UPDATE meta SET value = ? WHERE key = 'next_seq'", (next_seq,))
+                connection.executemany(
+                    "INSERT OR REPLACE INTO state (key, value) VALUES (?, ?)",
+                    [(key, value) for key, value in state.items() if value is not None],
+                )
+                connection.executemany(
+                    "DELETE FROM state WHERE key = ?", [(key,) for key, value in state.items() if value is None]
+                )
+            oldest_at = mark.oldest_at if mark.depth or not events else events[0].at
+            self._mark = OutboxMark(
+                epoch=mark.epoch,
+                next_seq=next_seq,
+                acknowledged=mark.acknowledged,
+                depth=mark.depth + len(rows),
+                oldest_at=oldest_at,
+            )
+
+    def pending(self, *, after: int, limit: int) -> Sequence[Event]:
+        """Events with seq > `after`, in order, at most `limit`; a row that cannot be read is left out and logged."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT seq, line FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
+            ).fetchall()
+        events = [self._from_stored(seq, line) for seq, line in rows]
+        return [event for event in events if event is not None]
+
+    def acknowledge(self, upto: int) -> None:
+        """Everything up to `upto` is accounted for: delete it. Doing it twice, or for less, changes nothing.
+
+        Raises:
+            ContractError: `upto` was never given out; nothing was deleted.
+            OutboxFull: the disk cannot take the change; nothing was deleted, and it can be tried again.
+        """
+        with self._lock:
+            mark = self._mark
+            if upto >= mark.next_seq:
+                raise ContractError(f"acknowledgement of seq {upto}, but {mark.next_seq} is the next to be given out")
+            if upto <= mark.acknowledged:
+                return
+            with self._transaction() as connection:
+                connection.execute("DELETE FROM event WHERE seq <= ?", (upto,))
+                connection.execute("UPDATE meta SET value = ? WHERE key = 'acknowledged'", (upto,))
+            self._mark = self._read_mark()
+
+    def close(self) -> None:
+        """Close the file; the folder is free for another process."""
+        with self._lock:
+            if self._is_open:
+                self._is_open = False
+                self._connection.close()
+                self._folder_lock.close()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with full_disk_said(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _read_mark(self) -> OutboxMark:
+        meta = dict(self._connection.execute("SELECT key, value FROM meta"))
+        (depth,) = self._connection.execute("SELECT count(*) FROM event").fetchone()
+        oldest = self._connection.execute("SELECT line FROM event ORDER BY seq LIMIT 1").fetchone()
+        return OutboxMark(
+            epoch=meta["epoch"],
+            next_seq=meta["next_seq"],
+            acknowledged=meta["acknowledged"],
+            depth=depth,
+            oldest_at=None if oldest is None else _time_of(oldest[0]),
+        )
+
+    def _from_stored(self, seq: int, line: str) -> Event | None:
+        try:
+            return event_from_own_json(json.loads(line))
+        except (ValueError, ContractError) as exc:
+            if seq not in self._told_unreadable:
+                self._told_unreadable.add(seq)
+                logger.error(  # noqa: TRY400 (the row is the finding, not this line of code)
+                    "outbox row unreadable seq=%d reason=%s: it is declared dropped", seq, exc
+                )
+            return None
+
+
+def _to_stored(event: Event) -> str:
+    """The JSON line of an event; characters that are not valid Unicode (a device may send any) are escaped."""
+    line = json.dumps(event_to_json(event), ensure_ascii=False, separators=(",", ":"))
+    return line.encode("utf-8", errors="backslashreplace").decode() if not line.isascii() else line
+
+
+def _time_of(line: str) -> datetime | None:
+    try:
+        return parse_time(json.loads(line)["at"])
+    except (ValueError, KeyError, TypeError):
+        return None

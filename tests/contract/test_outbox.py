@@ -1,0 +1,270 @@
+"""What every outbox must do, kills and damaged files included."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from genba_edge.outbox import SqliteOutbox
+from genba_edge.ports import Outbox
+from genba_shared.errors import ContractError, OutboxFull, UsageError
+from genba_shared.events import Event, PiecesCounted, Result, Source, SourceType
+
+GATEWAY = "line-1"
+START = datetime(2026, 1, 5, 7, 0, 0, 125_000, tzinfo=UTC)
+
+
+def counted(epoch: str, seq: int, work_order: str = "WO-裁") -> PiecesCounted:
+    return PiecesCounted(
+        id=f"{GATEWAY}:{epoch}:{seq}",
+        at=START + timedelta(seconds=seq),
+        source=Source(type=SourceType.PLC, ref="cutter1/good"),
+        station="CUT-1",
+        work_order=work_order,
+        point="cutter1/good",
+        result=Result.GOOD,
+        delta=1,
+        total=seq,
+        counter_epoch=0,
+        since=START,
+    )
+
+
+def events_for(outbox: Outbox, count: int) -> list[Event]:
+    mark = outbox.mark()
+    return [counted(mark.epoch, seq) for seq in range(mark.next_seq, mark.next_seq + count)]
+
+
+Open = Callable[[], SqliteOutbox]
+
+
+@pytest.fixture
+def reopen(tmp_path: Path) -> Iterator[Open]:
+    """Opens the same outbox, after closing the one before."""
+    opened: list[SqliteOutbox] = []
+
+    def reopen() -> SqliteOutbox:
+        for outbox in opened:
+            outbox.close()
+        opened.append(SqliteOutbox(tmp_path, gateway=GATEWAY))
+        return opened[-1]
+
+    yield reopen
+    for outbox in opened:
+        outbox.close()
+
+
+def test_a_new_outbox_begins_an_epoch_at_seq_1(reopen: Open) -> None:
+    mark = reopen().mark()
+    assert len(mark.epoch) == 32
+    assert set(mark.epoch) <= set("0123456789abcdef")
+    assert (mark.next_seq, mark.acknowledged, mark.depth, mark.oldest_at) == (1, 0, 0, None)
+
+
+def test_epoch_sequence_events_and_state_survive_a_restart(reopen: Open) -> None:
+    outbox = reopen()
+    events = events_for(outbox, 3)
+    outbox.append(events, {"counter": '{"total":3}', "gone": "1"})
+    outbox.append([], {"gone": None, "zone": "7"})
+    before = outbox.mark()
+    again = reopen()
+    assert again.mark() == before
+    assert (before.next_seq, before.depth, before.oldest_at) == (4, 3, START + timedelta(seconds=1))
+    assert again.pending(after=0, limit=10) == events
+    assert again.load_state() == {"counter": '{"total":3}', "zone": "7"}
+
+
+def test_pending_gives_what_follows_in_order_up_to_the_limit(reopen: Open) -> None:
+    outbox = reopen()
+    events = events_for(outbox, 10)
+    outbox.append(events, {})
+    assert outbox.pending(after=3, limit=4) == events[3:7]
+    assert outbox.pending(after=10, limit=4) == []
+
+
+def test_only_what_was_acknowledged_is_deleted(reopen: Open) -> None:
+    outbox = reopen()
+    events = events_for(outbox, 5)
+    outbox.append(events, {})
+    outbox.acknowledge(3)
+    outbox.acknowledge(2)
+    mark = reopen().mark()
+    assert (mark.acknowledged, mark.next_seq, mark.depth, mark.oldest_at) == (3, 6, 2, START + timedelta(seconds=4))
+    assert reopen().pending(after=0, limit=10) == events[3:]
+    emptied = reopen()
+    emptied.acknowledge(5)
+    assert (emptied.mark().depth, emptied.mark().oldest_at, emptied.mark().next_seq) == (0, None, 6)
+
+
+def test_an_acknowledgement_of_seqs_never_given_out_deletes_nothing(reopen: Open) -> None:
+    outbox = reopen()
+    outbox.append(events_for(outbox, 2), {})
+    with pytest.raises(ContractError, match="next to be given out"):
+        outbox.acknowledge(3)
+    assert outbox.mark().depth == 2
+
+
+@pytest.mark.parametrize("seqs", [(2,), (1, 3), (1, 1), (0, 1)])
+def test_events_that_do_not_continue_the_sequence_are_refused_whole(reopen: Open, seqs: tuple[int, ...]) -> None:
+    outbox = reopen()
+    epoch = outbox.mark().epoch
+    with pytest.raises(ContractError, match="does not continue"):
+        outbox.append([counted(epoch, seq) for seq in seqs], {"key": "1"})
+    assert outbox.mark().next_seq == 1
+    assert outbox.load_state() == {}
+
+
+def test_events_of_another_epoch_are_refused(reopen: Open) -> None:
+    with pytest.raises(ContractError, match="does not continue"):
+        reopen().append([counted("0" * 32, 1)], {})
+
+
+@pytest.mark.parametrize("text", ["", "no\0good", "\ud800", "x" * 5000])
+def test_whatever_a_device_puts_into_a_text_is_kept(reopen: Open, text: str) -> None:
+    outbox = reopen()
+    event = counted(outbox.mark().epoch, 1, work_order=text)
+    outbox.append([event], {})
+    assert reopen().pending(after=0, limit=1) == [event]
+
+
+def test_a_full_disk_writes_nothing_and_heals(reopen: Open) -> None:
+    outbox = reopen()
+    pages = outbox._connection.execute("PRAGMA page_count").fetchone()[0]
+    outbox._connection.execute(f"PRAGMA max_page_count={pages}")
+    many = events_for(outbox, 500)
+    with pytest.raises(OutboxFull, match="full"):
+        outbox.append(many, {"key": "1"})
+    assert outbox.mark().next_seq == 1
+    assert outbox.load_state() == {}
+    outbox._connection.execute("PRAGMA max_page_count=1000000")
+    outbox.append(many, {"key": "1"})
+    assert outbox.pending(after=499, limit=5) == many[499:]
+
+
+def test_a_folder_has_one_gateway_process_at_a_time(reopen: Open, tmp_path: Path) -> None:
+    reopen()
+    with pytest.raises(UsageError, match="in use by another gateway"):
+        SqliteOutbox(tmp_path, gateway=GATEWAY)
+
+
+def test_a_folder_of_another_gateway_is_refused(reopen: Open, tmp_path: Path) -> None:
+    reopen().close()
+    with pytest.raises(UsageError, match="belongs to gateway 'line-1'"):
+        SqliteOutbox(tmp_path, gateway="line-2")
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be used"):
+        SqliteOutbox(tmp_path / "nowhere", gateway=GATEWAY)
+
+
+def _overwrite_head(path: Path) -> None:
+    path.write_bytes(b"not a database at all" * 500)
+
+
+def _overwrite_middle(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[4096 : 4096 * 3] = os.urandom(4096 * 2)
+    path.write_bytes(data)
+
+
+def _drop_table(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE event")
+    connection.close()
+
+
+def _forget_sequence(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE meta SET value = 1 WHERE key = 'next_seq'")
+    connection.close()
+
+
+@pytest.mark.parametrize("damage", [_overwrite_head, _overwrite_middle, _drop_table, _forget_sequence])
+def test_a_damaged_file_is_set_aside_and_the_gateway_starts_with_a_new_epoch(
+    reopen: Open, tmp_path: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    outbox = reopen()
+    outbox.append(events_for(outbox, 200), {})
+    old_epoch = outbox.mark().epoch
+    outbox.close()
+    damage(tmp_path / "outbox.db")
+    with caplog.at_level(logging.ERROR):
+        fresh = reopen()
+    assert fresh.mark().epoch != old_epoch
+    assert fresh.mark().next_seq == 1
+    fresh.append(events_for(fresh, 1), {})
+    assert len([path for path in tmp_path.iterdir() if ".damaged-" in path.name and path.suffix != ".db-shm"]) >= 1
+    assert "outbox damaged" in caplog.text
+
+
+def test_a_file_that_is_only_busy_is_not_set_aside(reopen: Open, tmp_path: Path) -> None:
+    outbox = reopen()
+    outbox.append(events_for(outbox, 1), {})
+    outbox.close()
+    other = sqlite3.connect(tmp_path / "outbox.db", isolation_level=None)
+    other.execute("PRAGMA locking_mode=EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        with pytest.raises(OutboxFull, match="locked"):
+            SqliteOutbox(tmp_path, gateway=GATEWAY)
+    finally:
+        other.close()
+    assert reopen().mark().depth == 1
+
+
+def test_one_unreadable_row_does_not_stop_the_others(reopen: Open, caplog: pytest.LogCaptureFixture) -> None:
+    outbox = reopen()
+    events = events_for(outbox, 3)
+    outbox.append(events, {})
+    outbox._connection.execute("UPDATE event SET line = 'x' WHERE seq = 2")
+    with caplog.at_level(logging.ERROR):
+        assert outbox.pending(after=0, limit=5) == [events[0], events[2]]
+        assert outbox.pending(after=0, limit=5) == [events[0], events[2]]
+    assert caplog.text.count("unreadable seq=2") == 1
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from genba_edge.outbox import SqliteOutbox
+from tests.contract.test_outbox import events_for
+outbox = SqliteOutbox(Path(sys.argv[1]), gateway="line-1")
+while True:
+    events = events_for(outbox, 1 + outbox.mark().next_seq % 3)
+    outbox.append(events, {"last": str(outbox.mark().next_seq + len(events) - 1)})
+    print(outbox.mark().next_seq - 1, flush=True)
+    if outbox.mark().depth > 40:
+        outbox.acknowledge(outbox.mark().acknowledged + 7)
+"""
+
+
+def test_whatever_append_returned_for_is_there_after_kill_9(reopen: Open, tmp_path: Path) -> None:
+    accepted = 0
+    for round_number in range(4):
+        child = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        assert child.stdout is not None
+        for _ in range(15 + 40 * round_number):
+            accepted = int(child.stdout.readline())
+        child.send_signal(signal.SIGKILL)
+        accepted = max([accepted, *(int(line) for line in child.stdout.read().split("\n")[:-1])])
+        child.wait(10)
+        child.stdout.close()
+        outbox = reopen()
+        mark = outbox.mark()
+        assert mark.next_seq > accepted
+        held = outbox.pending(after=0, limit=100_000)
+        assert [event.id for event in held] == [
+            f"{GATEWAY}:{mark.epoch}:{seq}" for seq in range(mark.acknowledged + 1, mark.next_seq)
+        ]
+        assert outbox.load_state() == {"last": str(mark.next_seq - 1)}
+        outbox.close()
