@@ -10,9 +10,16 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from genba_edge.core.registers import plan_blocks
-from genba_shared.device_map.loader import LoadedMap, load_with_settings
-from genba_shared.device_map.model import Device, DeviceMap, LlrpDevice, ModbusDevice, OpcUaDevice
-from genba_shared.device_map.units import DURATION
+from genba_shared.device_map import (
+    DURATION,
+    Device,
+    DeviceMap,
+    LlrpDevice,
+    LoadedMap,
+    ModbusDevice,
+    OpcUaDevice,
+    load_with_settings,
+)
 from genba_shared.errors import ConfigError, Problem
 
 ASSUMED_REQUEST_S: Final = 0.02

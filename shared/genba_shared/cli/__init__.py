@@ -6,10 +6,11 @@ import argparse
 import difflib
 import io
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
-from typing import Final
+from typing import Final, NoReturn
 
 from genba_shared.cli.command import Command
 from genba_shared.cli.log import start_logging
@@ -90,7 +91,7 @@ def _dispatch(arguments: Sequence[str], verbosity: int) -> int:
 def _run(name: str, arguments: Sequence[str], verbosity: int) -> int:
     try:
         command = _load(name)
-        parser = argparse.ArgumentParser(
+        parser = _TeachingParser(
             prog=f"genba {name}",
             description=command.summary,
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -111,6 +112,18 @@ def _run(name: str, arguments: Sequence[str], verbosity: int) -> int:
         raise UsageError(
             f"genba {name} needs more: pip install 'genba[{extra}]'\n  (the Python module '{missing}' is not installed)"
         ) from exc
+
+
+class _TeachingParser(argparse.ArgumentParser):
+    """Offers the nearest word for a misspelt one; argparse makes sub-parsers of the same class."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage, what is wrong and what was probably meant; exit with 2."""
+        wrong = re.search(r"invalid choice: '([^']+)' \(choose from (.+)\)", message)
+        if wrong is not None:
+            near = difflib.get_close_matches(wrong[1], re.findall(r"[\w-]+", wrong[2]), n=1)
+            message += f". Did you mean '{near[0]}'?" if near else ""
+        super().error(message)
 
 
 def _load(name: str) -> Command:

@@ -1,6 +1,11 @@
 """The device map: what a plant engineer writes in YAML for one gateway, as frozen, checked objects."""
 
-from genba_shared.device_map.loader import load_device_map, load_device_map_with_warnings
+from genba_shared.device_map.loader import (
+    LoadedMap,
+    load_device_map,
+    load_device_map_with_warnings,
+    load_with_settings,
+)
 from genba_shared.device_map.model import (
     Antenna,
     AtLimit,
@@ -37,8 +42,11 @@ from genba_shared.device_map.model import (
     WorkOrderSource,
     Zone,
 )
+from genba_shared.device_map.problems import Setting
+from genba_shared.device_map.units import DURATION
 
 __all__ = [
+    "DURATION",
     "Antenna",
     "AtLimit",
     "ByteOrder",
@@ -51,6 +59,7 @@ __all__ = [
     "DeviceMap",
     "GatewaySettings",
     "LlrpDevice",
+    "LoadedMap",
     "ModbusDevice",
     "ModbusPoint",
     "ModbusTable",
@@ -66,6 +75,7 @@ __all__ = [
     "ReadMode",
     "ReadPointRef",
     "SecurityPolicy",
+    "Setting",
     "StartRule",
     "StateRule",
     "Station",
@@ -75,4 +85,5 @@ __all__ = [
     "Zone",
     "load_device_map",
     "load_device_map_with_warnings",
+    "load_with_settings",
 ]

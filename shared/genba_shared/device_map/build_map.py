@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import yaml
 
-from genba_shared.device_map.build_devices import build_device, check_unused_profile, collect_devices, names_of
+from genba_shared.device_map.build_devices import (
+    RawDevice,
+    build_device,
+    check_unused_profile,
+    collect_devices,
+    names_of,
+)
 from genba_shared.device_map.build_work import build_node, build_station, build_zone
 from genba_shared.device_map.checks import check_references
 from genba_shared.device_map.kinds import name_of_key
@@ -42,17 +48,7 @@ def build_map(root: yaml.MappingNode, findings: Findings, *, sha256: str) -> Dev
     gateway = _group(top, "gateway", GATEWAY, GatewaySettings, scope)
     collector = _group(top, "collector", COLLECTOR, CollectorSettings, scope) if "collector" in top.nodes else None
     store = _group(top, "store", STORE, StoreSettings, scope)
-    devices: dict[str, Device] = {}
-    for raw in raw_devices:
-        if raw.usable:
-            try:
-                devices[raw.id] = build_device(raw, dataclasses.replace(scope, path=f"devices.{raw.id}"))
-            except Unusable:
-                continue
-    if "devices" in top.nodes and isinstance(top.nodes["devices"], yaml.SequenceNode) and not raw_devices:
-        findings.error(
-            top.nodes["devices"], "devices", "there is no device: at least one is needed.", "Write - id: cutter1."
-        )
+    devices = _devices(top, raw_devices, scope)
     stations = _named(top, "stations", scope, build_station)
     zones = _named(top, "zones", scope, build_zone)
     nodes = _named(top, "nodes", scope, build_node)
@@ -71,6 +67,20 @@ def build_map(root: yaml.MappingNode, findings: Findings, *, sha256: str) -> Dev
         store=store,
         sha256=sha256,
     )
+
+
+def _devices(top: Values, raw_devices: list[RawDevice], scope: Scope) -> dict[str, Device]:
+    devices: dict[str, Device] = {}
+    for raw in raw_devices:
+        if raw.usable:
+            try:
+                devices[raw.id] = build_device(raw, dataclasses.replace(scope, path=f"devices.{raw.id}"))
+            except Unusable:
+                continue
+    listed = top.nodes.get("devices")
+    if isinstance(listed, yaml.SequenceNode) and not raw_devices:
+        scope.findings.error(listed, "devices", "there is no device: at least one is needed.", "Write - id: cutter1.")
+    return devices
 
 
 def _group(top: Values, key: str, spec: ObjectSpec, model: Callable[..., T], scope: Scope) -> T | None:
@@ -117,7 +127,7 @@ def _profiles(top: Values) -> dict[str, yaml.MappingNode]:
     return profiles
 
 
-def _check_profiles(raw_devices: list[Any], profiles: Mapping[str, yaml.MappingNode], scope: Scope) -> None:
+def _check_profiles(raw_devices: list[RawDevice], profiles: Mapping[str, yaml.MappingNode], scope: Scope) -> None:
     used = {str(use[1].value) for raw in raw_devices if (use := entries(raw.node).get("use"))}
     for name, node in profiles.items():
         path = f"profiles.{name}"

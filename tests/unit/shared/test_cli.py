@@ -17,6 +17,7 @@ from genba_shared.errors import ConfigError, DeviceUnreachable, Problem, UsageEr
 def add_arguments(parser):
     parser.add_argument("--fail", default="")
     parser.add_argument("words", nargs="*")
+    parser.add_argument("--tone", choices=["formal", "friendly"])
 
 def run(args):
     match args.fail:
@@ -143,6 +144,11 @@ def test_help_of_a_command(installed: Path, capsys: pytest.CaptureFixture[str]) 
 def test_a_wrong_option_of_a_command_exits_with_2(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["greet", "--shout"]) == 2
     assert "unrecognized arguments: --shout" in capsys.readouterr().err
+
+
+def test_a_misspelt_choice_is_offered_the_nearest(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["greet", "--tone", "frendly"]) == 2
+    assert "Did you mean 'friendly'?" in capsys.readouterr().err
 
 
 def _run(installed: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
