@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.core.facts.plan import OrderPlan
 from genba_cloud.core.facts.views import StationFacts, TagBinding, Tally, WorkOrderFacts, ZoneFacts
 from genba_shared.events import Event
@@ -159,6 +160,9 @@ class Reads(Protocol):
 
     def work_order(self, work_order: str) -> OrderRecord | None:
         """The order that the work order belongs to."""
+
+    def work(self, work_orders: Sequence[str] | None = None) -> tuple[Work, ...]:
+        """Those of the work orders that are planned, with their facts; without a list all of them."""
 
     def wip(self) -> tuple[ZoneFacts, ...]:
         """Every zone that was ever heard of, by name."""

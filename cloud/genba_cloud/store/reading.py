@@ -22,6 +22,7 @@ from genba_cloud.core.facts import (
     tag_binding,
     zone_facts,
 )
+from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.store.port import StoredOrder, StoredView
 from genba_cloud.store.read import (
     EVERYTHING,
@@ -92,6 +93,18 @@ class SqlReads:
             order = connection.scalar(query)
             found = self._orders(connection, [order] if order is not None else [])
         return found[0] if found else None
+
+    def work(self, work_orders: Sequence[str] | None = None) -> tuple[Work, ...]:
+        """See the port."""
+        is_work = VIEW.c.aggregate == str(Aggregate.WORK_ORDER)
+        with self._engine.connect() as connection:
+            known = [plan for _, plan in plans(connection, self._enterprise, work_orders=work_orders)]
+            views: dict[str, StoredView] = {}
+            for part in chunks(plan.work_order for plan in known):
+                views.update(self._read_views(connection, is_work, VIEW.c.id.in_(part)))
+        return tuple(
+            Work(plan=plan, facts=facts_of(plan.work_order, plan, views.get(plan.work_order))) for plan in known
+        )
 
     def wip(self) -> tuple[ZoneFacts, ...]:
         """See the port."""

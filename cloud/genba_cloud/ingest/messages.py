@@ -1,0 +1,114 @@
+"""What arrives over MQTT, as bytes, into what the ledger takes; nothing here touches a socket or a database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from genba_cloud.core.delivery import Reach
+from genba_cloud.ledger import Broken, EnvelopeBatch
+from genba_cloud.store.port import Quarantined
+from genba_shared import topics
+from genba_shared.codec import Header, Lane, Rejected, decode, decode_header
+from genba_shared.errors import ContractError
+
+MAX_STATE: Final = 256 * 1024
+_UP: Final = "genba/1/up/"
+
+
+def is_envelope_topic(topic: str) -> bool:
+    """Whether envelopes come on this topic."""
+    return topic.startswith(_UP)
+
+
+def read_envelope(topic: str, payload: bytes, *, now: datetime) -> EnvelopeBatch | Quarantined:
+    """The envelope, ready for the ledger; `Quarantined` where it cannot even be told whose and which it is.
+
+    An envelope whose header is sound and whose body is not is taken as broken as a whole: it is quarantined with its
+    bytes and accounted for, so that it does not stop what comes after it.
+    """
+    gateway = topics.gateway_of(topic)
+    try:
+        header = decode_header(payload)
+    except ContractError as exc:
+        return Quarantined(gateway=gateway or topic, reason=f"header: {exc}", received_at=now, body=payload)
+    if header.gateway != gateway:
+        reason = f"topic {topic} does not belong to gateway {header.gateway}"
+        return Quarantined(gateway=gateway or topic, reason=reason, received_at=now, body=payload)
+    if header.lane is not Lane.FACTS:
+        return _broken(header, f"lane {header.lane} is not kept by this version", payload)
+    try:
+        envelope = decode(payload)
+    except ContractError as exc:
+        return _broken(header, str(exc), payload)
+    return EnvelopeBatch(
+        gateway=header.gateway,
+        lane=str(header.lane),
+        epoch=header.epoch,
+        reach=_reach(header),
+        events=envelope.events,
+        broken=tuple(_broken_event(rejected) for rejected in envelope.rejected),
+    )
+
+
+def _broken(header: Header, reason: str, payload: bytes) -> EnvelopeBatch:
+    return EnvelopeBatch(
+        gateway=header.gateway,
+        lane=str(header.lane),
+        epoch=header.epoch,
+        reach=_reach(header),
+        events=(),
+        broken=(Broken(seq=None, reason=reason, body=payload),),
+    )
+
+
+def _broken_event(rejected: Rejected) -> Broken:
+    body = json.dumps(rejected.raw, ensure_ascii=False, default=str).encode()
+    return Broken(seq=rejected.seq, reason=rejected.reason, body=body)
+
+
+def _reach(header: Header) -> Reach:
+    return Reach(first=header.first, last=header.last, prev=header.prev, acked=header.acked)
+
+
+def read_state(payload: bytes) -> Mapping[str, Any]:
+    """The gateway's state, checked; keys that are not known are kept.
+
+    Raises:
+        ContractError: not a JSON object of the form that the wire contract fixes; the message names the key.
+    """
+    if len(payload) > MAX_STATE:
+        raise ContractError(f"state of {len(payload)} bytes: at most {MAX_STATE}")
+    try:
+        state = json.loads(payload)
+    except (ValueError, RecursionError) as exc:
+        raise ContractError(f"state is not JSON: {exc}") from exc
+    if not isinstance(state, dict) or not isinstance(state.get("online"), bool):
+        raise ContractError("state: online must be true or false")
+    epoch = state.get("epoch")
+    if not isinstance(epoch, str) or len(epoch) != 32 or not set(epoch) <= set("0123456789abcdef"):
+        raise ContractError(f"state: epoch {epoch!r:.80} is not 32 hexadecimal digits")
+    for key in ("stations", "zones", "nodes"):
+        names = state.get(key, [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ContractError(f"state: {key} is not a list of names")
+    for key in ("next_seq", "outbox", "devices"):
+        if not isinstance(state.get(key, {}), dict):
+            raise ContractError(f"state: {key} is not an object")
+    if not all(isinstance(device, dict) for device in state.get("devices", {}).values()):
+        raise ContractError("state: devices is not an object of objects")
+    _check_numbers(state)
+    return state
+
+
+def _check_numbers(state: Mapping[str, Any]) -> None:
+    numbers = {
+        "next_seq.facts": state.get("next_seq", {}).get("facts"),
+        "outbox.depth": state.get("outbox", {}).get("depth"),
+        "dispatch_version": state.get("dispatch_version"),
+    }
+    for key, value in numbers.items():
+        if value is not None and (type(value) is not int or value < 0):
+            raise ContractError(f"state: {key} {value!r:.80} is not a whole number")
