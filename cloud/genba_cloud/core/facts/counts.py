@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from genba_cloud.core.facts.intervals import Intervals, pieces_in, united
+from genba_cloud.core.facts.intervals import Intervals, added, pieces_in, united
 from genba_cloud.core.facts.views import Tally
 from genba_shared.clock import format_time, parse_time
 from genba_shared.events import Confidence, Event, EventId, FactKey, PiecesCounted, Result
@@ -88,7 +88,7 @@ class Counts:
         """These counts and the event's; adding an event twice changes nothing."""
         where = (event.result, counter_of(event))
         parts = dict(self.parts)
-        parts[where] = united([*parts.get(where, ()), (event.total - event.delta, event.total)])
+        parts[where] = added(parts.get(where, ()), event.total - event.delta, event.total)
         return Counts(
             parts=parts,
             ambiguous=self.ambiguous or ambiguous or event.confidence is Confidence.AMBIGUOUS,

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from genba_cloud.core.facts.counts import NOTHING_COUNTED, Counter, Counts, Seen, counter_of, later, latest
-from genba_cloud.core.facts.intervals import Intervals, gaps_in, united
+from genba_cloud.core.facts.intervals import Intervals, added, gaps_in
 from genba_cloud.core.facts.views import OpenDispatch, StationFacts, Tally
 from genba_shared.clock import format_time, parse_time
 from genba_shared.events import (
@@ -104,7 +104,7 @@ def _with_state(state: StationFold, event: StationStateChanged) -> StationFold:
 
 def _counted(state: StationFold, event: PiecesCounted) -> StationFold:
     where = (event.result, counter_of(event))
-    chain = united([*state.chains.get(where, ()), (event.total - event.delta, event.total)])
+    chain = added(state.chains.get(where, ()), event.total - event.delta, event.total)
     state = replace(state, chains={**state.chains, where: chain})
     if _is_named(event):
         return state
