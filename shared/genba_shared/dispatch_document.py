@@ -21,6 +21,10 @@ _FIRST_CUT: Final = 1_000_000  # bytes of text tried as one part: JSON of this k
 _MAX_QUANTITY: Final = 10**9  # pieces
 
 
+class PartsDoNotMatch(ContractError):
+    """The parts at hand are not (yet) those of the manifest: wait for the others."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchRow:
     """One row of a station's list: `quantity` pieces of a node of a work order."""
@@ -186,13 +190,14 @@ def join_parts(manifest: DispatchManifest, parts: Sequence[bytes]) -> DispatchDo
     """Put the parts of a document together again and check it against its manifest.
 
     Raises:
-        ContractError: a part is missing or of another document, cannot be decompressed, or the document is not valid.
+        PartsDoNotMatch: a part is missing or of another document.
+        ContractError: a part cannot be decompressed, or the document is not valid.
     """
     if len(parts) != manifest.parts:
-        raise ContractError(f"{len(parts)} parts of {manifest.parts}")
+        raise PartsDoNotMatch(f"{len(parts)} parts of {manifest.parts}")
     text = b"".join(_decompress(part, number) for number, part in enumerate(parts))
     if hashlib.sha256(text).hexdigest() != manifest.sha256:
-        raise ContractError("dispatch parts do not match the manifest's SHA-256")
+        raise PartsDoNotMatch("dispatch parts do not match the manifest's SHA-256")
     document = DispatchDocument.from_text(text)
     if document.version != manifest.version:
         raise ContractError(f"dispatch document is version {document.version}, its manifest says {manifest.version}")

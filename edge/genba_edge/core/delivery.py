@@ -106,7 +106,14 @@ class TimePassed:
     """Nothing happened but time."""
 
 
-Input = Connected | Disconnected | Answered | Held | TimePassed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """These seqs do not fit the wire at all: they become gaps, which the next envelope declares dropped."""
+
+    seqs: frozenset[int]
+
+
+Input = Connected | Disconnected | Answered | Held | TimePassed | Withdrawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +170,9 @@ def advance(
             state = replace(state, rows=state.rows + tuple(row for row in rows if row.seq > known))
         case TimePassed():
             pass
+        case Withdrawn(seqs=seqs):
+            rows = tuple(row for row in state.rows if row.seq not in seqs)
+            state = replace(state, rows=rows, flights=(), sent=0, resend_at=None, cut=None)
         case _:
             assert_never(happened)
     if state.resend_at is not None and now_s >= state.resend_at:
@@ -208,7 +218,8 @@ def _take_answer(
         refusals = state.refusals + 1
         state = replace(state, refusals=refusals, is_answer_due=False)
         if not is_first and state.resend_at is not None:
-            delay_s = _backed_off(settings.refused_s, refusals - 1, settings)
+            is_halved_now = refusals == settings.refusals_before_split
+            delay_s = _backed_off(settings.refused_s, 0 if is_halved_now else refusals - 1, settings)
             state = replace(state, resend_at=min(state.resend_at, max(now_s, state.head_sent_at + delay_s)))
         elif is_first and refusals >= settings.refusals_before_split:
             state = _halve(state, outputs)

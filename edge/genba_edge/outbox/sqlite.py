@@ -89,12 +89,17 @@ class SqliteOutbox:
 
     def pending(self, *, after: int, limit: int) -> Sequence[Event]:
         """Events with seq > `after`, in order, at most `limit`; a row that cannot be read is left out and logged."""
+        events: list[Event] = []
         with self._lock:
-            rows = self._connection.execute(
-                "SELECT seq, line FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
-            ).fetchall()
-        events = [self._from_stored(seq, line) for seq, line in rows]
-        return [event for event in events if event is not None]
+            rows = self._connection.execute("SELECT seq, line FROM event WHERE seq > ? ORDER BY seq", (after,))
+            for seq, line in rows:
+                if len(events) == limit:
+                    break
+                event = self._from_stored(seq, line)
+                if event is not None:
+                    events.append(event)
+            rows.close()
+        return events
 
     def acknowledge(self, upto: int) -> None:
         """Everything up to `upto` is accounted for: delete it. Doing it twice, or for less, changes nothing.

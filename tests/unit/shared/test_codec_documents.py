@@ -17,6 +17,7 @@ from genba_shared.dispatch_document import (
     DispatchManifest,
     DispatchRow,
     OpenRow,
+    PartsDoNotMatch,
     StationDispatch,
     TagBinding,
     join_parts,
@@ -136,9 +137,9 @@ def test_a_large_document_is_cut_into_parts_that_brokers_take_and_joined_again()
 def test_parts_of_different_documents_are_not_mixed() -> None:
     manifest, _ = split_parts(DOCUMENT)
     _, others = split_parts(DispatchDocument.empty())
-    with pytest.raises(ContractError, match="SHA-256"):
+    with pytest.raises(PartsDoNotMatch, match="SHA-256"):
         join_parts(manifest, others)
-    with pytest.raises(ContractError, match="0 parts of 1"):
+    with pytest.raises(PartsDoNotMatch, match="0 parts of 1"):
         join_parts(manifest, ())
 
 

@@ -1,0 +1,5 @@
+"""The link to the collector: sends what the outbox holds, takes acknowledgements and dispatch, shows the state."""
+
+from genba_edge.uplink.uplink import Uplink
+
+__all__ = ["Uplink"]

@@ -1,0 +1,64 @@
+"""Manifest and parts of the dispatch document, until they fit together."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from genba_shared.dispatch_document import (
+    MAX_PART,
+    MAX_PARTS,
+    DispatchDocument,
+    DispatchManifest,
+    PartsDoNotMatch,
+    join_parts,
+)
+from genba_shared.errors import ContractError
+from genba_shared.topics import dispatch
+
+_MAX_DIGITS: Final = 4
+
+
+class DispatchInbox:
+    """Takes messages below a gateway's dispatch topic in any order and any mixture of versions."""
+
+    def __init__(self, gateway: str) -> None:
+        self._topic = dispatch(gateway)
+        self._manifest: DispatchManifest | None = None
+        self._parts: dict[int, bytes] = {}
+        self._taken_sha256 = ""
+
+    def is_for(self, topic: str) -> bool:
+        """Whether the message belongs here."""
+        return topic == self._topic or topic.startswith(f"{self._topic}/")
+
+    def take(self, topic: str, payload: bytes) -> DispatchDocument | None:
+        """Take a message; the document that it completes, unless that is the one given last.
+
+        Raises:
+            ContractError: the message, or the document that it completes, breaks the contract.
+        """
+        if not payload:  # a retained topic was cleared
+            return None
+        if topic == self._topic:
+            self._manifest = DispatchManifest.from_json(payload)
+        else:
+            number = topic.removeprefix(f"{self._topic}/")
+            if not (number.isascii() and number.isdigit() and len(number) <= _MAX_DIGITS and int(number) < MAX_PARTS):
+                raise ContractError(f"{topic} is not a part of a dispatch document")
+            if len(payload) > MAX_PART:
+                raise ContractError(f"dispatch part {number} has {len(payload)} bytes: at most {MAX_PART}")
+            self._parts[int(number)] = payload
+        return self._complete()
+
+    def _complete(self) -> DispatchDocument | None:
+        manifest = self._manifest
+        if manifest is None or manifest.sha256 == self._taken_sha256:
+            return None
+        try:
+            document = join_parts(
+                manifest, [self._parts[number] for number in range(manifest.parts) if number in self._parts]
+            )
+        except PartsDoNotMatch:
+            return None
+        self._taken_sha256 = manifest.sha256
+        return document

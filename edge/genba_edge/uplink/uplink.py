@@ -1,0 +1,321 @@
+"""The uplink: does what `core.delivery` decides, over one MQTT link."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, assert_never
+
+from genba_edge.core.delivery import (
+    USUAL,
+    Answered,
+    Connected,
+    Delivery,
+    DeliverySettings,
+    Disconnected,
+    Halved,
+    Held,
+    IdentityInDoubt,
+    Input,
+    Output,
+    Release,
+    Send,
+    TimePassed,
+    Withdrawn,
+    advance,
+    wakes_at,
+    wants_rows,
+)
+from genba_edge.ports import Outbox
+from genba_edge.uplink.backlog import Backlog
+from genba_edge.uplink.client_id import load_client_id
+from genba_edge.uplink.dispatch_inbox import DispatchInbox
+from genba_edge.uplink.envelopes import make_envelope, unsendable
+from genba_shared import topics
+from genba_shared.acknowledgement import Acknowledgement
+from genba_shared.clock import ProductionClock
+from genba_shared.codec import Lane
+from genba_shared.dispatch_document import DispatchDocument
+from genba_shared.errors import ContractError, UplinkError
+from genba_shared.mqtt import MqttLink, Will
+
+logger = logging.getLogger(__name__)
+
+STATE_EVERY_S: Final = 10.0
+STATE_LOOK_S: Final = 1.0  # how often the state is compared with what was published
+FLUSH_S: Final = 1.0  # how long acknowledgements may wait to be written to the outbox
+SILENCE_S: Final = 60.0  # connected, rows waiting, nothing acknowledged for this long: say so
+_MOVES_ALL_THE_TIME: Final = frozenset({"at", "outbox", "next_seq"})  # no change of state that is worth a message
+
+State = Mapping[str, Any]
+
+
+class Uplink:
+    """Delivers the outbox for ever. `run` may be called again after it failed; `wake` and `drain` need a running one.
+
+    `state` gives what is published about this gateway; `on_dispatch` gets every new dispatch document, on the loop.
+
+    Raises:
+        UsageError: paho-mqtt is missing, or the broker address is not understood (by `run`).
+        UplinkError: the client id cannot be kept in `state_dir` (by `run`).
+    """
+
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        gateway: str,
+        broker_url: str,
+        state: Callable[[], State],
+        on_dispatch: Callable[[DispatchDocument], None],
+        clock: ProductionClock,
+        state_dir: Path,
+        settings: DeliverySettings = USUAL,
+    ) -> None:
+        self._outbox = outbox
+        self._gateway = gateway
+        self._broker_url = broker_url
+        self._state = state
+        self._on_dispatch = on_dispatch
+        self._clock = clock
+        self._state_dir = state_dir
+        self._settings = settings
+        self._inbox: deque[Input] = deque()
+        self._dispatch_messages: deque[tuple[str, bytes]] = deque()
+        self._dispatch = DispatchInbox(gateway)
+        self._wakeup = asyncio.Event()
+        self._moved = asyncio.Event()
+        self._connection = 0  # counts connections: what was decided for an earlier one is not sent on a later one
+        self._lost_at: float | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._backlog = Backlog(self._outbox)
+        self._delivery = Delivery(acked=self._outbox.mark().acknowledged)
+        self._link: MqttLink | None = None
+        self._inbox.clear()
+        self._published = ""
+        self._state_due = self._look_due = self._flush_due = 0.0
+        self._moved_at = time.monotonic()
+        self._silence_told = False
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection to the broker."""
+        return self._link is not None and self._link.connected
+
+    def wake(self) -> None:
+        """New events are in the outbox."""
+        self._backlog.may_have_more = True
+        self._wakeup.set()
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Wait until everything in the outbox is acknowledged; False when the link is down or time is up first."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self._delivery.acked < self._outbox.mark().next_seq - 1:
+                    if not self.is_connected:
+                        return False
+                    self._moved.clear()
+                    await self._moved.wait()
+                await self._backlog.flush()
+                return True
+        return False
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        self._begin()
+        link = MqttLink(
+            self._broker_url,
+            load_client_id(self._state_dir, gateway=self._gateway),
+            will=Will(topic=topics.state(self._gateway), payload=self._offline()),
+            on_message=self._when_message,
+            on_connect=self._when_connected,
+            on_disconnect=self._when_disconnected,
+        )
+        link.subscribe(topics.ack(self._gateway))
+        link.subscribe(topics.dispatch_filter(self._gateway))
+        async with link:
+            self._link = link
+            try:
+                while True:
+                    await self._work(link)
+                    await self._rest()
+            finally:
+                self._link = None
+                self._moved.set()
+                self._backlog.flush_now()
+                with contextlib.suppress(UplinkError):
+                    link.publish(topics.state(self._gateway), self._offline(), retain=True)
+
+    async def _rest(self) -> None:
+        """Sleep until something happens or is due."""
+        due = [self._look_due]
+        wake = wakes_at(self._delivery, self._settings)
+        due += [] if wake is None else [wake]
+        due += [self._flush_due] if self._backlog.has_release else []
+        if self._inbox or (self._backlog.may_have_more and wants_rows(self._delivery, self._settings)):
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, min(due) - time.monotonic())):
+                await self._wakeup.wait()
+
+    async def _work(self, link: MqttLink) -> None:
+        self._wakeup.clear()
+        while self._inbox:
+            await self._happen(link, self._inbox.popleft())
+        await self._happen(link, TimePassed())
+        wanted = wants_rows(self._delivery, self._settings)
+        if wanted and self._backlog.may_have_more:
+            await self._happen(link, Held(rows=await self._backlog.load(wanted)))
+        while self._dispatch_messages:
+            await self._take_dispatch(*self._dispatch_messages.popleft())
+        now = time.monotonic()
+        if now >= self._flush_due and self._backlog.has_release:
+            self._flush_due = now + FLUSH_S
+            await self._backlog.flush()
+        if now >= self._look_due:
+            self._look_due = now + STATE_LOOK_S
+            self._show_state(link, now)
+            self._watch_silence(now)
+
+    async def _happen(self, link: MqttLink, happened: Input) -> None:
+        connection = self._connection
+        self._delivery, outputs = advance(self._delivery, happened, now_s=time.monotonic(), settings=self._settings)
+        for output in outputs:
+            await self._do(link, output, connection)
+
+    async def _do(self, link: MqttLink, output: Output, connection: int) -> None:
+        match output:
+            case Send():
+                await self._send(link, output, connection)
+            case Release(upto=upto):
+                self._backlog.release(upto)
+                self._note_progress()
+            case IdentityInDoubt(upto=upto, next_seq=next_seq):
+                logger.error(
+                    "identity in doubt gateway=%s upto=%d next_seq=%d: the collector knows events that this gateway "
+                    "never made (cloned card, restored folder); nothing is sent or deleted",
+                    self._gateway,
+                    upto,
+                    next_seq,
+                )
+            case Halved(upto=upto, events=events):
+                logger.warning(
+                    "collector refuses an envelope gateway=%s upto=%d events=%d", self._gateway, upto, events
+                )
+            case _:
+                assert_never(output)
+
+    async def _send(self, link: MqttLink, send: Send, connection: int) -> None:
+        if any(isinstance(waiting, Withdrawn) for waiting in self._inbox):
+            return  # decided before an event was withdrawn: it is decided again
+        events = self._backlog.events(send)
+        epoch = self._outbox.mark().epoch
+        make = lambda: make_envelope(send, events, gateway=self._gateway, epoch=epoch, clock=self._clock)  # noqa: E731
+        try:
+            data = await asyncio.to_thread(make)
+        except ContractError as exc:
+            bad = unsendable(send, events, gateway=self._gateway, epoch=epoch, clock=self._clock)
+            if not bad:
+                raise
+            logger.error("events cannot be sent seqs=%s reason=%s: declared dropped", sorted(bad), exc)  # noqa: TRY400
+            self._backlog.withdraw(bad)
+            self._inbox.append(Withdrawn(seqs=bad))
+            return
+        if connection != self._connection:
+            return
+        try:
+            link.publish(topics.up(self._gateway), data)
+        except UplinkError as exc:  # it is still held, and sent again when the link is back or time is up
+            logger.debug("envelope not sent first=%d last=%d reason=%s", send.first, send.last, exc)
+
+    def _note_progress(self) -> None:
+        self._moved_at = time.monotonic()
+        self._moved.set()
+        if self._silence_told:
+            self._silence_told = False
+            logger.info("collector acknowledges again gateway=%s", self._gateway)
+
+    def _watch_silence(self, now: float) -> None:
+        mark = self._outbox.mark()
+        if not self.is_connected or self._delivery.acked >= mark.next_seq - 1:
+            self._moved_at = now
+        elif now - self._moved_at >= SILENCE_S and not self._silence_told:
+            self._silence_told = True
+            logger.warning(
+                "connected but nothing acknowledged gateway=%s since_s=%.0f depth=%d",
+                self._gateway,
+                SILENCE_S,
+                mark.depth,
+            )
+
+    def _show_state(self, link: MqttLink, now: float) -> None:
+        """Publish the state when it changed, and every 10 s: the collector answers it with its acknowledgement."""
+        if not link.connected:
+            return
+        state = dict(self._state())
+        steady = json.dumps({key: value for key, value in state.items() if key not in _MOVES_ALL_THE_TIME})
+        if now < self._state_due and steady == self._published:
+            return
+        with contextlib.suppress(UplinkError):
+            link.publish(topics.state(self._gateway), json.dumps(state), retain=True)
+            self._published = steady
+            self._state_due = now + STATE_EVERY_S
+
+    def _offline(self) -> str:
+        return json.dumps({"online": False, "epoch": self._outbox.mark().epoch})
+
+    def _when_connected(self) -> None:
+        self._connection += 1
+        away = "" if self._lost_at is None else f" away_s={time.monotonic() - self._lost_at:.0f}"
+        self._lost_at = None
+        logger.info("uplink connected gateway=%s broker=%s%s", self._gateway, self._broker, away)
+        self._inbox.append(Connected())
+        self._state_due = self._look_due = 0.0  # the state is our hello
+        self._wakeup.set()
+
+    def _when_disconnected(self, reason: str) -> None:
+        self._connection += 1
+        self._lost_at = time.monotonic()
+        logger.warning("uplink lost gateway=%s broker=%s reason=%s", self._gateway, self._broker, reason)
+        self._inbox.append(Disconnected())
+        self._moved.set()
+        self._wakeup.set()
+
+    @property
+    def _broker(self) -> str:
+        return "" if self._link is None else str(self._link.address)
+
+    def _when_message(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001 (paho's own word)
+        if self._dispatch.is_for(topic):
+            self._dispatch_messages.append((topic, payload))
+        elif topic == topics.ack(self._gateway) and not retained:
+            self._take_acknowledgement(payload)
+        self._wakeup.set()
+
+    def _take_acknowledgement(self, payload: bytes) -> None:
+        try:
+            ack = Acknowledgement.from_json(payload)
+        except ContractError as exc:
+            logger.warning("acknowledgement not understood gateway=%s reason=%s", self._gateway, exc)
+            return
+        mark = self._outbox.mark()
+        if ack.lane is Lane.FACTS and ack.epoch == mark.epoch:
+            self._inbox.append(Answered(upto=ack.upto, next_seq=mark.next_seq))
+
+    async def _take_dispatch(self, topic: str, payload: bytes) -> None:
+        try:
+            document = await asyncio.to_thread(self._dispatch.take, topic, payload)
+        except ContractError as exc:
+            logger.warning("dispatch not understood gateway=%s topic=%s reason=%s", self._gateway, topic, exc)
+            return
+        if document is not None:
+            logger.info("dispatch taken gateway=%s version=%d", self._gateway, document.version)
+            self._on_dispatch(document)
