@@ -44,13 +44,13 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeSettings:
-    """What `serve` was asked for. `broker` None: the embedded one, with its MQTT listener on `mqtt_port` (0: free)."""
+    """What `serve` was asked for. `broker` None: the embedded one, on `mqtt_port` (None: the port of last time)."""
 
     data_dir: Path
     listen: Address
     broker: str | None = None
     db: str | None = None
-    mqtt_port: int = 0
+    mqtt_port: int | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
 

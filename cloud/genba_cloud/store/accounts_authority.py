@@ -53,7 +53,7 @@ class Authority:
         self.enterprise = enterprise
         self._hasher = PasswordHasher()
         self._local_token: str | None = None
-        self._nobody = self._hasher.hash("no account has this password")
+        self._nobody = ""
         self._monotonic = monotonic
         self._failures: dict[str, deque[float]] = {}
         self._lock = threading.Lock()
@@ -84,7 +84,7 @@ class Authority:
         if wait > 0:
             return TooMany(retry_s=int(wait) + 1)
         account = self.accounts.account(name)
-        if not self._matches(account.password_hash if account else self._nobody, password) or account is None:
+        if not self._matches(account.password_hash if account else self._nobodys(), password) or account is None:
             for key in watched:
                 self._note_failure(key)
             return None
@@ -153,6 +153,12 @@ class Authority:
             role=Role.ADMIN,
             must_choose_password=account.must_choose,
         )
+
+    def _nobodys(self) -> str:
+        """A hash to compare with where there is no account: the answer takes as long as for a wrong password."""
+        if not self._nobody:
+            self._nobody = self._hasher.hash(one_time_password())
+        return self._nobody
 
     def _matches(self, hashed: str, password: str) -> bool:
         try:

@@ -1,0 +1,210 @@
+"""`genba cloud …`: the collector and its administration."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from genba_cloud.app.collector import accounts_of
+from genba_cloud.app.control import ask
+from genba_cloud.app.serve import serve
+from genba_cloud.app.settings import DEFAULT_DATA, DEFAULT_LISTEN, Address, ServeSettings
+from genba_cloud.core.viewer import read_scopes
+from genba_cloud.ledger import rebuild, verify
+from genba_cloud.store import DEFAULT_ENTERPRISE, open_store
+from genba_cloud.store.accounts import Accounts
+from genba_cloud.store.accounts_authority import ADMIN, Authority
+from genba_cloud.store.lock import DataLock
+from genba_shared.cli.command import Command
+from genba_shared.errors import UsageError
+from genba_shared.process import obey_parent_variable
+
+_EXAMPLES: Final = """\
+examples:
+  genba cloud serve --data ./data            start on http://127.0.0.1:8000; the first start prints a password
+  genba cloud key create erp --scopes read,orders:write --data ./data
+  genba cloud board-link --data ./data       a read-only link for a screen on the wall
+  genba cloud user reset admin --data ./data a new one-time password
+"""
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = _EXAMPLES
+    commands = parser.add_subparsers(dest="cloud_command", required=True, metavar="COMMAND")
+    _add_serve(commands)
+    key = commands.add_parser("key", help="machine keys").add_subparsers(dest="key_command", required=True)
+    create = _sub(key, "create", "make a key; it is printed once", _key_create)
+    create.add_argument("name", help="whom the key is for")
+    create.add_argument("--scopes", required=True, help="some of read,orders:write,dispatch:write,events:write")
+    _sub(key, "list", "show all keys without their secrets", _key_list)
+    revoke = _sub(key, "revoke", "make a key useless", _key_revoke)
+    revoke.add_argument("id", help="as `key list` shows it")
+    user = commands.add_parser("user", help="accounts").add_subparsers(dest="user_command", required=True)
+    reset = _sub(user, "reset", "give an account a new one-time password", _user_reset)
+    reset.add_argument("name", choices=[ADMIN])
+    link = _sub(commands, "board-link", "print the board's read-only link", _board_link)
+    link.add_argument("--renew", action="store_true", help="make every link given out before useless")
+    _sub(commands, "rebuild", "fold all views again from the event log (not while a collector runs)", _rebuild)
+    _sub(commands, "verify", "prove the log's chain and that the views follow from it (not while one runs)", _verify)
+
+
+def _add_serve(commands: Any) -> None:
+    parser = _sub(commands, "serve", "start the collector: broker, ingest, API and board", _serve)
+    parser.add_argument("--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT", help=f"default {DEFAULT_LISTEN}")
+    parser.add_argument("--broker", metavar="URL", help="use this broker (mqtt://127.0.0.1:1883), not the embedded one")
+    parser.add_argument("--db", metavar="URL", help="use this database, not SQLite in the data folder")
+    parser.add_argument("--mqtt-port", type=int, metavar="N", help="port of the embedded broker; default: as last time")
+    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate (PEM); needed beyond 127.0.0.1")
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key (PEM)")
+
+
+def _sub(commands: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
+    parser.add_argument("--data", type=Path, default=DEFAULT_DATA, metavar="DIR", help=f"default {DEFAULT_DATA}")
+    parser.set_defaults(run_cloud=run)
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    run: Callable[[argparse.Namespace], int] = arguments.run_cloud
+    arguments.data = arguments.data.expanduser()
+    return run(arguments)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    obey_parent_variable()
+    return serve(
+        ServeSettings(
+            data_dir=arguments.data,
+            listen=Address.parse(arguments.listen),
+            broker=arguments.broker,
+            db=arguments.db,
+            mqtt_port=arguments.mqtt_port,
+            tls_cert=arguments.tls_cert,
+            tls_key=arguments.tls_key,
+        )
+    )
+
+
+def _key_create(arguments: argparse.Namespace) -> int:
+    try:
+        scopes = read_scopes(word for word in arguments.scopes.split(",") if word)
+    except ValueError as exc:
+        raise UsageError(f"--scopes: {exc}") from exc
+    body = {"name": arguments.name, "scopes": sorted(scopes)}
+    print(
+        _with_accounts(
+            arguments.data,
+            here=lambda accounts: accounts.create_key(arguments.name, scopes),
+            there=lambda: ask(arguments.data, "POST", "/api/v1/keys", body)["key"],
+        )
+    )
+    return 0
+
+
+def _key_list(arguments: argparse.Namespace) -> int:
+    rows = _with_accounts(
+        arguments.data,
+        here=lambda accounts: [
+            (key.id, "revoked" if key.revoked_at else "works", ",".join(sorted(key.scopes)), key.name)
+            for key in accounts.list_keys()
+        ],
+        there=lambda: [
+            (key["id"], "revoked" if key["revoked"] else "works", ",".join(key["scopes"]), key["name"])
+            for key in ask(arguments.data, "GET", "/api/v1/keys")["items"]
+        ],
+    )
+    for row in rows:
+        print("  ".join(row))
+    return 0
+
+
+def _key_revoke(arguments: argparse.Namespace) -> int:
+    def here(accounts: Accounts) -> None:
+        if not accounts.revoke_key(arguments.id):
+            raise UsageError(f"key {arguments.id} is not known, or revoked already: see `genba cloud key list`")
+
+    _with_accounts(
+        arguments.data,
+        here=here,
+        there=lambda: ask(arguments.data, "DELETE", f"/api/v1/keys/{quote(arguments.id, safe='')}"),
+    )
+    return 0
+
+
+def _user_reset(arguments: argparse.Namespace) -> int:
+    password = _with_accounts(
+        arguments.data,
+        here=lambda accounts: Authority(accounts, enterprise=DEFAULT_ENTERPRISE).reset_admin(),
+        there=lambda: ask(arguments.data, "POST", "/api/v1/users/admin/reset")["one_time_password"],
+    )
+    print(f"login user={arguments.name} one-time-password={password}")
+    return 0
+
+
+def _board_link(arguments: argparse.Namespace) -> int:
+    def here(accounts: Accounts) -> str:
+        authority = Authority(accounts, enterprise=DEFAULT_ENTERPRISE)
+        token = authority.renew_board_links() if arguments.renew else authority.board_token()
+        return f"/board/link/{token}"
+
+    def there() -> str:
+        method, path = ("POST", "/api/v1/board-link/renew") if arguments.renew else ("GET", "/api/v1/board-link")
+        return str(ask(arguments.data, method, path)["path"])
+
+    print(_with_accounts(arguments.data, here=here, there=there))
+    return 0
+
+
+def _rebuild(arguments: argparse.Namespace) -> int:
+    store = open_store(_existing(arguments.data))
+    try:
+        print(f"views={rebuild(store)}")
+    finally:
+        store.close()
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    store = open_store(_existing(arguments.data))
+    try:
+        found = verify(store)
+    finally:
+        store.close()
+    for difference in found.differences:
+        print(difference)
+    print(f"events={found.events} links={found.links} views={found.views} differences={len(found.differences)}")
+    return 1 if found.differences else 0
+
+
+def _with_accounts(data_dir: Path, *, here: Callable[[Accounts], Any], there: Callable[[], Any]) -> Any:
+    """Do it in the file when no collector holds the folder, else through the collector that does."""
+    try:
+        lock = DataLock(data_dir)
+    except UsageError:
+        return there()
+    try:
+        accounts = accounts_of(data_dir)
+        try:
+            return here(accounts)
+        finally:
+            accounts.close()
+    finally:
+        lock.release()
+
+
+def _existing(data_dir: Path) -> Path:
+    if not data_dir.is_dir():
+        raise UsageError(f"{data_dir} does not exist: name the collector's folder with --data DIR")
+    return data_dir
+
+
+COMMAND: Final = Command(
+    name="cloud",
+    summary="the collector: order progress, alerts, pages, API",
+    add_arguments=_add_arguments,
+    run=_run,
+)

@@ -1,0 +1,173 @@
+"""A collector for tests of API and pages: real store, ledger and accounts, a clock that stands still, keys of each kind."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from genba_cloud.api import BOARD_COOKIE, SESSION_COOKIE
+from genba_cloud.app.collector import Collector, CollectorSettings, run_collector
+from genba_cloud.core.viewer import Scope
+from genba_cloud.store import open_store
+from genba_shared.clock import ProductionClock, format_time
+from genba_shared.events import Confidence, Event, NodeCompleted, NodeStarted, PiecesCounted, Result, Source, SourceType
+
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+BASE = "http://genba.test"
+ROLES = ("nobody", "newcomer", "admin", "reader", "orders", "dispatch", "events", "board")
+PLC = Source(type=SourceType.PLC, ref="cutter1/good")
+
+
+@dataclass
+class Bench:
+    """A collector at 2026-01-05 09:00 UTC, and a client for each role."""
+
+    collector: Collector
+    clients: dict[str, httpx.AsyncClient]
+    password: str
+
+    def __getitem__(self, role: str) -> httpx.AsyncClient:
+        return self.clients[role]
+
+    async def post_order(self, **changes: Any) -> httpx.Response:
+        return await self["orders"].post("/api/v1/orders", json=order_body(**changes))
+
+    async def tell(self, *events: Event) -> None:
+        await self.collector.ledger.append_events(events)
+
+
+@asynccontextmanager
+async def bench(folder: Path, *, now: datetime = NOW, speed: float = 1e-9) -> AsyncIterator[Bench]:
+    """A running collector without sockets. `speed` of the clock: it stands still unless a test says otherwise."""
+    clock = ProductionClock(origin=now, wall_origin_s=time.time(), speed=speed)
+    store = open_store(folder)
+    try:
+        settings = CollectorSettings(data_dir=folder, zone=UTC, assess_every_s=0.2)
+        async with run_collector(store, settings, clock) as collector:
+            password = collector.one_time_password
+            assert password is not None
+            clients = {role: _client(collector) for role in ROLES}
+            try:
+                _sign_in(collector, clients, password)
+                yield Bench(collector=collector, clients=clients, password="correct horse battery")
+            finally:
+                for client in clients.values():
+                    await client.aclose()
+    finally:
+        store.close()
+
+
+def _client(collector: Collector) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(collector.app), base_url=BASE, headers={"Origin": BASE})
+
+
+def _sign_in(collector: Collector, clients: dict[str, httpx.AsyncClient], one_time: str) -> None:
+    """Sessions, keys and a board link, straight from the authority: the forms have tests of their own."""
+    authority = collector.authority
+    chosen = "correct horse battery"
+    session = authority.choose_password("admin", one_time, chosen, chosen)
+    assert isinstance(session, str)
+    clients["admin"].cookies.set(SESSION_COOKIE, session)
+    hashed = authority.accounts.account("admin")
+    assert hashed is not None
+    authority.accounts.set_password("newcomer", hashed.password_hash, must_choose=True)
+    clients["newcomer"].cookies.set(SESSION_COOKIE, authority.accounts.open_session("newcomer"))
+    clients["board"].cookies.set(BOARD_COOKIE, authority.board_token())
+    scopes = {
+        "reader": Scope.READ,
+        "orders": Scope.ORDERS_WRITE,
+        "dispatch": Scope.DISPATCH_WRITE,
+        "events": Scope.EVENTS_WRITE,
+    }
+    for role, scope in scopes.items():
+        key = authority.accounts.create_key(role, frozenset({scope}))
+        clients[role].headers["Authorization"] = f"Bearer {key}"
+
+
+def order_body(
+    order: str = "A-1001",
+    *,
+    customer: str = "Blue Shirt Co",
+    start: datetime = NOW,
+    quantity: int = 8,
+    nodes: Sequence[str] = ("CUT", "SEW", "PACK"),
+    hours: float = 2,
+    promised: datetime | None = None,
+) -> dict[str, Any]:
+    """An order of one work order, its nodes one after the other, `hours` each."""
+    work_order = order.replace("A-", "WO-")
+    planned = [
+        {
+            "node": node,
+            "label": LABELS.get(node, {"en": node}),
+            "planned_start": format_time(start + timedelta(hours=hours * index)),
+            "planned_finish": format_time(start + timedelta(hours=hours * (index + 1))),
+            "predecessors": [nodes[index - 1]] if index else [],
+        }
+        for index, node in enumerate(nodes)
+    ]
+    return {
+        "order": order,
+        "system": "demo",
+        "external_id": order,
+        "customer": customer,
+        "promised": format_time(promised or start + timedelta(hours=hours * len(nodes) + 2)),
+        "work_orders": [
+            {"work_order": work_order, "site": "demo", "item": "shirt", "quantity": quantity, "nodes": planned}
+        ],
+    }
+
+
+LABELS = {
+    "CUT": {"en": "Cutting", "zh": "裁剪", "ja": "裁断"},
+    "SEW": {"en": "Sewing", "zh": "缝制", "ja": "縫製"},
+    "INS": {"en": "Inspection", "zh": "检验", "ja": "検査"},
+    "PACK": {"en": "Packing", "zh": "包装", "ja": "梱包"},
+}
+
+
+def started(work_order: str, node: str, at: datetime = NOW) -> NodeStarted:
+    """The node was started."""
+    return NodeStarted(id=str(uuid.uuid4()), at=at, source=PLC, work_order=work_order, node=node, station="CUT-1")
+
+
+def counted(work_order: str, node: str, pieces: int, *, total: int | None = None, at: datetime = NOW) -> PiecesCounted:
+    """A counter of its own for each node went up to `total` (its first count: from 0)."""
+    return PiecesCounted(
+        id=str(uuid.uuid4()),
+        at=at,
+        source=PLC,
+        station=f"{node}-1",
+        work_order=work_order,
+        node=node,
+        point=f"{work_order}/{node}",
+        result=Result.GOOD,
+        delta=pieces,
+        total=pieces if total is None else total,
+        counter_epoch=1,
+        since=at - timedelta(minutes=1),
+    )
+
+
+def completed(
+    work_order: str, node: str, pieces: int, at: datetime = NOW, confidence: Confidence = Confidence.CERTAIN
+) -> NodeCompleted:
+    """The node is claimed to be completed."""
+    return NodeCompleted(
+        id=str(uuid.uuid4()),
+        at=at,
+        source=PLC,
+        work_order=work_order,
+        node=node,
+        pieces=pieces,
+        station=f"{node}-1",
+        confidence=confidence,
+    )
