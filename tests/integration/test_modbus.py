@@ -265,3 +265,10 @@ async def test_a_device_that_was_never_there_is_lost_with_a_reason(modbus_peer: 
         await recorder.until(lambda: bool(recorder.of(DeviceLost)))
     assert recorder.of(DeviceLost)[0].reason == f"connection refused by 127.0.0.1:{modbus_peer.port}"
     assert not recorder.of(DeviceBack)
+
+
+async def test_a_driver_ends_in_whichever_turn_of_the_loop_it_is_cancelled(modbus_peer: ModbusPeer) -> None:
+    for turns in range(0, 60, 2):
+        async with running(driver_of(modbus_peer, point("a", 0))):
+            for _ in range(turns):
+                await asyncio.sleep(0)

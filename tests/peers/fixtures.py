@@ -72,7 +72,7 @@ def _install() -> None:
 
 @pytest.fixture
 def start_opcua_peer(opcua_peer_script: str, tmp_path: Path) -> Iterator[Callable[..., OpcUaPeer]]:
-    """Starts OPC UA servers on node-opcua with options of the script (``secure``, or ``none shifted``)."""
+    """Starts OPC UA servers on node-opcua with options of the script (``secure``, ``few-items``, …)."""
     with ExitStack() as stack:
 
         def start(*options: str) -> OpcUaPeer:
@@ -81,7 +81,17 @@ def start_opcua_peer(opcua_peer_script: str, tmp_path: Path) -> Iterator[Callabl
         yield start
 
 
+@pytest.fixture(scope="session")
+def shared_opcua_peer(opcua_peer_script: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpcUaPeer]:
+    """One OPC UA server for all tests that leave it as it is: node-opcua takes two seconds to start."""
+    with OpcUaPeer(opcua_peer_script, str(tmp_path_factory.mktemp("opcua_peer"))) as peer:
+        yield peer
+
+
 @pytest.fixture
-def opcua_peer(start_opcua_peer: Callable[..., OpcUaPeer]) -> OpcUaPeer:
-    """An OPC UA server on node-opcua without security, listening on a free port."""
-    return start_opcua_peer("none")
+def opcua_peer(shared_opcua_peer: OpcUaPeer) -> OpcUaPeer:
+    """An OPC UA server on node-opcua with its first values. A test may stop it; one that breaks it starts its own."""
+    if not shared_opcua_peer.is_running:
+        shared_opcua_peer.start()
+    shared_opcua_peer.tell("reset")
+    return shared_opcua_peer

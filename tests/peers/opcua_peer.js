@@ -1,16 +1,20 @@
 // OPC UA server on node-opcua, as a peer that genba did not write.
 //
-// Usage: node opcua_peer.js FOLDER [PORT=0] [none|secure] [shifted]
-//   FOLDER   where it keeps its certificates; PORT 0: a free one
-//   secure   offers only encrypted endpoints
-//   shifted  registers another namespace first, so that the index of urn:genba:peer moves by one
+// Usage: node opcua_peer.js FOLDER [PORT=0] [OPTION…]
+//   FOLDER       where it keeps its certificates; PORT 0: a free one
+//   secure       offers only encrypted endpoints
+//   shifted      registers another namespace first, so that the index of urn:genba:peer moves by one
+//   few-items    refuses the third monitored item of a subscription
+//   small-calls  takes 2 nodes in one read and 2 items in one request
 // Prints "endpoint URL" when it listens. Variables in namespace urn:genba:peer: s=parts (UInt32), s=scrap (Int32),
 // s=temperature (Double), s=reset (Boolean), s=order (String), s=boxes (array of UInt32).
 // Commands, one a line on standard input, each answered with one line on standard output:
 //   set NAME JSON [STATUS] [SOURCE_TIME]   ok    STATUS is a node-opcua name such as BadSensorFailure
 //   burst NAME COUNT                       ok    COUNT values 1, 2, … within one turn of the event loop
 //   remove NAME | add NAME                 ok    take a variable out of the address space, or put it back
+//   reset                                  ok    every variable as at the start
 //   forget                                 ok    drop every subscription and keep the sessions
+//   mute                                   ok    subscriptions publish nothing more, not even keep-alives
 //   sessions                               N
 // Ends when standard input ends.
 const net = require("node:net");
@@ -25,6 +29,10 @@ const TYPES = {
   parts: [DataType.UInt32, 0], scrap: [DataType.Int32, 0], temperature: [DataType.Double, 0],
   reset: [DataType.Boolean, false], order: [DataType.String, ""], boxes: [DataType.UInt32, [1, 2]],
 };
+
+// Standard output is for answers; what the library has to say goes to standard error.
+const say = (line) => process.stdout.write(`${line}\n`);
+console.log = console.info = console.warn = (...words) => console.error(...words);
 
 function freePort() {
   return new Promise((resolve) => {
@@ -53,6 +61,10 @@ function set(state, name, json, status, time) {
   state.variables[name].setValueFromSource(variantOf(name, JSON.parse(json)), StatusCodes[status || "Good"], at);
 }
 
+function subscriptions(state) {
+  return Object.values(state.server.engine._sessions).flatMap((session) => session.publishEngine.subscriptions);
+}
+
 function obey(state, line) {
   const [word, name, json, status, time] = line.trim().split(" ");
   switch (word) {
@@ -62,38 +74,43 @@ function obey(state, line) {
       return "ok";
     case "remove": state.space.deleteNode(state.variables[name]); return "ok";
     case "add": addVariable(state, name); return "ok";
-    case "forget":
-      for (const session of state.server.engine.getSessions?.() ?? Object.values(state.server.engine._sessions))
-        session.publishEngine.subscriptions.forEach((subscription) => subscription.terminate());
+    case "reset":
+      for (const name of Object.keys(TYPES)) state.variables[name].setValueFromSource(variantOf(name, TYPES[name][1]));
       return "ok";
+    case "forget": subscriptions(state).forEach((subscription) => subscription.terminate()); return "ok";
+    case "mute": subscriptions(state).forEach((subscription) => subscription._stop_timer()); return "ok";
     case "sessions": return String(state.server.currentSessionCount);
     default: return "unknown command";
   }
 }
 
 async function main() {
-  const [folder, port = "0", security = "none", shifted] = process.argv.slice(2);
-  const secure = security === "secure";
+  const [folder, port = "0", ...options] = process.argv.slice(2);
+  const secure = options.includes("secure");
   const server = new OPCUAServer({
     port: Number(port) || await freePort(),
     hostname: "127.0.0.1",
     securityPolicies: [secure ? SecurityPolicy.Basic256Sha256 : SecurityPolicy.None],
     securityModes: secure ? [MessageSecurityMode.Sign, MessageSecurityMode.SignAndEncrypt] : [MessageSecurityMode.None],
+    serverCapabilities: {
+      ...(options.includes("few-items") && { maxMonitoredItemsPerSubscription: 2 }),
+      ...(options.includes("small-calls") && { operationLimits: { maxNodesPerRead: 2, maxMonitoredItemsPerCall: 2 } }),
+    },
     serverCertificateManager: new OPCUACertificateManager({ rootFolder: path.join(folder, "pki") }),
     userCertificateManager: new OPCUACertificateManager({ rootFolder: path.join(folder, "users") }),
   });
   await server.initialize();
   const space = server.engine.addressSpace;
-  if (shifted) space.registerNamespace("urn:genba:another");
+  if (options.includes("shifted")) space.registerNamespace("urn:genba:another");
   const state = { server, space, namespace: space.registerNamespace("urn:genba:peer"), variables: {} };
   Object.keys(TYPES).forEach((name) => addVariable(state, name));
   await server.start();
-  console.log("endpoint", `opc.tcp://127.0.0.1:${server.endpoints[0].port}`);
+  say(`endpoint opc.tcp://127.0.0.1:${server.endpoints[0].port}`);
   const lines = readline.createInterface({ input: process.stdin });
   lines.on("line", (line) => {
     let reply;
     try { reply = obey(state, line); } catch (error) { reply = `error ${error.message.split("\n")[0]}`; }
-    console.log(reply);
+    say(reply);
   });
   lines.on("close", () => process.exit(0));
 }

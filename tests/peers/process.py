@@ -30,6 +30,11 @@ class PeerProcess:
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         self.stop()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and not stopped."""
+        return self._process is not None
+
     def start(self) -> None:
         """Start it and wait until it says that it listens."""
         assert self._process is None
@@ -134,8 +139,7 @@ class OpcUaPeer(PeerProcess):
         self.command[3] = url.rpartition(":")[2]
         return True
 
-    def restart_shifted(self) -> None:
-        """Kill it and start it with another namespace registered first."""
-        self.stop()
-        self.command[4:] = ["none", "shifted"]
+    def start_shifted(self) -> None:
+        """Start it again with another namespace registered first."""
+        self.command.append("shifted")
         self.start()

@@ -60,8 +60,8 @@ async def eventually(condition: Callable[[], bool], *, within_s: float = 15.0) -
     """Wait until something that can only be asked for becomes true."""
     try:
         async with asyncio.timeout(within_s):
-            while not condition():
-                await asyncio.sleep(0.02)  # noqa: ASYNC110 - a peer in another process gives no signal
+            while not condition():  # noqa: ASYNC110 - a peer in another process gives no signal
+                await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"not within {within_s} s") from None
 

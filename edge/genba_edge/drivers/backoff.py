@@ -6,6 +6,9 @@ import random
 
 FIRST_WAIT_S = 0.25
 """Wait after the first failure, before jitter."""
+POINT_FIRST_S = 1.0
+POINT_MAX_S = 30.0
+"""A point that the device refuses is tried again after 1 s, 2 s, … 30 s: booting devices refuse for a short time."""
 
 
 class Backoff:
@@ -28,3 +31,8 @@ class Backoff:
     def reset(self) -> None:
         """The last try worked: start small again."""
         self._next_s = self._first_s
+
+
+def backoff_of_point() -> Backoff:
+    """Waits between the tries to read a point that the device refuses."""
+    return Backoff(first_s=POINT_FIRST_S, max_s=POINT_MAX_S)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import os
 import socket
 import time
 from collections.abc import Sequence
+from datetime import datetime
 
 from genba_edge.ports import DeviceBack, DeviceLost, Emit, Observation, Quality, Sample
 from genba_shared.clock import ProductionClock
@@ -67,8 +69,8 @@ class BadPoints:
         """After a new connection the core is told again of every point that cannot be read."""
         self._told.clear()
 
-    def bad(self, point: str, reason: str) -> tuple[Sample, ...]:
-        """The point cannot be read: one sample of bad quality the first time, none after that."""
+    def bad(self, point: str, reason: str, *, at: datetime | None = None) -> tuple[Sample, ...]:
+        """The point cannot be read: one sample of bad quality the first time, none after that. `at`: None is now."""
         if point not in self._logged:
             logger.warning("point bad device=%s point=%s reason=%s", self._device, point, reason)
             self._logged.add(point)
@@ -76,7 +78,7 @@ class BadPoints:
             return ()
         self._told.add(point)
         now = self._clock.now()
-        return (Sample(device=self._device, point=point, value=None, at=now, seen_at=now, quality=Quality.BAD),)
+        return (Sample(device=self._device, point=point, value=None, at=at or now, seen_at=now, quality=Quality.BAD),)
 
     def good(self, point: str) -> None:
         """The point was read."""
@@ -101,6 +103,17 @@ def reason_of(exc: BaseException, *, where: str, timeout_s: float) -> str:
             return f"{where}: {os.strerror(code).lower()}"
         case _:
             return f"{where}: {exc}" if str(exc) else f"{where}: {type(exc).__name__}"
+
+
+def end_if_cancelled() -> None:
+    """Raise `CancelledError` if this task was told to end and a library kept that from us.
+
+    Source: github.com/python/cpython issue 86296; asyncio.wait_for of Python 3.11, which pymodbus uses, hides a
+    cancellation that comes in the same turn of the loop as the answer. A driver would then never end.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def quieten(library: str) -> None:

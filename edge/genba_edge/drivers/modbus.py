@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from genba_edge.core.registers import Block, decode_point
 from genba_edge.drivers.backoff import Backoff
-from genba_edge.drivers.link import BadPoints, Link, quieten
+from genba_edge.drivers.link import BadPoints, Link, end_if_cancelled, quieten
 from genba_edge.drivers.modbus_connection import (
     BUSY,
     UNIT_UNREACHABLE,
@@ -53,6 +53,7 @@ class ModbusDriver:
     async def run(self, emit: Emit) -> None:
         """Read until cancelled."""
         quieten("pymodbus")
+        self._schedule = None
         if not self._plans:
             await asyncio.get_running_loop().create_future()
         link = Link(self._device.id, clock=self._clock, emit=emit)
@@ -67,6 +68,7 @@ class ModbusDriver:
                 reason, was_timeout = exc.reason, isinstance(exc, ModbusTimeout)
             finally:
                 await connection.close()
+            end_if_cancelled()
             if self._polls > polls_before and not was_timeout:
                 continue
             self._schedule = None
@@ -79,6 +81,7 @@ class ModbusDriver:
         loop = asyncio.get_running_loop()
         schedule = self._schedule or self._new_schedule(loop.time())
         while True:
+            end_if_cancelled()
             group, due = schedule.next()
             await connection.wait_broken(due - loop.time())
             samples = await self._poll(connection, self._plans[group])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ConnectionException, ModbusException
@@ -81,7 +82,8 @@ class ModbusConnection:
         """
         try:
             # Not client.connect(): that swallows the reason, and the person who reads the log needs it.
-            await asyncio.wait_for(self._client.ctx.call_create(), self._device.timeout_s)
+            async with asyncio.timeout(self._device.timeout_s):
+                await self._client.ctx.call_create()
         except OSError as exc:
             reason = reason_of(exc, where=self._where, timeout_s=self._device.timeout_s)
             raise DeviceUnreachable(device=self._device.id, reason=reason) from exc
@@ -93,10 +95,9 @@ class ModbusConnection:
 
     async def wait_broken(self, timeout_s: float) -> None:
         """Wait this long, or until the connection breaks."""
-        try:
-            await asyncio.wait_for(self._broken.wait(), timeout_s)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._broken.wait()
 
     async def read(self, block: Block) -> Sequence[int]:
         """Ask for one block.

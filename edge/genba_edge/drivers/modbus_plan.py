@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from genba_edge.core.registers import MIN_GAP, Block, plan_blocks
-from genba_edge.drivers.backoff import Backoff
+from genba_edge.drivers.backoff import Backoff, backoff_of_point
 from genba_shared.device_map.model import ModbusPoint, PollSettings
-
-RETRY_REFUSED_FIRST_S = 1.0
-RETRY_REFUSED_MAX_S = 30.0
-"""A refused point is tried again after 1 s, 2 s, … 30 s: a device that boots refuses for a short time."""
 
 
 class PollPlan:
@@ -54,10 +50,7 @@ class PollPlan:
 
     def refuse(self, block: Block, *, now: float) -> None:
         """The device refused a block that cannot be split: leave it out for a while."""
-        backoff, _ = self._refused.get(id(block)) or (
-            Backoff(first_s=RETRY_REFUSED_FIRST_S, max_s=RETRY_REFUSED_MAX_S),
-            0.0,
-        )
+        backoff, _ = self._refused.get(id(block)) or (backoff_of_point(), 0.0)
         self._refused[id(block)] = (backoff, now + backoff.next_s())
 
     def join(self, parts: tuple[Block, ...]) -> None:

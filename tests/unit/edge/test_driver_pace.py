@@ -1,0 +1,158 @@
+"""When drivers poll, when they try again, and that they end when told to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+
+import pytest
+
+from genba_edge.drivers.backoff import Backoff
+from genba_edge.drivers.link import end_if_cancelled, reason_of
+from genba_edge.drivers.modbus_plan import PollPlan
+from genba_edge.drivers.schedule import Schedule, phase_of
+from genba_shared.device_map.model import ModbusPoint, ModbusTable, PointType, PollSettings
+
+
+def test_waits_double_up_to_the_cap_and_jitter_only_shortens_them() -> None:
+    for _ in range(50):
+        backoff = Backoff(first_s=0.25, max_s=3.0)
+        waits = [backoff.next_s() for _ in range(6)]
+        for wait, most in zip(waits, [0.25, 0.5, 1.0, 2.0, 3.0, 3.0], strict=True):
+            assert most / 2 <= wait <= most
+
+
+def test_a_success_makes_the_next_wait_short_again() -> None:
+    backoff = Backoff(first_s=0.25, max_s=3.0)
+    for _ in range(5):
+        backoff.next_s()
+    backoff.reset()
+    assert backoff.next_s() <= 0.25
+
+
+def test_the_first_wait_is_never_longer_than_the_cap() -> None:
+    assert Backoff(first_s=0.25, max_s=0.1).next_s() <= 0.1
+
+
+def test_every_group_is_due_at_the_start_the_fast_one_first() -> None:
+    schedule = Schedule({"slow": 10.0, "fast": 0.5}, device="cell", start=100.0)
+    assert schedule.next() == ("fast", 100.0)
+    schedule.done("fast", now=100.0)
+    assert schedule.next() == ("slow", 100.0)
+
+
+def test_due_times_do_not_drift_with_what_a_poll_takes() -> None:
+    schedule = Schedule({"fast": 0.5}, device="cell", start=100.0)
+    schedule.done("fast", now=100.0)
+    _, first = schedule.next()
+    due_times = []
+    for took in (0.1, 0.3, 0.05, 0.49):
+        _, due = schedule.next()
+        due_times.append(due)
+        schedule.done("fast", now=due + took)
+    assert due_times == [first, first + 0.5, first + 1.0, first + 1.5]
+
+
+def test_a_poll_that_overran_skips_what_it_missed() -> None:
+    schedule = Schedule({"fast": 0.5}, device="cell", start=100.0)
+    schedule.done("fast", now=100.0)
+    _, due = schedule.next()
+    schedule.done("fast", now=due + 1.7)
+    assert schedule.next() == ("fast", due + 2.0)
+
+
+def test_devices_poll_at_different_times_of_the_period() -> None:
+    phases = {phase_of(f"device-{number}") for number in range(20)}
+    assert len(phases) > 15
+    assert all(0 <= phase < 1 for phase in phases)
+
+
+def plan_of(*addresses: int, max_gap: int = 12) -> PollPlan:
+    points = [
+        ModbusPoint(name=f"p{address}", type=PointType.UINT16, table=ModbusTable.HOLDING, address=address)
+        for address in addresses
+    ]
+    return PollPlan(points, PollSettings(max_gap=max_gap))
+
+
+def due_of(plan: PollPlan, now: float) -> list[str]:
+    return [str(block) for block in plan.due(now=now)]
+
+
+def test_a_refused_block_is_split_and_its_good_neighbours_are_joined() -> None:
+    plan = plan_of(0, 1, 2, 3, 4)
+    (whole,) = plan.due(now=0.0)
+    parts = plan.split(whole)
+    for part in parts:
+        if part.address == 2:
+            assert plan.split(part) == ()
+            plan.refuse(part, now=0.0)
+        else:
+            plan.accept(part)
+    plan.join(parts)
+    assert due_of(plan, 0.1) == ["holding 0-1", "holding 3-4"]
+    assert due_of(plan, 1.0) == ["holding 0-1", "holding 2-2", "holding 3-4"]
+
+
+def test_neighbours_that_are_refused_together_again_stay_apart() -> None:
+    plan = plan_of(0, 1)
+    for _ in range(2):
+        for block in plan.due(now=0.0):
+            parts = plan.split(block)
+            for part in parts:
+                plan.accept(part)
+            plan.join(parts)
+    assert due_of(plan, 0.0) == ["holding 0-0", "holding 1-1"]
+
+
+def test_a_refused_point_is_tried_less_and_less_often_but_at_least_every_30_s() -> None:
+    plan = plan_of(0)
+    tries = []
+    for tenths in itertools.count():
+        now = tenths / 10
+        for block in plan.due(now=now):
+            tries.append(now)
+            plan.refuse(block, now=now)
+        if len(tries) == 12:
+            break
+    gaps = [later - earlier for earlier, later in itertools.pairwise(tries)]
+    assert gaps[0] <= 1.1
+    assert max(gaps) <= 30.1
+    assert min(gaps[6:]) >= 14.9
+
+
+def test_after_a_new_connection_a_refused_point_is_tried_at_once() -> None:
+    plan = plan_of(0)
+    (block,) = plan.due(now=0.0)
+    plan.refuse(block, now=0.0)
+    assert due_of(plan, 0.1) == []
+    plan.retry_all()
+    assert due_of(plan, 0.1) == ["holding 0-0"]
+
+
+async def test_a_cancellation_that_was_swallowed_is_raised_again() -> None:
+    async def swallow() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.get_running_loop().create_future()
+        end_if_cancelled()
+
+    task = asyncio.create_task(swallow())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (TimeoutError(), "no answer from 10.1.2.21:502 within 2 s"),
+        (ConnectionRefusedError(111, "Connect call failed"), "connection refused by 10.1.2.21:502"),
+        (ConnectionResetError(104, "reset"), "connection to 10.1.2.21:502 broke"),
+        (OSError(113, "Connect call failed"), "10.1.2.21:502: no route to host"),
+        (ValueError("strange"), "10.1.2.21:502: strange"),
+    ],
+)
+def test_a_failed_connection_is_told_in_words(error: Exception, said: str) -> None:
+    assert reason_of(error, where="10.1.2.21:502", timeout_s=2.0) == said
