@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from genba_cloud.core.facts import Aggregate, NodePlan, OrderPlan, ViewKey, WorkOrderPlan
-from genba_cloud.store import SqliteStore, Store
+from genba_cloud.store import SqliteStore, Store, open_reader
 from genba_cloud.store.port import Link, LogRow, Quarantined, ReceivedRange, StoredOrder, StoredView
 from genba_cloud.store.read import Enrolment, EventFilter, GatewayRecord, QueueRow, UnknownCursorError
 from genba_shared.errors import UsageError
@@ -311,6 +312,35 @@ def test_enterprises_do_not_see_each_other(store: Store) -> None:
         transaction.append_log(rows(started(1)), Link(number=1, first=1, last=1, hash=b""))
     assert store.reads("other").last_position() == 1
     assert store.reads().last_position() == 0
+
+
+def test_a_reader_works_beside_the_owner_and_cannot_write(tmp_path: Path) -> None:
+    owner = SqliteStore(tmp_path)
+    log(owner, started(1))
+    reader = open_reader(tmp_path)
+    log(owner, started(2), first=2)
+    assert reader.reads().last_position() == 2
+    with pytest.raises(Exception, match="readonly"):
+        log(reader, started(3), first=3)
+    reader.close()
+    owner.close()
+
+
+def test_a_folder_without_data_is_said_not_made(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"genba\.db is missing"):
+        open_reader(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_another_schema_is_refused_and_the_folder_let_go(tmp_path: Path) -> None:
+    SqliteStore(tmp_path).close()
+    for version, words in (("99", "has schema 99"), ("1", "")):
+        with closing(sqlite3.connect(tmp_path / "genba.db")) as connection, connection:
+            connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (version,))
+        if words:
+            with pytest.raises(UsageError, match=words):
+                SqliteStore(tmp_path)
+    SqliteStore(tmp_path).close()
 
 
 def test_a_data_folder_has_one_owner(tmp_path: Path) -> None:

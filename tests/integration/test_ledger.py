@@ -25,7 +25,7 @@ from genba_cloud.ledger import (
     rebuild,
     verify,
 )
-from genba_cloud.store import SqliteStore
+from genba_cloud.store import SqliteStore, open_reader
 from genba_cloud.store.read import EventFilter, QueueRow
 from genba_shared.errors import ContractError
 from genba_shared.events import (
@@ -311,6 +311,17 @@ async def test_views_are_the_same_after_a_rebuild_and_a_restart(tmp_path: Path) 
     reads = store.reads()
     assert (reads.get_order("A-1"), reads.stations(), reads.unassigned()) == before
     assert verify(store).differences == ()
+    store.close()
+
+
+async def test_verify_reads_beside_a_running_collector(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    async with Ledger(store, now=lambda: minute(100)) as ledger:
+        await ledger.append(envelope(counted(1, 3, 3), first=1, last=1, prev=0))
+        reader = open_reader(tmp_path)
+        found = await asyncio.to_thread(verify, reader)
+        assert (found.events, found.links, found.differences) == (1, 1, ())
+        reader.close()
     store.close()
 
 

@@ -19,6 +19,7 @@ from genba_cloud.store.transaction import SqlTransaction
 from genba_shared.errors import UsageError
 
 FILE: Final = "genba.db"
+_VERSION: Final = select(META.c.value).where(META.c.key == "schema")
 _BUSY_MS: Final = 10_000  # another process may read a backup or verify while we write
 
 
@@ -59,6 +60,36 @@ class SqliteStore:
         self._lock.release()
 
 
+class SqliteReader:
+    """A store that only reads, also while a collector holds the folder: for `verify` and the like."""
+
+    def __init__(self, data_dir: Path) -> None:
+        """Open `data_dir`/genba.db.
+
+        Raises:
+            UsageError: there is no such file, or it is of another schema version.
+        """
+        if not (data_dir / FILE).exists():
+            raise UsageError(f"{data_dir} holds no data of a collector: {FILE} is missing")
+        self._readers = _engine(data_dir / FILE, begin="BEGIN", read_only=True)
+        with self._readers.begin() as connection:
+            _check_version(connection, data_dir / FILE)
+
+    @contextmanager
+    def transaction(self, enterprise: str = DEFAULT_ENTERPRISE) -> Iterator[Transaction]:
+        """See the port; it reads one snapshot, and the database refuses to write."""
+        with self._readers.begin() as connection:
+            yield SqlTransaction(connection, enterprise)
+
+    def reads(self, enterprise: str = DEFAULT_ENTERPRISE) -> Reads:
+        """See the port."""
+        return SqlReads(self._readers, enterprise)
+
+    def close(self) -> None:
+        """See the port."""
+        self._readers.dispose()
+
+
 def _engine(file: Path, *, begin: str, read_only: bool = False) -> Engine:
     engine = create_engine(
         f"sqlite:///{file}",
@@ -70,10 +101,10 @@ def _engine(file: Path, *, begin: str, read_only: bool = False) -> Engine:
     def connected(connection: Any, _record: Any) -> None:
         # The driver must not open transactions by itself: it would do so too late to hold one snapshot.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_MS}"):
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        own = ("query_only=ON",) if read_only else ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+        for pragma in own:
             connection.execute(f"PRAGMA {pragma}")
-        if read_only:
-            connection.execute("PRAGMA query_only=ON")
 
     def begins(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
@@ -84,9 +115,14 @@ def _engine(file: Path, *, begin: str, read_only: bool = False) -> Engine:
 
 
 def _prepare(connection: Connection, file: Path) -> None:
-    METADATA.create_all(connection)
-    version = connection.scalar(select(META.c.value).where(META.c.key == "schema"))
-    if version is None:
+    META.create(connection, checkfirst=True)
+    if connection.scalar(_VERSION) is None:
         connection.execute(insert(META).values(key="schema", value=str(SCHEMA_VERSION)))
-    elif version != str(SCHEMA_VERSION):
+    _check_version(connection, file)
+    METADATA.create_all(connection)
+
+
+def _check_version(connection: Connection, file: Path) -> None:
+    version = connection.scalar(_VERSION)
+    if version != str(SCHEMA_VERSION):
         raise UsageError(f"{file} has schema {version}, this version of genba reads {SCHEMA_VERSION}")

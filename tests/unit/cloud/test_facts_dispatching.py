@@ -1,0 +1,75 @@
+"""What a gateway is told: its own stations and nodes, and only what is still to be done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from genba_cloud.core.facts.dispatching import Audience, Listed, Work, dispatch_document
+from genba_cloud.core.facts.plan import NodePlan, WorkOrderPlan
+from genba_cloud.core.facts.views import Lifecycle, NodeFacts, OpenDispatch, TagBinding, WorkOrderFacts
+from genba_shared.dispatch_document import DispatchDocument, DispatchRow, OpenRow
+
+START = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
+AUDIENCE = Audience(stations=["CUT-1"], zones=["sewing"], nodes=["CUT"])
+ROW = Listed(station="CUT-1", work_order="WO-1", node="CUT", quantity=8)
+OPENED = OpenDispatch(work_order="WO-1", node="CUT", since=START, quantity=5, explicit=True)
+TAG = TagBinding(tag="aa", work_order="WO-1", pieces=5, since=START)
+
+
+def work(cut: Lifecycle, sew: Lifecycle = Lifecycle.PENDING) -> dict[str, Work]:
+    nodes = tuple(
+        NodePlan(node=code, quantity=8, planned_start=START, planned_finish=START + timedelta(hours=1), label={})
+        for code in ("CUT", "SEW")
+    )
+    facts = tuple(
+        NodeFacts(node=code, lifecycle=lifecycle, quantity=8, good=0, scrap=0, rework=0)
+        for code, lifecycle in (("CUT", cut), ("SEW", sew))
+    )
+    plan = WorkOrderPlan(work_order="WO-1", site="demo", item="shirt", quantity=8, nodes=nodes)
+    return {"WO-1": Work(plan=plan, facts=WorkOrderFacts(work_order="WO-1", nodes=facts))}
+
+
+def document(
+    cut: Lifecycle,
+    sew: Lifecycle = Lifecycle.PENDING,
+    *,
+    audience: Audience = AUDIENCE,
+    opened: OpenDispatch = OPENED,
+) -> DispatchDocument:
+    return dispatch_document(
+        audience, work=work(cut, sew), queue=[ROW], open_at={"CUT-1": opened, "SEW-1": OPENED}, tags=[TAG]
+    )
+
+
+def test_an_open_row_is_told_with_its_own_quantity() -> None:
+    told = document(Lifecycle.IN_PROGRESS)
+    assert told.stations.keys() == {"CUT-1"}
+    assert told.stations["CUT-1"].next == (DispatchRow(work_order="WO-1", node="CUT", quantity=8),)
+    assert told.stations["CUT-1"].open == OpenRow(work_order="WO-1", node="CUT", quantity=5, since=START)
+    assert told.work_orders == {"WO-1": {"CUT": 8}}
+
+
+def test_what_the_gateway_opened_by_itself_is_not_told_back() -> None:
+    assert document(Lifecycle.IN_PROGRESS, opened=replace(OPENED, explicit=False)).stations["CUT-1"].open is None
+
+
+def test_a_claimed_node_leaves_the_list_and_its_work_order_stays_while_it_is_open() -> None:
+    for claimed in (Lifecycle.AWAITING_CONFIRMATION, Lifecycle.DONE):
+        told = document(claimed)
+        assert (told.stations["CUT-1"].next, told.stations["CUT-1"].open) == ((), None)
+        assert told.work_orders == {"WO-1": {"CUT": 8}}
+        assert [tag.tag for tag in told.tags] == ["aa"]
+
+
+def test_a_finished_work_order_is_not_told() -> None:
+    told = document(Lifecycle.DONE, Lifecycle.DONE)
+    assert (told.work_orders, told.tags) == ({}, ())
+
+
+def test_a_gateway_without_zones_is_not_told_tags() -> None:
+    assert document(Lifecycle.PENDING, audience=replace(AUDIENCE, zones=[])).tags == ()
+
+
+def test_a_gateway_is_told_only_the_nodes_that_it_derives() -> None:
+    assert document(Lifecycle.PENDING, audience=replace(AUDIENCE, nodes=["PACK"])).work_orders == {}
