@@ -1,4 +1,4 @@
-"""A collector for tests of API and pages: real store, ledger and accounts, a clock that stands still, keys of each kind."""
+"""A collector for tests of API and pages: real store, ledger and accounts, a clock that stands still, keys."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from argon2 import PasswordHasher
 
 from genba_cloud.api import BOARD_COOKIE, SESSION_COOKIE
 from genba_cloud.app.collector import Collector, CollectorSettings, run_collector
@@ -21,6 +22,7 @@ from genba_shared.clock import ProductionClock, format_time
 from genba_shared.events import Confidence, Event, NodeCompleted, NodeStarted, PiecesCounted, Result, Source, SourceType
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+PASSWORD = "correct horse battery"
 BASE = "http://genba.test"
 ROLES = ("nobody", "newcomer", "admin", "reader", "orders", "dispatch", "events", "board")
 PLC = Source(type=SourceType.PLC, ref="cutter1/good")
@@ -32,7 +34,6 @@ class Bench:
 
     collector: Collector
     clients: dict[str, httpx.AsyncClient]
-    password: str
 
     def __getitem__(self, role: str) -> httpx.AsyncClient:
         return self.clients[role]
@@ -52,12 +53,10 @@ async def bench(folder: Path, *, now: datetime = NOW, speed: float = 1e-9) -> As
     try:
         settings = CollectorSettings(data_dir=folder, zone=UTC, assess_every_s=0.2)
         async with run_collector(store, settings, clock) as collector:
-            password = collector.one_time_password
-            assert password is not None
             clients = {role: _client(collector) for role in ROLES}
             try:
-                _sign_in(collector, clients, password)
-                yield Bench(collector=collector, clients=clients, password="correct horse battery")
+                _sign_in(collector, clients)
+                yield Bench(collector=collector, clients=clients)
             finally:
                 for client in clients.values():
                     await client.aclose()
@@ -69,16 +68,13 @@ def _client(collector: Collector) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(collector.app), base_url=BASE, headers={"Origin": BASE})
 
 
-def _sign_in(collector: Collector, clients: dict[str, httpx.AsyncClient], one_time: str) -> None:
+def _sign_in(collector: Collector, clients: dict[str, httpx.AsyncClient]) -> None:
     """Sessions, keys and a board link, straight from the authority: the forms have tests of their own."""
     authority = collector.authority
-    chosen = "correct horse battery"
-    session = authority.choose_password("admin", one_time, chosen, chosen)
-    assert isinstance(session, str)
-    clients["admin"].cookies.set(SESSION_COOKIE, session)
-    hashed = authority.accounts.account("admin")
-    assert hashed is not None
-    authority.accounts.set_password("newcomer", hashed.password_hash, must_choose=True)
+    cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
+    authority.accounts.set_password("admin", cheap, must_choose=False)
+    clients["admin"].cookies.set(SESSION_COOKIE, authority.accounts.open_session("admin"))
+    authority.accounts.set_password("newcomer", cheap, must_choose=True)
     clients["newcomer"].cookies.set(SESSION_COOKIE, authority.accounts.open_session("newcomer"))
     clients["board"].cookies.set(BOARD_COOKIE, authority.board_token())
     scopes = {
