@@ -37,6 +37,7 @@ CONNECT_TIMEOUT_S: Final = 5.0
 FIRST_RETRY_S: Final = 0.2
 LAST_RETRY_S: Final = 3.0
 MAX_UNSENT: Final = 4 * 1024 * 1024  # bytes that may wait for a socket that does not take them
+_UNSPECIFIED: Final = 0x80
 _LOOP_S: Final = 1.0
 _STOP_S: Final = 2.0
 
@@ -251,7 +252,8 @@ class MqttLink:
         self, client: Client, userdata: Any, flags: DisconnectFlags, code: ReasonCode, properties: Properties | None
     ) -> None:
         self._connected = False
-        self._tell_outage(str(code))
+        # paho says "Unspecified error" for every loss of the connection
+        self._tell_outage("connection lost" if code.value == _UNSPECIFIED else str(code))
 
     def _when_subscribed(
         self, client: Client, userdata: Any, mid: int, codes: list[ReasonCode], properties: Properties | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -83,10 +84,11 @@ async def test_the_link_waits_for_a_broker_that_starts_later(tmp_path: Path) -> 
         broker.start()
         try:
             await eventually(lambda: ear.connects == 1)
+            outages = list(ear.outages)
         finally:
             broker.kill()
-    assert len(ear.outages) == 1
-    assert "refused" in ear.outages[0].lower()
+    assert len(outages) == 1
+    assert "refused" in outages[0].lower()
 
 
 async def test_the_will_is_published_when_the_link_is_cut_and_not_at_a_goodbye(broker: Mosquitto) -> None:
@@ -165,6 +167,44 @@ async def test_a_refused_login_is_reported_once_and_tried_again(tmp_path: Path) 
         broker.kill()
     assert "refused" in ear.outages[0]
     assert "authori" in ear.outages[0].lower()
+
+
+def make_certificates(folder: Path) -> None:
+    """A CA and a server certificate for 127.0.0.1, made by openssl."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    (folder / "san").write_text("subjectAltName=IP:127.0.0.1")
+    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    for command in (
+        ["req", "-x509", *new_key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=test ca"],
+        ["req", *new_key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=broker"],
+        [
+            *("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"),
+            *("-out", "server.pem", "-days", "2", "-extfile", "san"),
+        ],
+    ):
+        subprocess.run(["openssl", *command], cwd=folder, check=True, capture_output=True, timeout=30)
+
+
+# paho leaves the socket of a failed handshake to the garbage collector
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_tls_is_used_and_an_unknown_certificate_is_refused(tmp_path: Path) -> None:
+    make_certificates(tmp_path)
+    secure = f"cafile {tmp_path}/ca.pem\ncertfile {tmp_path}/server.pem\nkeyfile {tmp_path}/server.key\nuser root\n"
+    broker = Mosquitto(tmp_path, extra=secure)
+    broker.start()
+    trusting = Ear(f"mqtts://127.0.0.1:{broker.port}?ca={tmp_path}/ca.pem")
+    trusting.link.subscribe("a")
+    strict, plain = Ear(f"mqtts://127.0.0.1:{broker.port}", "strict"), Ear(broker.url, "plain")
+    try:
+        async with trusting.link, strict.link, plain.link:
+            await eventually(lambda: trusting.connects and strict.outages and plain.outages)
+            trusting.link.publish("a", b"secret")
+            await eventually(lambda: trusting.heard)
+            assert (strict.connects, plain.connects) == (0, 0)
+    finally:
+        broker.kill()
+    assert "CERTIFICATE_VERIFY_FAILED" in strict.outages[0]
 
 
 @pytest.mark.parametrize(

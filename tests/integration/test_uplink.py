@@ -24,7 +24,7 @@ from genba_shared.codec import Envelope, Header, decode
 from genba_shared.dispatch_document import DispatchDocument, TagBinding, split_parts
 from genba_shared.events import Event, PiecesCounted, Result, Source, SourceType
 from genba_shared.mqtt import MqttLink
-from tests.integration.mqtt_peers import Mosquitto, Wire, eventually
+from tests.integration.mqtt_peers import Mosquitto, NatsServer, Wire, eventually
 
 GATEWAY = "line-1"
 START = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
@@ -401,3 +401,31 @@ async def test_a_broken_dispatch_message_is_logged_and_the_next_one_taken(
             await eventually(lambda: gateway.documents)
     assert [found.version for found in gateway.documents] == [5]
     assert caplog.text.count("not understood") == 3
+
+
+async def test_the_broker_that_the_collector_embeds_carries_everything(tmp_path: Path) -> None:
+    broker = NatsServer(tmp_path)
+    broker.start()
+    collector = Collector(broker.url)
+    gateway = Gateway(tmp_path, broker.url)
+    wanted = document(3, 12_000)
+    manifest, parts = split_parts(wanted)
+    try:
+        async with collector.link:
+            await eventually(lambda: collector.link.connected)
+            gateway.count(900)
+            async with gateway.running():
+                await eventually(lambda: collector.upto == 900)
+                for number, part in enumerate(parts):
+                    collector.link.publish(topics.dispatch_part(GATEWAY, number), part, retain=True)
+                collector.link.publish(topics.dispatch(GATEWAY), manifest.to_json(), retain=True)
+                await eventually(lambda: gateway.documents)
+                broker.kill()
+                gateway.count(30)
+                broker.start()
+                await eventually(lambda: collector.upto == 930)
+            await eventually(lambda: not collector.states[-1]["online"])
+    finally:
+        broker.kill()
+    assert collector.seqs == list(range(1, 931))
+    assert gateway.documents == [wanted]
