@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -16,6 +18,8 @@ from argon2 import PasswordHasher
 
 from genba_cloud.api import BOARD_COOKIE, SESSION_COOKIE
 from genba_cloud.app.collector import Collector, CollectorSettings, run_collector
+from genba_cloud.app.settings import Address, ServeSettings
+from genba_cloud.app.web_server import bind, serve_http, url_of
 from genba_cloud.core.viewer import Scope
 from genba_cloud.store import open_store
 from genba_shared.clock import ProductionClock, format_time
@@ -167,3 +171,39 @@ def completed(
         station=f"{node}-1",
         confidence=confidence,
     )
+
+
+@asynccontextmanager
+async def served(running: Bench) -> AsyncIterator[str]:
+    """The bench on a real socket of 127.0.0.1; its URL."""
+    address = Address(host="127.0.0.1", port=0)
+    with contextlib.closing(bind(address)) as listener:
+        settings = ServeSettings(data_dir=Path(), listen=address)
+        async with serve_http(running.collector.app, listener, settings):
+            yield url_of(listener, tls=False)
+            running.collector.live.end()
+
+
+@dataclass
+class Message:
+    """One message of the live stream."""
+
+    kind: str
+    data: Any
+    id: int | None
+
+
+async def messages(response: httpx.Response) -> AsyncIterator[Message]:
+    """Read Server-Sent Events as a browser does; comments are skipped."""
+    kind, data, number = "message", "", None
+    async for line in response.aiter_lines():
+        name, _, value = line.partition(": ")
+        if not line and data:
+            yield Message(kind=kind, data=json.loads(data), id=number)
+            kind, data, number = "message", "", None
+        elif name == "event":
+            kind = value
+        elif name == "data":
+            data += value
+        elif name == "id":
+            number = int(value)
