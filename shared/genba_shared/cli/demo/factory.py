@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -89,10 +90,8 @@ class Factory:
             Child(name="collector", arguments=arguments, log=self._data / "collector.log", ready_word="ready ")
         )
         words = dict(word.split("=", 1) for word in (await collector.ready_line()).split() if "=" in word)
-        password = next(
-            (line.split("=", 1)[1] for line in collector.log.read_text().splitlines() if line.startswith("password=")),
-            "",
-        )
+        found = re.search(r"one-time-password=(\S+)", collector.log.read_text())
+        password = found.group(1) if found else ""
         login = f"   log in as admin with the one-time password {password}" if password else ""
         print(f"board  {words['url']}/board{login}", flush=True)
         return ApiClient(words["url"], key), words["mqtt"]
@@ -165,7 +164,7 @@ def _data_folder(wanted: Path | None) -> Iterator[Path]:
         return
     if wanted.exists() and any(wanted.iterdir()):
         raise UsageError(f"--data {wanted}: the folder is not empty. Name a new one, or remove it first.")
-    wanted.mkdir(parents=True, exist_ok=True)
+    wanted.mkdir(parents=True, exist_ok=True, mode=0o700)
     yield wanted.resolve()
 
 
