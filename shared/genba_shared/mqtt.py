@@ -13,6 +13,7 @@ import logging
 import math
 import random
 import ssl
+import struct
 import threading
 import time
 from collections import deque
@@ -40,6 +41,9 @@ MAX_UNSENT: Final = 4 * 1024 * 1024  # bytes that may wait for a socket that doe
 _UNSPECIFIED: Final = 0x80
 _LOOP_S: Final = 1.0
 _STOP_S: Final = 2.0
+
+# no connection, and what paho stumbles over in a malformed packet: this thread must live
+_ANYTHING_PAHO_RAISES: Final = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, struct.error)
 
 OnMessage = Callable[[str, bytes, bool], None]
 
@@ -214,7 +218,7 @@ class MqttLink:
                 self._client.reconnect()
                 if self._serve():
                     delay_s = FIRST_RETRY_S
-            except Exception as exc:  # noqa: BLE001 (paho raises anything on a malformed packet; this thread must live)
+            except _ANYTHING_PAHO_RAISES as exc:
                 self._tell_outage(str(exc) or type(exc).__name__)
             self._connected = False
             # jitter between half and all of it: many gateways do not come back in the same moment

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 import shutil
 import subprocess
 import sys
@@ -145,6 +147,28 @@ async def test_memory_is_bounded_when_the_broker_does_not_read() -> None:
     server.close()
     assert "does not read" in refusal
     assert 40 <= sent <= 400  # 4 MB here, and what the kernel's socket buffers hold
+
+
+async def test_a_peer_that_speaks_nonsense_does_not_kill_the_link() -> None:
+    noise = random.Random(3)
+    connections = 0
+
+    async def speak_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.read(1)
+        writer.write(b"\x20\x02\x00\x00")  # CONNACK, accepted
+        for _ in range(20):
+            kind, body = noise.choice((0x30, 0x32, 0x40, 0x90, 0xE0, 0x20)), noise.randbytes(noise.randint(0, 12))
+            writer.write(bytes((kind, len(body))) + body)
+        with contextlib.suppress(OSError):
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(speak_nonsense, "127.0.0.1", 0)
+    async with Ear(f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}").link:
+        await eventually(lambda: connections >= 10)
+    server.close()
 
 
 async def test_leaving_is_quick_while_the_broker_is_away() -> None:

@@ -22,7 +22,7 @@ from tests.property.any_events import envelopes
 
 
 @given(envelopes())
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_reading_an_envelope_gives_back_what_was_written(envelope: Envelope) -> None:
     data = encode(envelope)
     assert decode(data) == envelope
@@ -30,13 +30,13 @@ def test_reading_an_envelope_gives_back_what_was_written(envelope: Envelope) -> 
 
 
 @given(envelopes())
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_the_wire_and_the_json_form_agree(envelope: Envelope) -> None:
     assert tuple(event_from_json(event_to_json(event)) for event in decode(encode(envelope)).events) == envelope.events
 
 
 @given(envelopes(), st.data())
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_any_changed_byte_is_noticed(envelope: Envelope, data: st.DataObject) -> None:
     good = encode(envelope)
     mask = data.draw(st.integers(1, 255))
@@ -45,7 +45,7 @@ def test_any_changed_byte_is_noticed(envelope: Envelope, data: st.DataObject) ->
 
 
 @given(envelopes())
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_a_cut_envelope_is_refused(envelope: Envelope) -> None:
     good = encode(envelope)
     for length in range(len(good)):
@@ -54,13 +54,14 @@ def test_a_cut_envelope_is_refused(envelope: Envelope) -> None:
 
 
 @given(st.binary(max_size=300))
+@settings(deadline=None)
 def test_noise_is_refused(noise: bytes) -> None:
     _raises_contract_error(noise)
     _raises_contract_error(b"gB\x01" + noise)
 
 
 @given(envelopes(), st.data())
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_a_hostile_header_with_a_right_crc_raises_only_contract_errors(envelope: Envelope, data: st.DataObject) -> None:
     body = b"body"
     head = bytearray(frame(replace(envelope.header, codec=Codec.STORED), body, size=len(body))[: -len(body) - 4])
@@ -71,7 +72,7 @@ def test_a_hostile_header_with_a_right_crc_raises_only_contract_errors(envelope:
 
 
 @given(envelopes(), st.data())
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_a_hostile_body_with_a_right_hash_raises_only_contract_errors(envelope: Envelope, data: st.DataObject) -> None:
     header = envelope.header
     good = write_body(envelope.events, seqs=header.seqs(), gateway=header.gateway, epoch=header.epoch)
@@ -93,7 +94,7 @@ def _reads_or_refuses(body: bytes, header: Header) -> None:
             assert event_from_json(event_to_json(event)) == event
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(envelopes(), st.binary(max_size=400), st.sampled_from(list(Codec)), st.integers(0, 2 * MAX_BODY))
 def test_hostile_compressed_data_raises_only_contract_errors(
     envelope: Envelope, junk: bytes, codec: Codec, size: int

@@ -104,11 +104,10 @@ def full_disk_said(path: Path) -> Iterator[None]:
 
 def _open(path: Path, gateway: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
-    try:
+    with contextlib.ExitStack() as unless_sound:
+        unless_sound.enter_context(contextlib.closing(connection))
         _prepare(connection, path, gateway)
-    except BaseException:
-        connection.close()
-        raise
+        unless_sound.pop_all()
     return connection
 
 

@@ -33,13 +33,11 @@ class SqliteOutbox:
         self._gateway = gateway
         self._lock = threading.Lock()
         self._told_unreadable: set[int] = set()
-        self._folder_lock = lock_folder(state_dir)
-        try:
-            self._connection = open_database(state_dir, gateway=gateway)
+        with contextlib.ExitStack() as unless_open:
+            self._folder_lock = unless_open.enter_context(lock_folder(state_dir))
+            self._connection = unless_open.enter_context(contextlib.closing(open_database(state_dir, gateway=gateway)))
             self._mark = self._read_mark()
-        except BaseException:
-            self._folder_lock.close()
-            raise
+            unless_open.pop_all()
         self._is_open = True
 
     def mark(self) -> OutboxMark:
@@ -131,13 +129,8 @@ class SqliteOutbox:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with full_disk_said(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
-            try:
+            with self._connection:  # commits, or rolls back what was begun
                 yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
 
     def _read_mark(self) -> OutboxMark:
         meta = dict(self._connection.execute("SELECT key, value FROM meta"))
