@@ -214,6 +214,28 @@ async def test_a_silent_unit_is_lost_and_back_with_one_log_line_each(
     assert lines == ["device connected device=cell", "device lost device=cell", "device back device=cell"]
 
 
+async def test_an_address_that_the_device_never_answers_costs_only_its_own_point(modbus_peer: ModbusPeer) -> None:
+    modbus_peer.set("holding", 0, *range(1, 9))
+    modbus_peer.tell("refuse holding 2 255")
+    points = [point(f"p{number}", number) for number in range(8)]
+    async with running(driver_of(modbus_peer, *points, point("far", 100))) as recorder:
+        await recorder.until(lambda: len(recorder.samples("p2")) == 1 and len(recorder.samples("p3")) > 5)
+        polls = len(recorder.of(DeviceAlive))
+        modbus_peer.set("holding", 3, 77)
+        await recorder.until(lambda: recorder.latest("p3") == 77 and len(recorder.of(DeviceAlive)) > polls + 3)
+    assert recorder.samples("p2")[0].quality is Quality.BAD
+    assert {recorder.latest(f"p{number}") for number in (0, 1, 4, 5, 6, 7)} == {1, 2, 5, 6, 7, 8}
+    assert len(recorder.of(DeviceLost)) == 1
+
+
+async def test_a_value_that_is_never_a_number_is_told_once(modbus_peer: ModbusPeer) -> None:
+    modbus_peer.set("holding", 0, 0x7FC0, 0x0000)
+    driver = driver_of(modbus_peer, point("broken", 0, PointType.FLOAT32), point("good", 2))
+    async with running(driver) as recorder:
+        await recorder.until(lambda: len(recorder.samples("good")) >= 5)
+    assert [(sample.value, sample.quality) for sample in recorder.samples("broken")] == [(None, Quality.BAD)]
+
+
 async def test_an_answer_to_another_request_closes_the_connection(modbus_peer: ModbusPeer) -> None:
     async with running(driver_of(modbus_peer, point("a", 0))) as recorder:
         await recorder.until(lambda: bool(recorder.samples("a")))

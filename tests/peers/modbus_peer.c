@@ -4,7 +4,8 @@
  * Every table has addresses 0..199; what lies beyond is answered with exception 2 by libmodbus itself.
  * Commands, one a line on standard input, each answered with one line on standard output:
  *   set holding|input|coil|discrete ADDRESS VALUE      ok
- *   refuse holding|input|coil|discrete ADDRESS CODE    ok    requests that touch it get this exception; CODE 0: no more
+ *   refuse holding|input|coil|discrete ADDRESS CODE    ok    requests that touch it get this exception; 0: no more;
+ *                                                            255: no answer at all
  *   largest COUNT                                      ok    longer requests get exception 3; 0: no limit of its own
  *   busy on|off                                        ok    every request gets exception 6
  *   silent on|off                                      ok    requests are read and not answered
@@ -26,6 +27,7 @@
 
 #define ADDRESSES 200
 #define MAX_CLIENTS 32
+#define SILENCE 255
 enum { COIL = 1, DISCRETE = 2, HOLDING = 3, INPUT = 4, TABLES = 5 };
 
 static modbus_mapping_t *map;
@@ -88,7 +90,7 @@ static void answer(modbus_t *ctx, int client, unsigned char *query, int length) 
     int address = query[head + 1] << 8 | query[head + 2], count = query[head + 3] << 8 | query[head + 4];
     int exception = exception_for(query[head], address, count);
     requests++;
-    if (is_silent) return;
+    if (is_silent || exception == SILENCE) return;
     if (is_garbage) {
         is_garbage = 0;
         if (write(client, "HTTP/1.1 400 Bad Request\r\n\r\n", 28) < 0) perror("write");

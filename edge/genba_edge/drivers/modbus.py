@@ -64,12 +64,15 @@ class ModbusDriver:
             try:
                 await connection.open()
                 await self._poll_for_ever(connection, link, backoff)
+            except ModbusTimeout as exc:
+                reason = exc.reason
+                is_fine = self._set_aside(exc, link, others_answered=connection.has_answered)
             except DeviceUnreachable as exc:
-                reason, was_timeout = exc.reason, isinstance(exc, ModbusTimeout)
+                reason, is_fine = exc.reason, self._polls > polls_before
             finally:
                 await connection.close()
             end_if_cancelled()
-            if self._polls > polls_before and not was_timeout:
+            if is_fine:
                 continue
             self._schedule = None
             retry_s = backoff.next_s()
@@ -89,6 +92,20 @@ class ModbusDriver:
             link.deliver(samples)
             backoff.reset()
             self._polls += 1
+
+    def _set_aside(self, exc: ModbusTimeout, link: Link, *, others_answered: bool) -> bool:
+        """Leave out a block that alone is never answered; false if the whole device may be silent.
+
+        Some controllers say nothing where others refuse an address. The points behind it are found by halving.
+        """
+        plan = next(plan for plan in self._plans.values() if any(block is exc.block for block in plan.blocks))
+        if not (others_answered and plan.is_guilty(exc.block)):
+            plan.suspect(exc.block)
+            return False
+        if not plan.halve(exc.block):
+            plan.refuse(exc.block, now=asyncio.get_running_loop().time())
+            link.deliver([s for point in exc.block.points for s in self._bad_points.bad(point.name, exc.reason)])
+        return True
 
     def _new_schedule(self, now: float) -> Schedule:
         """After an outage everything is read at once: the core needs the present value of every point."""
@@ -121,7 +138,7 @@ class ModbusDriver:
             if exc.code == BUSY:
                 return None
             if exc.code in UNIT_UNREACHABLE:
-                raise ModbusTimeout(device=self._device.id, reason=exc.reason) from exc
+                raise DeviceUnreachable(device=self._device.id, reason=exc.reason) from exc
             return await self._read_in_parts(connection, plan, block, reason=exc.reason)
         plan.accept(block)
         return self._decode(block, words)

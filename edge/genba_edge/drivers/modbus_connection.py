@@ -47,7 +47,11 @@ class ModbusRefused(DeviceRefused):
 
 
 class ModbusTimeout(DeviceUnreachable):
-    """The unit did not answer in time."""
+    """The unit did not answer a request for `block` in time."""
+
+    def __init__(self, *, device: str, reason: str, block: Block) -> None:
+        super().__init__(device=device, reason=reason)
+        self.block = block
 
 
 class ModbusConnection:
@@ -61,6 +65,7 @@ class ModbusConnection:
     def __init__(self, device: ModbusDevice) -> None:
         self._device = device
         self._where = f"{device.host}:{device.port}"
+        self.has_answered = False
         self._asked: int | None = None
         self._broken = asyncio.Event()
         self._reason = ""
@@ -118,9 +123,10 @@ class ModbusConnection:
         except ModbusException as exc:
             self._raise_if_broken()
             reason = f"no answer from unit {self._device.unit} at {self._where} within {self._device.timeout_s:g} s"
-            raise ModbusTimeout(device=self._device.id, reason=reason) from exc
+            raise ModbusTimeout(device=self._device.id, reason=reason, block=block) from exc
         finally:
             self._asked = None
+        self.has_answered = True
         if answer.isError():
             raise ModbusRefused(device=self._device.id, code=answer.exception_code, block=block)
         in_bits = block.table in (ModbusTable.COIL, ModbusTable.DISCRETE)

@@ -18,10 +18,12 @@ class PollPlan:
     """
 
     def __init__(self, points: Iterable[ModbusPoint], settings: PollSettings) -> None:
+        self._max_gap = settings.max_gap
         self._max_registers = settings.max_registers
         self._blocks = list(plan_blocks(points, max_gap=settings.max_gap, max_registers=settings.max_registers))
         self._refused: dict[int, tuple[Backoff, float]] = {}
         self._stay_apart: set[str] = set()
+        self._suspect: Block | None = None
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -29,8 +31,30 @@ class PollPlan:
         return tuple(self._blocks)
 
     def due(self, *, now: float) -> tuple[Block, ...]:
-        """The blocks to read in this poll: all but those that were refused lately. `now` is in loop seconds."""
-        return tuple(block for block in self._blocks if self._retry_at(block) <= now)
+        """The blocks to read in this poll: all that are answered, and at the end one refused block whose try is due.
+
+        One at most, since a device that is silent where others refuse costs a time-out with each try. `now` is in
+        loop seconds.
+        """
+        usual = [block for block in self._blocks if not self.is_refused(block) and block is not self._suspect]
+        waiting = [block for block in self._blocks if self.is_refused(block) and self._retry_at(block) <= now]
+        trial = sorted(waiting, key=self._retry_at)[:1]
+        return (*usual, *(block for block in self._blocks if block is self._suspect), *trial)
+
+    def is_refused(self, block: Block) -> bool:
+        """Whether the device refused this block when it was last tried."""
+        return id(block) in self._refused
+
+    def suspect(self, block: Block) -> None:
+        """No answer to this block: read it last from now on, so that the others have their chance before it."""
+        self._suspect = block
+
+    def is_guilty(self, block: Block) -> bool:
+        """Whether the silence is the block's own fault, on a connection where others were answered before it.
+
+        That is so if it was on trial, or if it got no answer the last time either.
+        """
+        return self.is_refused(block) or block is self._suspect
 
     def retry_all(self) -> None:
         """After a new connection every refused block is worth a try."""
@@ -38,20 +62,43 @@ class PollPlan:
 
     def accept(self, block: Block) -> None:
         """The device answered this block."""
+        if block is self._suspect:
+            self._suspect = None
         self._refused.pop(id(block), None)
 
     def split(self, block: Block) -> tuple[Block, ...]:
         """The device refused a block: smaller ones to try now, none if it cannot be split."""
-        parts = plan_blocks(block.points, max_gap=MIN_GAP, max_registers=self._max_registers)
+        parts = self._parts(block)
         if len(parts) < 2:
             return ()
         self._replace((block,), parts)
         return parts
 
+    def halve(self, block: Block) -> tuple[Block, ...]:
+        """The device is silent for a block: its two halves, both on trial at once; none if it cannot be halved."""
+        parts = self._parts(block)
+        if len(parts) < 2:
+            return ()
+        middle = len(parts) // 2
+        halves = tuple(
+            half
+            for some in (parts[:middle], parts[middle:])
+            for half in plan_blocks(
+                (point for part in some for point in part.points),
+                max_gap=self._max_gap,
+                max_registers=self._max_registers,
+            )
+        )
+        self._replace((block,), halves)
+        self._refused.update((id(half), (backoff_of_point(), 0.0)) for half in halves)
+        return halves
+
     def refuse(self, block: Block, *, now: float) -> None:
         """The device refused a block that cannot be split: leave it out for a while."""
         backoff, _ = self._refused.get(id(block)) or (backoff_of_point(), 0.0)
         self._refused[id(block)] = (backoff, now + backoff.next_s())
+        if block is self._suspect:
+            self._suspect = None
 
     def join(self, parts: tuple[Block, ...]) -> None:
         """Join those parts of a split block that were answered and stand side by side, unless that failed before."""
@@ -64,10 +111,15 @@ class PollPlan:
         self._stay_apart.update(point.name for point in points)
         self._replace(tuple(good), plan_blocks(points, max_gap=0, max_registers=self._max_registers))
 
+    def _parts(self, block: Block) -> tuple[Block, ...]:
+        return plan_blocks(block.points, max_gap=MIN_GAP, max_registers=self._max_registers)
+
     def _replace(self, old: tuple[Block, ...], new: tuple[Block, ...]) -> None:
         gone = {id(block) for block in old}
         for block in old:
             self._refused.pop(id(block), None)
+            if block is self._suspect:
+                self._suspect = None
         self._blocks = [block for block in self._blocks if id(block) not in gone] + list(new)
         self._blocks.sort(key=lambda block: (block.table, block.address))
 

@@ -92,7 +92,7 @@ def test_a_refused_block_is_split_and_its_good_neighbours_are_joined() -> None:
             plan.accept(part)
     plan.join(parts)
     assert due_of(plan, 0.1) == ["holding 0-1", "holding 3-4"]
-    assert due_of(plan, 1.0) == ["holding 0-1", "holding 2-2", "holding 3-4"]
+    assert due_of(plan, 1.0) == ["holding 0-1", "holding 3-4", "holding 2-2"]
 
 
 def test_neighbours_that_are_refused_together_again_stay_apart() -> None:
@@ -129,6 +129,38 @@ def test_after_a_new_connection_a_refused_point_is_tried_at_once() -> None:
     assert due_of(plan, 0.1) == []
     plan.retry_all()
     assert due_of(plan, 0.1) == ["holding 0-0"]
+
+
+def test_a_block_that_is_silent_once_is_read_last_and_then_halved() -> None:
+    plan = plan_of(0, 50, 51, 52, 53, 100)
+    block = plan.due(now=0.0)[1]
+    assert not plan.is_guilty(block)
+    plan.suspect(block)
+    assert due_of(plan, 0.0) == ["holding 0-0", "holding 100-100", "holding 50-53"]
+    assert plan.is_guilty(block)
+    plan.halve(block)
+    assert due_of(plan, 0.0) == ["holding 0-0", "holding 100-100", "holding 50-51"]
+    plan.accept(plan.due(now=0.0)[-1])
+    assert due_of(plan, 0.0) == ["holding 0-0", "holding 50-51", "holding 100-100", "holding 52-53"]
+
+
+def test_a_single_point_that_is_silent_is_left_out_like_a_refused_one() -> None:
+    plan = plan_of(0, 50)
+    block = plan.due(now=0.0)[0]
+    plan.suspect(block)
+    assert plan.halve(block) == ()
+    plan.refuse(block, now=0.0)
+    assert due_of(plan, 0.1) == ["holding 50-50"]
+    assert due_of(plan, 1.0) == ["holding 50-50", "holding 0-0"]
+
+
+def test_a_block_that_is_answered_again_is_no_longer_suspect() -> None:
+    plan = plan_of(0, 50)
+    block = plan.due(now=0.0)[0]
+    plan.suspect(block)
+    plan.accept(block)
+    assert not plan.is_guilty(block)
+    assert due_of(plan, 0.0) == ["holding 0-0", "holding 50-50"]
 
 
 async def test_a_cancellation_that_was_swallowed_is_raised_again() -> None:
