@@ -79,7 +79,7 @@ async def running(driver: Driver) -> AsyncIterator[Recorder]:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        left = {other for other in asyncio.all_tasks() - before if not other.done()}
+        left = asyncio.all_tasks() - before
         assert not left, left
 
 
