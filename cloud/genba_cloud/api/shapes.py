@@ -37,6 +37,7 @@ class NodeShape(TypedDict):
     planned_finish: str | None
     started_at: str | None
     completed_at: str | None
+    claimed_at: str | None
     claimed_pieces: int | None
     confidence: str | None
     marks: list[str]

@@ -170,6 +170,7 @@ def _node(node: NodeAssessment) -> NodeShape:
         "planned_finish": _time(plan.planned_finish) if plan else None,
         "started_at": _time(facts.started_at),
         "completed_at": _time(facts.completed_at),
+        "claimed_at": _time(facts.claimed_at),
         "claimed_pieces": facts.claimed_pieces,
         "confidence": str(facts.confidence) if facts.confidence else None,
         "marks": marks,

@@ -136,7 +136,8 @@ class Gateway:
         saved_at = checkpoint_at = time.monotonic()
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._work_waits.wait(), TICK_S)
+                async with asyncio.timeout(TICK_S):
+                    await self._work_waits.wait()
             self._work_waits.clear()
             self._take_waiting()
             self._deriver.pass_time(self._moment())

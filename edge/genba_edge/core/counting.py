@@ -180,7 +180,7 @@ class Counting:
 
     def _whole(self, point: CountedPoint, step: Step, pieces: int) -> Pending:
         epoch = self._counters[point.ref].epoch
-        return Pending(key=self._work.owner(point.station), pieces=pieces, step=step, epoch=epoch)
+        return Pending(key=self._work.owner_at(point.station, step.at), pieces=pieces, step=step, epoch=epoch)
 
     def _by_owner(self, point: CountedPoint, step: Step, pieces: int) -> Iterable[Pending]:
         """Give the pieces to the work that owns the station; what exceeds its quantity, to the next row, in doubt."""

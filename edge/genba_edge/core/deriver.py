@@ -135,6 +135,10 @@ class Deriver:
 
     def _take_sample(self, sample: Sample) -> None:
         ref = PointRef(sample.device, sample.point)
+        self._derive_from(ref, sample)
+        self._watch.note_sample(ref, sample.at)
+
+    def _derive_from(self, ref: PointRef, sample: Sample) -> None:
         self._states.take(sample)
         if sample.quality is Quality.BAD or sample.value is None:
             return
@@ -147,8 +151,8 @@ class Deriver:
                 ref,
                 raw,
                 at=sample.at,
-                known_until=self._watch.heard_at(sample.device),
-                watched=self._watch.is_watched(sample.device, sample.at),
+                known_until=self._watch.known_until(ref, sample.at),
+                watched=self._watch.is_watched(ref, sample.at),
             )
 
     def _take_job(self, ref: PointRef, sample: Sample) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from genba_edge.core.journal import Journal, load
 from genba_shared.clock import format_time, parse_time
-from genba_shared.device_map.model import DeviceMap
+from genba_shared.device_map.model import DeviceMap, PointRef
 from genba_shared.events import DataGapSeen, GapCause, Source, SourceType
 
 LATE_POLLS = 2  # a poll that comes this many periods after the one before leaves an interval unobserved
@@ -24,6 +24,8 @@ class Watch:
         self._devices = frozenset(device_map.devices)
         self._late = {device: timedelta(seconds=LATE_POLLS * period) for device, period in poll_s.items()}
         self._heard: dict[str, datetime] = {}
+        self._sampled: dict[str, datetime] = {}
+        self._followed: set[PointRef] = set()
         self._lost: set[str] = set()
         self._before_start: dict[str, datetime] = {
             device: parse_time(at) for device, at in load(saved, _KEY).get("", {}).items() if device in self._devices
@@ -33,11 +35,30 @@ class Watch:
         """When the device was last heard of in this run; None before its first answer."""
         return self._heard.get(device)
 
-    def is_watched(self, device: str, at: datetime) -> bool:
-        """Whether no gap lies between the last answer and one at `at`."""
-        heard = self._heard.get(device)
-        late = self._late.get(device)
-        return heard is not None and device not in self._lost and (late is None or at - heard <= late)
+    def known_until(self, ref: PointRef, at: datetime) -> datetime | None:
+        """Until when the point's value before `at` was known to hold; None where that was not watched.
+
+        A device is heard of on arrival, but a change that it stamped before may still be on its way; samples are taken
+        in the order of their stamps, so that everything stamped before the latest sample has been seen. The first
+        reading after a connection is a snapshot: what happened before it was not seen.
+        """
+        if ref not in self._followed:
+            return None
+        known = (moments.get(ref.device) for moments in (self._heard, self._sampled))
+        return max((moment for moment in known if moment is not None and moment <= at), default=None)
+
+    def is_watched(self, ref: PointRef, at: datetime) -> bool:
+        """Whether no gap lies between the point's last reading and one at `at`."""
+        heard, late = self._heard.get(ref.device), self._late.get(ref.device)
+        if heard is None or ref.device in self._lost or ref not in self._followed:
+            return False
+        return late is None or at - heard <= late
+
+    def note_sample(self, ref: PointRef, at: datetime) -> None:
+        """A sample of the point with this stamp was taken."""
+        self._followed.add(ref)
+        if ref.device not in self._sampled or at > self._sampled[ref.device]:
+            self._sampled[ref.device] = at
 
     def lose(self, device: str) -> None:
         """The device does not answer."""
@@ -48,6 +69,7 @@ class Watch:
         begin = self._heard.get(device) or self._before_start.pop(device, None)
         cause = GapCause.CONNECTIVITY if device in self._heard else GapCause.GATEWAY
         self._lost.discard(device)
+        self._followed = {ref for ref in self._followed if ref.device != device}
         if begin is not None and at > begin:
             self._say(device, begin, at, cause)
         self._heard[device] = at

@@ -31,6 +31,15 @@ class Interval:
     version: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedInterval:
+    """The interval that was closed last at a station."""
+
+    key: WorkKey
+    opened_at: datetime
+    closed_at: datetime
+
+
 class Work:
     """The dispatch interval that is open at each station."""
 
@@ -56,6 +65,7 @@ class Work:
             for station, value in load(saved, _KEY).items()
             if station in self._node_of
         }
+        self._before: dict[str, ClosedInterval] = {}
         self.document = DispatchDocument.empty()
         if _DOCUMENT in saved:
             self.take_document(DispatchDocument.from_text(saved[_DOCUMENT]), at=None)
@@ -71,6 +81,13 @@ class Work:
     def owner(self, station: str) -> WorkKey | None:
         """What the station works on now."""
         interval = self._open.get(station)
+        return interval.key if interval else None
+
+    def owner_at(self, station: str, at: datetime) -> WorkKey | None:
+        """What the station worked on at `at`, now or in the interval before: a piece may arrive after its work ended."""
+        interval, before = self._open.get(station), self._before.get(station)
+        if before is not None and (interval is None or at < interval.opened_at) and at >= before.opened_at:
+            return before.key if at <= before.closed_at else None
         return interval.key if interval else None
 
     def opened_at(self, station: str) -> datetime | None:
@@ -170,6 +187,7 @@ class Work:
         interval = self._open.pop(station, None)
         if interval is None:
             return
+        self._before[station] = ClosedInterval(key=interval.key, opened_at=interval.opened_at, closed_at=at)
         self._journal.forget(_KEY + station)
         self._journal.emit(
             DispatchClosed,

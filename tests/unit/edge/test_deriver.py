@@ -182,13 +182,15 @@ def test_samples_of_one_notification_are_taken_in_the_order_in_which_they_happen
     assert [(event.work_order, event.delta) for event in of(PiecesCounted, events)] == [("WO-1", 1), ("WO-2", 1)]
 
 
-def test_count_over_a_change_of_job_is_in_doubt() -> None:
+def test_count_over_a_change_of_job_in_an_outage_is_in_doubt() -> None:
     world = World()
     world.see(back("cutter1", 0))
     world.dispatch(document(wanted={"WO-1": {"CUT": 9}, "WO-2": {"CUT": 9}}))
     world.see(sample("cutter1", "order", "WO-1", 1), sample("cutter1", "parts", 0, 1))
-    world.see(sample("cutter1", "order", "WO-2", 20))
-    (counted,) = of(PiecesCounted, world.see(sample("cutter1", "parts", 3, 30)))
+    world.see(lost("cutter1", 10))
+    world.see(back("cutter1", 40))
+    events = world.see(sample("cutter1", "order", "WO-2", 20), sample("cutter1", "parts", 3, 30))
+    (counted,) = of(PiecesCounted, events)
     assert (counted.confidence, counted.least, counted.most) == (Confidence.AMBIGUOUS, 0, 3)
 
 
@@ -277,3 +279,22 @@ def test_counter_pair_zone_holds_what_was_made_before_and_not_yet_after() -> Non
         ("buffer", 2),
         ("buffer", 1),
     ]
+
+
+def test_piece_after_a_change_of_job_is_not_in_doubt_though_the_device_was_heard_of_before_it() -> None:
+    world = World()
+    world.see(back("cutter1", 0))
+    world.see(sample("cutter1", "order", "WO-1", 1), sample("cutter1", "parts", 0, 1), alive("cutter1", 5))
+    world.see(sample("cutter1", "order", "WO-2", 20))
+    world.see(alive("cutter1", 61))  # heard of after the piece was made, and before it arrived
+    (counted,) = of(PiecesCounted, world.see(sample("cutter1", "parts", 1, 60)))
+    assert (counted.work_order, counted.since, counted.confidence) == ("WO-2", at(20), Confidence.CERTAIN)
+
+
+def test_piece_that_arrives_after_a_change_of_job_belongs_to_the_job_before() -> None:
+    world = World()
+    world.see(back("cutter1", 0))
+    world.see(sample("cutter1", "order", "WO-1", 1), sample("cutter1", "parts", 0, 1))
+    world.see(sample("cutter1", "order", "WO-2", 20))
+    (counted,) = of(PiecesCounted, world.see(sample("cutter1", "parts", 1, 19)))
+    assert (counted.work_order, counted.confidence) == ("WO-1", Confidence.CERTAIN)

@@ -24,17 +24,17 @@ def work_order_facts(
     """Weigh what was seen against the plan; without a plan nothing is ever done."""
     given = _by_node(assigned)
     planned = plan.nodes if plan else ()
-    done: set[str] = set()
+    made: set[str] = set()  # nodes that have made what their successors need, confirmed or not
     facts: dict[str, NodeFacts] = {}
     for node in in_sequence(planned):
         seen = state.nodes.get(node.node, NodeState())
-        facts[node.node] = _node_facts(node.node, node, seen, given.get(node.node, NOTHING_COUNTED), done)
-        if facts[node.node].lifecycle is Lifecycle.DONE:
-            done.add(node.node)
+        facts[node.node] = _node_facts(node.node, node, seen, given.get(node.node, NOTHING_COUNTED), made)
+        if facts[node.node].lifecycle is Lifecycle.DONE or facts[node.node].good >= node.quantity:
+            made.add(node.node)
     strangers = sorted({*state.nodes, *given} - {node.node for node in planned})
     for code in strangers:
         seen = state.nodes.get(code, NodeState())
-        facts[code] = _node_facts(code, None, seen, given.get(code, NOTHING_COUNTED), done)
+        facts[code] = _node_facts(code, None, seen, given.get(code, NOTHING_COUNTED), made)
     nodes = tuple(facts[code] for code in [*(node.node for node in planned), *strangers])
     return WorkOrderFacts(work_order=work_order, nodes=nodes, data_at=_newest(node.data_at for node in nodes))
 
@@ -47,12 +47,12 @@ def _by_node(assigned: Assigned) -> dict[str, Counts]:
     return given
 
 
-def _node_facts(code: str, plan: NodePlan | None, seen: NodeState, given: Counts, done: Collection[str]) -> NodeFacts:
+def _node_facts(code: str, plan: NodePlan | None, seen: NodeState, given: Counts, made: Collection[str]) -> NodeFacts:
     counts = seen.counts.joined(given)
     tally, left = counts.tally(), seen.tag_pieces()
     claim = _claim_that_counts(seen, plan)
     marks = _marks(claim, seen, plan, counts)
-    if plan is not None and claim is not None and any(code not in done for code in plan.predecessors):
+    if plan is not None and claim is not None and any(code not in made for code in plan.predecessors):
         marks.add(Mark.PREDECESSOR_OPEN)
     started = _started(seen, counts)
     lifecycle = _lifecycle(claim, marks, is_seen=started is not None)

@@ -23,7 +23,7 @@ class Mark(StrEnum):
 
     AMBIGUOUS = "ambiguous"  # a count or a claim is one of several possible
     BELOW_QUANTITY = "below_quantity"  # the claim names fewer pieces than the node needs
-    PREDECESSOR_OPEN = "predecessor_open"  # claimed while a predecessor is not done
+    PREDECESSOR_OPEN = "predecessor_open"  # claimed while a predecessor has not made its quantity
     CONFLICTING = "conflicting"  # counters, tags and claim of a claimed node do not agree
     CORROBORATED = "corroborated"  # a second, independent claim says the same
     NOT_PLANNED = "not_planned"  # no such node in the routing, or no such work order

@@ -164,8 +164,8 @@ def read_product(orders: Iterable[Mapping[str, Any]], wip: Iterable[Mapping[str,
                 for result in ("good", "scrap", "rework"):
                     if node[result]:
                         pieces[work_order["work_order"], node["node"], result] = node[result]
-                if node["completed_at"] is not None:
-                    completions[work_order["work_order"], node["node"]] = parse_time(node["completed_at"])
+                if node["claimed_at"] is not None:  # done, or waiting for somebody to confirm what was claimed
+                    completions[work_order["work_order"], node["node"]] = parse_time(node["claimed_at"])
     return Production(pieces=pieces, completions=completions, wip={item["zone"]: item["count"] for item in wip})
 
 

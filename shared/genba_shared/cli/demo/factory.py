@@ -153,7 +153,8 @@ class Factory:
             await stop.wait()
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), max(0.0, self._clock.wall_at(stop_at) - time.time()))
+            async with asyncio.timeout(max(0.0, self._clock.wall_at(stop_at) - time.time())):
+                await stop.wait()
 
 
 @contextlib.contextmanager
