@@ -180,8 +180,10 @@ async def served(running: Bench) -> AsyncIterator[str]:
     with contextlib.closing(bind(address)) as listener:
         settings = ServeSettings(data_dir=Path(), listen=address)
         async with serve_http(running.collector.app, listener, settings):
-            yield url_of(listener, tls=False)
-            running.collector.live.end()
+            try:
+                yield url_of(listener, tls=False)
+            finally:
+                running.collector.live.end()
 
 
 @dataclass

@@ -86,6 +86,7 @@
     document.querySelectorAll("[data-count]").forEach(function (item) {
       var text = String(seen[item.dataset.count]);
       if (item.textContent !== text) item.textContent = text;
+      item.classList.toggle("zero", text === "0");
     });
   }
 
