@@ -84,7 +84,7 @@ class Work:
         return interval.key if interval else None
 
     def owner_at(self, station: str, at: datetime) -> WorkKey | None:
-        """What the station worked on at `at`, now or in the interval before: a piece may arrive after its work ended."""
+        """What the station worked on at `at`: now, or in the interval before, for a piece that arrives late."""
         interval, before = self._open.get(station), self._before.get(station)
         if before is not None and (interval is None or at < interval.opened_at) and at >= before.opened_at:
             return before.key if at <= before.closed_at else None

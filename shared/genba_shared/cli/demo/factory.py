@@ -82,7 +82,7 @@ class Factory:
     async def _start_collector(self) -> tuple[ApiClient, str]:
         store = self._data / "collector"
         key = await asyncio.to_thread(self._make_key, store)
-        port = self._args.port if self._args.port is not None else _free_port(DEFAULT_PORT)
+        port = self._args.port or _free_port(DEFAULT_PORT if self._args.port is None else 0)
         arguments = ["cloud", "serve", "--data", str(store), "--listen", f"127.0.0.1:{port}"]
         if self._args.broker:
             arguments += ["--broker", self._args.broker]
