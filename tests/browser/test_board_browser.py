@@ -16,7 +16,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from genba_cloud.api import SESSION_COOKIE
 from genba_cloud.ledger import GatewaySeen
-from genba_shared.events import Confidence, Source, SourceType, WipChanged
+from genba_shared.events import Confidence, Event, Source, SourceType, WipChanged
 from tests.browser.support import NOW, PASSWORD, Bench, bench, completed, counted, served, started
 
 pytestmark = pytest.mark.browser
@@ -78,8 +78,17 @@ async def fill(running: Bench) -> None:
             quantity=5 + number,
             customer=["Blue Shirt Co", "Minami Tailors 株式会社", "Nordwind GmbH"][number % 3],
         )
+    await running.tell(*facts())
+    for node in nodes:
+        at = NOW - timedelta(hours=13)
+        await running.tell(counted("WO-1006", node, 10, at=at), completed("WO-1006", node, 10, at))
+    await running.tell(*zones())
+    await heard(running)
+
+
+def facts() -> list[Event]:
     early = NOW - timedelta(hours=6)
-    await running.tell(
+    return [
         started("WO-1001", "CUT", NOW - timedelta(minutes=50)),
         counted("WO-1001", "CUT", 3),
         started("WO-1002", "CUT", early),
@@ -94,25 +103,24 @@ async def fill(running: Bench) -> None:
         counted("WO-1003", "SEW", 5),
         counted("WO-1004", "CUT", 6, at=early),
         completed("WO-1004", "CUT", 6, NOW - timedelta(hours=2), confidence=Confidence.AMBIGUOUS),
-    )
-    for node in nodes:
-        at = NOW - timedelta(hours=13)
-        await running.tell(counted("WO-1006", node, 10, at=at), completed("WO-1006", node, 10, at))
-    await running.tell(
-        *(
-            WipChanged(
-                id=f"00000000-0000-4000-8000-00000000000{index}",
-                at=NOW,
-                source=Source(type=SourceType.RFID, ref="gate"),
-                zone=zone,
-                count=count,
-                by=1,
-                error_estimate=index % 2,
-            )
-            for index, (zone, count) in enumerate({"cut-buffer": 12, "sewing": 7, "packing": 3}.items())
+    ]
+
+
+def zones() -> list[Event]:
+    counts = {"cut-buffer": 12, "sewing": 7, "packing": 3}
+    source = Source(type=SourceType.RFID, ref="gate")
+    return [
+        WipChanged(
+            id=f"00000000-0000-4000-8000-00000000000{index}",
+            at=NOW,
+            source=source,
+            zone=zone,
+            count=count,
+            by=1,
+            error_estimate=index % 2,
         )
-    )
-    await heard(running)
+        for index, (zone, count) in enumerate(counts.items())
+    ]
 
 
 async def heard(running: Bench, gateway: str = "line-1", *, seconds_ago: float = 0, lost: bool = False) -> None:

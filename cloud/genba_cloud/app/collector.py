@@ -86,54 +86,68 @@ async def run_collector(
         async with Ledger(store, now=clock.now) as ledger:
             authority = Authority(accounts, enterprise=DEFAULT_ENTERPRISE)
             password = await asyncio.to_thread(authority.ensure_admin)
-            desk = Desk(
-                reads=ledger.reads,
-                enterprise=DEFAULT_ENTERPRISE,
-                now=clock.now,
-                policy=settings.policy,
-                index=OrderIndex(),
+            collector = _built(
+                ledger, authority, settings, clock, ready_checks=ready_checks or {}, one_time_password=password
             )
-            live = Live(
-                reads_of=lambda viewer: VisibleReads(desk, viewer), enterprise=DEFAULT_ENTERPRISE, now=clock.now
+            assessor = Assessor(
+                ledger=ledger, desk=collector.desk, live=collector.live, period_s=settings.assess_every_s
             )
-            metrics = Metrics()
-            parts = ApiParts(
-                desk=desk,
-                ledger=ledger,
-                authority=authority,
-                live=live,
-                metrics=metrics,
-                ready_checks=ready_checks or {},
-                tls=settings.tls,
-            )
-            app = create_app(parts, pages=[create_pages(_page_parts(desk, authority, settings))], static=STATIC)
-            assessor = Assessor(ledger=ledger, desk=desk, live=live, period_s=settings.assess_every_s)
-            async with _tasks(ledger, live, assessor):
-                yield Collector(
-                    ledger=ledger,
-                    authority=authority,
-                    live=live,
-                    metrics=metrics,
-                    desk=desk,
-                    app=app,
-                    one_time_password=password,
-                )
+            async with _tasks(collector, assessor):
+                yield collector
     finally:
         accounts.close()
 
 
+def _built(
+    ledger: Ledger,
+    authority: Authority,
+    settings: CollectorSettings,
+    clock: ProductionClock,
+    *,
+    ready_checks: Mapping[str, Callable[[], bool]],
+    one_time_password: str | None,
+) -> Collector:
+    desk = Desk(
+        reads=ledger.reads,
+        enterprise=DEFAULT_ENTERPRISE,
+        now=clock.now,
+        policy=settings.policy,
+        index=OrderIndex(),
+    )
+    live = Live(reads_of=lambda viewer: VisibleReads(desk, viewer), enterprise=DEFAULT_ENTERPRISE, now=clock.now)
+    metrics = Metrics()
+    parts = ApiParts(
+        desk=desk,
+        ledger=ledger,
+        authority=authority,
+        live=live,
+        metrics=metrics,
+        ready_checks=ready_checks,
+        tls=settings.tls,
+    )
+    return Collector(
+        ledger=ledger,
+        authority=authority,
+        live=live,
+        metrics=metrics,
+        desk=desk,
+        app=create_app(parts, pages=[create_pages(_page_parts(desk, authority, settings))], static=STATIC),
+        one_time_password=one_time_password,
+    )
+
+
 @asynccontextmanager
-async def _tasks(ledger: Ledger, live: Live, assessor: Assessor) -> AsyncIterator[None]:
-    unsubscribe = ledger.subscribe(assessor.heard)
+async def _tasks(collector: Collector, assessor: Assessor) -> AsyncIterator[None]:
+    unsubscribe = collector.ledger.subscribe(assessor.heard)
     tasks = [
-        asyncio.create_task(supervise("live", live.run), name="live"),
+        asyncio.create_task(supervise("live", collector.live.run), name="live"),
         asyncio.create_task(supervise("assessor", assessor.run), name="assessor"),
     ]
     try:
         yield
     finally:
         unsubscribe()
-        live.end()
+        collector.live.end()
         for task in tasks:
             task.cancel()
         for task in tasks:

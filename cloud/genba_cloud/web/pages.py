@@ -79,6 +79,7 @@ def create_pages(parts: PageParts) -> APIRouter:
     """All pages."""
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
     _add_board(router, parts)
+    _add_fragments(router, parts)
     _add_login(router, parts)
     _add_password(router, parts)
     return router
@@ -120,6 +121,11 @@ def _add_board(router: APIRouter, parts: PageParts) -> None:
             base=str(request.base_url).rstrip("/"),
             **board_words(shown),
         )
+
+
+def _add_fragments(router: APIRouter, parts: PageParts) -> None:
+    """Parts of the board that its script asks for when they changed."""
+    board_viewer = Depends(parts.board_guard)
 
     @router.get("/board/rows/{order:path}")
     def board_row(request: Request, order: str, viewer: Viewer = board_viewer) -> HTMLResponse:

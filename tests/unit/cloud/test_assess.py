@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from genba_cloud.core.assess import OrderAssessment, Policy, assess_order
 from genba_cloud.core.facts.plan import NodePlan, OrderPlan, WorkOrderPlan
 from genba_cloud.core.facts.views import Lifecycle, NodeFacts, WorkOrderFacts

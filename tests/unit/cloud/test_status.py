@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from genba_cloud.core.facts.views import Lifecycle
 from genba_cloud.core.status import NodePosition, late_seconds, status_of, tolerance_of
 from genba_cloud.core.working_time import ALWAYS_WORKING, Calendar, Shift

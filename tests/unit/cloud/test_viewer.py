@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+
 from genba_cloud.core.facts.plan import OrderPlan
 from genba_cloud.core.viewer import Act, Role, Scope, Sight, Subject, Viewer, may, read_scopes, sight, without_names
 
