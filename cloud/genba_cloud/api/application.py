@@ -9,6 +9,7 @@ from typing import Final
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 from genba_cloud.api import admin, health, reading, writing
@@ -61,6 +62,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
     app.state.live = parts.live
     app.state.metrics = parts.metrics
     app.state.ready_checks = dict(parts.ready_checks)
+    app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=4)  # it leaves event streams alone
     app.add_middleware(RequestRules, metrics=parts.metrics, tls=parts.tls, largest_body=parts.largest_body)
     add_problem_answers(app)
     app.include_router(health.router, tags=["health"])
