@@ -15,6 +15,7 @@ from typing import Final, NoReturn
 from genba_shared.cli.command import Command
 from genba_shared.cli.log import start_logging
 from genba_shared.errors import ConfigError, GenbaError, UsageError
+from genba_shared.process import obey_parent_variable
 
 __all__ = ["Command", "main"]
 
@@ -50,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # labels are in any language, terminals are not
             stream.reconfigure(errors="backslashreplace")
+    obey_parent_variable()
     arguments, verbosity = _take_verbosity(sys.argv[1:] if argv is None else argv)
     try:
         return _dispatch(arguments, verbosity)
