@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -217,6 +218,22 @@ async def test_a_late_order_raises_an_alert_once_and_it_closes_when_the_order_is
     assert (order["finished"], order["level"]) == (True, "red")  # what it finished with stays in the record
 
 
+async def test_a_restart_reads_decisions_back_and_takes_none_again(tmp_path: Path) -> None:
+    kinds = {"kind": ["episode_opened", "episode_escalated", "episode_closed"]}
+    async with bench(tmp_path) as first:
+        await first.post_order(start=NOW - timedelta(hours=6), nodes=("CUT",))
+        await until(first, "/api/v1/alerts", lambda body: body["items"])
+    async with bench(tmp_path, now=NOW + timedelta(minutes=1)) as second:
+        await until_metric(second, "genba_orders_open", "1")
+        await second.post_order(order="A-2", start=NOW - timedelta(hours=6), nodes=("CUT",))
+        await until(second, "/api/v1/alerts", lambda body: len(body["items"]) == 2)
+        decisions = (await second["reader"].get("/api/v1/events", params=kinds)).json()["items"]
+        assert [(event["kind"], event["order"]) for event in decisions] == [
+            ("episode_opened", "A-1001"),
+            ("episode_opened", "A-2"),
+        ]
+
+
 async def test_a_request_that_is_too_large_is_refused_before_it_is_read(desk: Bench) -> None:
     declared = await desk["orders"].post("/api/v1/orders", content=b"x" * 1_000_001)
 
@@ -268,11 +285,16 @@ async def test_plan_times_are_kept_in_utc(desk: Bench) -> None:
 
 async def until(desk: Bench, path: str, holds: Any) -> Any:
     """Ask again until the answer is as it should be; a deadline of 10 s."""
-    import asyncio
-
     async with asyncio.timeout(10):
         while True:
             body = (await desk["reader"].get(path)).json()
             if holds(body):
                 return body
+            await asyncio.sleep(0.02)
+
+
+async def until_metric(desk: Bench, name: str, value: str) -> None:
+    """Ask again until the counter stands at the value; a deadline of 10 s."""
+    async with asyncio.timeout(10):
+        while f"{name} {value}\n" not in (await desk["reader"].get("/metrics")).text:
             await asyncio.sleep(0.02)

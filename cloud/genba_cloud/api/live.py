@@ -105,6 +105,7 @@ class Live:
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended = False
+        self._making = asyncio.Lock()
 
     def changed(
         self, *, orders: Iterable[str] = (), wip: bool = False, gateways: bool = False, alerts: bool = False
@@ -219,11 +220,15 @@ class Live:
         return b": heartbeat\n\n" + _message("clock", {"at": format_time(self._now())}, None)
 
     async def _scope_of(self, viewer: Viewer) -> _Scope:
+        """The scope of a viewer. A new one gathers messages before its position is read, so that none falls between."""
         key = tuple(sight(viewer, subject, enterprise=self._enterprise) for subject in _SUBJECTS)
-        if key not in self._scopes:
-            floor = await asyncio.to_thread(self._reads_of(viewer).last_position)
-            self._scopes.setdefault(key, _Scope(viewer=viewer, made_at=floor, floor=floor))
-        return self._scopes[key]
+        async with self._making:
+            scope = self._scopes.get(key)
+            if scope is None:
+                scope = self._scopes[key] = _Scope(viewer=viewer, made_at=0, floor=0)
+                scope.lonely_since = asyncio.get_running_loop().time()
+                scope.made_at = scope.floor = await asyncio.to_thread(self._reads_of(viewer).last_position)
+            return scope
 
 
 def _missed(scope: _Scope, last_seen: int | None, drawn_at: int | None) -> list[bytes]:
