@@ -296,5 +296,7 @@ async def until(desk: Bench, path: str, holds: Any) -> Any:
 async def until_metric(desk: Bench, name: str, value: str) -> None:
     """Ask again until the counter stands at the value; a deadline of 10 s."""
     async with asyncio.timeout(10):
-        while f"{name} {value}\n" not in (await desk["reader"].get("/metrics")).text:
+        while True:
+            if f"{name} {value}\n" in (await desk["reader"].get("/metrics")).text:
+                return
             await asyncio.sleep(0.02)
