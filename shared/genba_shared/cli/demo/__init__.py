@@ -43,7 +43,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="which factory life (default: %(default)d)")
     parser.add_argument(
-        "--port", type=int, metavar="N", help=f"port of the web pages, 0 for a free one (default: {DEFAULT_PORT}, or a free one)"
+        "--port",
+        type=int,
+        metavar="N",
+        help=f"port of the web pages, 0 for a free one (default: {DEFAULT_PORT}, or a free one)",
     )
     parser.add_argument(
         "--recheck",

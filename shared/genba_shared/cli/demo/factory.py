@@ -81,7 +81,7 @@ class Factory:
 
     async def _start_collector(self) -> tuple[ApiClient, str]:
         store = self._data / "collector"
-        key = await asyncio.to_thread(self._make_key, store)
+        key = await asyncio.to_thread(self._cloud, store, "key", "create", "demo", "--scopes", SCOPES)
         port = self._args.port or _free_port(DEFAULT_PORT if self._args.port is None else 0)
         arguments = ["cloud", "serve", "--data", str(store), "--listen", f"127.0.0.1:{port}"]
         if self._args.broker:
@@ -92,31 +92,19 @@ class Factory:
         words = dict(word.split("=", 1) for word in (await collector.ready_line()).split() if "=" in word)
         found = re.search(r"one-time-password=(\S+)", collector.log.read_text())
         password = found.group(1) if found else ""
-        login = f"   log in as admin with the one-time password {password}" if password else ""
-        print(f"board  {words['url']}/board{login}", flush=True)
+        link = await asyncio.to_thread(self._cloud, store, "board-link")
+        print(f"board  {words['url']}{link}", flush=True)
+        if password:
+            print(f"login  {words['url']}/login   as admin, with the one-time password {password}", flush=True)
         return ApiClient(words["url"], key), words["mqtt"]
 
-    def _make_key(self, store: Path) -> str:
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "genba_shared.cli",
-                "cloud",
-                "key",
-                "create",
-                "demo",
-                "--scopes",
-                SCOPES,
-                "--data",
-                str(store),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    @staticmethod
+    def _cloud(store: Path, *arguments: str) -> str:
+        """The last line that `genba cloud …` prints."""
+        command = [sys.executable, "-m", "genba_shared.cli", "cloud", *arguments, "--data", str(store)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise ChildFailed(f"no key for the API: {done.stderr.strip()}")
+            raise ChildFailed(f"genba cloud {arguments[0]}: {done.stderr.strip()}")
         return done.stdout.strip().splitlines()[-1]
 
     async def _start_plant(self) -> datetime | None:
