@@ -24,14 +24,16 @@ from genba_cloud.api.shapes import (
     TagsChangedShape,
 )
 from genba_cloud.api.visible import Desk
-from genba_cloud.core.facts.plan import Refused
-from genba_cloud.core.viewer import Act, Role, Viewer
+from genba_cloud.core.facts.plan import Refused, is_in_time
+from genba_cloud.core.viewer import Act, Role, Viewer, may
 from genba_cloud.ledger import Ledger, TagToBind
 from genba_cloud.store.accounts import KeptAnswer
 from genba_cloud.store.read import QueueRow
 from genba_shared.errors import ContractError
 from genba_shared.events import (
     BaselineFrozen,
+    DispatchClosed,
+    DispatchOpened,
     EpisodeClosed,
     EpisodeEscalated,
     EpisodeOpened,
@@ -40,6 +42,8 @@ from genba_shared.events import (
     PromiseSet,
     Source,
     SourceType,
+    TagBound,
+    TagUnbound,
     WorkOrderReleased,
     event_from_json,
 )
@@ -54,6 +58,11 @@ COLLECTORS_OWN: Final = (
     WorkOrderReleased,
 )
 """Kinds that only the collector writes: decisions, and what follows from an order."""
+
+DISPATCHING: Final = (DispatchClosed, DispatchOpened, TagBound, TagUnbound)
+"""Kinds that say what stations and tags work on: the same right as the routes that do so."""
+
+LONGEST_ID: Final = 100
 
 T = TypeVar("T")
 
@@ -86,7 +95,7 @@ async def post_order(
         if kept is not None:
             return kept
     taken = _accepted(await _ledger(request).upsert_order(body.to_plan()))
-    outcome = "created" if taken.created else "changed" if taken.appended.events else "unchanged"
+    outcome = "created" if taken.created else "changed" if taken.changed else "unchanged"
     status = 201 if taken.created else 200
     receipt: ReceiptShape = {"order": taken.plan.order, "outcome": outcome}
     if idempotency_key:
@@ -141,9 +150,13 @@ async def post_tags(request: Request, body: TagsBody, viewer: Annotated[Viewer, 
 
 
 @router.post("/events", summary="Send events", response_model=AppendedShape)
-async def post_events(request: Request, body: EventsBody, _viewer: Annotated[Viewer, Depends(_events)]) -> Response:
-    """Each has a UUID that the client made; one that was taken before is not taken twice. Bad ones stop no other."""
-    good, refused = _read_events(body.events)
+async def post_events(request: Request, body: EventsBody, viewer: Annotated[Viewer, Depends(_events)]) -> Response:
+    """Each has a UUID that the client made; one that was taken before is not taken twice. Bad ones stop no other.
+
+    What tells stations and tags what they work on needs the right to dispatch as well.
+    """
+    may_dispatch = may(viewer, Act.DISPATCH, enterprise=authority_of(request).enterprise)
+    good, refused = _read_events(body.events, may_dispatch=may_dispatch)
     appended = await _ledger(request).append_events([event for _, event in good])
     numbers = {event.id: index for index, event in good}
     refused += [
@@ -158,16 +171,26 @@ async def post_events(request: Request, body: EventsBody, _viewer: Annotated[Vie
     return JSONResponse(answer)
 
 
-def _read_events(items: Sequence[Mapping[str, Any]]) -> tuple[list[tuple[int, Event]], list[RefusedEventShape]]:
+def _read_events(
+    items: Sequence[Mapping[str, Any]], *, may_dispatch: bool
+) -> tuple[list[tuple[int, Event]], list[RefusedEventShape]]:
     good: list[tuple[int, Event]] = []
     refused: list[RefusedEventShape] = []
     for index, item in enumerate(items):
         try:
-            good.append((index, _client_event(item)))
+            event = _client_event(item)
+            if isinstance(event, DISPATCHING) and not may_dispatch:
+                raise ContractError(f"{event.kind} needs the right to dispatch")
         except ContractError as exc:
-            name = item.get("id")
-            refused.append({"index": index, "id": name if isinstance(name, str) else None, "reason": str(exc)})
+            refused.append({"index": index, "id": _echo(item.get("id")), "reason": str(exc)})
+        else:
+            good.append((index, event))
     return good, refused
+
+
+def _echo(name: object) -> str | None:
+    """The id of an event that was refused, where it can be one: it goes back to the client as it came."""
+    return name if isinstance(name, str) and len(name) <= LONGEST_ID and name.isprintable() else None
 
 
 def _client_event(item: Mapping[str, Any]) -> Event:
@@ -180,6 +203,8 @@ def _client_event(item: Mapping[str, Any]) -> Event:
         raise ContractError(f"{event.kind}.id: {event.id!r:.80} is not a UUID in small letters, made by the client")
     if isinstance(event, COLLECTORS_OWN):
         raise ContractError(f"{event.kind} is written by the collector only")
+    if not is_in_time(event.at):
+        raise ContractError(f"{event.kind}.at: {event.at.year} is no time: 1970 to 2199")
     return event
 
 

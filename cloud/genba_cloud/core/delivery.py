@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from genba_cloud.core.facts.plan import is_in_time
 from genba_shared.events import (
     DataGapSeen,
     DataQuestioned,
@@ -96,8 +97,8 @@ def admit(
 ) -> tuple[tuple[Event, ...], tuple[Rejected, ...]]:
     """Part the events of an envelope into those that may be taken and those that must not.
 
-    An event must carry an id of this gateway and epoch with a seq from `first` to `last`, once, and be of a kind that
-    gateways may say. Events below `first` are neither: the collector has them.
+    An event must carry an id of this gateway and epoch with a seq from `first` to `last`, once, be of a kind that
+    gateways may say, and have happened at a time that is one. Events below `first` are neither: the collector has them.
     """
     taken: dict[int, Event] = {}
     rejected: list[Rejected] = []
@@ -111,6 +112,8 @@ def admit(
             rejected.append(Rejected(event=event, reason=f"seq {made.seq} is in the envelope twice"))
         elif type(event) not in FROM_GATEWAYS:
             rejected.append(Rejected(event=event, reason=f"{event.kind} does not come from a gateway"))
+        elif not is_in_time(event.at):
+            rejected.append(Rejected(event=event, reason=f"at {event.at.year} is no time: 1970 to 2199"))
         else:
             taken[made.seq] = event
     return tuple(taken.values()), tuple(rejected)

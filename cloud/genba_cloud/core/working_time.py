@@ -114,6 +114,8 @@ ALWAYS_WORKING: Final = Calendar(weekly=((Shift(start_min=0, end_min=1440),),) *
 def working_seconds(calendar: Calendar, a: datetime, b: datetime) -> int:
     """W(a, b): working seconds from `a` to `b`, negative when `b` is before `a`."""
     first, last = _second(a), _second(b)
+    if calendar is ALWAYS_WORKING:
+        return last - first
     if first > last:
         return -_between(calendar, last, first)
     return _between(calendar, first, last)
@@ -130,6 +132,8 @@ def add(calendar: Calendar, a: datetime, seconds: int) -> datetime:
     if seconds < 0:
         return sub(calendar, a, -seconds)
     at, left = _second(a), seconds
+    if calendar is ALWAYS_WORKING:
+        return _instant(at + seconds)
     while left > 0:
         day = at // DAY_S
         for begin, end in _window(calendar, day):
@@ -154,6 +158,8 @@ def sub(calendar: Calendar, b: datetime, seconds: int) -> datetime:
     if seconds < 0:
         return add(calendar, b, -seconds)
     at, left = _second(b), seconds
+    if calendar is ALWAYS_WORKING:
+        return _instant(at - seconds)
     while left > 0:
         day = (at - 1) // DAY_S
         for begin, end in reversed(_window(calendar, day)):

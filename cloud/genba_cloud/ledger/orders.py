@@ -16,11 +16,16 @@ from genba_shared.events import BaselineFrozen, Event, OrderConfirmed, PromiseSe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderTaken:
-    """The order as it is kept now. `created`: it was not known before; without events nothing has changed."""
+    """The order as it is kept now. `created`: it was not known before."""
 
     plan: OrderPlan
     created: bool
     appended: Appended = field(default_factory=Appended)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything about it is other than before; a new name of the customer is no event."""
+        return self.plan.order in self.appended.changed.orders
 
 
 def upsert_order(transaction: Transaction, plan: OrderPlan, stamp: Stamp) -> OrderTaken | Refused:

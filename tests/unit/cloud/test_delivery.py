@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+
+import pytest
 
 from genba_cloud.core.delivery import Answer, Reach, Take, admit, decide
 from genba_shared.events import NodeStarted, OrderConfirmed, Source, SourceType
@@ -62,3 +65,15 @@ def test_events_of_another_gateway_a_repeated_seq_and_kinds_of_people_are_reject
     taken, rejected = admit(events, gateway="gw", epoch=EPOCH, first=3, last=5)
     assert taken == (started(3),)
     assert [row.reason.split(" ")[0] for row in rejected] == ["seq", "id", "order_confirmed", "id"]
+
+
+@pytest.mark.parametrize("at", [datetime(1969, 12, 31, 23, 59, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)])
+def test_an_event_at_a_time_that_no_factory_can_mean_is_rejected_alone(at: datetime) -> None:
+    taken, rejected = admit([replace(started(1), at=at), started(2)], gateway="gw", epoch=EPOCH, first=1, last=2)
+    assert taken == (started(2),)
+    assert [row.reason for row in rejected] == [f"at {at.year} is no time: 1970 to 2199"]
+
+
+def test_an_event_of_a_gateway_whose_clock_was_never_set_is_taken() -> None:
+    unset = replace(started(1), at=datetime(1970, 1, 1, tzinfo=UTC))
+    assert admit([unset], gateway="gw", epoch=EPOCH, first=1, last=1) == ((unset,), ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -35,6 +36,7 @@ from genba_shared.events import (
 EPOCH = "0123456789abcdef0123456789abcdef"
 START = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
 PLC = Source(type=SourceType.PLC, ref="cutter1/good")
+NO_DATE = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # how other systems write that there is none
 
 
 def minute(number: int) -> datetime:
@@ -190,6 +192,31 @@ def test_a_tag_that_enters_is_no_piece() -> None:
     assert facts("CUT", passed(1, "aa", 3, direction=Direction.ENTER)).good == 0
 
 
+def test_scrap_from_a_counter_does_not_hide_the_pieces_whose_tags_have_left() -> None:
+    node = facts("CUT", passed(1, "aa", 5), counted(2, 1, 1, result=Result.SCRAP))
+    assert (node.good, node.scrap) == (5, 1)
+
+
+def test_counters_of_two_stations_are_two_counters_also_where_a_client_names_them_alike() -> None:
+    def by_hand(number: int, station: str) -> Event:
+        return PiecesCounted(
+            id=f"0190a000-0000-7000-8000-00000000000{number}",
+            at=minute(number),
+            source=Source(type=SourceType.API, ref="mes"),
+            station=station,
+            work_order="WO-1",
+            node="CUT",
+            point="good",
+            result=Result.GOOD,
+            delta=5,
+            total=5,
+            counter_epoch=1,
+            since=START,
+        )
+
+    assert facts("CUT", by_hand(1, "CUT-1"), by_hand(2, "CUT-2")).good == 10
+
+
 def test_tags_and_counters_are_compared_not_added() -> None:
     assert facts("CUT", counted(1, 3, 3), passed(2, "aa", 3)).good == 3
 
@@ -225,6 +252,12 @@ def order(*nodes: NodePlan) -> OrderPlan:
     )
 
 
+def test_an_order_that_is_promised_for_no_real_date_is_refused() -> None:
+    refused = check_order(replace(order(plan("CUT")), promised=NO_DATE))
+    assert isinstance(refused, Refused)
+    assert "promised for no real date" in refused.reason
+
+
 def test_a_sound_order_is_not_refused() -> None:
     assert check_order(order(plan("CUT"), plan("SEW", "CUT"))) is None
 
@@ -237,6 +270,8 @@ def test_a_sound_order_is_not_refused() -> None:
         ((plan("CUT", quantity=0),), "below 1"),
         ((plan("SEW", "CUT"),), "follows CUT"),
         ((plan("CUT", "SEW"), plan("SEW", "CUT")), "circle"),
+        ((replace(plan("CUT"), planned_finish=NO_DATE),), "no real date"),
+        ((replace(plan("CUT"), planned_start=datetime(1, 1, 1, tzinfo=UTC)),), "no real date"),
     ],
 )
 def test_an_order_that_cannot_be_made_is_refused_with_the_reason(nodes: tuple[NodePlan, ...], words: str) -> None:

@@ -14,7 +14,11 @@ from genba_shared.events import Confidence, Event, EventId, FactKey, PiecesCount
 
 
 class Counter(NamedTuple):
-    """Identity of a counter's chain of totals; within one, a total never falls."""
+    """Identity of a counter's chain of totals; within one, a total never falls.
+
+    `epoch` is the gateway's. A counter that a client reports has no gateway; its station stands there instead, because
+    clients name their points as they like.
+    """
 
     gateway: str
     epoch: str
@@ -23,9 +27,9 @@ class Counter(NamedTuple):
 
 
 def counter_of(event: PiecesCounted) -> Counter:
-    """The counter that the event reads; the gateway and epoch of a client-made event are empty."""
+    """The counter that the event reads."""
     made = EventId.parse(event.id)
-    gateway, epoch = (made.gateway, made.epoch) if made else ("", "")
+    gateway, epoch = (made.gateway, made.epoch) if made else ("", event.station or "")
     return Counter(gateway, epoch, event.point, event.counter_epoch)
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
+
+FIRST_INSTANT: Final = datetime(1970, 1, 1, tzinfo=UTC)
+END_OF_TIME: Final = datetime(2200, 1, 1, tzinfo=UTC)
+"""What happens or is planned lies from the one (a gateway whose clock was never set) up to, not at, the other.
+
+Other systems write "no date" as 9999-12-31: a minute later, or east of Greenwich, there is no such date.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +71,18 @@ class OrderPlan:
         return max(node.planned_finish for work in self.work_orders for node in work.nodes)
 
 
+_REAL_DATES: Final = "a time from 1970 to 2199"
+
+
+def is_in_time(at: datetime) -> bool:
+    """Whether an instant is one that a factory can mean: years 1970 to 2199."""
+    return FIRST_INSTANT <= at < END_OF_TIME
+
+
 def check_order(plan: OrderPlan) -> Refused | None:
     """Why the order cannot be taken as it is written, None where it can."""
+    if not is_in_time(plan.promised):
+        return Refused(reason=f"order {plan.order}: it is promised for no real date", accepted=_REAL_DATES)
     if not plan.work_orders:
         return Refused(reason="the order has no work order", accepted="at least one work order with at least one node")
     double = _first_double(work.work_order for work in plan.work_orders)
@@ -84,6 +102,8 @@ def _check_work_order(work: WorkOrderPlan) -> Refused | None:
         return Refused(reason=f"{where}: a quantity is below 1", accepted="whole pieces, 1 or more")
     known = {node.node for node in work.nodes}
     for node in work.nodes:
+        if not (is_in_time(node.planned_start) and is_in_time(node.planned_finish)):
+            return Refused(reason=f"{where}: node {node.node} is planned for no real date", accepted=_REAL_DATES)
         if node.planned_finish < node.planned_start:
             return Refused(reason=f"{where}: node {node.node} is planned to finish before it starts")
         missing = [code for code in node.predecessors if code not in known]

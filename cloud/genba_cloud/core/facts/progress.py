@@ -60,7 +60,7 @@ def _node_facts(code: str, plan: NodePlan | None, seen: NodeState, given: Counts
         node=code,
         lifecycle=lifecycle,
         quantity=plan.quantity if plan else None,
-        good=tally.good if counts.parts else left,
+        good=tally.good or left,
         scrap=tally.scrap,
         rework=tally.rework,
         started_at=started,
