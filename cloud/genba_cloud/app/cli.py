@@ -20,7 +20,6 @@ from genba_cloud.store.accounts_authority import ADMIN, Authority
 from genba_cloud.store.lock import DataLock
 from genba_shared.cli.command import Command
 from genba_shared.errors import UsageError
-from genba_shared.process import obey_parent_variable
 
 _EXAMPLES: Final = """\
 examples:
@@ -75,7 +74,6 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    obey_parent_variable()
     return serve(
         ServeSettings(
             data_dir=arguments.data,
