@@ -54,7 +54,7 @@ def test_no_file_names_a_machine_path_or_a_package_registry() -> None:
 def test_lock_files_hold_no_download_address() -> None:
     names = [name for name in texts() if name.startswith("requirements/") or name.endswith("package-lock.json")]
     assert names
-    assert [name for name in names if re.search(r"https?://|\"resolved\"", texts()[name])] == []
+    assert [name for name in names if re.search(r"@ https?://|\"resolved\"|-url ", texts()[name])] == []
 
 
 def test_code_files_tell_one_story() -> None:
