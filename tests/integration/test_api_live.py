@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +15,10 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from genba_cloud.api import VisibleReads
 from genba_cloud.api import live as live_module
 from genba_cloud.api.live import QUEUE_LENGTH, Subscription
+from genba_cloud.core.assess import AssessedOrder
 from tests.browser.support import NOW, Bench, Message, bench, counted, messages, served, started
 
 
@@ -174,6 +176,26 @@ async def test_a_client_that_does_not_read_is_told_to_resync_and_costs_no_more_m
         subscription.offer(str(number).encode())
     got = [await subscription.next() for _ in range(3)]
     assert got == [b"event: resync\ndata: {}\n\n", str(QUEUE_LENGTH + 1).encode(), str(QUEUE_LENGTH + 2).encode()]
+
+
+async def test_a_change_whose_rendering_failed_is_sent_when_the_stream_is_well_again(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    healthy, failures = VisibleReads.orders, [OSError("disk")]
+
+    def orders(reads: VisibleReads, numbers: Sequence[str]) -> list[AssessedOrder]:
+        found = healthy(reads, numbers)
+        if failures and found[0].assessment.nodes["WO-1001"][0].facts.good == 5:
+            raise failures.pop()
+        return found
+
+    monkeypatch.setattr(VisibleReads, "orders", orders)
+    async with served(desk) as url, listening(desk, url, "reader") as stream:
+        await desk.tell(counted("WO-1001", "CUT", 3))
+        await stream.order_with(3)
+        await desk.tell(counted("WO-1001", "CUT", 2, total=5))
+        await stream.order_with(5)
+        assert not failures
 
 
 async def test_open_streams_do_not_hold_up_a_stop(desk: Bench) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest_asyncio
 
 from genba_cloud.store.accounts import SESSION_IDLE_S, SESSION_LONGEST_S, open_accounts
-from tests.browser.support import BASE, PASSWORD, Bench, bench
+from tests.browser.support import BASE, PASSWORD, Bench, bench, served
 
 HTML = {"Accept": "text/html"}
 
@@ -95,6 +97,28 @@ async def test_guessing_is_slowed_down_and_names_are_not_told_apart(desk: Bench)
     slowed = await sign_in(client, PASSWORD)
     assert slowed.status_code == 429
     assert 0 < int(slowed.headers["Retry-After"]) <= 61
+
+
+async def test_guesses_at_the_same_time_count_as_guesses_one_after_the_other(desk: Bench) -> None:
+    tries = await asyncio.gather(*(sign_in(desk["nobody"], "wrong") for _ in range(20)))
+    assert sorted(answer.status_code for answer in tries) == [401] * 5 + [429] * 15
+
+
+async def test_who_guesses_cannot_pretend_to_be_somebody_else_each_time(desk: Bench) -> None:
+    async with served(desk) as url, httpx.AsyncClient(base_url=url, headers={"Origin": url}) as client:
+        tries = []
+        for number in range(6):
+            client.headers["X-Forwarded-For"] = f"10.0.0.{number}"
+            tries.append((await sign_in(client, "wrong")).status_code)
+    assert tries == [401] * 5 + [429]
+
+
+def test_a_secret_that_many_ask_for_at_once_is_one_secret(tmp_path: Path) -> None:
+    accounts = open_accounts(tmp_path / "accounts.db")
+    with ThreadPoolExecutor(8) as many:
+        for name in map(str, range(10)):
+            assert len(set(many.map(accounts.secret, [name] * 8))) == 1
+    accounts.close()
 
 
 async def test_no_secret_is_kept_in_the_clear(desk: Bench, tmp_path: Path) -> None:

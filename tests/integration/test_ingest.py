@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from genba_cloud.core.facts import NodePlan, OrderPlan, WorkOrderPlan
-from genba_cloud.ingest import EmbeddedBroker, Ingest
+from genba_cloud.ingest import EmbeddedBroker, Ingest, service
 from genba_cloud.ingest.broker import find_server
 from genba_cloud.ledger import Ledger, TagToBind
 from genba_cloud.store import SqliteStore
@@ -266,6 +266,28 @@ async def test_a_state_that_breaks_the_contract_stops_nobody(plant: Plant) -> No
     plant.gateway.link.publish(topics.state(GATEWAY), b'{"online": "yes"}')
     plant.gateway.say()
     await until(lambda: plant.gateway.acknowledged == [0])
+
+
+@pytest.mark.parametrize("name", ['"\\ud800"', '"x": NaN, "y"'], ids=["half a letter", "no number"])
+async def test_a_state_that_could_not_be_shown_is_not_kept(plant: Plant, name: str) -> None:
+    text = f'{{"online": true, "epoch": "{EPOCH}", "devices": {{"cutter1": {{{name}: 1}}}}}}'
+    plant.gateway.link.publish(topics.state(GATEWAY), text)
+    plant.gateway.link.publish(topics.up(GATEWAY), envelope(counted(1, 4, 4)))
+    await until(lambda: 1 in plant.gateway.acknowledged)
+    assert plant.ledger.reads.gateways() == ()
+
+
+async def test_envelopes_above_what_may_wait_are_left_to_be_sent_again(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "WAITING", 0)
+    plant.gateway.link.publish(topics.up(GATEWAY), envelope(counted(1, 4, 4)))
+    plant.gateway.say()
+    await until(lambda: plant.gateway.acknowledged == [0])
+    assert plant.ledger.reads.last_position() == 0
+    monkeypatch.undo()
+    plant.gateway.link.publish(topics.up(GATEWAY), envelope(counted(1, 4, 4)))
+    await until(lambda: plant.gateway.acknowledged == [0, 1])
 
 
 async def test_a_hello_is_told_what_the_gateways_stations_work_on(plant: Plant) -> None:

@@ -126,7 +126,7 @@ class Live:
             self._wake.clear()
             due = self._take_due(self._loop.time())
             if not due.is_empty() and self._scopes:
-                await self._publish(due)
+                await self._publish_or_keep(due)
 
     def end(self) -> None:
         """End every open stream and refuse new ones: the server is about to stop."""
@@ -190,6 +190,15 @@ class Live:
             soonest = min(self._not_before[order] for order in self._dirty.orders)
             self._loop.call_at(soonest, self._wake.set)
         return dirty
+
+    async def _publish_or_keep(self, due: _Dirty) -> None:
+        is_sent = False
+        try:
+            await self._publish(due)
+            is_sent = True
+        finally:
+            if not is_sent:  # whoever starts this task again sends it then; what was sent already is sent twice
+                self._mark(tuple(due.orders), due.wip, due.gateways, due.alerts)
 
     async def _publish(self, due: _Dirty) -> None:
         now = asyncio.get_running_loop().time()

@@ -102,15 +102,19 @@ class Assessor:
             cursor = page.next
 
     async def _look(self, *, all_open: bool) -> None:
-        numbers, self._changed = self._changed, set()
-        try:
-            if numbers:
+        numbers = frozenset(self._changed)
+        if numbers:
+            # What changes while we look stays noted even where it is one of these; a look that fails forgets nothing.
+            self._changed.clear()
+            failed = True
+            try:
                 await self._judge(await asyncio.to_thread(self._desk.reads.orders, sorted(numbers)))
-            if all_open:
-                await self._judge(tuple(self._records.values()))
-        except BaseException:
-            self._changed |= numbers  # nothing is forgotten when a look fails
-            raise
+                failed = False
+            finally:
+                if failed:
+                    self._changed |= numbers
+        if all_open:
+            await self._judge(tuple(self._records.values()))
 
     async def _judge(self, records: Iterable[OrderRecord]) -> None:
         now = self._desk.now()

@@ -14,7 +14,7 @@ from genba_cloud.app.serve import serve
 from genba_cloud.app.settings import DEFAULT_DATA, DEFAULT_LISTEN, Address, ServeSettings
 from genba_cloud.core.viewer import read_scopes
 from genba_cloud.ledger import rebuild, verify
-from genba_cloud.store import DEFAULT_ENTERPRISE, open_store
+from genba_cloud.store import DEFAULT_ENTERPRISE, open_reader, open_store
 from genba_cloud.store.accounts import Accounts
 from genba_cloud.store.accounts_authority import ADMIN, Authority
 from genba_cloud.store.lock import DataLock
@@ -47,7 +47,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     link = _sub(commands, "board-link", "print the board's read-only link", _board_link)
     link.add_argument("--renew", action="store_true", help="make every link given out before useless")
     _sub(commands, "rebuild", "fold all views again from the event log (not while a collector runs)", _rebuild)
-    _sub(commands, "verify", "prove the log's chain and that the views follow from it (not while one runs)", _verify)
+    _sub(commands, "verify", "prove the log's chain and that the views follow from it; only reads", _verify)
 
 
 def _add_serve(commands: Any) -> None:
@@ -167,7 +167,7 @@ def _rebuild(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    store = open_store(_existing(arguments.data))
+    store = open_reader(arguments.data)
     try:
         found = verify(store)
     finally:
@@ -195,8 +195,8 @@ def _with_accounts(data_dir: Path, *, here: Callable[[Accounts], Any], there: Ca
 
 
 def _existing(data_dir: Path) -> Path:
-    if not data_dir.is_dir():
-        raise UsageError(f"{data_dir} does not exist: name the collector's folder with --data DIR")
+    """The folder, where it holds what a collector keeps; nothing is made in one that was named by mistake."""
+    open_reader(data_dir).close()
     return data_dir
 
 

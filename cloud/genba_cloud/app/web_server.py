@@ -57,6 +57,7 @@ async def serve_http(app: FastAPI, listener: socket.socket, settings: ServeSetti
         access_log=False,
         lifespan="off",
         server_header=False,
+        proxy_headers=False,  # who guesses passwords must not be able to say that it is somebody else each time
         timeout_graceful_shutdown=STOP_S,
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from genba_cloud.core.delivery import Reach
 from genba_cloud.ledger import Broken, EnvelopeBatch
 from genba_cloud.store.port import Quarantined
 from genba_shared import topics
 from genba_shared.codec import Header, Lane, Rejected, decode, decode_header
-from genba_shared.errors import ContractError
+from genba_shared.errors import ContractError, UsageError
 
 MAX_STATE: Final = 256 * 1024
 _UP: Final = "genba/1/up/"
@@ -43,6 +43,8 @@ def read_envelope(topic: str, payload: bytes, *, now: datetime) -> EnvelopeBatch
         envelope = decode(payload)
     except ContractError as exc:
         return _broken(header, str(exc), payload)
+    except UsageError as exc:  # this machine lacks what it takes; the gateway keeps its events until it has it
+        return Quarantined(gateway=header.gateway, reason=str(exc), received_at=now, body=payload)
     return EnvelopeBatch(
         gateway=header.gateway,
         lane=str(header.lane),
@@ -82,7 +84,8 @@ def read_state(payload: bytes) -> Mapping[str, Any]:
     if len(payload) > MAX_STATE:
         raise ContractError(f"state of {len(payload)} bytes: at most {MAX_STATE}")
     try:
-        state = json.loads(payload)
+        state = json.loads(payload, parse_constant=_refuse_constant)
+        json.dumps(state, ensure_ascii=False).encode()  # half a letter is JSON, but no text that can be sent on
     except (ValueError, RecursionError) as exc:
         raise ContractError(f"state is not JSON: {exc}") from exc
     if not isinstance(state, dict) or not isinstance(state.get("online"), bool):
@@ -101,6 +104,10 @@ def read_state(payload: bytes) -> Mapping[str, Any]:
         raise ContractError("state: devices is not an object of objects")
     _check_numbers(state)
     return state
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not a number of JSON")
 
 
 def _check_numbers(state: Mapping[str, Any]) -> None:

@@ -27,6 +27,11 @@ logger = logging.getLogger(__name__)
 GROUP: Final = 64
 """Messages that are taken together at most: they share commits, and one acknowledgement per gateway."""
 
+WAITING: Final = 2048
+"""Messages that wait at most: an envelope that comes above that is not taken, and its gateway sends it again."""
+
+_REFUSED_KEPT: Final = 1000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Message:
@@ -56,6 +61,7 @@ class Ingest:
         self._ledger = ledger
         self._now = now
         self._messages: asyncio.Queue[_Message] = asyncio.Queue()
+        self._left_out = 0
         self._unreadable: dict[str, bytes] = {}
         self._link = MqttLink(
             broker,
@@ -80,6 +86,11 @@ class Ingest:
             group.create_task(self._consume(), name="ingest")
 
     def _arrived(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001 (paho's shape)
+        if is_envelope_topic(topic) and self._messages.qsize() >= WAITING:
+            if not self._left_out:
+                logger.warning("ingest full waiting=%s", WAITING)
+            self._left_out += 1
+            return
         self._messages.put_nowait(_Message(topic=topic, payload=payload, retained=retained))
 
     def _connected(self) -> None:
@@ -97,6 +108,9 @@ class Ingest:
             messages = [await self._messages.get()]
             while len(messages) < GROUP and not self._messages.empty():
                 messages.append(self._messages.get_nowait())
+            if self._left_out and self._messages.empty():
+                logger.info("ingest back left_out=%s", self._left_out)
+                self._left_out = 0
             tasks = await asyncio.to_thread(self._read, messages)
             results = await asyncio.gather(*(self._keep(task) for task in tasks), return_exceptions=True)
             self._answer(tasks, results)
@@ -125,6 +139,8 @@ class Ingest:
         digest = sha256(row.body).digest()
         if self._unreadable.get(row.gateway) == digest:
             return None
+        if len(self._unreadable) >= _REFUSED_KEPT:
+            self._unreadable.clear()
         self._unreadable[row.gateway] = digest
         logger.warning("envelope refused gateway=%s reason=%s", row.gateway, row.reason)
         return row

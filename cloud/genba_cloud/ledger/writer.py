@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
+from genba_cloud.ledger.job_supervisor import failure_of
 from genba_cloud.store.port import Store, Transaction
 
 logger = logging.getLogger(__name__)
@@ -86,16 +87,17 @@ class Writer:
 
     def _do(self, group: Sequence[_Job[Any]]) -> None:
         """All in one transaction; where one fails, each in its own, so that the others do not suffer."""
-        try:
-            with self._store.transaction(self._enterprise) as transaction:
-                for job in group:
-                    job.result = job.work(transaction)
-        except Exception as exc:  # noqa: BLE001 (whatever it is belongs to the caller of the job)
-            if len(group) == 1:
-                group[0].result, group[0].error = None, exc
-                return
+        error = failure_of(lambda: self._commit(group))
+        if error is not None and len(group) == 1:
+            group[0].result, group[0].error = None, error
+        elif error is not None:
             for job in group:
                 self._do([job])
+
+    def _commit(self, group: Sequence[_Job[Any]]) -> None:
+        with self._store.transaction(self._enterprise) as transaction:
+            for job in group:
+                job.result = job.work(transaction)
 
     def _deliver(self, group: Sequence[_Job[Any]]) -> None:
         for job in group:

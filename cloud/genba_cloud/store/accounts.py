@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from genba_cloud.core.viewer import Scope
 
@@ -64,7 +65,7 @@ _answers = sa.Table(
     sa.Column("request_hash", sa.Text, nullable=False),
     sa.Column("status", sa.Integer, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
-    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("at", sa.Float, nullable=False, index=True),
 )
 
 
@@ -194,11 +195,14 @@ class Accounts:
 
     def secret(self, name: str) -> bytes:
         """A secret of this installation (256 bits), made when it is first asked for."""
+        wanted = sa.select(_secrets.c.value).where(_secrets.c.name == name)
         with self._engine.begin() as connection:
-            value = connection.execute(sa.select(_secrets.c.value).where(_secrets.c.name == name)).scalar_one_or_none()
-            if value is None:
-                value = secrets.token_hex(32)
-                connection.execute(_secrets.insert().values(name=name, value=value))
+            value = connection.execute(wanted).scalar_one_or_none()
+        if value is None:
+            new = insert(_secrets).values(name=name, value=secrets.token_hex(32)).on_conflict_do_nothing()
+            with self._engine.begin() as connection:
+                connection.execute(new)  # somebody else may be doing the same: one of both values stays
+                value = connection.execute(wanted).scalar_one()
         return bytes.fromhex(value)
 
     def renew_secret(self, name: str) -> None:

@@ -57,6 +57,7 @@ class Authority:
         self._monotonic = monotonic
         self._failures: dict[str, deque[float]] = {}
         self._lock = threading.Lock()
+        self._guessing = threading.Lock()
 
     def ensure_admin(self) -> str | None:
         """Make the administrator at the first start; returns the one-time password, None where there is one already."""
@@ -78,7 +79,14 @@ class Authority:
 
         Returns:
             The token; None where name or password are wrong; `TooMany` after 5 wrong ones in a minute.
+
+        One attempt is looked at after the other: guesses made at the same time count too, and comparing a password
+        takes 64 MiB (argon2id), which must not be multiplied by whoever asks.
         """
+        with self._guessing:
+            return self._sign_in(name, password, client)
+
+    def _sign_in(self, name: str, password: str, client: str) -> str | TooMany | None:
         watched = {f"name {name[:64]}": _FAILURES_OF_NAME, f"client {client}": _FAILURES_OF_CLIENT}
         wait = max(self._wait_s(key, limit) for key, limit in watched.items())
         if wait > 0:

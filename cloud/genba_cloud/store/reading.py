@@ -119,18 +119,11 @@ class SqlReads:
 
     def queue(self, station: str) -> tuple[QueueRow, ...]:
         """See the port."""
-        return tuple(row for row in self.queues() if row.station == station)
+        return self._queue_rows(QUEUE_ROW.c.station == station)
 
     def queues(self) -> tuple[QueueRow, ...]:
         """See the port."""
-        query = select(QUEUE_ROW).where(QUEUE_ROW.c.enterprise == self._enterprise).order_by(QUEUE_ROW.c.number)
-        with self._engine.connect() as connection:
-            return tuple(
-                QueueRow(
-                    station=row["station"], work_order=row["work_order"], node=row["node"], quantity=row["quantity"]
-                )
-                for row in connection.execute(query).mappings()
-            )
+        return self._queue_rows()
 
     def unassigned(self) -> tuple[Unassigned, ...]:
         """See the port."""
@@ -206,6 +199,16 @@ class SqlReads:
                     size=row["size"],
                 )
                 for row in found
+            )
+
+    def _queue_rows(self, *where: Any) -> tuple[QueueRow, ...]:
+        query = select(QUEUE_ROW).where(QUEUE_ROW.c.enterprise == self._enterprise, *where)
+        with self._engine.connect() as connection:
+            return tuple(
+                QueueRow(
+                    station=row["station"], work_order=row["work_order"], node=row["node"], quantity=row["quantity"]
+                )
+                for row in connection.execute(query.order_by(QUEUE_ROW.c.number)).mappings()
             )
 
     def _log(self) -> Select[Any]:

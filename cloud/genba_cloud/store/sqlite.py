@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,16 +32,17 @@ class SqliteStore:
         Raises:
             UsageError: another process holds the folder, or the file is of another schema version.
         """
-        self._lock = DataLock(data_dir)
-        try:
+        self._write_lock = threading.Lock()
+        with ExitStack() as undo:
+            self._lock = DataLock(data_dir)
+            undo.callback(self._lock.release)
             self._writer = _engine(data_dir / FILE, begin="BEGIN IMMEDIATE")
+            undo.callback(self._writer.dispose)
             self._readers = _engine(data_dir / FILE, begin="BEGIN", read_only=True)
-            self._write_lock = threading.Lock()
+            undo.callback(self._readers.dispose)
             with self._writer.begin() as connection:
                 _prepare(connection, data_dir / FILE)
-        except BaseException:
-            self._lock.release()
-            raise
+            undo.pop_all()  # it is open: `close` lets go of all this
 
     @contextmanager
     def transaction(self, enterprise: str = DEFAULT_ENTERPRISE) -> Iterator[Transaction]:
@@ -70,7 +71,9 @@ class SqliteReader:
             UsageError: there is no such file, or it is of another schema version.
         """
         if not (data_dir / FILE).exists():
-            raise UsageError(f"{data_dir} holds no data of a collector: {FILE} is missing")
+            raise UsageError(
+                f"{data_dir} holds no data of a collector ({FILE} is missing): name its folder with --data DIR"
+            )
         self._readers = _engine(data_dir / FILE, begin="BEGIN", read_only=True)
         with self._readers.begin() as connection:
             _check_version(connection, data_dir / FILE)
