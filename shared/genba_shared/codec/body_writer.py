@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from genba_shared.codec.buffer import Writer
 from genba_shared.codec.columns import write_integers, write_presence
-from genba_shared.codec.layout import COMMON, MAX_IDS, MAX_STRINGS, SCHEMA, kind_fields, members
+from genba_shared.codec.layout import COMMON, FAR, MAX_IDS, MAX_STRINGS, SCHEMA, kind_fields, members
 from genba_shared.errors import ContractError
 from genba_shared.events.model import Event, EventId, Source, SourceType
 from genba_shared.events.schema import Field, FieldType
@@ -122,7 +122,9 @@ class _BodyWriter:
     def _id_number(self, text: str, seq: int) -> int:
         made = EventId.parse(text)
         if made is not None and made.gateway == self._gateway and made.epoch == self._epoch and str(made) == text:
-            return (seq - made.seq) * 2
+            distance = seq - made.seq
+            if abs(distance) < FAR:
+                return distance * 2
         return self._index(text) * 2 + 1
 
     def _index(self, text: str) -> int:

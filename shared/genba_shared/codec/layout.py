@@ -24,6 +24,7 @@ MAX_EVENTS: Final = 4096  # per envelope; the gateway sends some hundred
 MAX_STRINGS: Final = 65_535
 MAX_IDS: Final = 65_536  # of all `because` lists of one column together
 MAX_IDS_PER_EVENT: Final = 1000
+FAR: Final = 2**31  # distance in seqs from which an id is written as a text: its double must fit 64 bits
 COMMON: Final[tuple[Field, ...]] = fields_of(Event)[1:]  # the id is not sent: header and position give it
 
 
