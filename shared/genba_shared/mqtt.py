@@ -79,7 +79,7 @@ class BrokerAddress:
             parts = urlsplit(url)
             port, options = parts.port, dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
         except ValueError as exc:
-            raise UsageError(f"broker address {url!r}: {exc}; {_ADDRESS_HINT}") from exc
+            raise UsageError(f"broker address {_without_password(url)!r} is not understood; {_ADDRESS_HINT}") from exc
         tls = parts.scheme == "mqtts"
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path not in ("", "/"):
             raise UsageError(f"broker address {_without_password(url)!r} is not understood; {_ADDRESS_HINT}")

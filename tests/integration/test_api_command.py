@@ -19,10 +19,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from genba_cloud.app.supervisor import supervise
 from genba_cloud.ingest.broker import find_server
 from genba_shared.errors import UsageError
 from genba_shared.mqtt import MqttLink
+from genba_shared.supervisor import supervise
 from genba_shared.topics import state as state_topic
 
 GENBA = [sys.executable, "-c", "import sys; from genba_shared.cli import main; sys.exit(main())", "cloud"]
@@ -115,6 +115,14 @@ async def test_commands_reach_a_running_collector_and_a_second_one_is_refused(tm
         code, _, said = await command("serve", "--listen", "127.0.0.1:0", *data)
         assert (code, "is in use by process" in said) == (2, True)
         assert (await command("rebuild", *data))[0] == 2
+        assert (await command("verify", *data))[1].endswith("differences=0\n")
+
+
+@pytest.mark.parametrize("words", ["verify", "rebuild"])
+async def test_a_folder_that_was_named_by_mistake_is_refused_and_left_as_it_is(tmp_path: Path, words: str) -> None:
+    code, _, said = await command(words, "--data", str(tmp_path))
+    assert (code, "holds no data of a collector" in said) == (2, True)
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 (the path way may block, says another rule)
 
 
 async def test_a_collector_that_was_killed_starts_again_with_its_data(tmp_path: Path) -> None:

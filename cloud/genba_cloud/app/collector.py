@@ -27,7 +27,6 @@ from genba_cloud.api import (
     require_same_origin,
 )
 from genba_cloud.app.assessor import PERIOD_S, Assessor
-from genba_cloud.app.supervisor import supervise
 from genba_cloud.core.assess import DEFAULT_POLICY, Policy
 from genba_cloud.core.viewer import Subject, Viewer
 from genba_cloud.ledger import Ledger
@@ -37,6 +36,7 @@ from genba_cloud.store.accounts_authority import Authority
 from genba_cloud.web import PageParts, create_pages
 from genba_cloud.web.render import STATIC
 from genba_shared.clock import ProductionClock
+from genba_shared.supervisor import supervise
 
 ACCOUNTS_FILE: Final = "accounts.db"
 

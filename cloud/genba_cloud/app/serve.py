@@ -13,12 +13,12 @@ from pathlib import Path
 from genba_cloud.app.collector import Collector, CollectorSettings, run_collector
 from genba_cloud.app.control import new_token, remove_control, write_control
 from genba_cloud.app.settings import ServeSettings
-from genba_cloud.app.supervisor import supervise
 from genba_cloud.app.web_server import bind, serve_http, url_of
 from genba_cloud.ingest import EmbeddedBroker, Ingest, refuse_remote
 from genba_cloud.store import Store, open_store
 from genba_cloud.store.accounts_authority import ADMIN
 from genba_shared.clock import ProductionClock
+from genba_shared.supervisor import supervise
 
 logger = logging.getLogger(__name__)
 

@@ -18,16 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from genba_edge.app.devices import make_driver
+from genba_edge.app.inbox import Inbox
 from genba_edge.app.sink import Sink
-from genba_edge.app.supervisor import keep_running
-from genba_edge.core.deriver import Deriver, Pace
+from genba_edge.core.deriver import Deriver
 from genba_edge.core.journal import Commit, Identity, Moment
+from genba_edge.core.watch import Pace
 from genba_edge.ports import DeviceBack, DeviceLost, Observation, Outbox
 from genba_edge.uplink import Uplink
 from genba_shared.clock import ProductionClock, format_time
 from genba_shared.device_map import DeviceMap, LlrpDevice, ModbusDevice
 from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.errors import OutboxFull
+from genba_shared.supervisor import supervise
 from genba_shared.version import VERSION
 
 logger = logging.getLogger(__name__)
@@ -56,7 +58,8 @@ class Gateway:
 
     def __init__(self, setup: GatewaySetup) -> None:
         self._map, self._outbox, self._clock, self._sink = setup.device_map, setup.outbox, setup.clock, setup.sink
-        self._inbox: list[Sequence[Observation]] = []
+        self._inbox = Inbox(self._clock.now)
+        self._unstored: Commit | None = None
         self._documents: list[DispatchDocument] = []
         self._work_waits = asyncio.Event()
         self._devices: dict[str, dict[str, str]] = {
@@ -107,10 +110,10 @@ class Gateway:
         """Work until `stop` is set; then emit what is joined, commit, deliver what the link takes, and return."""
         drivers = [make_driver(device, self._clock) for device in self._map.devices.values()]
         tasks = [
-            asyncio.create_task(keep_running(f"driver {driver.device}", partial(driver.run, self._emit)))
+            asyncio.create_task(supervise(f"driver {driver.device}", partial(driver.run, self._emit)))
             for driver in drivers
         ]
-        uplink = asyncio.create_task(keep_running("uplink", self._uplink.run)) if self._uplink else None
+        uplink = asyncio.create_task(supervise("uplink", self._uplink.run)) if self._uplink else None
         derive = asyncio.create_task(self._derive(stop))
         try:
             await derive
@@ -125,7 +128,7 @@ class Gateway:
                 await asyncio.gather(uplink, return_exceptions=True)
 
     def _emit(self, observations: Sequence[Observation]) -> None:
-        self._inbox.append(observations)
+        self._inbox.put(observations)
         self._work_waits.set()
 
     def _take_dispatch(self, document: DispatchDocument) -> None:
@@ -141,54 +144,61 @@ class Gateway:
             self._work_waits.clear()
             self._take_waiting()
             self._deriver.pass_time(self._moment())
+            self._log_failures()
             commit, now = self._deriver.take_commit(), time.monotonic()
             if commit is None and self._deriver.has_unsaved_reads and now - saved_at >= SOFT_SAVE_S:
                 commit = self._deriver.take_checkpoint()
             if commit is None and now - checkpoint_at >= CHECKPOINT_S:
                 commit = self._deriver.take_checkpoint()
             if commit is not None:
-                await self._store(commit)
+                await self._store(commit, stop)
                 saved_at = checkpoint_at = time.monotonic()
 
     def _take_waiting(self) -> None:
         documents, self._documents = self._documents, []
         for document in documents:
             self._deriver.take_dispatch(document, self._moment())
-        batches, self._inbox = self._inbox, []
-        for batch in batches:
+        for batch in self._inbox.take():
             for observation in batch:
                 self._note_device(observation)
             self._deriver.observe(batch, self._moment())
 
-    async def _store(self, commit: Commit) -> None:
-        """Commit; while the disk is full, keep polling into memory, say so, and try again."""
-        while True:
-            try:
-                await asyncio.to_thread(self._outbox.append, commit.events, commit.state)
-                break
-            except OutboxFull:
-                logger.exception("outbox full waiting_events=%d retry_s=%.0f", len(commit.events), FULL_RETRY_S)
-                await asyncio.sleep(FULL_RETRY_S)
+    def _log_failures(self) -> None:
+        for failure in self._deriver.take_failures():
+            logger.error("not derived, the others go on subject=%s", failure.what, exc_info=failure.error)
+
+    async def _store(self, commit: Commit, stop: asyncio.Event) -> None:
+        """Commit; while the disk is full, keep polling into memory, say so, and try again until told to stop."""
+        self._unstored = commit
+        while not await self._try_to_store(commit):
+            logger.error("outbox full waiting_events=%d retry_s=%.0f", len(commit.events), FULL_RETRY_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FULL_RETRY_S):
+                    await stop.wait()
+                    return
+        self._unstored = None
+
+    async def _try_to_store(self, commit: Commit) -> bool:
+        try:
+            await asyncio.to_thread(self._outbox.append, commit.events, commit.state)
+        except OutboxFull as exc:
+            logger.warning("outbox refuses reason=%s", exc)
+            return False
         if self._sink is not None:
             self._sink.write(commit.events)
         if self._uplink is not None and commit.events:
             self._uplink.wake()
+        return True
 
     async def _finish(self) -> None:
+        """Commit what is left, in the order in which it was derived."""
         self._take_waiting()
         self._deriver.shut_down(self._moment())
-        commit = self._deriver.take_checkpoint()
-        try:
-            await asyncio.to_thread(self._outbox.append, commit.events, commit.state)
-        except OutboxFull:
-            logger.exception(
-                "outbox full at shutdown: these pieces are counted again from the device at the next start"
-            )
-            return
-        if self._sink is not None:
-            self._sink.write(commit.events)
-        if self._uplink is not None:
-            self._uplink.wake()
+        self._log_failures()
+        for commit in (self._unstored, self._deriver.take_checkpoint()):
+            if commit is not None and not await self._try_to_store(commit):
+                logger.error("outbox full at shutdown: pieces are counted again from the device at the next start")
+                return
 
     def _note_device(self, observation: Observation) -> None:
         match observation:

@@ -16,6 +16,7 @@ from genba_edge.outbox import SqliteOutbox
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map import DeviceMap, load_device_map
 from genba_shared.errors import UsageError
+from genba_shared.mqtt import BrokerAddress
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,8 @@ def run_gateway(args: argparse.Namespace) -> int:
             "nowhere to send events: add `collector: {mqtt: mqtt://HOST:1883}` to the map, or --broker URL, "
             "or --sink FILE.jsonl to write them to a file"
         )
+    if broker is not None:
+        BrokerAddress.parse(broker)
     state_dir = args.state or args.map.parent / device_map.store.path
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     asyncio.run(_run(device_map, broker=broker, state_dir=state_dir, sink=args.sink))
@@ -43,8 +46,11 @@ async def _run(device_map: DeviceMap, *, broker: str | None, state_dir: Path, si
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     outbox = SqliteOutbox(state_dir, gateway=device_map.gateway.id)
-    file = Sink(sink) if sink is not None else None
+    file: Sink | None = None
     try:
+        if sink is not None:
+            file = Sink(sink)
+            file.catch_up(outbox)
         setup = GatewaySetup(
             device_map=device_map,
             outbox=outbox,
@@ -58,7 +64,7 @@ async def _run(device_map: DeviceMap, *, broker: str | None, state_dir: Path, si
             "gateway started gateway=%s devices=%d broker=%s epoch=%s next_seq=%d",
             device_map.gateway.id,
             len(device_map.devices),
-            broker or "none",
+            "none" if broker is None else BrokerAddress.parse(broker),
             outbox.mark().epoch,
             outbox.mark().next_seq,
         )

@@ -25,7 +25,8 @@ class CounterState:
 
     `last` is the last accepted reading (device value, 0..limit), `changed_at` when it was first seen, `seen_at` when it
     was last known to hold. `before` is the reading before the latest reset: a value that comes back to it is a restore.
-    `doubted` and `readings` are a step out of reach that waits for confirmation.
+    `doubted` and `readings` are a step out of reach that waits for confirmation. Values are counted upwards: those of a
+    counter that counts down are turned round.
     """
 
     last: int
@@ -67,13 +68,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """A step that nothing explains: the counter starts anew from `raw`, and what was made between is unknown."""
+    """A step that nothing explains; what was made between is unknown.
+
+    `resumes`: the counter starts anew from `raw`. Not so for a value that it cannot have: that one is waited out.
+    """
 
     raw: int
     last: int
     reach: int
     at: datetime
-    since: datetime
+    resumes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ def advance(
     """
     value = _upward(reading.raw, settings)
     if not 0 <= value <= settings.limit:
-        return _doubted(state, value, reading, settings)
+        return _impossible(state, value, reading, settings)
     if value == state.last:
         return replace(state, seen_at=max(state.seen_at, reading.at), doubted=None, readings=0), None
     match explanations(state, value, reading, settings):
@@ -123,6 +127,13 @@ def advance(
             return _taken(state, chosen, value, reading), replace(
                 step, confidence=Confidence.AMBIGUOUS, least=min(deltas), most=max(deltas)
             )
+
+
+def confirm(state: CounterState, at: datetime, settings: CounterSettings) -> tuple[CounterState, Step | Doubt | None]:
+    """The value that waits for confirmation still held at `at`: it was read once more."""
+    if state.doubted is None:
+        return state, None
+    return advance(state, Reading(raw=_upward(state.doubted, settings), at=at), settings)
 
 
 def explanations(state: CounterState, value: int, reading: Reading, settings: CounterSettings) -> list[Explanation]:
@@ -156,6 +167,7 @@ def reach(state: CounterState, at: datetime, settings: CounterSettings) -> int:
 
 
 def _upward(raw: int, settings: CounterSettings) -> int:
+    """A device value counted upwards; applied twice, it gives the device value back."""
     return settings.limit - raw if settings.direction is CountDirection.DOWN else raw
 
 
@@ -167,7 +179,8 @@ def _by_rule(several: list[Explanation], rule: OnDecrease) -> Explanation | None
 
 
 def _step(state: CounterState, explanation: Explanation, reading: Reading) -> Step:
-    return Step(delta=explanation.delta, method=explanation.method, since=state.seen_at, at=reading.at)
+    since = min(state.seen_at, reading.at)  # a change may arrive after its device was heard of again
+    return Step(delta=explanation.delta, method=explanation.method, since=since, at=reading.at)
 
 
 def _taken(state: CounterState, explanation: Explanation, value: int, reading: Reading) -> CounterState:
@@ -182,6 +195,19 @@ def _taken(state: CounterState, explanation: Explanation, value: int, reading: R
     )
 
 
+def _impossible(
+    state: CounterState, value: int, reading: Reading, settings: CounterSettings
+) -> tuple[CounterState, Doubt | None]:
+    """A value beyond the limit: questioned once when it stays, never counted from; the last good value is kept."""
+    readings = state.readings + 1 if state.doubted is not None else 1
+    held = replace(state, doubted=value, readings=min(readings, CONFIRMING_READINGS + 1))
+    if readings != CONFIRMING_READINGS:
+        return held, None
+    most = reach(state, reading.at, settings)
+    shown = _upward(state.last, settings)
+    return held, Doubt(raw=reading.raw, last=shown, reach=most, at=reading.at, resumes=False)
+
+
 def _doubted(
     state: CounterState, value: int, reading: Reading, settings: CounterSettings
 ) -> tuple[CounterState, Doubt | None]:
@@ -192,10 +218,10 @@ def _doubted(
         return replace(state, doubted=value, readings=readings), None
     doubt = Doubt(
         raw=reading.raw,
-        last=state.last,
+        last=_upward(state.last, settings),
         reach=reach(state, reading.at, settings),
         at=reading.at,
-        since=state.seen_at,
+        resumes=True,
     )
     started = CounterState(
         last=value, changed_at=reading.at, seen_at=reading.at, total=state.total, epoch=state.epoch + 1

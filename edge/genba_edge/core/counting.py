@@ -6,12 +6,12 @@ join ends at the completion of a node, at a change of work, at anything but a pl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from genba_edge.core.counter import CounterState, Doubt, Reading, Step, advance, start_counter
+from genba_edge.core.counter import CounterState, Doubt, Reading, Step, advance, confirm, start_counter
 from genba_edge.core.journal import Journal, load
 from genba_edge.core.nodes import Nodes, WorkKey
 from genba_edge.core.observations import Sample
@@ -28,6 +28,8 @@ from genba_shared.events import (
     Source,
     SourceType,
 )
+
+KnownUntil = Callable[[PointRef], datetime | None]
 
 COALESCE_S = 10.0
 _KEY = "counter/"
@@ -71,11 +73,13 @@ class Counting:
         for name, value in load(saved, _KEY).items():
             device, _, point = name.partition("/")
             ref = PointRef(device, point)
+            if ref not in self._points:  # the map changed; what is saved waits for the point to come back
+                continue
             self._counters[ref] = CounterState(
                 **{**value, "changed_at": parse_time(value["changed_at"]), "seen_at": parse_time(value["seen_at"])}
             )
-            if ref in self._points:  # state is only saved when everything it counts was emitted
-                self._emitted_total[ref] = self._counters[ref].total * self._points[ref].settings.pieces_per_count
+            # state is only saved when everything it counts was emitted
+            self._emitted_total[ref] = self._counters[ref].total * self._points[ref].settings.pieces_per_count
 
     def is_counter(self, ref: PointRef) -> bool:
         """Whether the point is a counter that some station counts by."""
@@ -103,7 +107,10 @@ class Counting:
             return
         if known_until is not None and state.seen_at < known_until <= at:
             state = replace(state, seen_at=known_until)
-        self._counters[ref], outcome = advance(state, reading, point.settings)
+        self._conclude(point, *advance(state, reading, point.settings))
+
+    def _conclude(self, point: CountedPoint, state: CounterState, outcome: Step | Doubt | None) -> None:
+        self._counters[point.ref] = state
         match outcome:
             case Step():
                 self._count(point, outcome)
@@ -116,7 +123,7 @@ class Counting:
         """The device was heard of at `at`: a step that waits for confirmation was read once more."""
         for ref, state in list(self._counters.items()):
             if ref.device == device and state.doubted is not None:
-                self.read(ref, state.doubted, at=at, known_until=None, watched=True)
+                self._conclude(self._points[ref], *confirm(state, at, self._points[ref].settings))
 
     def complete_waiting(self) -> None:
         """Quantities are new: claim the nodes whose pieces were already there."""
@@ -127,9 +134,7 @@ class Counting:
                 continue
             station = rule.stations[0] if len(rule.stations) == 1 else None
             if self._nodes.complete_counted(key, station=station, source=system):
-                for owned in rule.stations:
-                    if self._work.owner(owned) == key:
-                        self._work.take_next(owned, at=self._journal.moment.now)
+                self._take_next(key, at=self._journal.moment.now)
 
     def flush_due(self, now: datetime) -> None:
         """Emit joins that are old enough."""
@@ -137,22 +142,26 @@ class Counting:
             if pending and (now - self._flushed_at[ref]).total_seconds() >= COALESCE_S:
                 self.flush(ref)
 
-    def flush_station(self, station: str) -> None:
-        """Emit every join of the station, before its work changes."""
-        for ref in list(self._pending):
-            if self._points[ref].station == station:
-                self.flush(ref)
+    def close(self, known_until: KnownUntil, *, station: str | None = None) -> None:
+        """Emit every join of the station (None: of all) and keep until when its counters are known to have stood still.
 
-    def flush_all(self) -> None:
-        """Emit everything (shutdown)."""
-        for ref in list(self._pending):
+        For a change of its work and for shutdown: a count that comes later then begins no earlier than it must.
+        """
+        for ref, state in list(self._counters.items()):
+            if station not in {None, self._points[ref].station}:
+                continue
+            until = known_until(ref)
+            if until is not None and until > state.seen_at and state.doubted is None:
+                self._counters[ref] = replace(state, seen_at=until)
             self.flush(ref)
 
     def flush(self, ref: PointRef) -> None:
         """Emit the joins of one point, and the state of its counter with them."""
-        for pending in self._pending.pop(ref, []):
+        joins = self._pending.pop(ref, [])
+        for pending in joins:
             self._emit(self._points[ref], pending)
-        self._flushed_at[ref] = self._journal.moment.now
+        if joins:
+            self._flushed_at[ref] = self._journal.moment.now
         self._save(ref)
 
     def _reset_seen(self, point: CountedPoint, state: CounterState | None) -> bool:
@@ -186,7 +195,7 @@ class Counting:
         """Give the pieces to the work that owns the station; what exceeds its quantity, to the next row, in doubt."""
         whole = self._whole(point, step, pieces)
         boundary = self._work.opened_at(point.station)
-        if boundary is not None and step.since < boundary < step.at:  # the work changed within the step
+        if boundary is not None and step.since < boundary <= step.at:  # the work changed within the step
             whole = _in_doubt(whole)
         if point.result is not Result.GOOD:
             yield whole
@@ -241,9 +250,15 @@ class Counting:
         for ref, joins in list(self._pending.items()):
             if any(pending.key == key for pending in joins):
                 self.flush(ref)
-        claimed = self._nodes.complete_counted(key, station=point.station, source=_source(point.ref))
-        if claimed and self._work.owner(point.station) == key:
-            self._work.take_next(point.station, at=self._counters[point.ref].changed_at)
+        if self._nodes.complete_counted(key, station=point.station, source=_source(point.ref)):
+            self._take_next(key, at=self._counters[point.ref].changed_at)
+
+    def _take_next(self, key: WorkKey, *, at: datetime) -> None:
+        """The node is complete: every station that works on it goes on to its next row."""
+        rule = self._nodes.rules().get(key.node)
+        for station in rule.stations if rule is not None else ():
+            if self._work.owner(station) == key:
+                self._work.take_next(station, at=at)
 
     def _emit(self, point: CountedPoint, pending: Pending) -> None:
         step, key = pending.step, pending.key
@@ -272,9 +287,12 @@ class Counting:
         )
         if key is None:
             return
+        ambiguous = step.confidence is Confidence.AMBIGUOUS
+        if not pending.pieces:  # nothing was seen: no piece that starts the work, and none that is its last
+            self._nodes.doubt(key)
+            return
         self._nodes.start(key, at=step.at, station=point.station, source=event.source, because=event.id)
         if point.result is Result.GOOD:
-            ambiguous = step.confidence is Confidence.AMBIGUOUS
             self._nodes.add_pieces(key, pending.pieces, at=step.at, because=event.id, ambiguous=ambiguous)
 
     def _question(self, point: CountedPoint, doubt: Doubt) -> None:
@@ -286,7 +304,7 @@ class Counting:
             station=point.station,
             point=str(point.ref),
             note=f"read {doubt.raw} after {doubt.last}: at most {doubt.reach} counts were possible; "
-            f"counting goes on from {doubt.raw}",
+            + (f"counting goes on from {doubt.raw}" if doubt.resumes else "beyond the limit: not counted"),
         )
 
     def _save(self, ref: PointRef) -> None:

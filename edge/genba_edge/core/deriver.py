@@ -6,9 +6,10 @@ Deterministic and without I/O: the shell gives it observations, time and the sav
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import assert_never
 
+from genba_edge.core.bindings import Bindings
 from genba_edge.core.counting import Counting
 from genba_edge.core.journal import Commit, Identity, Journal, Moment
 from genba_edge.core.nodes import Nodes
@@ -22,9 +23,11 @@ from genba_edge.core.observations import (
     TagRead,
     Value,
 )
+from genba_edge.core.passage import Cluster
 from genba_edge.core.station_states import StationStates
+from genba_edge.core.supervisor import Failure, Supervisor
 from genba_edge.core.tags import Tags
-from genba_edge.core.watch import Watch
+from genba_edge.core.watch import Pace, Watch
 from genba_edge.core.work import Work
 from genba_edge.core.zones import Zones
 from genba_shared.device_map.model import DeviceMap, PointRef
@@ -32,16 +35,11 @@ from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.events import Source, SourceType
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How fast the world is read, in plant seconds: poll period and report delay by device."""
-
-    poll_s: Mapping[str, float] = field(default_factory=dict)
-    report_delay_s: Mapping[str, float] = field(default_factory=dict)
-
-
 class Deriver:
     """One gateway's derivation.
+
+    An observation that raises is left out, questioned by an event, and told by `take_failures`: one bad point, tag or
+    document never stops the others.
 
     Args:
         device_map: a checked map.
@@ -67,11 +65,18 @@ class Deriver:
         self._work = Work(device_map, self._journal, self._nodes, saved)
         self._zones = Zones(device_map, self._journal, saved)
         self._counting = Counting(device_map, self._journal, self._nodes, self._work, self._zones, saved)
-        self._tags = Tags(device_map, self._journal, self._nodes, self._work, self._zones, saved)
+        self._tags = Tags(
+            device_map,
+            self._journal,
+            self._nodes,
+            self._zones,
+            Bindings(self._journal, self._work.document.tags, saved),
+            saved,
+        )
         self._states = StationStates(device_map, self._journal, saved)
-        self._watch = Watch(device_map, self._journal, pace.poll_s, saved)
+        self._watch = Watch(device_map, self._journal, pace, saved)
         self._jobs = self._work.job_points()
-        self._tags.take_bindings()
+        self._supervisor = Supervisor(self._journal)
 
     @property
     def dispatch_version(self) -> int:
@@ -82,38 +87,54 @@ class Deriver:
         """Take what a driver emitted together."""
         self._journal.moment = moment
         for observation in sorted(observations, key=_order):
-            match observation:
-                case Sample():
-                    self._take_sample(observation)
-                case TagRead():
-                    self._tags.read(observation)
-                case DeviceAlive():
-                    self._watch.hear(observation.device, observation.at)
+            with self._supervisor.alone(_subject(observation)):
+                self._take(observation)
+
+    def _take(self, observation: Observation) -> None:
+        match observation:
+            case Sample():
+                self._take_sample(observation)
+            case TagRead():
+                self._pass(observation.device, self._tags.read(observation))
+            case DeviceAlive():
+                self._watch.hear(observation.device, observation.at)
+                if not self._watch.is_polled(observation.device):
                     self._counting.confirm_doubts(observation.device, observation.at)
-                    self._close_passages(observation.device)
-                case DeviceBack():
-                    self._watch.find(observation.device, observation.at)
-                case DeviceLost():
-                    self._watch.lose(observation.device)
-                    self._states.lose_device(observation.device, observation.at)
+                self._close_passages(observation.device)
+            case DeviceBack():
+                self._watch.find(observation.device, observation.at)
+            case DeviceLost():
+                self._watch.lose(observation.device)
+                self._states.lose_device(observation.device, observation.at)
+            case _:
+                assert_never(observation)
 
     def take_dispatch(self, document: DispatchDocument, moment: Moment) -> None:
         """Take a new dispatch document."""
         self._journal.moment = moment
-        self._work.take_document(document, at=moment.now)
-        self._tags.take_bindings()
-        self._counting.complete_waiting()
+        with self._supervisor.alone("dispatch"):
+            self._counting.close(lambda ref: self._watch.known_until(ref, moment.now))
+            self._tags.note_bindings(document.tags)
+            self._work.take_document(document, at=moment.now)
+            self._tags.complete_waiting()
+            self._counting.complete_waiting()
 
     def pass_time(self, moment: Moment) -> None:
         """Let time rules act: joined counts that are due, idle stations."""
         self._journal.moment = moment
-        self._counting.flush_due(moment.now)
-        self._states.pass_time(moment.now)
+        with self._supervisor.alone("time"):
+            self._counting.flush_due(moment.now)
+            self._states.pass_time(moment.now)
 
     def shut_down(self, moment: Moment) -> None:
         """Emit what is still joined, before the last commit."""
         self._journal.moment = moment
-        self._counting.flush_all()
+        with self._supervisor.alone("shutdown"):
+            self._counting.close(lambda ref: self._watch.known_until(ref, moment.now))
+
+    def take_failures(self) -> tuple[Failure, ...]:
+        """What could not be derived since the last call, each subject once until it works again."""
+        return self._supervisor.take_failures()
 
     @property
     def has_unsaved_reads(self) -> bool:
@@ -121,8 +142,8 @@ class Deriver:
         return self._tags.has_unsaved_reads
 
     def take_commit(self) -> Commit | None:
-        """The events since the last commit and the state that belongs to them; None where there are none."""
-        return self._commit() if self._journal.has_events else None
+        """Events and state since the last commit; None where nothing changed that a kill must not take away."""
+        return None if self._journal.is_empty else self._commit()
 
     def take_checkpoint(self) -> Commit:
         """A commit even without events: open passages, and when each device was last heard of."""
@@ -135,13 +156,17 @@ class Deriver:
 
     def _take_sample(self, sample: Sample) -> None:
         ref = PointRef(sample.device, sample.point)
-        self._derive_from(ref, sample)
-        self._watch.note_sample(ref, sample.at)
+        with self._supervisor.alone(f"state of {ref}"):
+            self._states.take(sample)
+        if sample.quality is Quality.BAD or sample.value is None:
+            self._watch.note_bad(ref)
+            return
+        try:
+            self._derive_from(ref, sample)
+        finally:
+            self._watch.note_sample(ref, sample.at)
 
     def _derive_from(self, ref: PointRef, sample: Sample) -> None:
-        self._states.take(sample)
-        if sample.quality is Quality.BAD or sample.value is None:
-            return
         self._counting.note_evidence(ref, sample)
         if ref in self._jobs:
             self._take_job(ref, sample)
@@ -157,7 +182,9 @@ class Deriver:
 
     def _take_job(self, ref: PointRef, sample: Sample) -> None:
         for station in self._work.stations_of_job(ref):
-            self._counting.flush_station(station)
+            self._counting.close(
+                lambda counter: self._watch.known_at_change(counter, sample.at, ref.device), station=station
+            )
             self._work.set_job(
                 station, str(sample.value).strip(), at=sample.at, source=Source(type=SourceType.PLC, ref=str(ref))
             )
@@ -166,7 +193,12 @@ class Deriver:
         heard = self._watch.heard_at(device)
         if heard is not None:
             delay = timedelta(seconds=self._pace.report_delay_s.get(device, 0.0))
-            self._tags.close_silent(device, heard - delay)
+            self._pass(device, self._tags.close_silent(device, heard - delay))
+
+    def _pass(self, device: str, passages: Sequence[Cluster]) -> None:
+        for passage in passages:
+            with self._supervisor.alone(f"{device} {passage.tag}"):
+                self._tags.take_passage(device, passage)
 
 
 def _whole_number(value: Value) -> int | None:
@@ -175,6 +207,16 @@ def _whole_number(value: Value) -> int | None:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, int) else None
+
+
+def _subject(observation: Observation) -> str:
+    match observation:
+        case Sample():
+            return f"{observation.device}/{observation.point}"
+        case TagRead():
+            return f"{observation.device} {observation.tag}"
+        case _:
+            return observation.device
 
 
 _RANK = {DeviceBack: 0, TagRead: 1, Sample: 1, DeviceAlive: 2, DeviceLost: 3}

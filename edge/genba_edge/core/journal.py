@@ -83,9 +83,9 @@ class Journal:
         self._state[key] = None
 
     @property
-    def has_events(self) -> bool:
-        """Whether anything was emitted since the last commit was taken."""
-        return bool(self._events)
+    def is_empty(self) -> bool:
+        """Whether nothing was emitted or saved since the last commit was taken."""
+        return not self._events and not self._state
 
     def take(self) -> Commit:
         """What was collected; the journal is empty afterwards."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -101,6 +101,12 @@ class Nodes:
             ),
         )
 
+    def doubt(self, key: WorkKey) -> None:
+        """No counter showed whether pieces were made for the node: its completion will be ambiguous."""
+        progress = self.progress(key)
+        if not progress.ambiguous:
+            self._put(key, replace(progress, ambiguous=True))
+
     def add_tag(self, key: WorkKey, tag: str, pieces: int, *, at: datetime, because: str) -> None:
         """A tag of the work order left the zone that the node's completion names (event `because`)."""
         progress = self.progress(key)
@@ -123,12 +129,16 @@ class Nodes:
         )
         return True
 
-    def complete_left(self, key: WorkKey, bound: Mapping[str, int], *, source: Source) -> bool:
-        """Claim the completion if every bound tag has left and the pieces reach the quantity."""
+    def complete_left(self, key: WorkKey, bound: Set[str], *, source: Source) -> bool:
+        """Claim the completion if every bound tag has left and the pieces that left reach the quantity.
+
+        Tags that left and were then taken off the work order, to be used again, have left with their pieces all the
+        same.
+        """
         progress, quantity = self.progress(key), self.quantity(key)
-        if progress.completed or quantity is None or not bound or set(bound) - set(progress.tags):
+        if progress.completed or quantity is None or not progress.tags or bound - set(progress.tags):
             return False
-        left = [progress.tags[tag] for tag in bound]
+        left = list(progress.tags.values())
         pieces = sum(count for count, _, _ in left)
         if pieces < quantity:
             return False

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 
+from genba_edge.core.bindings import Bindings
 from genba_edge.core.journal import Journal, load
 from genba_edge.core.nodes import Nodes, WorkKey
 from genba_edge.core.observations import TagRead
 from genba_edge.core.passage import Cluster, close_silent, take_reads
-from genba_edge.core.work import Work
 from genba_edge.core.zones import Zones
 from genba_shared.clock import format_time, parse_time
 from genba_shared.device_map.model import DeviceMap, LlrpDevice, NodeRule, ReadPointRef, WorkOrderSource, Zone
@@ -26,14 +26,19 @@ class Tags:
     """All RFID readers of the gateway."""
 
     def __init__(
-        self, device_map: DeviceMap, journal: Journal, nodes: Nodes, work: Work, zones: Zones, saved: Mapping[str, str]
+        self,
+        device_map: DeviceMap,
+        journal: Journal,
+        nodes: Nodes,
+        zones: Zones,
+        bindings: Bindings,
+        saved: Mapping[str, str],
     ) -> None:
-        self._journal, self._nodes, self._work, self._zones = journal, nodes, work, zones
+        self._journal, self._nodes, self._zones, self._bindings = journal, nodes, zones, bindings
         self._readers = {name: device for name, device in device_map.devices.items() if isinstance(device, LlrpDevice)}
         self._accept = {name: re.compile(reader.accept) for name, reader in self._readers.items()}
         self._clusters: dict[str, dict[tuple[str, str], Cluster]] = {name: {} for name in self._readers}
         self._dirty: set[str] = set()
-        self._bindings: dict[str, TagBinding] = {}
         self._node_by_zone = {
             rule.done_when.all_left: rule
             for rule in device_map.nodes.values()
@@ -43,17 +48,20 @@ class Tags:
             if name in self._readers:
                 self._clusters[name] = {(item["tag"], item["read_point"]): _cluster(item) for item in clusters}
 
-    def read(self, read: TagRead) -> None:
-        """One report of reads at an antenna. Strays, weak reads and antennas outside the map are passed over."""
+    def read(self, read: TagRead) -> tuple[Cluster, ...]:
+        """One report of reads at an antenna; the passages that it ends, for `take_passage`.
+
+        Strays, weak reads and antennas outside the map are passed over.
+        """
         reader = self._readers[read.device]
         antenna = reader.antennas.get(read.antenna)
         if antenna is None or not self._accept[read.device].search(read.tag):
-            return
+            return ()
         too_weak = (
             antenna.min_rssi_dbm is not None and read.rssi_dbm is not None and read.rssi_dbm < antenna.min_rssi_dbm
         )
         if too_weak:
-            return
+            return ()
         reads = Cluster(
             tag=read.tag,
             read_point=antenna.read_point,
@@ -67,24 +75,25 @@ class Tags:
         clusters, ended = take_reads(self._clusters[read.device], reads, reader.presence)
         self._clusters[read.device] = clusters
         self._dirty.add(read.device)
-        for cluster in ended:
-            self._pass(read.device, cluster)
+        return ended
 
-    def close_silent(self, device: str, complete_until: datetime) -> None:
-        """End passages of a reader whose reads are complete up to `complete_until`."""
+    def close_silent(self, device: str, complete_until: datetime) -> tuple[Cluster, ...]:
+        """The passages that end at a reader whose reads are complete up to `complete_until`, for `take_passage`."""
         reader = self._readers.get(device)
         if reader is None or not self._clusters[device]:
-            return
+            return ()
         clusters, ended = close_silent(self._clusters[device], complete_until, reader.presence)
         if ended or len(clusters) != len(self._clusters[device]):
             self._dirty.add(device)
         self._clusters[device] = clusters
-        for cluster in ended:
-            self._pass(device, cluster)
+        return ended
 
-    def take_bindings(self) -> None:
-        """The dispatch document changed: bindings are new, and completions that waited for them are looked at again."""
-        self._bindings = {binding.tag: binding for binding in self._work.document.tags}
+    def note_bindings(self, bindings: Iterable[TagBinding]) -> None:
+        """A new dispatch document says what tags stand for."""
+        self._bindings.replace(bindings, now=self._journal.moment.now)
+
+    def complete_waiting(self) -> None:
+        """Bindings or quantities are new: completions that waited for them are looked at again."""
         for rule in self._node_by_zone.values():
             for key in self._nodes.open_keys():
                 if key.node == rule.code:
@@ -101,7 +110,8 @@ class Tags:
             self._journal.save(_KEY + device, [_saved(cluster) for cluster in self._clusters[device].values()])
         self._dirty.clear()
 
-    def _pass(self, device: str, cluster: Cluster) -> None:
+    def take_passage(self, device: str, cluster: Cluster) -> None:
+        """A tag passed a read point: what that does to zones and nodes."""
         ref = ReadPointRef(device, cluster.read_point)
         entered, left = self._zones.entered_by(ref), self._zones.left_by(ref)
         for zone in left:
@@ -116,11 +126,18 @@ class Tags:
 
     def _enter(self, device: str, cluster: Cluster, zone: Zone) -> None:
         event = self._emit(device, cluster, zone, Direction.ENTER)
-        if self._zones.inside(zone.id, cluster.tag) is not None:
-            return
+        inside = self._zones.inside(zone.id, cluster.tag)
         pieces = event.pieces if event.pieces is not None else UNBOUND_PIECES
+        if inside is not None and (inside.pieces, inside.work_order) == (pieces, event.work_order):
+            return
         self._zones.tag_enters(
-            zone.id, cluster.tag, pieces, at=cluster.last_seen, source=event.source, because=event.id
+            zone.id,
+            cluster.tag,
+            pieces,
+            work_order=event.work_order,
+            at=cluster.last_seen,
+            source=event.source,
+            because=event.id,
         )
         rule = self._node_by_zone.get(zone.id)
         if rule is not None and event.work_order is not None:
@@ -150,11 +167,8 @@ class Tags:
         self._complete(key)
 
     def _complete(self, key: WorkKey) -> None:
-        bound = {
-            binding.tag: binding.pieces for binding in self._bindings.values() if binding.work_order == key.work_order
-        }
         source = Source(type=SourceType.SYSTEM, ref=self._journal.identity.gateway)
-        self._nodes.complete_left(key, bound, source=source)
+        self._nodes.complete_left(key, self._bindings.tags_of(key.work_order), source=source)
 
     def _emit(
         self,
@@ -166,7 +180,7 @@ class Tags:
         implied: bool = False,
         node: str | None = None,
     ) -> TagPassed:
-        binding = self._bindings.get(cluster.tag)
+        binding = self._bindings.at(cluster.tag, cluster.last_seen)
         rule = self._node_by_zone.get(zone.id) if zone is not None else None
         return self._journal.emit(
             TagPassed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from genba_edge.core.journal import Journal, load
@@ -14,15 +15,22 @@ LATE_POLLS = 2  # a poll that comes this many periods after the one before leave
 _KEY = "heard"
 
 
-class Watch:
-    """When each device was last heard of. `poll_s`: poll period in plant seconds, of devices that are polled."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast the world is read, in plant seconds: poll period and report delay by device."""
 
-    def __init__(
-        self, device_map: DeviceMap, journal: Journal, poll_s: Mapping[str, float], saved: Mapping[str, str]
-    ) -> None:
+    poll_s: Mapping[str, float] = field(default_factory=dict)
+    report_delay_s: Mapping[str, float] = field(default_factory=dict)
+
+
+class Watch:
+    """When each device was last heard of."""
+
+    def __init__(self, device_map: DeviceMap, journal: Journal, pace: Pace, saved: Mapping[str, str]) -> None:
         self._journal = journal
         self._devices = frozenset(device_map.devices)
-        self._late = {device: timedelta(seconds=LATE_POLLS * period) for device, period in poll_s.items()}
+        self._late = {device: timedelta(seconds=LATE_POLLS * period) for device, period in pace.poll_s.items()}
+        self._delay = {device: timedelta(seconds=delay) for device, delay in pace.report_delay_s.items()}
         self._heard: dict[str, datetime] = {}
         self._sampled: dict[str, datetime] = {}
         self._followed: set[PointRef] = set()
@@ -40,9 +48,10 @@ class Watch:
 
         A device is heard of on arrival, but a change that it stamped before may still be on its way; samples are taken
         in the order of their stamps, so that everything stamped before the latest sample has been seen. The first
-        reading after a connection is a snapshot: what happened before it was not seen.
+        reading after a connection is a snapshot: what happened before it was not seen. A polled point is known only by
+        its own polls: other groups of the device may be read more often.
         """
-        if ref not in self._followed:
+        if ref not in self._followed or self.is_polled(ref.device):
             return None
         known = (moments.get(ref.device) for moments in (self._heard, self._sampled))
         return max((moment for moment in known if moment is not None and moment <= at), default=None)
@@ -53,6 +62,20 @@ class Watch:
         if heard is None or ref.device in self._lost or ref not in self._followed:
             return False
         return late is None or at - heard <= late
+
+    def known_at_change(self, ref: PointRef, at: datetime, device: str) -> datetime | None:
+        """As `known_until`, when `device` stamped a change at `at`: its samples come in the order of their stamps."""
+        if ref.device == device and ref in self._followed and not self.is_polled(device):
+            return at
+        return self.known_until(ref, at)
+
+    def is_polled(self, device: str) -> bool:
+        """Whether every reading of the device is a sample of its own, also when nothing changed."""
+        return device in self._late
+
+    def note_bad(self, ref: PointRef) -> None:
+        """The point cannot be read: from now until its next good sample nobody watches it."""
+        self._followed.discard(ref)
 
     def note_sample(self, ref: PointRef, at: datetime) -> None:
         """A sample of the point with this stamp was taken."""
@@ -67,6 +90,8 @@ class Watch:
     def find(self, device: str, at: datetime) -> None:
         """The device answers (again): say what was not observed."""
         begin = self._heard.get(device) or self._before_start.pop(device, None)
+        if begin is not None:  # a report that was on its way when the device was last heard of is lost, too
+            begin -= self._delay.get(device, timedelta(0))
         cause = GapCause.CONNECTIVITY if device in self._heard else GapCause.GATEWAY
         self._lost.discard(device)
         self._followed = {ref for ref in self._followed if ref.device != device}

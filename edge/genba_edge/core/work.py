@@ -84,11 +84,14 @@ class Work:
         return interval.key if interval else None
 
     def owner_at(self, station: str, at: datetime) -> WorkKey | None:
-        """What the station worked on at `at`: now, or in the interval before, for a piece that arrives late."""
+        """What the station worked on at `at`: now, or in the interval before, for a piece that arrives late.
+
+        A piece seen at the very moment of the change was made before it. None: nothing, or too long ago to say.
+        """
         interval, before = self._open.get(station), self._before.get(station)
-        if before is not None and (interval is None or at < interval.opened_at) and at >= before.opened_at:
-            return before.key if at <= before.closed_at else None
-        return interval.key if interval else None
+        if before is None or (interval is not None and at > interval.opened_at):
+            return interval.key if interval else None
+        return before.key if before.opened_at <= at <= before.closed_at else None
 
     def opened_at(self, station: str) -> datetime | None:
         """Since when the station works on it."""

@@ -17,10 +17,11 @@ _KEY = "zone/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inside:
-    """A tag that is in a zone: pieces it stands for, and since when."""
+    """A tag that is in a zone: pieces it stands for, since when, and of which work order."""
 
     pieces: int
     entered_at: str
+    work_order: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +66,12 @@ class Zones:
         """The zones that the tag is in."""
         return [self._zones[name] for name, state in self._states.items() if tag in state.tags]
 
-    def tag_enters(self, zone: str, tag: str, pieces: int, *, at: datetime, source: Source, because: str) -> None:
-        """A tag with `pieces` pieces is in the zone from now on."""
+    def tag_enters(
+        self, zone: str, tag: str, pieces: int, *, work_order: str | None, at: datetime, source: Source, because: str
+    ) -> None:
+        """A tag with `pieces` pieces is in the zone from now on; what it stood for there before is no longer there."""
         state = self._states[zone]
-        tags = {**state.tags, tag: Inside(pieces=pieces, entered_at=format_time(at))}
+        tags = {**state.tags, tag: Inside(pieces=pieces, entered_at=format_time(at), work_order=work_order)}
         self._put(zone, replace(state, tags=tags), at=at, source=source, because=because)
 
     def tag_leaves(self, zone: str, tag: str, *, at: datetime, source: Source, because: str) -> None:

@@ -31,8 +31,14 @@ class DispatchInbox:
         """Whether the message belongs here."""
         return topic == self._topic or topic.startswith(f"{self._topic}/")
 
-    def take(self, topic: str, payload: bytes) -> DispatchDocument | None:
+    def take(self, topic: str, payload: bytes, *, newer_than: int | None = None) -> DispatchDocument | None:
         """Take a message; the document that it completes, unless that is the one given last.
+
+        Args:
+            topic: of the message.
+            payload: of the message.
+            newer_than: for a message that the broker had kept: the version in force. What a broker kept may be old
+                (a broker that was restored); what the collector says now is in force whatever its version.
 
         Raises:
             ContractError: the message, or the document that it completes, breaks the contract.
@@ -48,11 +54,13 @@ class DispatchInbox:
             if len(payload) > MAX_PART:
                 raise ContractError(f"dispatch part {number} has {len(payload)} bytes: at most {MAX_PART}")
             self._parts[int(number)] = payload
-        return self._complete()
+        return self._complete(newer_than)
 
-    def _complete(self) -> DispatchDocument | None:
+    def _complete(self, newer_than: int | None) -> DispatchDocument | None:
         manifest = self._manifest
         if manifest is None or manifest.sha256 == self._taken_sha256:
+            return None
+        if newer_than is not None and manifest.version <= newer_than:
             return None
         try:
             document = join_parts(

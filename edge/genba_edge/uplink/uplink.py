@@ -9,6 +9,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, assert_never
 
@@ -87,7 +88,7 @@ class Uplink:
         self._state_dir = state_dir
         self._settings = settings
         self._inbox: deque[Input] = deque()
-        self._dispatch_messages: deque[tuple[str, bytes]] = deque()
+        self._dispatch_messages: deque[tuple[str, bytes, bool]] = deque()
         self._dispatch = DispatchInbox(gateway)
         self._wakeup = asyncio.Event()
         self._moved = asyncio.Event()
@@ -295,7 +296,7 @@ class Uplink:
 
     def _when_message(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001 (paho's own word)
         if self._dispatch.is_for(topic):
-            self._dispatch_messages.append((topic, payload))
+            self._dispatch_messages.append((topic, payload, retained))
         elif topic == topics.ack(self._gateway) and not retained:
             self._take_acknowledgement(payload)
         self._wakeup.set()
@@ -310,9 +311,11 @@ class Uplink:
         if ack.lane is Lane.FACTS and ack.epoch == mark.epoch:
             self._inbox.append(Answered(upto=ack.upto, next_seq=mark.next_seq))
 
-    async def _take_dispatch(self, topic: str, payload: bytes) -> None:
+    async def _take_dispatch(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001 (as above)
+        newer_than = int(self._state().get("dispatch_version", 0)) if retained else None
+        take = partial(self._dispatch.take, topic, payload, newer_than=newer_than)
         try:
-            document = await asyncio.to_thread(self._dispatch.take, topic, payload)
+            document = await asyncio.to_thread(take)
         except ContractError as exc:
             logger.warning("dispatch not understood gateway=%s topic=%s reason=%s", self._gateway, topic, exc)
             return

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from genba_edge.core.deriver import Deriver, Pace
-from genba_edge.core.journal import Identity, Moment
+from genba_edge.core.deriver import Deriver
+from genba_edge.core.journal import Commit, Identity, Moment
 from genba_edge.core.observations import DeviceAlive, DeviceBack, DeviceLost, Observation, Sample, TagRead, Value
+from genba_edge.core.supervisor import Failure
+from genba_edge.core.watch import Pace
 from genba_shared.device_map import load_device_map
 from genba_shared.dispatch_document import DispatchDocument, DispatchRow, StationDispatch, TagBinding
 from genba_shared.events import Event
@@ -54,6 +56,13 @@ nodes:
 """
 
 
+def _changed_map(change: tuple[str, str]) -> str:
+    old, new = change
+    if old not in MAP:
+        raise ValueError(f"{old!r} is not in the map")
+    return MAP.replace(old, new) if old else MAP
+
+
 def at(second: float) -> datetime:
     return T0 + timedelta(seconds=second)
 
@@ -81,10 +90,11 @@ def document(
 class World:
     """A gateway whose commits are kept, so that it can be killed and started again from the last one."""
 
-    def __init__(self) -> None:
-        self.map = load_device_map(Path("plant.yaml"), text=MAP)
+    def __init__(self, *, replace_in_map: tuple[str, str] = ("", "")) -> None:
+        self.map = load_device_map(Path("plant.yaml"), text=_changed_map(replace_in_map))
         self.saved: dict[str, str] = {}
         self.events: list[Event] = []
+        self.failures: list[Failure] = []
         self.now = T0
         self.deriver = self._start()
 
@@ -105,11 +115,21 @@ class World:
         """Everything that was not committed is gone."""
         self.deriver = self._start()
 
+    def restart_with_map(self, replace_in_map: tuple[str, str]) -> None:
+        """Killed, and started again with another map."""
+        self.map = load_device_map(Path("plant.yaml"), text=_changed_map(replace_in_map))
+        self.deriver = self._start()
+
     def commit(self) -> list[Event]:
         """Commit what is due; returns the new events."""
         commit = self.deriver.take_commit()
-        if commit is None:
-            return []
+        return [] if commit is None else self._keep(commit)
+
+    def commit_all(self) -> list[Event]:
+        """Commit what can wait, too."""
+        return self._keep(self.deriver.take_checkpoint())
+
+    def _keep(self, commit: Commit) -> list[Event]:
         for key, value in commit.state.items():
             if value is None:
                 self.saved.pop(key, None)
@@ -128,6 +148,7 @@ class World:
             moment = observation.last_seen if isinstance(observation, TagRead) else observation.at
             self.now = max(self.now, moment)
         self.deriver.observe(observations, self._moment())
+        self.failures += self.deriver.take_failures()
         return self.commit()
 
     def wait_until(self, second: float) -> list[Event]:

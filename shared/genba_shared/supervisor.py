@@ -1,4 +1,4 @@
-"""Keeps each task of the collector alive by itself: one that dies of a bug is logged and started again alone."""
+"""Keeps each task of a program alive by itself: one that dies of a bug is logged and started again alone."""
 
 from __future__ import annotations
 

@@ -1,0 +1,77 @@
+"""What RFID tags stand for: now, and for a while what they stood for before, because passages may arrive late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from genba_edge.core.journal import Journal, load
+from genba_shared.clock import format_time, parse_time
+from genba_shared.dispatch_document import TagBinding
+
+KEPT = timedelta(days=7)  # a reader that was away for longer gives its passages to what the tags stand for now
+_KEY = "unbound/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A binding that held until `until`."""
+
+    binding: TagBinding
+    until: datetime
+
+
+class Bindings:
+    """The bindings of the dispatch document that is in force, and of each tag the one before."""
+
+    def __init__(self, journal: Journal, in_force: Iterable[TagBinding], saved: Mapping[str, str]) -> None:
+        self._journal = journal
+        self._now: dict[str, TagBinding] = {binding.tag: binding for binding in in_force}
+        self._before: dict[str, Ended] = {
+            tag: Ended(
+                binding=TagBinding(
+                    tag=tag, work_order=value["work_order"], pieces=value["pieces"], since=parse_time(value["since"])
+                ),
+                until=parse_time(value["until"]),
+            )
+            for tag, value in load(saved, _KEY).items()
+        }
+
+    def replace(self, bindings: Iterable[TagBinding], *, now: datetime) -> None:
+        """Other bindings are in force; what each tag stood for until now is remembered for `KEPT`."""
+        new = {binding.tag: binding for binding in bindings}
+        for tag, binding in self._now.items():
+            following = new.get(tag)
+            if following is None or following.work_order != binding.work_order:
+                self._remember(binding, until=now if following is None else following.since)
+        for tag in [tag for tag, ended in self._before.items() if now - ended.until > KEPT]:
+            del self._before[tag]
+            self._journal.forget(_KEY + tag)
+        self._now = new
+
+    def at(self, tag: str, at: datetime) -> TagBinding | None:
+        """What the tag stood for at `at`.
+
+        A passage shortly before its tag was bound counts for that binding: people bind what has just come in.
+        """
+        before = self._before.get(tag)
+        if before is not None and at < before.until:
+            return before.binding
+        return self._now.get(tag)
+
+    def tags_of(self, work_order: str) -> Set[str]:
+        """The tags that are bound to the work order now."""
+        return {binding.tag for binding in self._now.values() if binding.work_order == work_order}
+
+    def _remember(self, binding: TagBinding, *, until: datetime) -> None:
+        self._before[binding.tag] = Ended(binding=binding, until=until)
+        self._journal.save(
+            _KEY + binding.tag,
+            {
+                "work_order": binding.work_order,
+                "pieces": binding.pieces,
+                "since": format_time(binding.since),
+                "until": format_time(until),
+            },
+        )

@@ -1,0 +1,224 @@
+"""The derivation when things go wrong: late documents, reused tags, bad points, kills between two words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from genba_edge.core.counting import Counting
+from genba_edge.core.observations import Quality
+from genba_shared.events import (
+    Confidence,
+    DataGapSeen,
+    DataQuestioned,
+    DispatchOpened,
+    NodeCompleted,
+    NodeStarted,
+    PiecesCounted,
+    TagPassed,
+    WipChanged,
+)
+from tests.unit.edge.gateway_world import World, alive, at, back, document, lost, sample, tag_read
+from tests.unit.edge.test_deriver import gate_world, of, passes, poll_until, sewing, sewing_world
+
+
+def cutter_world(order: str = "WO-1") -> World:
+    world = World()
+    world.see(back("cutter1", 0))
+    world.see(sample("cutter1", "order", order, 0), sample("cutter1", "parts", 0, 0), alive("cutter1", 0))
+    return world
+
+
+# Dispatch.
+
+
+def test_quantity_that_arrives_while_pieces_are_joined_completes_at_the_last_of_them() -> None:
+    world = cutter_world()
+    world.see(sample("cutter1", "parts", 1, 1))
+    world.see(sample("cutter1", "parts", 2, 3))  # joined, not yet emitted
+    (completed,) = of(NodeCompleted, world.dispatch(document(wanted={"WO-1": {"CUT": 2}})))
+    assert (completed.at, completed.pieces, completed.confidence) == (at(3), 2, Confidence.CERTAIN)
+
+
+def test_completion_moves_every_station_of_the_node_to_its_next_row() -> None:
+    world = World()
+    world.see(back("sewing", 0))
+    sewing(world, 0)
+    rows = [("WO-1", "SEW", 2), ("WO-2", "SEW", 9)]
+    world.dispatch(document(lists={"SEW-1": rows, "SEW-2": rows}, wanted={"WO-1": {"SEW": 2}, "WO-2": {"SEW": 9}}))
+    sewing(world, 1, good1=1, good2=1)
+    events = sewing(world, 2, good1=1, good2=1) + sewing(world, 3, good1=2, good2=2) + world.stop()
+    counted = [(event.station, event.work_order, event.confidence) for event in of(PiecesCounted, events)]
+    assert sorted(counted) == [("SEW-1", "WO-2", Confidence.CERTAIN), ("SEW-2", "WO-2", Confidence.CERTAIN)]
+
+
+def test_new_document_survives_a_kill_before_the_next_event() -> None:
+    world = sewing_world(("WO-1", "SEW", 1))
+    world.dispatch(
+        document(version=2, lists={"SEW-1": [("WO-1", "SEW", 1), ("WO-2", "SEW", 5)]}, wanted={"WO-1": {"SEW": 1}})
+    )
+    world.kill_and_restart()
+    events = world.see(back("sewing", 3)) + sewing(world, 3, good1=1)
+    assert [event.work_order for event in of(DispatchOpened, events)] == ["WO-2"]
+
+
+def test_first_reading_survives_a_kill_before_the_first_piece() -> None:
+    world = World()
+    world.see(back("sewing", 0))
+    sewing(world, 0, good1=5)
+    world.kill_and_restart()
+    events = world.see(back("sewing", 4)) + sewing(world, 4, good1=7) + world.stop()
+    assert [event.delta for event in of(PiecesCounted, events)] == [2]
+
+
+@pytest.mark.parametrize("first", ["order", "parts"])
+def test_piece_of_the_very_moment_of_a_change_of_job_belongs_to_the_job_before(first: str) -> None:
+    world = cutter_world()
+    together = [sample("cutter1", "parts", 1, 20), sample("cutter1", "order", "WO-2", 20)]
+    events = world.see(*sorted(together, key=lambda one: one.point != first))
+    (counted,) = of(PiecesCounted, events)
+    assert counted.work_order == "WO-1"
+
+
+def test_piece_after_a_restart_is_certain_though_the_job_changed_before_it() -> None:
+    world = cutter_world()
+    world.see(sample("cutter1", "parts", 1, 5))
+    world.see(sample("cutter1", "order", "WO-2", 100))
+    world.kill_and_restart()
+    world.see(back("cutter1", 110))
+    (counted,) = of(PiecesCounted, world.see(sample("cutter1", "parts", 2, 120)))
+    assert (counted.work_order, counted.since, counted.confidence) == ("WO-2", at(100), Confidence.CERTAIN)
+
+
+# Counters.
+
+
+def test_reset_while_nobody_looked_starts_no_work() -> None:
+    world = cutter_world()
+    world.see(sample("cutter1", "parts", 3, 5))
+    world.see(lost("cutter1", 10))
+    world.see(back("cutter1", 60), sample("cutter1", "order", "WO-2", 30), sample("cutter1", "parts", 0, 50))
+    assert [event.work_order for event in of(NodeStarted, world.events)] == ["WO-1"]
+    assert [event.delta for event in of(PiecesCounted, world.events)] == [3, 0]
+
+
+def test_point_that_was_bad_is_not_taken_as_watched_meanwhile() -> None:
+    world = cutter_world()
+    bad = replace(sample("cutter1", "parts", None, 10), quality=Quality.BAD)
+    world.see(bad, alive("cutter1", 20))
+    world.see(sample("cutter1", "order", "WO-2", 30), alive("cutter1", 35))
+    (counted,) = of(PiecesCounted, world.see(sample("cutter1", "parts", 2, 40)))
+    assert (counted.since, counted.confidence) == (at(0), Confidence.AMBIGUOUS)
+
+
+def test_point_of_a_slow_group_is_not_known_through_the_polls_of_a_fast_one() -> None:
+    world = sewing_world(("WO-1", "SEW", 5))
+    for second in range(1, 6):
+        world.see(sample("sewing", "state", 1, second), alive("sewing", second))
+    (counted,) = of(PiecesCounted, sewing(world, 6, good1=1))
+    assert counted.since == at(0)
+
+
+def test_doubt_of_a_polled_counter_needs_three_polls() -> None:
+    world = sewing_world(("WO-1", "SEW", 5))
+    assert of(DataQuestioned, sewing(world, 1, good1=5000) + sewing(world, 2, good1=5000)) == []
+    assert len(of(DataQuestioned, sewing(world, 3, good1=5000))) == 1
+
+
+def test_doubted_reading_of_a_counter_that_counts_down_is_confirmed_as_it_was_read() -> None:
+    world = World(replace_in_map=("max_rate: 60/min, reset_by", "max_rate: 60/min, direction: down, reset_by"))
+    world.see(back("cutter1", 0))
+    world.see(sample("cutter1", "parts", 5000, 0))
+    world.see(sample("cutter1", "parts", 1000, 1), alive("cutter1", 1))
+    (questioned,) = of(DataQuestioned, world.see(alive("cutter1", 2)))
+    assert "1000" in (questioned.note or "")
+    (counted,) = of(PiecesCounted, world.see(sample("cutter1", "parts", 999, 4)))
+    assert counted.delta == 1
+
+
+def test_readings_beyond_the_limit_are_questioned_once_and_never_counted() -> None:
+    world = World(replace_in_map=("max_rate: 60/min, reset_by", "limit: 999, reset_by"))
+    world.see(back("cutter1", 0))
+    world.see(sample("cutter1", "parts", 990, 0))
+    for second in range(1, 20):
+        world.see(sample("cutter1", "parts", 1000 + second, second), alive("cutter1", second))
+    world.see(sample("cutter1", "parts", 995, 30))
+    assert len(of(DataQuestioned, world.events)) == 1
+    assert [event.delta for event in of(PiecesCounted, world.events)] == [5]
+
+
+def test_counter_that_left_the_map_is_left_alone() -> None:
+    world = sewing_world(("WO-1", "SEW", 5))
+    sewing(world, 1, good1=1)
+    sewing(world, 2, good1=2)
+    sewing(world, 3, good1=5000)
+    world.wait_until(12)  # saved while in doubt
+    world.restart_with_map(("good1", "good3"))
+    assert of(DataQuestioned, world.see(back("sewing", 20)) + world.see(alive("sewing", 21))) == []
+
+
+# Tags.
+
+
+def test_reuse_of_a_tag_after_it_left_does_not_take_its_pieces_from_the_completion() -> None:
+    world = gate_world()
+    passes(world, "3034a1", 1, 10)
+    passes(world, "3034a2", 1, 100)
+    passes(world, "3034a1", 2, 200)
+    world.dispatch(
+        document(version=2, wanted={"WO-1": {"PACK": 8}}, tags=[("3034a1", "WO-2", 4), ("3034a2", "WO-1", 3)])
+    )
+    (completed,) = of(NodeCompleted, passes(world, "3034a2", 2, 300))
+    assert (completed.work_order, completed.pieces, completed.at) == ("WO-1", 8, at(303))
+
+
+def test_passage_that_arrives_late_belongs_to_what_the_tag_stood_for_then() -> None:
+    world = gate_world()
+    world.see(lost("gate", 50))
+    newer = document(version=2, wanted={"WO-1": {"PACK": 8}}, tags=[("3034a1", "WO-2", 4)])
+    world.now = at(500)
+    world.dispatch(replace(newer, tags=tuple(replace(tag, since=at(500)) for tag in newer.tags)))
+    world.kill_and_restart()
+    world.see(tag_read("3034a1", 1, 100, 103))  # the reader held it
+    events = world.see(back("gate", 600)) + world.see(alive("gate", 601))
+    (passed,) = of(TagPassed, events)
+    assert (passed.work_order, passed.pieces) == ("WO-1", 5)
+
+
+def test_reused_tag_that_comes_in_again_stands_for_its_new_pieces() -> None:
+    world = gate_world()
+    passes(world, "3034a1", 1, 10)
+    world.dispatch(document(version=2, wanted={"WO-2": {"PACK": 4}}, tags=[("3034a1", "WO-2", 4)]))
+    events = passes(world, "3034a1", 1, 200)
+    assert [(event.count, event.by) for event in of(WipChanged, events)] == [(4, -1)]
+    assert [event.work_order for event in of(NodeStarted, events)] == ["WO-2"]
+
+
+def test_reads_that_a_reader_had_not_reported_yet_lie_in_the_declared_gap() -> None:
+    world = gate_world()
+    world.see(alive("gate", 20))
+    world.commit_all()
+    world.kill_and_restart()
+    (gap,) = of(DataGapSeen, world.see(back("gate", 30)))
+    assert gap.begin == at(19)  # the report delay of the gate is 1 s
+
+
+# Bugs of our own.
+
+
+def test_point_that_breaks_the_derivation_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = sewing_world(("WO-1", "SEW", 5))
+    rightly = Counting.read
+
+    def breaks_for_good2(self: Counting, ref: object, raw: int, **rest: object) -> None:
+        if str(ref) == "sewing/good2":
+            raise ZeroDivisionError("a bug")
+        rightly(self, ref, raw, **rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Counting, "read", breaks_for_good2)
+    events = poll_until(world, 4, {2: 1})
+    assert [event.delta for event in of(PiecesCounted, events)] == [1]
+    (questioned,) = of(DataQuestioned, events)
+    assert questioned.point == "sewing/good2"
+    assert [failure.what for failure in world.failures] == ["sewing/good2"]

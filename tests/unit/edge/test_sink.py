@@ -1,0 +1,44 @@
+"""The file of events beside the link."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from genba_edge.app.sink import Sink
+from genba_edge.outbox import SqliteOutbox
+from genba_shared.events import Event, Source, SourceType, WipChanged
+from tests.unit.edge.gateway_world import T0
+
+
+def event(outbox: SqliteOutbox, seq: int) -> Event:
+    source = Source(type=SourceType.SYSTEM, ref="gw-1")
+    return WipChanged(id=f"gw-1:{outbox.mark().epoch}:{seq}", at=T0, source=source, zone="packing", count=seq, by=1)
+
+
+def test_events_that_a_kill_kept_from_the_file_are_in_it_once_after_the_next_start(tmp_path: Path) -> None:
+    outbox, path = SqliteOutbox(tmp_path, gateway="gw-1"), tmp_path / "events.jsonl"
+    outbox.append([event(outbox, seq) for seq in range(1, 5)], {})
+    sink = Sink(path)
+    sink.write([event(outbox, 1), event(outbox, 2)])
+    sink.close()
+    with path.open("ab") as file:
+        file.write(b'{"id":"gw-1:half a li')
+    sink = Sink(path)
+    sink.catch_up(outbox)
+    sink.write([event(outbox, 5)])
+    sink.close()
+    outbox.close()
+    assert [json.loads(line)["count"] for line in path.read_text().splitlines()] == [1, 2, 3, 4, 5]
+
+
+def test_a_file_that_cannot_be_written_is_said_once_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    sink = Sink(Path("/dev/full"))
+    for _ in range(2):
+        sink.write([WipChanged(id="1", at=T0, source=Source(type=SourceType.SYSTEM, ref="x"), zone="z", count=1, by=1)])
+    sink.close()
+    assert [record.getMessage() for record in caplog.records] == [
+        "sink cannot be written file=/dev/full reason=No space left on device"
+    ]
