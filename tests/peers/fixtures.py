@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.process import ModbusPeer, OpcUaPeer
+from tests.peers.reader import FieldReader
 
 HERE = Path(__file__).parent
 INSTALL_S = 300
@@ -40,6 +41,13 @@ def modbus_peer(modbus_peer_program: str) -> Iterator[ModbusPeer]:
     """A Modbus TCP server on libmodbus, listening on a free port."""
     with ModbusPeer(modbus_peer_program) as peer:
         yield peer
+
+
+@pytest.fixture
+def field_reader() -> Iterator[FieldReader]:
+    """An LLRP reader on a free port, with an empty field."""
+    with FieldReader() as reader:
+        yield reader
 
 
 @pytest.fixture(scope="session")
