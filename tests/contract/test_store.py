@@ -16,7 +16,18 @@ from genba_cloud.store import SqliteStore, Store, open_reader
 from genba_cloud.store.port import Link, LogRow, Quarantined, ReceivedRange, StoredOrder, StoredView
 from genba_cloud.store.read import Enrolment, EventFilter, GatewayRecord, QueueRow, UnknownCursorError
 from genba_shared.errors import UsageError
-from genba_shared.events import EpisodeClosed, EpisodeOpened, Event, NodeStarted, Source, SourceType, to_line
+from genba_shared.events import (
+    DispatchOpened,
+    EpisodeClosed,
+    EpisodeOpened,
+    Event,
+    NodeStarted,
+    PiecesCounted,
+    Result,
+    Source,
+    SourceType,
+    to_line,
+)
 
 EPOCH = "0123456789abcdef0123456789abcdef"
 START = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
@@ -181,11 +192,30 @@ def test_an_episode_is_open_until_it_is_closed(store: Store) -> None:
     assert {name: row.position for name, row in store.reads().open_episodes().items()} == {"A-2": 2}
 
 
-def test_events_of_a_view_are_those_of_its_station_or_work_order(store: Store) -> None:
-    log(store, started(1), started(2, work_order="WO-2"), started(3, station="SEW-1"))
+def test_of_a_station_dispatch_and_counts_without_a_node_are_read_again(store: Store) -> None:
+    def counted(seq: int, **named: str) -> Event:
+        return PiecesCounted(
+            id=f"gw:{EPOCH}:{seq}",
+            at=minute(seq),
+            source=PLC,
+            station="CUT-1",
+            point='"node":',
+            result=Result.GOOD,
+            delta=1,
+            total=seq,
+            counter_epoch=1,
+            since=minute(0),
+            **named,  # type: ignore[arg-type]
+        )
+
+    opened = DispatchOpened(
+        id=f"gw:{EPOCH}:4", at=minute(4), source=PLC, station="CUT-1", work_order="WO-1", node="CUT"
+    )
+    unnamed, half_named = counted(2), counted(3, work_order="WO-1")
+    log(store, started(1), unnamed, half_named, opened, counted(5, work_order="WO-1", node="CUT"))
     with store.transaction() as transaction:
-        assert transaction.events_of(ViewKey(Aggregate.WORK_ORDER, "WO-1")) == [started(1), started(3, station="SEW-1")]
-        assert transaction.events_of(ViewKey(Aggregate.STATION, "CUT-1")) == [started(1), started(2, work_order="WO-2")]
+        assert transaction.attributing_events("CUT-1") == [unnamed, half_named, opened]
+        assert transaction.attributing_events("SEW-1") == []
 
 
 def test_the_chain_and_the_log_are_read_back_as_written(store: Store) -> None:

@@ -76,7 +76,7 @@ def events(draw: st.DrawFn, number: int) -> Event:
 def counts(draw: st.DrawFn, common: dict[str, Any], owner: dict[str, str]) -> Event:
     return PiecesCounted(
         **common,
-        **(owner if draw(st.booleans()) else {}),
+        **draw(st.sampled_from([owner, {}, {"work_order": owner["work_order"]}])),
         station=draw(STATIONS),
         point="cutter1/good",
         result=draw(st.sampled_from(Result)),
@@ -137,7 +137,8 @@ def folded_as_it_arrives(history: Sequence[Event]) -> dict[ViewKey, dict[str, An
             fold = FOLDS[key.aggregate]
             state = fold.from_json(views[key]) if key in views else fold.empty
             log.setdefault(key, []).append(event)
-            start, new = (state, [event]) if fold.is_applicable(state, event) else (fold.empty, log[key])
+            is_applicable = fold.is_applicable(state, event)
+            start, new = (state, [event]) if is_applicable else (fold.from_the_start(state), log[key])
             state = fold.fold(start, new)
             views[key] = fold.to_json(state)
     return views

@@ -21,7 +21,7 @@ from genba_cloud.core.facts import (
 from genba_cloud.ledger.batches import Changed
 from genba_cloud.store.port import PlannedWork, StoredView, Transaction
 from genba_cloud.store.work import assigned_with, facts_of
-from genba_shared.events import Event, fact_key
+from genba_shared.events import Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +58,8 @@ def _fold_one(
     old = fold.empty if stored is None else fold.from_json(stored.state)
     if all(fold.is_applicable(old, event) for event in events):
         return old, fold.fold(old, events)
-    every = {event.id: event for event in (*transaction.events_of(key), *events)}
-    return old, fold.fold(fold.empty, sorted(every.values(), key=fact_key))
+    # Only a station's fold ever says no.
+    return old, fold.fold(fold.from_the_start(old), (*transaction.attributing_events(key.id), *events))
 
 
 def _assign(

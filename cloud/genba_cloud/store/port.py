@@ -98,8 +98,11 @@ class Transaction(Protocol):
     def links(self) -> Iterator[Link]:
         """The whole chain in order."""
 
-    def events_of(self, key: ViewKey) -> Sequence[Event]:
-        """All events of the log that the view's fold sees, in log order; some that it ignores may be among them."""
+    def attributing_events(self, station: str) -> Sequence[Event]:
+        """The station's events whose order matters, in log order: dispatch, and counts that name no node.
+
+        Other events of the station may be among them.
+        """
 
     def received(self, gateway: str, lane: str, epoch: str) -> ReceivedRange:
         """What is accounted for; locked until the end of the transaction."""

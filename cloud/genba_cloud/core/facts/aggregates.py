@@ -10,6 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from genba_cloud.core.facts.station import (
     StationFold,
     fold_station,
+    from_the_start,
     is_applicable,
     station_from_json,
     station_to_json,
@@ -66,13 +67,21 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fold(Generic[S]):
-    """How one kind of view is folded. `is_applicable` False: fold again from all events of that view."""
+    """How one kind of view is folded.
+
+    `is_applicable` False: fold `from_the_start` of the state again, with all events of that view whose order matters.
+    """
 
     empty: S
     fold: Callable[[S, Sequence[Event]], S]
     is_applicable: Callable[[S, Event], bool]
     to_json: Callable[[S], dict[str, Any]]
     from_json: Callable[[Mapping[str, Any]], S]
+    from_the_start: Callable[[S], S]
+
+
+def _same(state: S) -> S:
+    return state
 
 
 def _always(_state: object, _event: Event) -> bool:
@@ -85,9 +94,15 @@ STATION: Fold[StationFold] = Fold(
     is_applicable=is_applicable,
     to_json=station_to_json,
     from_json=station_from_json,
+    from_the_start=from_the_start,
 )
 TAG: Fold[TagFold] = Fold(
-    empty=TagFold(), fold=fold_tag, is_applicable=_always, to_json=tag_to_json, from_json=tag_from_json
+    empty=TagFold(),
+    fold=fold_tag,
+    is_applicable=_always,
+    to_json=tag_to_json,
+    from_json=tag_from_json,
+    from_the_start=_same,
 )
 WORK_ORDER: Fold[WorkOrderState] = Fold(
     empty=WorkOrderState(),
@@ -95,9 +110,15 @@ WORK_ORDER: Fold[WorkOrderState] = Fold(
     is_applicable=_always,
     to_json=work_order_to_json,
     from_json=work_order_from_json,
+    from_the_start=_same,
 )
 ZONE: Fold[ZoneFold] = Fold(
-    empty=ZoneFold(), fold=fold_zone, is_applicable=_always, to_json=zone_to_json, from_json=zone_from_json
+    empty=ZoneFold(),
+    fold=fold_zone,
+    is_applicable=_always,
+    to_json=zone_to_json,
+    from_json=zone_from_json,
+    from_the_start=_same,
 )
 
 FOLDS: Mapping[Aggregate, Fold[Any]] = {

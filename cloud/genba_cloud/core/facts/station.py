@@ -2,7 +2,8 @@
 
 Only attribution depends on order: a count without a work order belongs to the dispatch that was open when it
 happened. So an event can be applied to a folded state unless it is older than something whose meaning it changes;
-`is_applicable` says which, and the ledger then folds that station again from the log.
+`is_applicable` says which, and the ledger then folds that station again `from_the_start`: only its dispatch events and
+its counts without a name are read again, which are few beside the counts of a year.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class StationFold:
 
 
 def is_applicable(state: StationFold, event: Event) -> bool:
-    """Whether the event may be applied to the folded state; False: fold the station again, from all of its events."""
+    """Whether the event may be applied to the folded state; False: fold the station again `from_the_start`."""
     key = fact_key(event)
     match event:
         case PiecesCounted() if not _is_named(event):
@@ -65,6 +66,14 @@ def is_applicable(state: StationFold, event: Event) -> bool:
             return all(mark is None or mark.key() <= key for mark in marks)
         case _:
             return True
+
+
+def from_the_start(state: StationFold) -> StationFold:
+    """What of the state does not depend on order, as it is; the rest as before the first event.
+
+    Folding all events of the station that attribute pieces into it gives the state that all events give.
+    """
+    return replace(state, dispatch=None, boundary=None, named_by_time=None, owned={}, orphans=NOTHING_COUNTED)
 
 
 def fold_station(state: StationFold, events: Sequence[Event]) -> StationFold:

@@ -1,0 +1,55 @@
+"""On a real store: any order of arrival, cut into any batches, gives the same views, and they follow from the log."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genba_cloud.core.facts import FOLDS, ViewKey
+from genba_cloud.ledger import verify
+from genba_cloud.ledger.append import Stamp, append_own
+from genba_cloud.store import SqliteStore
+from genba_shared.events import Event
+from tests.property.test_facts_order import HISTORIES
+
+STAMP = Stamp(now=datetime(2026, 1, 5, 9, 0, tzinfo=UTC), next_id=str)
+Content = Mapping[ViewKey, tuple[Any, Any]]
+
+
+def views_after(batches: Sequence[Sequence[Event]]) -> tuple[Content, tuple[str, ...]]:
+    """The content of every view that holds anything, and what `verify` finds."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqliteStore(Path(folder))
+        for batch in batches:
+            with store.transaction() as transaction:
+                append_own(transaction, batch, STAMP)
+        with store.transaction() as transaction:
+            views = {key: (view.state, view.assigned) for key, view in transaction.all_views().items()}
+        found = verify(store).differences
+        store.close()
+    return views, found
+
+
+def cut(events: Sequence[Event], at: set[int]) -> list[Sequence[Event]]:
+    borders = [0, *sorted(at), len(events)]
+    return [events[low:high] for low, high in pairwise(borders) if low < high]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), HISTORIES)
+def test_views_on_a_store_do_not_depend_on_arrival(data: st.DataObject, history: tuple[Event, ...]) -> None:
+    arrival = data.draw(st.permutations(history))
+    at = data.draw(st.sets(st.integers(1, len(history))))
+    at_once, _ = views_after([history])
+    as_it_came, differences = views_after(cut(arrival, at))
+    assert differences == ()
+    for key in {*at_once, *as_it_came}:
+        nothing = (FOLDS[key.aggregate].to_json(FOLDS[key.aggregate].empty), {})
+        assert as_it_came.get(key, nothing) == at_once.get(key, nothing)
