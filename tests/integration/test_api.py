@@ -9,12 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 
+from genba_cloud.api import VisibleReads
 from genba_shared.clock import format_time
 from genba_shared.events import event_to_json
-from tests.browser.support import NOW, Bench, bench, completed, counted, order_body, started
+from tests.browser.support import BASE, NOW, Bench, bench, completed, counted, order_body, started
 
 
 @pytest_asyncio.fixture
@@ -254,6 +256,20 @@ async def test_health_and_counters(desk: Bench) -> None:
     assert lines["genba_orders_open"] == "1"
     assert int(lines["genba_log_position"]) >= 3
     assert int(lines['genba_http_requests_total{status="2xx"}']) >= 3
+
+
+async def test_a_request_that_fails_of_a_bug_is_counted_and_tells_nothing(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_reads: VisibleReads) -> None:
+        raise OSError("/secret/place is full")
+
+    monkeypatch.setattr(VisibleReads, "wip", broken)
+    transport = httpx.ASGITransport(desk.collector.app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=BASE, headers=desk["reader"].headers) as client:
+        answer = await client.get("/api/v1/wip")
+    assert (answer.status_code, "secret" in answer.text) == (500, False)
+    assert 'genba_http_requests_total{status="5xx"} 1' in (await desk["reader"].get("/metrics")).text
 
 
 async def test_every_operation_is_described(desk: Bench) -> None:

@@ -49,7 +49,7 @@ async def healthz() -> PlainTextResponse:
 
 @router.get("/readyz", summary="Ready to take events and requests")
 def readyz(request: Request) -> Response:
-    """200 when store and broker answer, else 503 with what is missing."""
+    """200 when everything that this process depends on answers (the broker), else 503 with what is missing."""
     missing = [name for name, is_ready in request.app.state.ready_checks.items() if not is_ready()]
     return JSONResponse({"ready": not missing, "missing": missing}, status_code=503 if missing else 200)
 

@@ -40,7 +40,16 @@ class RequestRules:
         if _declared_size(scope) > self._largest:
             await answer(self._too_large())(scope, receive, self._protected(scope, send))
             return
-        await self._app(scope, self._limited(receive), self._protected(scope, send))
+        is_over = False
+        try:
+            await self._app(scope, self._limited(receive), self._protected(scope, send))
+            is_over = True
+        finally:
+            if not is_over:  # what failed is answered outside of us, after this
+                self._count("5xx")
+
+    def _count(self, status: str) -> None:
+        self._metrics.count("genba_http_requests_total", status=status)
 
     def _limited(self, receive: Receive) -> Receive:
         left = self._largest
@@ -63,7 +72,7 @@ class RequestRules:
                     headers.setdefault(name, value)
                 if scope["path"].startswith(_STATIC) and b"v=" in scope.get("query_string", b""):
                     headers["Cache-Control"] = "public, max-age=31536000, immutable"
-                self._metrics.count("genba_http_requests_total", status=f"{message['status'] // 100}xx")
+                self._count(f"{message['status'] // 100}xx")
             await send(message)
 
         return protected

@@ -37,7 +37,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedRange:
-    """Everything up to `upto` is accounted for; `last_at` is when the newest of these events happened."""
+    """Everything up to `upto` is accounted for; `last_at` is when the newest of the last batch of events happened."""
 
     upto: int = 0
     last_at: datetime | None = None
