@@ -207,7 +207,8 @@ class Counting:
                 return
             rest = _in_doubt(replace(whole, pieces=whole.pieces - room))
             if room:
-                yield replace(whole, pieces=room)
+                part = replace(whole, pieces=room)
+                yield part if part.step.confidence is Confidence.CERTAIN else _in_doubt(part)
             following = self._work.owner(point.station)
             if following == whole.key:  # more than was wanted, and no next row: it stays with the work, in doubt
                 yield rest
@@ -339,5 +340,6 @@ def _joins(last: Pending, new: Pending) -> bool:
 
 def _in_doubt(pending: Pending) -> Pending:
     """The same pieces, of which some or all may belong to other work."""
-    step = replace(pending.step, confidence=Confidence.AMBIGUOUS, least=0, most=pending.pieces)
+    most = max(pending.pieces, pending.step.most or 0)
+    step = replace(pending.step, confidence=Confidence.AMBIGUOUS, least=0, most=most)
     return replace(pending, step=step)

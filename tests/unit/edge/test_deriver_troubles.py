@@ -158,6 +158,15 @@ def test_counter_that_left_the_map_is_left_alone() -> None:
     assert of(DataQuestioned, world.see(back("sewing", 20)) + world.see(alive("sewing", 21))) == []
 
 
+def test_count_in_doubt_that_is_split_keeps_what_it_may_be_at_most() -> None:
+    world = sewing_world(("WO-1", "SEW", 5), ("WO-2", "SEW", 9))
+    sewing(world, 4, good1=4)
+    world.see(lost("sewing", 5))
+    events = world.see(back("sewing", 24)) + sewing(world, 24, good1=3)  # reset by somebody; up to 32 were possible
+    counted = [(event.work_order, event.delta, event.least, event.most) for event in of(PiecesCounted, events)]
+    assert counted == [("WO-1", 1, 0, 32), ("WO-2", 2, 0, 32)]
+
+
 # Tags.
 
 
