@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from genba_cloud.core.working_time import ALWAYS_WORKING, Calendar, Shift, add, sub, working_seconds
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from genba_cloud.core.working_time import ALWAYS_WORKING, Calendar, Shift, add, sub, working_seconds
 
 ZONES = ["UTC", "Asia/Shanghai", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Kiritimati"]
 ORIGIN = datetime(2026, 1, 1, tzinfo=UTC)
