@@ -168,7 +168,7 @@ async def test_tags_are_bound_and_unbound(desk: Bench) -> None:
     bind = {"bind": [{"tag": "3034AB", "work_order": "WO-1001", "pieces": 5}]}
     assert (await desk["dispatch"].post("/api/v1/tags", json=bind)).json() == {"changed": 1}
     tags = (await desk["reader"].get("/api/v1/tags")).json()["items"]
-    assert [(tag["tag"], tag["pieces"]) for tag in tags] == [("3034AB", 5)]
+    assert [(tag["tag"], tag["pieces"]) for tag in tags] == [("3034ab", 5)]
     await desk["dispatch"].post("/api/v1/tags", json={"unbind": ["3034AB"]})
     assert (await desk["reader"].get("/api/v1/tags")).json()["items"] == []
 

@@ -24,6 +24,7 @@ def _to_utc(at: datetime) -> datetime:
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True), AfterValidator(_storable)]
+Tag = Annotated[Name, AfterValidator(str.lower)]  # readers report an EPC in lower-case hex: one tag, one spelling
 FreeText = Annotated[str, StringConstraints(max_length=200), AfterValidator(_storable)]
 Instant = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 Pieces = Annotated[int, Field(ge=1, le=MOST_PIECES, strict=True)]
@@ -102,7 +103,7 @@ class DispatchBody(_Body):
 class BindingBody(_Body):
     """From now on the tag stands for these pieces."""
 
-    tag: Name
+    tag: Tag
     work_order: Name
     pieces: Pieces = 1
 
@@ -111,7 +112,7 @@ class TagsBody(_Body):
     """Tags to bind and to unbind; unbinding comes first."""
 
     bind: list[BindingBody] = Field(default_factory=list, max_length=1000)
-    unbind: list[Name] = Field(default_factory=list, max_length=1000)
+    unbind: list[Tag] = Field(default_factory=list, max_length=1000)
 
 
 class EventsBody(_Body):
