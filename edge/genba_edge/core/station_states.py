@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from genba_edge.core.journal import Journal, load
 from genba_edge.core.observations import Quality, Sample
-from genba_shared.clock import format_time
+from genba_shared.clock import format_time, parse_time
 from genba_shared.device_map.model import DeviceMap, LlrpDevice, PointRef, Station
 from genba_shared.events import Source, SourceType, StationState, StationStateChanged
 
@@ -21,9 +21,11 @@ class StationStates:
         self._journal = journal
         self._stations: dict[PointRef, list[Station]] = {}
         self._labels: dict[PointRef, Mapping[int, str]] = {}
-        self._state: dict[str, StationState] = {
-            station: StationState(value["state"]) for station, value in load(saved, _KEY).items()
-        }
+        self._state: dict[str, StationState] = {}
+        self._told_at: dict[str, datetime] = {}
+        for name, value in load(saved, _KEY).items():
+            self._state[name] = StationState(value["state"])
+            self._told_at[name] = parse_time(value["since"])
         self._value: dict[PointRef, object] = {}
         self._counted_at: dict[str, datetime] = {}
         for station in device_map.stations.values():
@@ -80,6 +82,8 @@ class StationStates:
         if self._state.get(station) is state:
             return
         self._state[station] = state
+        at = max(at, self._told_at.get(station, at))  # a reading may carry an older stamp than what was told before
+        self._told_at[station] = at
         self._journal.save(_KEY + station, {"state": str(state), "since": format_time(at)})
         self._journal.emit(
             StationStateChanged,

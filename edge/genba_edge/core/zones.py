@@ -26,11 +26,15 @@ class Inside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneState:
-    """What is in a zone. `counted` is pieces in minus pieces out of a counter pair; it may be negative for a moment."""
+    """What is in a zone. `counted` is pieces in minus pieces out of a counter pair; it may be negative for a moment.
+
+    `told_at` is the time of the last event about the zone.
+    """
 
     tags: Mapping[str, Inside] = field(default_factory=dict)
     counted: int = 0
     error: int = 0
+    told_at: str = ""
 
     @property
     def pieces(self) -> int:
@@ -48,7 +52,7 @@ class Zones:
         for name, value in load(saved, _KEY).items():
             if name in self._zones:
                 tags = {tag: Inside(**inside) for tag, inside in value["tags"].items()}
-                self._states[name] = ZoneState(tags=tags, counted=value["counted"], error=value["error"])
+                self._states[name] = ZoneState(**{**value, "tags": tags})
 
     def entered_by(self, ref: ReadPointRef) -> list[Zone]:
         """Zones that a passage of this read point enters."""
@@ -99,14 +103,21 @@ class Zones:
         return (at - parse_time(inside.entered_at)).total_seconds() if inside else None
 
     def _put(self, zone: str, state: ZoneState, *, at: datetime, source: Source, because: str) -> None:
+        """Keep the new state and tell the new count.
+
+        The count is told at the latest time of all that went into it: a piece of one device may arrive after a later
+        piece of another, and the newest count must not stand before an older one.
+        """
         by = state.pieces - self._states[zone].pieces
+        told_at = max(at, parse_time(state.told_at)) if state.told_at else at
+        state = replace(state, told_at=format_time(told_at))
         self._states[zone] = state
         values: dict[str, Any] = asdict(state)
         self._journal.save(_KEY + zone, values)
         if by:
             self._journal.emit(
                 WipChanged,
-                at=at,
+                at=told_at,
                 source=source,
                 zone=zone,
                 count=state.pieces,

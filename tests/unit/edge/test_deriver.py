@@ -298,3 +298,13 @@ def test_piece_that_arrives_after_a_change_of_job_belongs_to_the_job_before() ->
     world.see(sample("cutter1", "order", "WO-2", 20))
     (counted,) = of(PiecesCounted, world.see(sample("cutter1", "parts", 1, 19)))
     assert (counted.work_order, counted.confidence) == ("WO-1", Confidence.CERTAIN)
+
+
+def test_newest_count_of_a_zone_never_stands_before_an_older_one() -> None:
+    world = World()
+    world.see(back("cutter1", 0), back("sewing", 0))
+    world.see(sample("cutter1", "parts", 0, 0))
+    sewing(world, 0)
+    world.see(sample("cutter1", "parts", 2, 4))
+    events = sewing(world, 9, good1=1) + world.see(sample("cutter1", "parts", 3, 8)) + world.stop()
+    assert [(event.count, event.at) for event in of(WipChanged, events)] == [(1, at(9)), (2, at(9))]
