@@ -17,20 +17,12 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from genba_cloud.api import SESSION_COOKIE
 from genba_cloud.ledger import GatewaySeen
 from genba_shared.events import Confidence, Event, Source, SourceType, WipChanged
+from tests.browser.chromium import ARGUMENTS
 from tests.browser.support import NOW, PASSWORD, Bench, bench, completed, counted, served, started
 
 pytestmark = pytest.mark.browser
 
 SIZES = {"screen": (1920, 1080), "desk": (1280, 800), "phone": (390, 844), "narrow": (320, 700)}
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WATCH = """() => {
     window.seen = new Promise(done => {
         const shows = () => document.querySelector('[data-order="A-1001"] .node .amount').textContent === "4/5";

@@ -171,7 +171,7 @@ class Live:
             scope.subscriptions.discard(subscription)
             scope.lonely_since = asyncio.get_running_loop().time()
 
-    def _mark(self, orders: tuple[str, ...], wip: bool, gateways: bool, alerts: bool) -> None:  # noqa: FBT001
+    def _mark(self, orders: tuple[str, ...], wip: bool, gateways: bool, alerts: bool) -> None:  # noqa: FBT001 - what changed
         self._dirty.orders.update(dict.fromkeys(orders))
         self._dirty.wip |= wip
         self._dirty.gateways |= gateways

@@ -57,7 +57,7 @@ def ask(data_dir: Path, method: str, path: str, body: Mapping[str, Any] | None =
         headers={"Authorization": f"Bearer {control['token']}", "Content-Type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S, context=_context(control)) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S, context=_context(control)) as answer:  # noqa: S310 (as above)
             text = answer.read()
     except urllib.error.HTTPError as exc:
         with exc:

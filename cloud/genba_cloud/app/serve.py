@@ -121,9 +121,9 @@ def _controllable(data_dir: Path, collector: Collector, url: str, certificate: P
 def _announce(collector: Collector, *, url: str, broker: str) -> None:
     """What a person reads and a program waits for, on stdout; the password is printed this once."""
     if collector.one_time_password is not None:
-        print(f"login user={ADMIN} one-time-password={collector.one_time_password}", flush=True)  # noqa: T201
-        print(f"  sign in at {url}/login and choose a password of your own", flush=True)  # noqa: T201
-    print(f"ready url={url} mqtt={broker}", flush=True)  # noqa: T201
+        print(f"login user={ADMIN} one-time-password={collector.one_time_password}", flush=True)
+        print(f"  sign in at {url}/login and choose a password of your own", flush=True)
+    print(f"ready url={url} mqtt={broker}", flush=True)
 
 
 def _stop_signal() -> asyncio.Event:

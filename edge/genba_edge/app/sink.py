@@ -48,7 +48,7 @@ class Sink:
             _write_all(self._file, lines)
         except OSError as exc:
             if not self._is_told:
-                logger.error("sink cannot be written file=%s reason=%s", self._path, exc.strerror)  # noqa: TRY400
+                logger.error("sink cannot be written file=%s reason=%s", self._path, exc.strerror)  # noqa: TRY400 - the reason says it
             self._is_told = True
             return
         self._is_told = False

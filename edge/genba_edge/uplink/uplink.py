@@ -219,14 +219,15 @@ class Uplink:
             return  # decided before an event was withdrawn: it is decided again
         events = self._backlog.events(send)
         epoch = self._outbox.mark().epoch
-        make = lambda: make_envelope(send, events, gateway=self._gateway, epoch=epoch, clock=self._clock)  # noqa: E731
         try:
-            data = await asyncio.to_thread(make)
+            data = await asyncio.to_thread(
+                make_envelope, send, events, gateway=self._gateway, epoch=epoch, clock=self._clock
+            )
         except ContractError as exc:
             bad = unsendable(send, events, gateway=self._gateway, epoch=epoch, clock=self._clock)
             if not bad:
                 raise
-            logger.error("events cannot be sent seqs=%s reason=%s: declared dropped", sorted(bad), exc)  # noqa: TRY400
+            logger.error("events cannot be sent seqs=%s reason=%s: declared dropped", sorted(bad), exc)  # noqa: TRY400 - no bug of ours
             self._backlog.withdraw(bad)
             self._inbox.append(Withdrawn(seqs=bad))
             return
