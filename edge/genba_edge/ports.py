@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from genba_edge.core.observations import (
@@ -15,6 +17,7 @@ from genba_edge.core.observations import (
     Quality,
     Sample,
     TagRead,
+    Unchanged,
     Value,
 )
 from genba_shared.events import Event
@@ -25,16 +28,67 @@ __all__ = [
     "DeviceLost",
     "Driver",
     "Emit",
+    "Failure",
+    "Meter",
     "Observation",
     "Outbox",
     "OutboxMark",
     "Quality",
     "Sample",
     "TagRead",
+    "Unchanged",
     "Value",
 ]
 
 Emit = Callable[[Sequence[Observation]], None]
+
+
+class Failure(StrEnum):
+    """Why a device did not give what it was asked for; the label of metrics, so the list is closed."""
+
+    CONNECT = "connect"
+    """No connection: refused, no route, unknown host."""
+    CLOSED = "closed"
+    """The other end closed the connection, or it broke."""
+    TIMEOUT = "timeout"
+    """No answer in time."""
+    SILENT = "silent"
+    """Connected, and what should come by itself (keep-alives, notifications) does not."""
+    REFUSED = "refused"
+    """The device answered that it will not."""
+    BUSY = "busy"
+    """The device, or a reader's other client, asks to come back later."""
+    OUT_OF_STEP = "out_of_step"
+    """What came does not belong to what was asked, or is not the protocol."""
+    BAD_READING = "bad_reading"
+    """An answer that cannot be decoded as the map says."""
+    SECURITY = "security"
+    """Certificate, policy, user or password."""
+    OVERLOAD = "overload"
+    """Reading took longer than the poll period."""
+    DATA_LOST = "data_lost"
+    """The device says itself that it lost readings (queue or buffer overflow)."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Meter:
+    """What a driver counts about its device, for metrics and the status page; read by others, written by it alone.
+
+    `failures` counts by reason; `bad_points` says which points cannot be read now, and why. `late_s` is how much later
+    than its period the last poll ended (0: on time). `details` are facts for people: model, policy, revised rates.
+    """
+
+    device: str
+    connects: int = 0
+    requests: int = 0
+    polls: int = 0
+    late_polls: int = 0
+    samples: int = 0
+    last_poll_s: float = 0.0
+    late_s: float = 0.0
+    failures: Counter[Failure] = field(default_factory=Counter)
+    bad_points: dict[str, str] = field(default_factory=dict)
+    details: dict[str, str] = field(default_factory=dict)
 
 
 class Driver(Protocol):
@@ -43,6 +97,10 @@ class Driver(Protocol):
     @property
     def device(self) -> str:
         """Id of the device in the map."""
+
+    @property
+    def meter(self) -> Meter:
+        """What it counts about its device."""
 
     async def run(self, emit: Emit) -> None:
         """Read until cancelled. Never returns, raises only on a bug; a device that fails is said by `DeviceLost`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import assert_never
 
 from genba_edge.ports import Driver
@@ -9,8 +11,12 @@ from genba_shared.clock import ProductionClock
 from genba_shared.device_map import Device, LlrpDevice, ModbusDevice, OpcUaDevice
 
 
-def make_driver(device: Device, clock: ProductionClock) -> Driver:
-    """The driver of a device of the map."""
+def make_drivers(devices: Iterable[Device], *, clock: ProductionClock, state_dir: Path) -> list[Driver]:
+    """The drivers of a map's devices. `state_dir` holds what they must remember: keys, pinned certificates."""
+    return [_make_driver(device, clock, state_dir) for device in devices]
+
+
+def _make_driver(device: Device, clock: ProductionClock, _state_dir: Path) -> Driver:
     match device:
         case OpcUaDevice():
             from genba_edge.drivers.opcua import OpcUaDriver

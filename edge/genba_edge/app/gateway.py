@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from genba_edge.app.devices import make_driver
+from genba_edge.app.devices import make_drivers
 from genba_edge.app.inbox import Inbox
 from genba_edge.app.sink import Sink
 from genba_edge.core.deriver import Deriver
@@ -58,6 +58,7 @@ class Gateway:
 
     def __init__(self, setup: GatewaySetup) -> None:
         self._map, self._outbox, self._clock, self._sink = setup.device_map, setup.outbox, setup.clock, setup.sink
+        self._state_dir = setup.state_dir
         self._inbox = Inbox(self._clock.now)
         self._unstored: Commit | None = None
         self._documents: list[DispatchDocument] = []
@@ -108,7 +109,7 @@ class Gateway:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then emit what is joined, commit, deliver what the link takes, and return."""
-        drivers = [make_driver(device, self._clock) for device in self._map.devices.values()]
+        drivers = make_drivers(self._map.devices.values(), clock=self._clock, state_dir=self._state_dir)
         tasks = [
             asyncio.create_task(supervise(f"driver {driver.device}", partial(driver.run, self._emit)))
             for driver in drivers

@@ -6,6 +6,7 @@ Deterministic and without I/O: the shell gives it observations, time and the sav
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -21,6 +22,7 @@ from genba_edge.core.observations import (
     Quality,
     Sample,
     TagRead,
+    Unchanged,
     Value,
 )
 from genba_edge.core.passage import Cluster
@@ -77,6 +79,7 @@ class Deriver:
         self._watch = Watch(device_map, self._journal, pace, saved)
         self._jobs = self._work.job_points()
         self._supervisor = Supervisor(self._journal)
+        self._last: dict[PointRef, Sample] = {}
 
     @property
     def dispatch_version(self) -> int:
@@ -94,6 +97,8 @@ class Deriver:
         match observation:
             case Sample():
                 self._take_sample(observation)
+            case Unchanged():
+                self._take_unchanged(observation)
             case TagRead():
                 self._pass(observation.device, self._tags.read(observation))
             case DeviceAlive():
@@ -156,6 +161,7 @@ class Deriver:
 
     def _take_sample(self, sample: Sample) -> None:
         ref = PointRef(sample.device, sample.point)
+        self._last[ref] = sample
         with self._supervisor.alone(f"state of {ref}"):
             self._states.take(sample)
         if sample.quality is Quality.BAD or sample.value is None:
@@ -165,6 +171,15 @@ class Deriver:
             self._derive_from(ref, sample)
         finally:
             self._watch.note_sample(ref, sample.at)
+
+    def _take_unchanged(self, unchanged: Unchanged) -> None:
+        for point in unchanged.points:
+            ref = PointRef(unchanged.device, point)
+            last = self._last.get(ref)
+            if last is None:
+                continue
+            with self._supervisor.alone(str(ref)):
+                self._take_sample(replace(last, at=unchanged.at, seen_at=unchanged.at))
 
     def _derive_from(self, ref: PointRef, sample: Sample) -> None:
         self._counting.note_evidence(ref, sample)
@@ -219,7 +234,7 @@ def _subject(observation: Observation) -> str:
             return observation.device
 
 
-_RANK = {DeviceBack: 0, TagRead: 1, Sample: 1, DeviceAlive: 2, DeviceLost: 3}
+_RANK = {DeviceBack: 0, TagRead: 1, Sample: 1, Unchanged: 1, DeviceAlive: 2, DeviceLost: 3}
 
 
 def _order(observation: Observation) -> tuple[int, datetime]:

@@ -52,6 +52,19 @@ class DeviceAlive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unchanged:
+    """These points were read at `at` and have the value of their last sample, which was not bad.
+
+    Means the same as one more sample of each of them. A driver that polls says it in one object for a whole block,
+    since most readings of a plant are the same as the ones before.
+    """
+
+    device: str
+    points: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceLost:
     """The device does not answer since `at`; said once per outage."""
 
@@ -68,4 +81,4 @@ class DeviceBack:
     at: datetime
 
 
-Observation = Sample | TagRead | DeviceAlive | DeviceLost | DeviceBack
+Observation = Sample | Unchanged | TagRead | DeviceAlive | DeviceLost | DeviceBack

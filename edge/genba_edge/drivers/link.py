@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 
-from genba_edge.ports import DeviceBack, DeviceLost, Emit, Observation, Quality, Sample
+from genba_edge.ports import DeviceBack, DeviceLost, Emit, Meter, Observation, Quality, Sample
 from genba_shared.clock import ProductionClock
 
 logger = logging.getLogger(__name__)
@@ -20,8 +20,9 @@ logger = logging.getLogger(__name__)
 class Link:
     """Reports the state of one device to the core and to the log: the change, never the condition."""
 
-    def __init__(self, device: str, *, clock: ProductionClock, emit: Emit) -> None:
-        self._device = device
+    def __init__(self, meter: Meter, *, clock: ProductionClock, emit: Emit) -> None:
+        self._device = meter.device
+        self._meter = meter
         self._clock = clock
         self._emit = emit
         self._is_up: bool | None = None
@@ -42,6 +43,7 @@ class Link:
             else:
                 logger.info("device back device=%s away_s=%.1f", self._device, time.monotonic() - self._lost_since_s)
             self._is_up = True
+            self._meter.connects += 1
         if batch:
             self._emit(batch)
 
@@ -59,8 +61,9 @@ class Link:
 class BadPoints:
     """Points that cannot be read: logs each change once, and gives the one bad sample that tells the core."""
 
-    def __init__(self, device: str, *, clock: ProductionClock) -> None:
-        self._device = device
+    def __init__(self, meter: Meter, *, clock: ProductionClock) -> None:
+        self._device = meter.device
+        self._meter = meter
         self._clock = clock
         self._logged: set[str] = set()
         self._told: set[str] = set()
@@ -74,6 +77,7 @@ class BadPoints:
         if point not in self._logged:
             logger.warning("point bad device=%s point=%s reason=%s", self._device, point, reason)
             self._logged.add(point)
+        self._meter.bad_points[point] = reason
         if point in self._told:
             return ()
         self._told.add(point)
@@ -84,6 +88,7 @@ class BadPoints:
         """The point was read."""
         self._told.discard(point)
         if point in self._logged:
+            self._meter.bad_points.pop(point, None)
             logger.info("point good again device=%s point=%s", self._device, point)
             self._logged.discard(point)
 

@@ -29,7 +29,7 @@ from genba_edge.drivers.llrp_rospec import (
     keepalive_config,
 )
 from genba_edge.drivers.llrp_session import Answer, LlrpSession
-from genba_edge.ports import DeviceAlive, Emit
+from genba_edge.ports import DeviceAlive, Emit, Meter
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import LlrpDevice
 from genba_shared.errors import BadReading, DeviceError, DeviceRefused, DeviceUnreachable
@@ -54,6 +54,7 @@ class LlrpDriver:
     def __init__(self, device: LlrpDevice, clock: ProductionClock) -> None:
         self._device = device
         self._clock = clock
+        self._meter = Meter(device=device.id)
         self._reports = ReportReader(device, clock)
         self._cadence = Cadence.INTERVAL
         self._warned: set[str] = set()
@@ -63,9 +64,14 @@ class LlrpDriver:
         """Id of the device in the map."""
         return self._device.id
 
+    @property
+    def meter(self) -> Meter:
+        """What it counts about its device."""
+        return self._meter
+
     async def run(self, emit: Emit) -> None:
         """Read until cancelled."""
-        link = Link(self._device.id, clock=self._clock, emit=emit)
+        link = Link(self._meter, clock=self._clock, emit=emit)
         backoff = Backoff(max_s=self._device.reconnect_max_s)
         loop = asyncio.get_running_loop()
         while True:

@@ -17,7 +17,7 @@ from genba_edge.drivers.modbus_connection import (
 )
 from genba_edge.drivers.modbus_plan import PollPlan
 from genba_edge.drivers.schedule import Schedule
-from genba_edge.ports import DeviceAlive, Emit, Sample
+from genba_edge.ports import DeviceAlive, Emit, Meter, Sample
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import ModbusDevice
 from genba_shared.errors import BadReading, DeviceUnreachable
@@ -36,7 +36,8 @@ class ModbusDriver:
     def __init__(self, device: ModbusDevice, clock: ProductionClock) -> None:
         self._device = device
         self._clock = clock
-        self._bad_points = BadPoints(device.id, clock=clock)
+        self._meter = Meter(device=device.id)
+        self._bad_points = BadPoints(self._meter, clock=clock)
         self._plans = {
             group: PollPlan(points, device.poll)
             for group in device.poll.groups
@@ -50,13 +51,18 @@ class ModbusDriver:
         """Id of the device in the map."""
         return self._device.id
 
+    @property
+    def meter(self) -> Meter:
+        """What it counts about its device."""
+        return self._meter
+
     async def run(self, emit: Emit) -> None:
         """Read until cancelled."""
         quieten("pymodbus")
         self._schedule = None
         if not self._plans:
             await asyncio.get_running_loop().create_future()
-        link = Link(self._device.id, clock=self._clock, emit=emit)
+        link = Link(self._meter, clock=self._clock, emit=emit)
         backoff = Backoff(max_s=self._device.reconnect_max_s)
         while True:
             connection = ModbusConnection(self._device)

@@ -10,7 +10,7 @@ from genba_edge.drivers.link import BadPoints, Link, end_if_cancelled, quieten
 from genba_edge.drivers.opcua_points import PointSet
 from genba_edge.drivers.opcua_session import OpcUaSession
 from genba_edge.drivers.schedule import Schedule
-from genba_edge.ports import DeviceAlive, Emit, Observation
+from genba_edge.ports import DeviceAlive, Emit, Meter, Observation
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import OpcUaDevice
 from genba_shared.errors import DeviceError
@@ -33,17 +33,23 @@ class OpcUaDriver:
     def __init__(self, device: OpcUaDevice, clock: ProductionClock) -> None:
         self._device = device
         self._clock = clock
-        self._bad_points = BadPoints(device.id, clock=clock)
+        self._meter = Meter(device=device.id)
+        self._bad_points = BadPoints(self._meter, clock=clock)
 
     @property
     def device(self) -> str:
         """Id of the device in the map."""
         return self._device.id
 
+    @property
+    def meter(self) -> Meter:
+        """What it counts about its device."""
+        return self._meter
+
     async def run(self, emit: Emit) -> None:
         """Read until cancelled."""
         quieten("asyncua")
-        link = Link(self._device.id, clock=self._clock, emit=emit)
+        link = Link(self._meter, clock=self._clock, emit=emit)
         backoff = Backoff(max_s=self._device.reconnect_max_s)
         while True:
             session = OpcUaSession(self._device)

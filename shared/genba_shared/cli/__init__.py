@@ -32,6 +32,7 @@ _LISTED: Final[Mapping[str, tuple[str, str]]] = {
     "edge": ("the gateway in the factory: check a device map, run it", "edge"),
     "cloud": ("the collector: order progress, alerts, pages, API", "cloud"),
     "sim": ("a simulated plant with real OPC UA, Modbus and RFID servers", "sim"),
+    "bench": ("measure against a peer or a physical limit; needs a checkout", "dev"),
     "tap": ("watch production events as they pass a broker", "edge"),
 }
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Final, TypeVar
 
 import yaml
 
-from genba_shared.device_map.build_points import build_modbus_point, build_opcua_point, read_points
-from genba_shared.device_map.model import Device, LlrpDevice, ModbusDevice, OpcUaDevice, Point, PollSettings
+from genba_shared.device_map.build_modbus import build_modbus
+from genba_shared.device_map.build_opcua import build_opcua
+from genba_shared.device_map.build_rfid import build_llrp
+from genba_shared.device_map.model import Device, Point
 from genba_shared.device_map.problems import Findings, Unusable, Wrong, did_you_mean, shorten
 from genba_shared.device_map.profiles import lay_over
 from genba_shared.device_map.scalars import describe, text_of
-from genba_shared.device_map.spec import DeviceNames, ObjectSpec, Scope, Values, read_object
-from genba_shared.device_map.tables_devices import LLRP_DEVICE, MODBUS_DEVICE, OPCUA_DEVICE, default_of
-from genba_shared.device_map.tables_points import MODBUS_POINT, OPCUA_POINT
+from genba_shared.device_map.spec import DeviceNames, Scope, read_object
+from genba_shared.device_map.tables_modbus import MODBUS_DEVICE, MODBUS_POINT
+from genba_shared.device_map.tables_opcua import OPCUA_DEVICE, OPCUA_POINT
+from genba_shared.device_map.tables_rfid import LLRP_DEVICE
 from genba_shared.device_map.yaml_tree import entries, join
 
 P = TypeVar("P", bound=Point)
@@ -161,61 +163,9 @@ def _protocol_of(node: yaml.MappingNode, scope: Scope) -> str:
         raise Unusable from exc
 
 
-def _read(node: yaml.Node, scope: Scope, spec: ObjectSpec) -> Values:
-    values = read_object(node, spec, scope)
-    values.taken.pop("protocol", None)  # it has done its work: it chose the table
-    values.taken.pop("use", None)
-    return values
-
-
-def _build_opcua(node: yaml.Node, scope: Scope) -> OpcUaDevice:
-    values = _read(node, scope, OPCUA_DEVICE)
-    if "security" not in values.nodes:
-        values.scope.explain("security.policy", str(default_of(OpcUaDevice, "security")), "default")
-        values.warn(
-            "security",
-            "the connection is neither signed nor encrypted: this version knows no other policy.",
-            "Write security: {policy: none} to say that this is meant.",
-        )
-    points = _points(values, build_opcua_point)
-    return values.build(OpcUaDevice, points=points)
-
-
-def _build_modbus(node: yaml.Node, scope: Scope) -> ModbusDevice:
-    values = _read(node, scope, MODBUS_DEVICE)
-    byte_order = values.taken.pop("byte_order", MODBUS_DEVICE.keys["byte_order"].default)
-    poll = values.taken.get("poll", PollSettings())
-    host, port = values.taken.pop("endpoint", ("", 0))
-    values.scope = dataclasses.replace(values.scope, inherited={"byte_order": byte_order})
-    points = _points(values, partial(build_modbus_point, poll=poll))
-    return values.build(ModbusDevice, host=host, port=port, points=points)
-
-
-def _build_llrp(node: yaml.Node, scope: Scope) -> LlrpDevice:
-    values = _read(node, scope, LLRP_DEVICE)
-    host, port = values.taken.pop("endpoint", ("", 0))
-    if "antennas" in values.taken and not values.taken["antennas"]:
-        values.error(
-            "antennas", "the reader has no antennas: at least one is needed.", "Write {1: {read_point: gate}}."
-        )
-    return values.build(LlrpDevice, host=host, port=port)
-
-
-def _points(values: Values, build: Callable[[yaml.Node, Scope, str], P]) -> dict[str, P]:
-    node = values.taken.pop("points", None)
-    if node is None:
-        return {}
-    scope = dataclasses.replace(values.scope, path=join(values.scope.path, "points"))
-    try:
-        return read_points(node, scope, build)
-    except Unusable:
-        values.broken = True
-        return {}
-
-
 _BUILDERS: Final[Mapping[str, Callable[[yaml.Node, Scope], Device]]] = {
-    "opcua": _build_opcua,
-    "modbus": _build_modbus,
-    "llrp": _build_llrp,
+    "opcua": build_opcua,
+    "modbus": build_modbus,
+    "llrp": build_llrp,
 }
 _SPECS: Final = {"opcua": OPCUA_DEVICE, "modbus": MODBUS_DEVICE, "llrp": LLRP_DEVICE}

@@ -8,22 +8,16 @@ from typing import Final, TypeVar
 
 import yaml
 
-from genba_shared.device_map.addresses import LAST_ADDRESS, uses_namespace_index
 from genba_shared.device_map.kinds import name_of_key
 from genba_shared.device_map.model import (
     CounterSettings,
-    ModbusPoint,
-    ModbusTable,
-    OpcUaPoint,
     Point,
     PointType,
-    PollSettings,
 )
-from genba_shared.device_map.problems import Unusable, did_you_mean
-from genba_shared.device_map.spec import Scope, Values, read_entries, read_object
-from genba_shared.device_map.tables_devices import default_of
-from genba_shared.device_map.tables_points import MODBUS_POINT, OPCUA_POINT
+from genba_shared.device_map.problems import Unusable
+from genba_shared.device_map.spec import ObjectSpec, Scope, Values, read_entries, read_object
 from genba_shared.device_map.units import RATE
+from genba_shared.device_map.yaml_tree import join
 
 P = TypeVar("P", bound=Point)
 
@@ -36,7 +30,6 @@ GREATEST: Final[Mapping[PointType, int]] = {
     PointType.INT64: 2**63 - 1,
 }
 WORRYING_WRAP_S: Final = 72 * 3600.0  # a gateway that is off from Friday evening to Monday morning
-_BITS: Final = frozenset({ModbusTable.COIL, ModbusTable.DISCRETE})
 
 
 def read_points(node: yaml.Node, scope: Scope, build: Callable[[yaml.Node, Scope, str], P]) -> dict[str, P]:
@@ -64,51 +57,8 @@ def read_points(node: yaml.Node, scope: Scope, build: Callable[[yaml.Node, Scope
     return points
 
 
-def build_opcua_point(node: yaml.Node, scope: Scope, name: str) -> OpcUaPoint:
-    """One OPC UA point.
-
-    Raises:
-        Unusable: something in it is wrong; it has been reported.
-    """
-    values = read_object(node, OPCUA_POINT, scope)
-    _take_type(values, _type_of_counter(values), "the point needs its type: only a counter with a `limit` shows it.")
-    _check_use(values)
-    written = values.taken.get("node", "")
-    if uses_namespace_index(written):
-        values.warn(
-            "node",
-            f"{written.partition(';')[0]} is a place in the server's list of namespaces and may change at a restart.",
-            'Write the namespace as URI: "nsu=urn:…;s=…".',
-        )
-    return values.build(OpcUaPoint, name=name)
-
-
-def build_modbus_point(node: yaml.Node, scope: Scope, name: str, *, poll: PollSettings) -> ModbusPoint:
-    """One Modbus point.
-
-    Raises:
-        Unusable: something in it is wrong; it has been reported.
-    """
-    values = read_object(node, MODBUS_POINT, scope)
-    table, address = values.taken.pop("at", (ModbusTable.HOLDING, 0))
-    is_bit = table in _BITS or "bit" in values.taken
-    _take_type(values, PointType.BOOL if is_bit else None, f"a register needs its type: one of {', '.join(PointType)}.")
-    if "type" in values.taken and not values.broken:
-        _check_modbus_form(values, table, is_bit=is_bit)
-    _check_use(values)
-    group = values.taken.get("group", default_of(ModbusPoint, "group"))
-    if group not in poll.groups:
-        values.error(
-            "group",
-            f"'{group}' is not a poll group of this device, which has {', '.join(poll.groups)}.",
-            did_you_mean(group, poll.groups, f"Write one of these, or add {group} with its period to `poll`."),
-        )
-    point = values.build(ModbusPoint, name=name, table=table, address=address)
-    _check_span(values, point, poll)
-    return point
-
-
-def _take_type(values: Values, derived: PointType | None, needed: str) -> None:
+def take_type(values: Values, derived: PointType | None, needed: str) -> None:
+    """Take the type that follows from other settings (`derived`) where none is written; None: `needed` says why not."""
     if "type" in values.taken or values.broken:
         return
     if derived is None:
@@ -118,51 +68,7 @@ def _take_type(values: Values, derived: PointType | None, needed: str) -> None:
     values.scope.explain("type", derived, "worked out")
 
 
-def _type_of_counter(values: Values) -> PointType | None:
-    """The smallest unsigned type that holds the counter's limit: the server says the exact type by itself."""
-    counter = values.taken.get("counter")
-    limit = counter.taken.get("limit") if isinstance(counter, Values) else None
-    if limit is None:
-        return None
-    return next(kind for kind in (PointType.UINT16, PointType.UINT32, PointType.UINT64) if limit <= GREATEST[kind])
-
-
-def _check_modbus_form(values: Values, table: ModbusTable, *, is_bit: bool) -> None:
-    kind = values.taken["type"]
-    if table in _BITS and "bit" in values.taken:
-        values.error("bit", f"a {table} is a single bit already: `bit` is for registers.", "Leave `bit` out.")
-    elif is_bit and kind is not PointType.BOOL:
-        values.error("type", f"{kind} does not fit a single bit, which is a bool.", "Leave `type` out.")
-    elif not is_bit and kind is PointType.BOOL:
-        values.error("type", "a register has 16 bits: a bool needs to know which one.", "Add bit: 0 (0 to 15).")
-    if (kind is PointType.STRING) != ("length" in values.taken):
-        if kind is PointType.STRING:
-            values.error("type", "a string needs its `length` in characters.", "Add length: 8.")
-        else:
-            values.error("length", f"`length` is for strings: {kind} has its own.", "Leave `length` out.")
-    if "scale" in values.taken and kind in {PointType.STRING, PointType.BOOL}:
-        values.error("scale", f"a {kind} cannot be multiplied: `scale` is for numbers.", "Leave `scale` out.")
-
-
-def _check_span(values: Values, point: ModbusPoint, poll: PollSettings) -> None:
-    last = point.address + point.width - 1
-    if last > LAST_ADDRESS:
-        values.error(
-            "at",
-            f"the point spans {point.width} registers and ends at {last}: the last protocol address is {LAST_ADDRESS}.",
-            f"Did you mean {{{point.table}: {LAST_ADDRESS + 1 - point.width}}}?",
-        )
-    if point.width > poll.max_registers:
-        values.error(
-            "length" if point.type is PointType.STRING else "type",
-            f"the point spans {point.width} registers and is never split: `max_registers` is {poll.max_registers}.",
-            f"Write max_registers: {point.width} or more, where the device can give them.",
-        )
-    if values.broken:
-        raise Unusable
-
-
-def _check_use(values: Values) -> None:
+def check_use(values: Values) -> None:
     """What `counter` and `labels` ask of the type; the counter's limit follows from it."""
     kind, counter = values.taken.get("type"), values.taken.get("counter")
     if isinstance(counter, Values):
@@ -209,3 +115,24 @@ def _warn_of_counter(counter: Values, settings: CounterSettings) -> None:
             "counts after a longer outage will be ambiguous.",
             "Use a 32-bit counter if the PLC has one.",
         )
+
+
+def read_device(node: yaml.Node, scope: Scope, spec: ObjectSpec) -> Values:
+    """What is written at a device, by the table of its protocol."""
+    values = read_object(node, spec, scope)
+    values.taken.pop("protocol", None)  # it has done its work: it chose the table
+    values.taken.pop("use", None)
+    return values
+
+
+def read_device_points(values: Values, build: Callable[[yaml.Node, Scope, str], P]) -> dict[str, P]:
+    """The points of a device whose table was read; what is wrong in them makes the device broken."""
+    node = values.taken.pop("points", None)
+    if node is None:
+        return {}
+    scope = dataclasses.replace(values.scope, path=join(values.scope.path, "points"))
+    try:
+        return read_points(node, scope, build)
+    except Unusable:
+        values.broken = True
+        return {}

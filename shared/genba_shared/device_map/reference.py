@@ -10,17 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from genba_shared.device_map.spec import MISSING, Key, ObjectSpec
-from genba_shared.device_map.tables_devices import (
-    ANTENNA,
-    LLRP_DEVICE,
-    MODBUS_DEVICE,
-    OPCUA_DEVICE,
-    POLL,
-    PRESENCE,
-    RECONNECT,
-    SECURITY,
-    TAGS,
-)
+from genba_shared.device_map.tables_devices import RECONNECT
 from genba_shared.device_map.tables_map import (
     COLLECTOR,
     COUNTS,
@@ -34,7 +24,10 @@ from genba_shared.device_map.tables_map import (
     WORK_ORDER,
     ZONE,
 )
-from genba_shared.device_map.tables_points import COUNTER, MODBUS_POINT, OPCUA_POINT, RESET_BY
+from genba_shared.device_map.tables_modbus import MODBUS_DEVICE, MODBUS_POINT, POLL
+from genba_shared.device_map.tables_opcua import OPCUA_DEVICE, OPCUA_POINT, SECURITY
+from genba_shared.device_map.tables_points import COUNTER, RESET_BY
+from genba_shared.device_map.tables_rfid import ANTENNA, LLRP_DEVICE, PRESENCE, TAGS
 
 SECTIONS: Final[tuple[tuple[str, ObjectSpec], ...]] = (
     ("The whole map", ROOT),

@@ -1,0 +1,100 @@
+"""Modbus devices and points from their settings."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import Final
+
+import yaml
+
+from genba_shared.device_map.addresses import LAST_ADDRESS
+from genba_shared.device_map.build_points import check_use, read_device, read_device_points, take_type
+from genba_shared.device_map.model import (
+    ModbusDevice,
+    ModbusPoint,
+    ModbusTable,
+    PointType,
+    PollSettings,
+)
+from genba_shared.device_map.problems import Unusable, did_you_mean
+from genba_shared.device_map.spec import Scope, Values, read_object
+from genba_shared.device_map.tables_devices import default_of
+from genba_shared.device_map.tables_modbus import MODBUS_DEVICE, MODBUS_POINT
+
+_BITS: Final = frozenset({ModbusTable.COIL, ModbusTable.DISCRETE})
+
+
+def build_modbus(node: yaml.Node, scope: Scope) -> ModbusDevice:
+    """One Modbus device.
+
+    Raises:
+        Unusable: something in it is wrong; it has been reported.
+    """
+    values = read_device(node, scope, MODBUS_DEVICE)
+    byte_order = values.taken.pop("byte_order", MODBUS_DEVICE.keys["byte_order"].default)
+    poll = values.taken.get("poll", PollSettings())
+    host, port = values.taken.pop("endpoint", ("", 0))
+    values.scope = dataclasses.replace(values.scope, inherited={"byte_order": byte_order})
+    points = read_device_points(values, partial(build_modbus_point, poll=poll))
+    return values.build(ModbusDevice, host=host, port=port, points=points)
+
+
+def build_modbus_point(node: yaml.Node, scope: Scope, name: str, *, poll: PollSettings) -> ModbusPoint:
+    """One Modbus point.
+
+    Raises:
+        Unusable: something in it is wrong; it has been reported.
+    """
+    values = read_object(node, MODBUS_POINT, scope)
+    table, address = values.taken.pop("at", (ModbusTable.HOLDING, 0))
+    is_bit = table in _BITS or "bit" in values.taken
+    take_type(values, PointType.BOOL if is_bit else None, f"a register needs its type: one of {', '.join(PointType)}.")
+    if "type" in values.taken and not values.broken:
+        _check_modbus_form(values, table, is_bit=is_bit)
+    check_use(values)
+    group = values.taken.get("group", default_of(ModbusPoint, "group"))
+    if group not in poll.groups:
+        values.error(
+            "group",
+            f"'{group}' is not a poll group of this device, which has {', '.join(poll.groups)}.",
+            did_you_mean(group, poll.groups, f"Write one of these, or add {group} with its period to `poll`."),
+        )
+    point = values.build(ModbusPoint, name=name, table=table, address=address)
+    _check_span(values, point, poll)
+    return point
+
+
+def _check_modbus_form(values: Values, table: ModbusTable, *, is_bit: bool) -> None:
+    kind = values.taken["type"]
+    if table in _BITS and "bit" in values.taken:
+        values.error("bit", f"a {table} is a single bit already: `bit` is for registers.", "Leave `bit` out.")
+    elif is_bit and kind is not PointType.BOOL:
+        values.error("type", f"{kind} does not fit a single bit, which is a bool.", "Leave `type` out.")
+    elif not is_bit and kind is PointType.BOOL:
+        values.error("type", "a register has 16 bits: a bool needs to know which one.", "Add bit: 0 (0 to 15).")
+    if (kind is PointType.STRING) != ("length" in values.taken):
+        if kind is PointType.STRING:
+            values.error("type", "a string needs its `length` in characters.", "Add length: 8.")
+        else:
+            values.error("length", f"`length` is for strings: {kind} has its own.", "Leave `length` out.")
+    if "scale" in values.taken and kind in {PointType.STRING, PointType.BOOL}:
+        values.error("scale", f"a {kind} cannot be multiplied: `scale` is for numbers.", "Leave `scale` out.")
+
+
+def _check_span(values: Values, point: ModbusPoint, poll: PollSettings) -> None:
+    last = point.address + point.width - 1
+    if last > LAST_ADDRESS:
+        values.error(
+            "at",
+            f"the point spans {point.width} registers and ends at {last}: the last protocol address is {LAST_ADDRESS}.",
+            f"Did you mean {{{point.table}: {LAST_ADDRESS + 1 - point.width}}}?",
+        )
+    if point.width > poll.max_registers:
+        values.error(
+            "length" if point.type is PointType.STRING else "type",
+            f"the point spans {point.width} registers and is never split: `max_registers` is {poll.max_registers}.",
+            f"Write max_registers: {point.width} or more, where the device can give them.",
+        )
+    if values.broken:
+        raise Unusable

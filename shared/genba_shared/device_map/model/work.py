@@ -1,0 +1,85 @@
+"""Stations, zones and nodes: what the points mean for production."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from genba_shared.device_map.model.points import PointRef
+from genba_shared.device_map.model.rfid import ReadPointRef
+from genba_shared.events import Result
+
+
+class WorkOrderSource(StrEnum):
+    """Where a node's work order comes from."""
+
+    POINT = "point"
+    TAGS = "tags"
+    DISPATCH = "dispatch"
+
+
+class StartRule(StrEnum):
+    """What starts a node."""
+
+    FIRST_PIECE = "first_piece"
+    DISPATCH = "dispatch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateRule:
+    """Station state from a point's labels, or from count cadence: idle after `idle_after_s` (plant) without a piece."""
+
+    point: PointRef
+    idle_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Station:
+    """A place where work happens: which counters count its pieces, and where its state comes from."""
+
+    id: str
+    device: str
+    counts: Mapping[Result, PointRef] = field(default_factory=dict)
+    state: StateRule | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedEnd:
+    """One side of a counter-pair zone: good (or other) pieces of a station."""
+
+    station: str
+    result: Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zone:
+    """A WIP area, bounded by read points (`enter`, `leave`) or counters (`pieces_in`, `pieces_out`; several add up)."""
+
+    id: str
+    enter: tuple[ReadPointRef, ...] = ()
+    leave: tuple[ReadPointRef, ...] = ()
+    pieces_in: tuple[CountedEnd, ...] = ()
+    pieces_out: tuple[CountedEnd, ...] = ()
+    wip_limit: int | None = None
+    close_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionRule:
+    """Done when the good pieces reach the node's quantity, or when all tags of the work order have left a zone."""
+
+    all_left: str | None = None
+    min_dwell_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRule:
+    """How this gateway sees a node being worked on and completed; `code` is the routing's node code."""
+
+    code: str
+    stations: tuple[str, ...] = ()
+    work_order: WorkOrderSource = WorkOrderSource.DISPATCH
+    work_order_point: PointRef | None = None
+    start_when: StartRule = StartRule.FIRST_PIECE
+    done_when: CompletionRule = field(default_factory=CompletionRule)
