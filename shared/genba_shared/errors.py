@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from genba_shared.texts import Language, Text, code_of, render, say
+
 
 class GenbaError(Exception):
     """Base of every error that genba raises on purpose; anything else is a bug and reaches the supervisor."""
@@ -19,6 +21,7 @@ class Problem:
     """One thing that is wrong in a file a person wrote, with all that is needed to mend it.
 
     `line` and `column` count from 1 (0: the file as a whole); `path` is dotted (``devices.cutter1.points.good.at``).
+    `message` and `fix` are texts with a code, or plain English. As a string it is English; people get `render`.
     """
 
     file: str
@@ -27,14 +30,24 @@ class Problem:
     path: str
     message: str
     fix: str = ""
-    code: str = ""
     warning: bool = False
 
-    def __str__(self) -> str:
+    @property
+    def code(self) -> str:
+        """The stable name of what is wrong: its entry on the help page."""
+        return code_of(self.message)
+
+    def render(self, language: Language) -> str:
+        """Place, path and code in one line, then what is wrong and what to write instead."""
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        head = "  ".join(text for text in (place, self.path, "(warning)" if self.warning else "") if text)
-        body = "\n".join(f"  {text}" for text in (self.message, self.fix) if text)
+        warning = f"({render(say('warning', 'warning'), language)})" if self.warning else ""
+        code = f"[{self.code}]" if isinstance(self.message, Text) else ""
+        head = "  ".join(text for text in (place, self.path, warning, code) if text)
+        body = "\n".join(f"  {render(text, language)}" for text in (self.message, self.fix) if text)
         return f"{head}\n{body}"
+
+    def __str__(self) -> str:
+        return self.render(Language.ENGLISH)
 
 
 class ConfigError(GenbaError):
