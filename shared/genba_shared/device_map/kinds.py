@@ -9,10 +9,12 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
+from genba_shared.device_map.phrases import meant, one_of, out_of_range, write, write_like
 from genba_shared.device_map.problems import Unusable, Wrong, did_you_mean, nearest, shorten
 from genba_shared.device_map.scalars import describe, integer_of, number_of, scalar_text, text_of
 from genba_shared.device_map.spec import Kind, ObjectSpec, Scope, Values, read_entries, read_object
 from genba_shared.device_map.units import Quantity
+from genba_shared.texts import Text, say
 from genba_shared.topics import is_identifier
 
 T = TypeVar("T")
@@ -32,8 +34,12 @@ def _identifier_of(word: str) -> str:
     if not is_identifier(word):
         offered = re.sub(r"[^a-z0-9-]+", "-", word.lower()).strip("-")[:40]
         raise Wrong(
-            f"'{shorten(word)}' is not an id: 1 to 40 of a-z, 0-9 and '-', starting with a letter or digit.",
-            f"Did you mean '{offered}'?" if offered else "Write it like cutter1; free text goes into `label`.",
+            say(
+                "not-an-id",
+                "'{word}' is not an id: 1 to 40 of a-z, 0-9 and '-', starting with a letter or digit.",
+                word=shorten(word),
+            ),
+            meant(f"'{offered}'") if offered else _free_text("cutter1"),
         )
     return word
 
@@ -42,10 +48,18 @@ def _name_of(word: str) -> str:
     if not _NAME.fullmatch(word):
         offered = re.sub(r"[^A-Za-z0-9_-]+", "-", word).strip("-_")[:40]
         raise Wrong(
-            f"'{shorten(word)}' is not a name: 1 to 40 of A-Z, a-z, 0-9, '-' and '_', starting with a letter or digit.",
-            f"Did you mean '{offered}'?" if offered else "Write it like CUT-1; free text goes into `label`.",
+            say(
+                "not-a-name",
+                "'{word}' is not a name: 1 to 40 of A-Z, a-z, 0-9, '-' and '_', starting with a letter or digit.",
+                word=shorten(word),
+            ),
+            meant(f"'{offered}'") if offered else _free_text("CUT-1"),
         )
     return word
+
+
+def _free_text(example: str) -> Text:
+    return say("free-text", "Write it like {example}; free text goes into `label`.", example=example)
 
 
 def name_of_key(node: yaml.Node, scope: Scope, word: str) -> str:
@@ -61,20 +75,23 @@ def name_of_key(node: yaml.Node, scope: Scope, word: str) -> str:
         raise Unusable from exc
 
 
-IDENTIFIER: Final = text("an id of a-z, 0-9 and '-'", "cutter1", check=_identifier_of)
-NAME: Final = text("a name of letters, digits, '-' and '_'", "sewing-in", check=_name_of)
-LABEL: Final = text("a text", '"Cutter 1"')
+IDENTIFIER: Final = text(say("an-id", "an id of a-z, 0-9 and '-'"), "cutter1", check=_identifier_of)
+NAME: Final = text(say("a-name", "a name of letters, digits, '-' and '_'"), "sewing-in", check=_name_of)
+LABEL: Final = text(say("a-text", "a text"), '"Cutter 1"')
 
 
 def choice(enumeration: type[StrEnum]) -> Kind:
     """One of a closed list of words."""
     words = [str(member) for member in enumeration]
-    allowed = f"one of {', '.join(words)}" if len(words) > 1 else words[0]
+    allowed = one_of(words)
 
     def read(node: yaml.Node, _scope: Scope) -> StrEnum:
         word = scalar_text(node, allowed=allowed, example=words[0])
         if word not in words:
-            raise Wrong(f"'{shorten(word)}' is not {allowed}.", did_you_mean(word, words, f"Write {words[0]}."))
+            raise Wrong(
+                say("not-a-choice", "'{word}' is not {allowed}.", word=shorten(word), allowed=allowed),
+                did_you_mean(word, words, write(words[0])),
+            )
         return enumeration(word)
 
     return Kind(allowed=allowed, read=read)
@@ -82,7 +99,7 @@ def choice(enumeration: type[StrEnum]) -> Kind:
 
 def integer(low: int, high: int, example: str) -> Kind:
     """A whole number from `low` to `high`."""
-    allowed = f"a whole number from {low} to {high}"
+    allowed = say("a-whole-number", "a whole number from {low} to {high}", low=low, high=high)
     return Kind(
         allowed=allowed,
         read=lambda node, _scope: integer_of(node, low=low, high=high, allowed=allowed, example=example),
@@ -91,12 +108,15 @@ def integer(low: int, high: int, example: str) -> Kind:
 
 def number(low: float, high: float, example: str) -> Kind:
     """A number from `low` to `high`, but not 0."""
-    allowed = f"a number from {low:g} to {high:g}, not 0"
+    allowed = say("a-number-not-0", "a number from {low} to {high}, not 0", low=f"{low:g}", high=f"{high:g}")
 
     def read(node: yaml.Node, _scope: Scope) -> float:
         value = number_of(node, allowed=allowed, example=example)
         if not low <= value <= high or value == 0:
-            raise Wrong(f"{value:g} is out of range: {allowed}.", f"Write it like {example}.")
+            raise Wrong(
+                say("number-out-of-range", "{value} is out of range: {allowed}.", value=f"{value:g}", allowed=allowed),
+                write_like(example),
+            )
         return value
 
     return Kind(allowed=allowed, read=read, show=lambda value: f"{value:g}")
@@ -105,13 +125,13 @@ def number(low: float, high: float, example: str) -> Kind:
 def quantity(unit: Quantity, low: str, high: str, example: str) -> Kind:
     """A number with a unit, from `low` to `high` (as they are written)."""
     least, most = unit.parse(low), unit.parse(high)
-    allowed = f"{unit.what} from {low} to {high}"
+    allowed = say("a-quantity", "{what} from {low} to {high}", what=unit.what, low=low, high=high)
 
     def read(node: yaml.Node, _scope: Scope) -> float:
         written = scalar_text(node, allowed=allowed, example=example)
         value = unit.parse(written)
         if not least <= value <= most:
-            raise Wrong(f"{written} is out of range: {low} to {high} is allowed.", f"Write it like {example}.")
+            raise Wrong(out_of_range(written, low, high), write_like(example))
         return value
 
     return Kind(allowed=allowed, read=read, show=unit.show)
@@ -119,12 +139,16 @@ def quantity(unit: Quantity, low: str, high: str, example: str) -> Kind:
 
 def group(spec: ObjectSpec, build: Callable[[Values], Any]) -> Kind:
     """A group of settings within a group."""
-    return Kind(allowed=f"{spec.name}: {{{', '.join(spec.keys)}}}", read=_building(spec, build), show=None, group=spec)
+    return Kind(allowed=_settings_of(spec), read=_building(spec, build), show=None, group=spec)
 
 
 def optional_group(spec: ObjectSpec, build: Callable[[Values], Any]) -> Kind:
     """A group whose absence means something else than its defaults (a point without `counter`)."""
-    return Kind(allowed=f"{spec.name}: {{{', '.join(spec.keys)}}}", read=_building(spec, build), show=None)
+    return Kind(allowed=_settings_of(spec), read=_building(spec, build), show=None)
+
+
+def _settings_of(spec: ObjectSpec) -> Text:
+    return say("settings-of", "{owner}: {{{keys}}}", owner=spec.name, keys=", ".join(spec.keys))
 
 
 def _building(spec: ObjectSpec, build: Callable[[Values], Any]) -> Callable[[yaml.Node, Scope], Any]:
@@ -144,14 +168,20 @@ def one_or_more(kind: Kind, what: str) -> Kind:
         if not isinstance(node, yaml.SequenceNode):
             return (kind.read(node, scope),)
         if not node.value:
-            raise Wrong(f"the list is empty: one or more {what} are needed.", "Write one, or leave the key out.")
+            raise Wrong(
+                say("empty-list", "the list is empty: one or more {what} are needed.", what=what),
+                say("write-one-or-none", "Write one, or leave the key out."),
+            )
         taken: list[Any] = []
         broken = False
         for item in node.value:
             try:
                 value = kind.read(item, scope)
                 if value in taken:
-                    raise Wrong(f"{describe(item)} stands here twice.", "Delete one of the two.")
+                    raise Wrong(
+                        say("twice-in-list", "{found} stands here twice.", found=describe(item)),
+                        say("delete-one-of-two", "Delete one of the two."),
+                    )
                 taken.append(value)
             except Wrong as exc:
                 scope.findings.error(exc.node or item, scope.path, exc.message, exc.fix)
@@ -163,11 +193,13 @@ def one_or_more(kind: Kind, what: str) -> Kind:
     def show(values: tuple[Any, ...]) -> str:
         return ", ".join((kind.show or str)(value) for value in values)
 
-    return Kind(allowed=f"{kind.allowed}, or a list of them", read=read, show=show)
+    return Kind(allowed=say("or-a-list", "{allowed}, or a list of them", allowed=kind.allowed), read=read, show=show)
 
 
 def by_number(kind: Kind, *, low: int, high: int, what: str, example: str) -> Kind:
     """A mapping with whole numbers as keys: antennas, labels."""
+
+    allowed = say("a-number-from", "a number from {low} to {high}", low=low, high=high)
 
     def read(node: yaml.Node, scope: Scope) -> dict[int, Any]:
         taken: dict[int, Any] = {}
@@ -176,7 +208,7 @@ def by_number(kind: Kind, *, low: int, high: int, what: str, example: str) -> Ki
             below = scope.below(word)
             try:
                 at = key_node
-                number = integer_of(key_node, low=low, high=high, allowed=f"a number from {low} to {high}", example="1")
+                number = integer_of(key_node, low=low, high=high, allowed=allowed, example="1")
                 at = value_node
                 taken[number] = kind.read(value_node, below)
             except Wrong as exc:
@@ -212,10 +244,21 @@ def only_word(word: str, *, later: tuple[str, ...] = (), fix: str = "") -> Kind:
     def read(node: yaml.Node, _scope: Scope) -> str:
         written = scalar_text(node, allowed=word, example=word)
         if written in later:
-            raise Wrong(f"'{written}' is not supported by this version yet: {word} is.", fix or f"Write {word}.")
+            raise Wrong(
+                say(
+                    "word-not-supported",
+                    "'{written}' is not supported by this version yet: {word} is.",
+                    written=written,
+                    word=word,
+                ),
+                fix or write(word),
+            )
         if written != word:
             near = nearest(written, [word])
-            raise Wrong(f"'{shorten(written)}' is not {word}.", f"Did you mean {word}?" if near else f"Write {word}.")
+            raise Wrong(
+                say("not-a-choice", "'{word}' is not {allowed}.", word=shorten(written), allowed=word),
+                meant(word) if near else write(word),
+            )
         return written
 
     return Kind(allowed=word, read=read)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import yaml
 
 from genba_shared.errors import ConfigError, Problem
+from genba_shared.texts import say
 
 
 class Wrong(Exception):
@@ -103,7 +104,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
     """``Did you mean 'poll'?``, or what else to do where no known word is near."""
     near = nearest(word, known)
-    return f"Did you mean '{near}'?" if near else otherwise
+    return say("meant-word", "Did you mean '{word}'?", word=near) if near else otherwise
 
 
 def shorten(text: str) -> str:

@@ -14,7 +14,9 @@ from typing import Final
 
 import yaml
 
+from genba_shared.device_map.phrases import meant, needs_form, out_of_range, write_like
 from genba_shared.device_map.problems import Wrong, shorten
+from genba_shared.texts import say
 
 __all__ = ["Wrong", "describe", "integer_of", "key_text", "number_of", "raw_text", "scalar_text", "text_of"]
 
@@ -34,11 +36,11 @@ def describe(node: yaml.Node) -> str:
     """How a message names what stands there: the text itself, or its form."""
     match node:
         case yaml.MappingNode():
-            return "a group of settings"
+            return say("found-group", "a group of settings")
         case yaml.SequenceNode():
-            return "a list"
+            return say("found-list", "a list")
         case _ if is_empty(node):
-            return "nothing"
+            return say("found-nothing", "nothing")
         case _:
             return f"'{shorten(str(node.value))}'"
 
@@ -60,7 +62,7 @@ def raw_text(node: yaml.Node, *, allowed: str, example: str) -> str:
         Wrong: a list, a group or nothing stands there.
     """
     if not isinstance(node, yaml.ScalarNode) or is_empty(node):
-        raise Wrong(f"{describe(node)} stands here: {allowed} is needed.", f"Write it like {example}.")
+        raise Wrong(needs_form(describe(node), allowed), write_like(example))
     return str(node.value)
 
 
@@ -84,14 +86,25 @@ def text_of(node: yaml.Node, *, allowed: str, example: str) -> str:
     """
     text = scalar_text(node, allowed=allowed, example=example)
     if is_plain(node) and (_NUMBER.fullmatch(text) or _TRUE_OR_FALSE.fullmatch(text)):
-        kind = "a number" if _NUMBER.fullmatch(text) else "true or false"
+        kind = say("a-number", "a number") if _NUMBER.fullmatch(text) else say("true-or-false", "true or false")
         raise Wrong(
-            f"{shorten(text)} without quotes is {kind}: {allowed} is needed.", f'Did you mean "{shorten(text)}"?'
+            say(
+                "text-without-quotes",
+                "{word} without quotes is {kind}: {allowed} is needed.",
+                word=shorten(text),
+                kind=kind,
+                allowed=allowed,
+            ),
+            meant(f'"{shorten(text)}"'),
         )
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
         raise Wrong(
-            f"the text has a line break or another control character: {allowed} is needed.",
-            "Write it in one line, without backslash escapes.",
+            say(
+                "control-character",
+                "the text has a line break or another control character: {allowed} is needed.",
+                allowed=allowed,
+            ),
+            say("write-in-one-line", "Write it in one line, without backslash escapes."),
         )
     return text
 
@@ -102,9 +115,12 @@ def key_text(node: yaml.Node) -> str:
     Raises:
         Wrong: not a scalar, or one of YAML's traps.
     """
-    text = scalar_text(node, allowed="a key", example="good")
+    text = scalar_text(node, allowed=say("a-key", "a key"), example="good")
     if text == "<<" and is_plain(node):
-        raise Wrong("'<<' is YAML's merge key: a map does not take it.", "Write a profile and `use:` it.")
+        raise Wrong(
+            say("merge-key", "'<<' is YAML's merge key: a map does not take it."),
+            say("write-a-profile", "Write a profile and `use:` it."),
+        )
     return text
 
 
@@ -116,12 +132,28 @@ def integer_of(node: yaml.Node, *, low: int, high: int, allowed: str, example: s
     """
     text = scalar_text(node, allowed=allowed, example=example)
     if not _INTEGER.fullmatch(text):
-        raise Wrong(f"'{shorten(text)}' is not a whole number: {allowed} is needed.", f"Write it like {example}.")
+        raise Wrong(
+            say(
+                "not-a-whole-number",
+                "'{word}' is not a whole number: {allowed} is needed.",
+                word=shorten(text),
+                allowed=allowed,
+            ),
+            write_like(example),
+        )
     if not is_plain(node):
-        raise Wrong(f'"{shorten(text)}" in quotes is a text: {allowed} is needed.', "Take the quotes away.")
+        raise Wrong(
+            say(
+                "number-in-quotes",
+                '"{word}" in quotes is a text: {allowed} is needed.',
+                word=shorten(text),
+                allowed=allowed,
+            ),
+            say("take-quotes-away", "Take the quotes away."),
+        )
     value = int(text) if len(text) <= MAX_DIGITS else high + 1
     if not low <= value <= high:
-        raise Wrong(f"{shorten(text)} is out of range: {low} to {high} is allowed.", f"Write it like {example}.")
+        raise Wrong(out_of_range(shorten(text), low, high), write_like(example))
     return value
 
 
@@ -133,28 +165,52 @@ def number_of(node: yaml.Node, *, allowed: str, example: str) -> float:
     """
     text = scalar_text(node, allowed=allowed, example=example)
     if not _NUMBER.fullmatch(text) or not is_plain(node) or len(text) > MAX_DIGITS:
-        raise Wrong(f"'{shorten(text)}' is not a number: {allowed} is needed.", f"Write it like {example}.")
+        raise Wrong(
+            say("not-a-number", "'{word}' is not a number: {allowed} is needed.", word=shorten(text), allowed=allowed),
+            write_like(example),
+        )
     return float(text)
 
 
 def _refuse_traps(text: str) -> None:
-    quoted = f'"{shorten(text)}" in quotes'
+    quoted = say("in-quotes", '"{word}" in quotes', word=shorten(text))
     if _BOOLEAN_WORDS.fullmatch(text):
         means = "true" if text.lower() in {"yes", "on"} else "false"
-        raise Wrong(f"'{text}' without quotes means {means} in YAML 1.1 and is not taken.", f"Did you mean {quoted}?")
+        raise Wrong(
+            say(
+                "yes-no-without-quotes",
+                "'{word}' without quotes means {means} in YAML 1.1 and is not taken.",
+                word=text,
+                means=means,
+            ),
+            meant(quoted),
+        )
     if _LEADING_ZERO.fullmatch(text):
         decimal = text.replace("_", "").replace("o", "").lstrip("+-0") or "0"
         raise Wrong(
-            f"'{shorten(text)}' starts with 0, which is octal in YAML 1.1, and is not taken.",
-            f"Did you mean {shorten(decimal)}, or {quoted}?",
+            say(
+                "leading-zero",
+                "'{word}' starts with 0, which is octal in YAML 1.1, and is not taken.",
+                word=shorten(text),
+            ),
+            say("meant-or", "Did you mean {snippet}, or {other}?", snippet=shorten(decimal), other=quoted),
         )
     if _BASE_60.fullmatch(text):
         raise Wrong(
-            f"'{shorten(text)}' without quotes is a number in base 60 in YAML 1.1 and is not taken.",
-            f"Did you mean {quoted}, or a duration such as 12h?",
+            say(
+                "base-60",
+                "'{word}' without quotes is a number in base 60 in YAML 1.1 and is not taken.",
+                word=shorten(text),
+            ),
+            say(
+                "meant-or",
+                "Did you mean {snippet}, or {other}?",
+                snippet=quoted,
+                other=say("such-as-12h", "a duration such as 12h"),
+            ),
         )
     if _ODD_NUMBER.fullmatch(text) or _NO_NUMBER.fullmatch(text):
         raise Wrong(
-            f"'{shorten(text)}' is a number written in an unusual way and is not taken.",
-            f"Write plain decimal digits such as 12 or 0.5, or {quoted}.",
+            say("odd-number", "'{word}' is a number written in an unusual way and is not taken.", word=shorten(text)),
+            say("write-plain-digits", "Write plain decimal digits such as 12 or 0.5, or {quoted}.", quoted=quoted),
         )

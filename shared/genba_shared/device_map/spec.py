@@ -14,9 +14,11 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
+from genba_shared.device_map.phrases import needs_form, needs_group, not_yet, write, write_like
 from genba_shared.device_map.problems import Findings, Setting, Unusable, Wrong, did_you_mean, nearest, shorten
 from genba_shared.device_map.scalars import describe
 from genba_shared.device_map.yaml_tree import entries, join
+from genba_shared.texts import say
 
 Model = TypeVar("Model")
 
@@ -171,8 +173,8 @@ def read_object(node: yaml.Node, spec: ObjectSpec, scope: Scope) -> Values:
         scope.findings.error(
             node,
             scope.path,
-            f"{describe(node)} stands here: {spec.name} is a group of settings.",
-            f"Write {{{', '.join(key.example for key in list(spec.keys.values())[:2])}}}.",
+            needs_group(describe(node), spec.name),
+            write(f"{{{', '.join(key.example for key in list(spec.keys.values())[:2])}}}"),
         )
         values.broken = True
         return values
@@ -224,22 +226,40 @@ def _read_free(key: Key, node: yaml.Node, values: Values) -> None:
 
 
 def _report_unknown(name: str, key_node: yaml.Node, spec: ObjectSpec, scope: Scope) -> None:
-    known = ", ".join(spec.keys) + (", and groups of your own" if spec.free else "")
+    known: str = ", ".join(spec.keys)
+    if spec.free:
+        known = say("and-own-groups", "{keys}, and groups of your own", keys=known)
     path = join(scope.path, shorten(name))
     if name in spec.later:
         scope.findings.error(
             key_node,
             path,
-            f"'{name}' is not supported by this version yet: {spec.name} takes {known}.",
-            spec.later[name] or "Leave it out for now.",
+            say(
+                "setting-not-supported",
+                "'{key}' is not supported by this version yet: {owner} takes {known}.",
+                key=name,
+                owner=spec.name,
+                known=known,
+            ),
+            spec.later[name] or not_yet(),
         )
         return
     scope.findings.error(
         key_node,
         path,
-        f"'{shorten(name)}' is not a setting of {spec.name}, which takes {known}.",
+        say(
+            "unknown-key",
+            "'{key}' is not a setting of {owner}, which takes {known}.",
+            key=shorten(name),
+            owner=spec.name,
+            known=known,
+        ),
         spec.elsewhere.get(name)
-        or did_you_mean(name, [*spec.keys, *spec.later], "Delete it, or look it up in docs/device-map.md."),
+        or did_you_mean(
+            name,
+            [*spec.keys, *spec.later],
+            say("delete-or-look-up", "Delete it, or look it up in docs/device-map.md."),
+        ),
     )
 
 
@@ -256,8 +276,14 @@ def _fill(key: Key, spec: ObjectSpec, values: Values) -> None:
         scope.findings.error(
             values.node,
             scope.path,
-            f"'{key.name}' is missing: {spec.name} needs it ({key.meaning}).",
-            f"Write {key.example}.",
+            say(
+                "missing-key",
+                "'{key}' is missing: {owner} needs it ({english_meaning}).",
+                key=key.name,
+                owner=spec.name,
+                english_meaning=key.meaning,
+            ),
+            write(key.example),
         )
         return
     default = spec.default_of(key)
@@ -278,8 +304,6 @@ def read_entries(node: yaml.Node, scope: Scope, *, what: str, example: str) -> d
         Unusable: not a mapping; it has been reported.
     """
     if not isinstance(node, yaml.MappingNode):
-        scope.findings.error(
-            node, scope.path, f"{describe(node)} stands here: {what} is needed.", f"Write it like {example}."
-        )
+        scope.findings.error(node, scope.path, needs_form(describe(node), what), write_like(example))
         raise Unusable
     return entries(node)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from genba_shared.device_map.phrases import any_of, meant, write_like
 from genba_shared.device_map.problems import Wrong, nearest, shorten
+from genba_shared.texts import say
 
 _FORM: Final = re.compile(r"([-+]?[0-9]{1,15}(?:\.[0-9]{1,9})?)(\s*)(\D.*)?", re.DOTALL)
 
@@ -35,26 +37,48 @@ class Quantity:
         form = _FORM.fullmatch(text)
         if form is None:
             raise Wrong(
-                f"'{shorten(text)}' is not {self.what}: a number with {self._list()}.",
-                f"Write it like {self.show(float(self.units[self.suggested[0][1]]))}.",
+                say(
+                    "not-a-quantity",
+                    "'{word}' is not {what}: a number with {units}.",
+                    word=shorten(text),
+                    what=self.what,
+                    units=any_of(list(self.units)),
+                ),
+                write_like(self.show(float(self.units[self.suggested[0][1]]))),
             )
         number, space, unit = form[1], form[2], form[3] or ""
         if not unit:
             fitting = [name for least, name in self.suggested if abs(float(number)) >= least]
             raise Wrong(
-                f"{number} has no unit: {self.what} ends in {self._list()}.",
-                f"Did you mean {number}{(fitting or [self.suggested[0][1]])[-1]}?",
+                say(
+                    "no-unit",
+                    "{number} has no unit: {what} ends in {units}.",
+                    number=number,
+                    what=self.what,
+                    units=any_of(list(self.units)),
+                ),
+                meant(f"{number}{(fitting or [self.suggested[0][1]])[-1]}"),
             )
         if unit not in self.units:
             near = self.spellings.get(unit.casefold()) or nearest(unit, self.units)
             raise Wrong(
-                f"'{shorten(unit)}' is not a unit of {self.what}: it ends in {self._list()}.",
-                f"Did you mean {number}{near}?" if near else f"Write it like {number}{self.suggested[0][1]}.",
+                say(
+                    "wrong-unit",
+                    "'{unit}' is not a unit of {what}: it ends in {units}.",
+                    unit=shorten(unit),
+                    what=self.what,
+                    units=any_of(list(self.units)),
+                ),
+                meant(f"{number}{near}") if near else write_like(f"{number}{self.suggested[0][1]}"),
             )
         if space:
             raise Wrong(
-                f"'{shorten(text)}' has a space before its unit: number and unit are one word.",
-                f"Did you mean {number}{unit}?",
+                say(
+                    "space-before-unit",
+                    "'{word}' has a space before its unit: number and unit are one word.",
+                    word=shorten(text),
+                ),
+                meant(f"{number}{unit}"),
             )
         return float(Fraction(number) * self.units[unit])
 
@@ -67,13 +91,9 @@ class Quantity:
         unit, factor = next(iter(self.units.items()))
         return f"{float(exact / factor):g}{unit}"
 
-    def _list(self) -> str:
-        names = list(self.units)
-        return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
-
 
 DURATION: Final = Quantity(
-    what="a duration",
+    what=say("a-duration", "a duration"),
     units={"ms": Fraction(1, 1000), "s": Fraction(1), "min": Fraction(60), "h": Fraction(3600), "d": Fraction(86400)},
     suggested=((0, "s"), (100, "ms")),
     spellings={
@@ -87,7 +107,7 @@ DURATION: Final = Quantity(
 """Base unit: seconds."""
 
 RATE: Final = Quantity(
-    what="a rate",
+    what=say("a-rate", "a rate"),
     units={"/d": Fraction(1, 86400), "/h": Fraction(1, 3600), "/min": Fraction(1, 60), "/s": Fraction(1)},
     suggested=((0, "/min"),),
     spellings={
@@ -100,17 +120,23 @@ RATE: Final = Quantity(
 """Base unit: device counts per second."""
 
 POWER: Final = Quantity(
-    what="a power", units={"dBm": Fraction(1)}, suggested=((0, "dBm"),), spellings={"db": "dBm", "dbm": "dBm"}
+    what=say("a-power", "a power"),
+    units={"dBm": Fraction(1)},
+    suggested=((0, "dBm"),),
+    spellings={"db": "dBm", "dbm": "dBm"},
 )
 """Base unit: dBm."""
 
 RATIO: Final = Quantity(
-    what="a ratio of powers", units={"dB": Fraction(1)}, suggested=((0, "dB"),), spellings={"dbm": "dB", "db": "dB"}
+    what=say("a-ratio-of-powers", "a ratio of powers"),
+    units={"dB": Fraction(1)},
+    suggested=((0, "dB"),),
+    spellings={"dbm": "dB", "db": "dB"},
 )
 """Base unit: dB."""
 
 SIZE: Final = Quantity(
-    what="a size",
+    what=say("a-size", "a size"),
     units={"kB": Fraction(10**3), "MB": Fraction(10**6), "GB": Fraction(10**9)},
     suggested=((0, "MB"),),
     spellings={"k": "kB", "kb": "kB", "m": "MB", "mb": "MB", "g": "GB", "gb": "GB", "mib": "MB", "gib": "GB"},
