@@ -8,9 +8,13 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from genba_shared.device_map.model import ModbusTable
+from genba_shared.device_map.phrases import meant, out_of_range, write_like
 from genba_shared.device_map.problems import Wrong, shorten
+from genba_shared.texts import Text, say
 
 LAST_ADDRESS: Final = 65535
+OPCUA_URL: Final = say("url-of-opcua-server", "the URL of an OPC UA server")
+MQTT_URL: Final = say("url-of-mqtt-broker", "the URL of an MQTT broker")
 TABLES: Final[Mapping[str, ModbusTable]] = {
     "0": ModbusTable.COIL,
     "1": ModbusTable.DISCRETE,
@@ -19,17 +23,17 @@ TABLES: Final[Mapping[str, ModbusTable]] = {
 }
 _DIGIT: Final = {table: digit for digit, table in TABLES.items()}
 _PLURAL: Final[Mapping[ModbusTable, str]] = {
-    ModbusTable.COIL: "coils",
-    ModbusTable.DISCRETE: "discrete inputs",
-    ModbusTable.INPUT: "input registers",
-    ModbusTable.HOLDING: "holding registers",
+    ModbusTable.COIL: say("coils", "coils"),
+    ModbusTable.DISCRETE: say("discrete-inputs", "discrete inputs"),
+    ModbusTable.INPUT: say("input-registers", "input registers"),
+    ModbusTable.HOLDING: say("holding-registers", "holding registers"),
 }
 _NODE: Final = re.compile(r"(?:ns=(?P<index>[0-9]{1,5});|nsu=(?P<uri>[^;]+);)?(?P<kind>[isgb])=(?P<name>.+)", re.DOTALL)
 _IDENTIFIER_FORMS: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
-    "i": (re.compile(r"[0-9]{1,10}"), "a whole number"),
-    "s": (re.compile(r".{1,4096}"), "a text of at most 4096 characters"),
-    "g": (re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"), "a GUID"),
-    "b": (re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"), "base64 text"),
+    "i": (re.compile(r"[0-9]{1,10}"), say("any-whole-number", "a whole number")),
+    "s": (re.compile(r".{1,4096}"), say("a-text-of-4096", "a text of at most 4096 characters")),
+    "g": (re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"), say("a-guid", "a GUID")),
+    "b": (re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"), say("base64", "base64 text")),
 }
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})")
 _IPV6: Final = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
@@ -46,34 +50,60 @@ def modbus_address_of(text: str) -> tuple[ModbusTable, int]:
     bit = re.fullmatch(r"([0-9]{5,6})[.:/]([0-9]{1,2})", text)
     if bit:
         raise Wrong(
-            f"'{text}' is not an address: a bit of a register is a setting of its own.",
-            f"Did you mean at: {bit[1]}, bit: {int(bit[2])}?",
+            say(
+                "bit-in-address", "'{word}' is not an address: a bit of a register is a setting of its own.", word=text
+            ),
+            meant(f"at: {bit[1]}, bit: {int(bit[2])}"),
         )
     if not re.fullmatch(r"[0-9]{5,6}", text):
         number = int(text) if re.fullmatch(r"[0-9]{1,10}", text) else LAST_ADDRESS + 1
         raise Wrong(
-            f"'{shorten(text)}' is not an address in traditional notation, which has 5 or 6 digits: "
-            "40001..49999 or 400001..465536 for holding registers.",
-            f"Did you mean {{holding: {number}}}, the protocol address counted from 0?"
+            say(
+                "not-an-address",
+                "'{word}' is not an address in traditional notation, which has 5 or 6 digits: "
+                "40001..49999 or 400001..465536 for holding registers.",
+                word=shorten(text),
+            ),
+            _meant_protocol_address(ModbusTable.HOLDING, number)
             if number <= LAST_ADDRESS
-            else "Write it like at: 40101, or {holding: 100}.",
+            else say(
+                "write-like-or", "Write it like {example}, or {other}.", example="at: 40101", other="{holding: 100}"
+            ),
         )
     table = TABLES.get(text[0])
     if table is None:
         raise Wrong(
-            f"{text} names no table: the first digit is 0 (coils), 1 (discrete inputs), 3 (input registers) "
-            "or 4 (holding registers).",
-            f"Did you mean 4{text[1:]}?",
+            say(
+                "no-such-table",
+                "{word} names no table: the first digit is 0 (coils), 1 (discrete inputs), 3 (input registers) "
+                "or 4 (holding registers).",
+                word=text,
+            ),
+            meant(f"4{text[1:]}"),
         )
     number, last = int(text[1:]), 9999 if len(text) == 5 else LAST_ADDRESS + 1
     if not 1 <= number <= last:
         digit = text[0]
         raise Wrong(
-            f"{text} is out of range: {_PLURAL[table]} are written {digit}00001..{digit}65536 "
-            f"(or {digit}0001..{digit}9999), counted from 1.",
-            f"Did you mean {{{table}: {min(number, LAST_ADDRESS)}}}, the protocol address counted from 0?",
+            say(
+                "address-out-of-range",
+                "{word} is out of range: {table} are written {digit}00001..{digit}65536 "
+                "(or {digit}0001..{digit}9999), counted from 1.",
+                word=text,
+                table=_PLURAL[table],
+                digit=digit,
+            ),
+            _meant_protocol_address(table, min(number, LAST_ADDRESS)),
         )
     return table, number - 1
+
+
+def _meant_protocol_address(table: ModbusTable, number: int) -> Text:
+    return say(
+        "meant-protocol-address",
+        "Did you mean {snippet}, the protocol address counted from 0?",
+        snippet=f"{{{table}: {number}}}",
+    )
 
 
 def show_modbus_address(table: ModbusTable, address: int) -> str:
@@ -92,21 +122,34 @@ def opcua_node_of(text: str) -> str:
     """
     example = 'node: "nsu=urn:plc:cutter;s=DB10.PartCount"'
     if text.startswith("path:"):
-        raise Wrong("browse paths (path:) are not supported by this version yet.", f"Write the node id: {example}.")
+        raise Wrong(
+            say("browse-path", "browse paths (path:) are not supported by this version yet."),
+            say("write-node-id", "Write the node id: {example}.", example=example),
+        )
     form = _NODE.fullmatch(text)
     if form is None:
         raise Wrong(
-            f"'{shorten(text)}' is not an OPC UA node id: nsu=URI;s=NAME, with i=, g= or b= for other identifiers.",
-            f"Write it like {example}.",
+            say(
+                "not-a-node-id",
+                "'{word}' is not an OPC UA node id: nsu=URI;s=NAME, with i=, g= or b= for other identifiers.",
+                word=shorten(text),
+            ),
+            write_like(example),
         )
     pattern, allowed = _IDENTIFIER_FORMS[form["kind"]]
     if not pattern.fullmatch(form["name"]) or (form["kind"] == "i" and int(form["name"]) > 0xFFFF_FFFF):
         raise Wrong(
-            f"'{shorten(form['name'])}' is not an identifier of the kind '{form['kind']}=': {allowed} is needed.",
-            f"Did you mean s={shorten(form['name'])}?" if form["kind"] != "s" else f"Write it like {example}.",
+            say(
+                "not-an-identifier",
+                "'{word}' is not an identifier of the kind '{kind}=': {allowed} is needed.",
+                word=shorten(form["name"]),
+                kind=form["kind"],
+                allowed=allowed,
+            ),
+            meant(f"s={shorten(form['name'])}") if form["kind"] != "s" else write_like(example),
         )
     if form["index"] is not None and int(form["index"]) > LAST_ADDRESS:
-        raise Wrong(f"ns={form['index']} is out of range: 0 to 65535 is allowed.", f"Write it like {example}.")
+        raise Wrong(out_of_range(f"ns={form['index']}", 0, LAST_ADDRESS), write_like(example))
     return text
 
 
@@ -123,7 +166,10 @@ def endpoint_of(text: str, *, default_port: int) -> tuple[str, int]:
     """
     if "//" in text:
         bare = text.partition("//")[2].partition("/")[0]
-        raise Wrong(f"'{shorten(text)}' is a URL: a host, or host:port, is needed.", f"Did you mean {shorten(bare)}?")
+        raise Wrong(
+            say("url-for-host", "'{word}' is a URL: a host, or host:port, is needed.", word=shorten(text)),
+            meant(shorten(bare)),
+        )
     if _IPV6.fullmatch(text):
         return text, default_port
     bracketed = re.fullmatch(r"\[([^]]*)\](?::(.*))?", text)
@@ -131,7 +177,10 @@ def endpoint_of(text: str, *, default_port: int) -> tuple[str, int]:
         (bracketed[1], bracketed[2]) if bracketed else (text.partition(":")[::2] if ":" in text else (text, None))
     )
     if not (_IPV6 if bracketed else _HOST).fullmatch(host):
-        raise Wrong(f"'{shorten(text)}' is not a host, or host:port.", f"Write it like 10.1.2.21:{default_port}.")
+        raise Wrong(
+            say("not-a-host", "'{word}' is not a host, or host:port.", word=shorten(text)),
+            write_like(f"10.1.2.21:{default_port}"),
+        )
     return host, default_port if port is None else _port_of(port, default_port)
 
 
@@ -141,7 +190,7 @@ def opcua_url_of(text: str) -> str:
     Raises:
         Wrong: another scheme, no host, a bad port, or a user in the URL.
     """
-    return _url_of(text, scheme="opc.tcp", default_port=4840, what="the URL of an OPC UA server")
+    return _url_of(text, scheme="opc.tcp", default_port=4840, what=OPCUA_URL)
 
 
 def mqtt_url_of(text: str) -> str:
@@ -152,21 +201,36 @@ def mqtt_url_of(text: str) -> str:
     """
     if text.startswith(("mqtts://", "ssl://")):
         raise Wrong(
-            "an encrypted connection to the broker (mqtts) is not supported by this version yet.",
-            "Write mqtt:// and let only trusted machines reach that network, or wait for the next version.",
+            say(
+                "mqtts-not-supported",
+                "an encrypted connection to the broker (mqtts) is not supported by this version yet.",
+            ),
+            say(
+                "write-mqtt",
+                "Write mqtt:// and let only trusted machines reach that network, or wait for the next version.",
+            ),
         )
-    return _url_of(text, scheme="mqtt", default_port=1883, what="the URL of an MQTT broker")
+    return _url_of(text, scheme="mqtt", default_port=1883, what=MQTT_URL)
 
 
 def _url_of(text: str, *, scheme: str, default_port: int, what: str) -> str:
     example = f"{scheme}://10.1.2.10:{default_port}"
     parts = _split(text)
     if parts is None or parts.scheme != scheme or not parts.hostname:
-        raise Wrong(f"'{shorten(text)}' is not {what}, {scheme}://host:port.", f"Write it like {example}.")
+        raise Wrong(
+            say(
+                "not-a-url",
+                "'{word}' is not {what}, {scheme}://host:port.",
+                word=shorten(text),
+                what=what,
+                scheme=scheme,
+            ),
+            write_like(example),
+        )
     if "@" in parts.netloc:
         raise Wrong(
-            f"a user or password stands in {what}: secrets are never written in a map.",
-            f"Did you mean {scheme}://{shorten(parts.netloc.rpartition('@')[2])}?",
+            say("secret-in-url", "a user or password stands in {what}: secrets are never written in a map.", what=what),
+            meant(f"{scheme}://{shorten(parts.netloc.rpartition('@')[2])}"),
         )
     authority = parts.netloc
     endpoint_of(authority, default_port=default_port)
@@ -184,5 +248,8 @@ def _split(text: str) -> SplitResult | None:
 
 def _port_of(text: str, default_port: int) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
-        raise Wrong(f"'{shorten(text)}' is not a port: 1 to 65535 is allowed.", f"The usual one is {default_port}.")
+        raise Wrong(
+            say("not-a-port", "'{word}' is not a port: 1 to 65535 is allowed.", word=shorten(text)),
+            say("the-usual-one", "The usual one is {port}.", port=default_port),
+        )
     return int(text)

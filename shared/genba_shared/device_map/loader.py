@@ -11,6 +11,7 @@ from genba_shared.device_map.model import DeviceMap
 from genba_shared.device_map.problems import Findings, Setting
 from genba_shared.device_map.yaml_tree import MAX_BYTES, compose
 from genba_shared.errors import ConfigError, Problem
+from genba_shared.texts import say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +51,18 @@ def load_with_settings(path: Path, *, text: str | None = None) -> LoadedMap:
 def _read(path: Path) -> str:
     if path.is_dir():
         raise ConfigError.of_file(
-            path, "a folder of maps is not supported by this version yet.", "Name one file: plant.yaml."
+            path,
+            say("folder-of-maps", "a folder of maps is not supported by this version yet."),
+            say("name-one-file", "Name one file: plant.yaml."),
         )
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as exc:
         raise ConfigError.of_file(
-            path, f"the file cannot be read: {exc.strerror or exc}.", "Check the name, and who may read it."
+            path,
+            say("file-unreadable", "the file cannot be read: {system_says}.", system_says=exc.strerror or exc),
+            say("check-name", "Check the name, and who may read it."),
         ) from exc
     try:
         return content.decode("utf-8-sig")
@@ -66,6 +71,6 @@ def _read(path: Path) -> str:
             return content.decode("utf-8-sig", errors="replace")
         raise ConfigError.of_file(
             path,
-            f"the file is not UTF-8 text (byte {exc.start + 1}).",
-            "Save it as UTF-8; editors offer GBK or Shift-JIS, too.",
+            say("not-utf-8", "the file is not UTF-8 text (byte {byte}).", byte=exc.start + 1),
+            say("save-as-utf-8", "Save it as UTF-8; editors offer GBK or Shift-JIS, too."),
         ) from exc

@@ -9,6 +9,7 @@ import yaml
 from genba_shared.device_map.problems import Findings, shorten
 from genba_shared.device_map.scalars import Wrong, key_text
 from genba_shared.errors import ConfigError, Problem
+from genba_shared.texts import Text, say
 
 MAX_BYTES: Final = 1_000_000
 MAX_ALIASES: Final = 50
@@ -17,6 +18,10 @@ MAX_DEPTH: Final = 20
 
 class _Refused(yaml.MarkedYAMLError):
     """A limit of ours, raised as the library's own kind so that one place turns both into a problem."""
+
+    def __init__(self, message: Text, at: yaml.Mark | None) -> None:
+        super().__init__(None, None, message, at)
+        self.message = message
 
 
 class MapLoader(yaml.SafeLoader):
@@ -37,7 +42,7 @@ class MapLoader(yaml.SafeLoader):
             return super().compose_node(parent, index)
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise _Refused(None, None, f"nested more than {MAX_DEPTH} levels deep", event.start_mark)
+            raise _Refused(say("too-deep", "nested more than {most} levels deep.", most=MAX_DEPTH), event.start_mark)
         self._open.append(event.anchor or "")
         node = super().compose_node(parent, index)
         self._open.pop()
@@ -50,10 +55,13 @@ class MapLoader(yaml.SafeLoader):
         self._aliases += 1
         if self._aliases > MAX_ALIASES:
             raise _Refused(
-                None, None, f"more than {MAX_ALIASES} aliases (*name): use `profiles` instead", event.start_mark
+                say("too-many-aliases", "more than {most} aliases (*name): use `profiles` instead.", most=MAX_ALIASES),
+                event.start_mark,
             )
         if event.anchor in self._open:
-            raise _Refused(None, None, f"*{event.anchor} stands inside of what it repeats", event.start_mark)
+            raise _Refused(
+                say("alias-in-itself", "*{name} stands inside of what it repeats.", name=event.anchor), event.start_mark
+            )
 
 
 def compose(text: str, findings: Findings) -> yaml.MappingNode:
@@ -64,7 +72,9 @@ def compose(text: str, findings: Findings) -> yaml.MappingNode:
     """
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise ConfigError.of_file(
-            findings.file, f"the file is larger than {MAX_BYTES:,} bytes", "Split it: one map per gateway."
+            findings.file,
+            say("file-too-large", "the file is larger than {most} bytes.", most=f"{MAX_BYTES:,}"),
+            say("split-the-map", "Split it: one map per gateway."),
         )
     try:
         loader = MapLoader(text)
@@ -74,17 +84,26 @@ def compose(text: str, findings: Findings) -> yaml.MappingNode:
     except yaml.reader.ReaderError as exc:
         line = text.count("\n", 0, exc.position) + 1
         column = exc.position - (text.rfind("\n", 0, exc.position) + 1) + 1
-        message = f"the character U+{int(exc.character):04X} may not stand in YAML."
-        raise ConfigError((_syntax(findings.file, line, column, message, "Delete it."),)) from exc
+        message = say(
+            "character-not-allowed",
+            "the character U+{character} may not stand in YAML.",
+            character=f"{int(exc.character):04X}",
+        )
+        raise ConfigError((_syntax(findings.file, line, column, message, say("delete-it", "Delete it.")),)) from exc
     except (ValueError, OverflowError) as exc:
         # The library's scanner does not check escapes such as "\UFFFFFFFF" or the number of a %YAML directive.
-        message = "this is not YAML: a number after a backslash or in a %YAML line is too large."
-        raise ConfigError.of_file(findings.file, message, "Look for a backslash in double quotes.") from exc
+        raise ConfigError.of_file(
+            findings.file,
+            say(
+                "yaml-number-too-large", "this is not YAML: a number after a backslash or in a %YAML line is too large."
+            ),
+            say("look-for-backslash", "Look for a backslash in double quotes."),
+        ) from exc
     if not isinstance(root, yaml.MappingNode):
         raise ConfigError.of_file(
             findings.file,
-            "the file holds no settings: a map is a list of `key: value` lines.",
-            "Start with `version: 1`, then gateway and devices; see docs/device-map.md.",
+            say("no-settings", "the file holds no settings: a map is a list of `key: value` lines."),
+            say("how-to-start", "Start with `version: 1`, then gateway and devices; see docs/device-map.md."),
         )
     _name(root, "", findings)
     _check_tags(loader.tagged, findings)
@@ -114,8 +133,13 @@ def _check_keys(node: yaml.MappingNode, path: str, findings: Findings) -> None:
             findings.error(
                 key,
                 path,
-                f"'{shorten(word)}' stands here twice, first in line {lines[word]}: a key may stand once.",
-                "Delete one of the two, or join them.",
+                say(
+                    "duplicate-key",
+                    "'{key}' stands here twice, first in line {line}: a key may stand once.",
+                    key=shorten(word),
+                    line=lines[word],
+                ),
+                say("delete-or-join", "Delete one of the two, or join them."),
             )
         lines.setdefault(word, key.start_mark.line + 1 if key.start_mark else 0)
 
@@ -157,25 +181,32 @@ def _check_tags(tagged: list[tuple[yaml.Node, str]], findings: Findings) -> None
     for node, tag in tagged:
         path = findings.path_of(node) or ""
         if tag in {"!secret", "!file"}:
-            message, fix = f"{tag} is not supported by this version yet.", "Leave this setting out for now."
+            message = say("tag-not-supported", "{tag} is not supported by this version yet.", tag=tag)
+            fix = say("leave-setting-out", "Leave this setting out for now.")
         else:
             short = shorten(tag.replace("tag:yaml.org,2002:", "!!"))
-            message, fix = f"'{short}' is a YAML tag: a map takes none.", "Delete the word that starts with '!'."
+            message = say("yaml-tag", "'{tag}' is a YAML tag: a map takes none.", tag=short)
+            fix = say("delete-tag", "Delete the word that starts with '!'.")
         findings.error(node, path, message, fix)
 
 
 def _problem_of(exc: yaml.MarkedYAMLError, file: str) -> Problem:
     mark = exc.problem_mark or exc.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
-    said = ", ".join(text for text in (exc.context, exc.problem) if text)
     if isinstance(exc, _Refused):
-        return _syntax(file, line, column, f"{said}.", "Write it out plainly.")
-    fix = "Look at this line and the one before it: indentation, a missing space after ':', an open quote or bracket."
+        return _syntax(file, line, column, exc.message, say("write-plainly", "Write it out plainly."))
+    said = ", ".join(text for text in (exc.context, exc.problem) if text)
+    message = say("not-yaml", "this is not YAML: {parser_says}.", parser_says=said)
     if "'\\t'" in said:
-        fix = "Indent with spaces: YAML does not take tabs."
-    elif "another document" in said:
-        fix = "Delete the line '---': a map is one document."
-    return _syntax(file, line, column, f"this is not YAML: {said}.", fix)
+        return _syntax(file, line, column, message, say("no-tabs", "Indent with spaces: YAML does not take tabs."))
+    if "another document" in said:
+        fix = say("one-document", "Delete the line '---': a map is one document.")
+        return _syntax(file, line, column, message, fix)
+    fix = say(
+        "look-at-syntax",
+        "Look at this line and the one before it: indentation, a missing space after ':', an open quote or bracket.",
+    )
+    return _syntax(file, line, column, message, fix)
 
 
 def _syntax(file: str, line: int, column: int, message: str, fix: str) -> Problem:
