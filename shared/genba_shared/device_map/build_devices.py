@@ -12,6 +12,7 @@ from genba_shared.device_map.build_modbus import build_modbus
 from genba_shared.device_map.build_opcua import build_opcua
 from genba_shared.device_map.build_rfid import build_llrp
 from genba_shared.device_map.model import Device, Point
+from genba_shared.device_map.phrases import meant, needs_group, none_yet, not_yet, one_of, write
 from genba_shared.device_map.problems import Findings, Unusable, Wrong, did_you_mean, shorten
 from genba_shared.device_map.profiles import lay_over
 from genba_shared.device_map.scalars import describe, text_of
@@ -20,6 +21,7 @@ from genba_shared.device_map.tables_modbus import MODBUS_DEVICE, MODBUS_POINT
 from genba_shared.device_map.tables_opcua import OPCUA_DEVICE, OPCUA_POINT
 from genba_shared.device_map.tables_rfid import LLRP_DEVICE
 from genba_shared.device_map.yaml_tree import entries, join
+from genba_shared.texts import say
 
 P = TypeVar("P", bound=Point)
 
@@ -42,25 +44,24 @@ def collect_devices(node: yaml.Node, profiles: Mapping[str, yaml.MappingNode], f
         findings.error(
             node,
             "devices",
-            f"{describe(node)} stands here: devices are a list.",
-            "Begin each device with a dash: `- id: cutter1`.",
+            say("devices-not-a-list", "{found} stands here: devices are a list.", found=describe(node)),
+            say("begin-with-dash", "Begin each device with a dash: `- id: cutter1`."),
         )
         return []
     found: dict[str, RawDevice] = {}
     for number, item in enumerate(node.value):
         path = findings.path_of(item) or f"devices.{number}"
         if not isinstance(item, yaml.MappingNode):
-            findings.error(
-                item, path, f"{describe(item)} stands here: a device is a group of settings.", "Write - id: cutter1."
-            )
+            message = needs_group(describe(item), say("a-device-name", "a device"))
+            findings.error(item, path, message, write("- id: cutter1"))
             continue
         device = _with_profile(item, number, path, profiles, findings)
         if device.id in found:
             findings.error(
                 entries(item)["id"][1],
                 join(path, "id"),
-                f"'{device.id}' is the id of another device: an id may be given once.",
-                f"Did you mean '{device.id}-2'?",
+                say("duplicate-id", "'{id}' is the id of another device: an id may be given once.", id=device.id),
+                meant(f"'{device.id}-2'"),
             )
             continue
         found[device.id] = device
@@ -121,7 +122,9 @@ def _with_profile(
     if "use" not in written:
         return RawDevice(id=identifier, node=item)
     try:
-        word = text_of(written["use"][1], allowed="the name of a profile", example="use: fanuc_modbus")
+        word = text_of(
+            written["use"][1], allowed=say("name-of-a-profile", "the name of a profile"), example="use: fanuc_modbus"
+        )
     except Wrong as exc:
         findings.error(written["use"][1], join(path, "use"), exc.message, exc.fix)
         return RawDevice(id=identifier, node=item, usable=False)
@@ -129,8 +132,17 @@ def _with_profile(
         findings.error(
             written["use"][1],
             join(path, "use"),
-            f"'{shorten(word)}' is not a profile of this map, which has {', '.join(sorted(profiles)) or 'none'}.",
-            did_you_mean(word, profiles, f"Add '{shorten(word)}' to `profiles`, or leave `use` out."),
+            say(
+                "unknown-profile",
+                "'{word}' is not a profile of this map, which has {known}.",
+                word=shorten(word),
+                known=", ".join(sorted(profiles)) or none_yet(),
+            ),
+            did_you_mean(
+                word,
+                profiles,
+                say("add-profile", "Add '{word}' to `profiles`, or leave `use` out.", word=shorten(word)),
+            ),
         )
         return RawDevice(id=identifier, node=item, usable=False)
     return RawDevice(id=identifier, node=lay_over(profiles[word], item, findings))
@@ -141,20 +153,33 @@ def _protocol_of(node: yaml.MappingNode, scope: Scope) -> str:
     at: yaml.Node = node
     try:
         if written is None:
-            raise Wrong(f"'protocol' is missing: one of {', '.join(_BUILDERS)} is needed.", "Write protocol: modbus.")
+            raise Wrong(
+                say("no-protocol", "'protocol' is missing: {allowed} is needed.", allowed=one_of(list(_BUILDERS))),
+                write("protocol: modbus"),
+            )
         at = written[1]
-        word = text_of(at, allowed=f"one of {', '.join(_BUILDERS)}", example="protocol: modbus")
+        word = text_of(at, allowed=one_of(list(_BUILDERS)), example="protocol: modbus")
         if word in LATER_PROTOCOLS:
             raise Wrong(
-                f"the protocol '{word}' is not supported by this version yet: {', '.join(_BUILDERS)} are.",
-                "Set the reader to LLRP and write protocol: llrp."
+                say(
+                    "protocol-not-supported",
+                    "the protocol '{word}' is not supported by this version yet: {known} are.",
+                    word=word,
+                    known=", ".join(_BUILDERS),
+                ),
+                say("set-reader-to-llrp", "Set the reader to LLRP and write protocol: llrp.")
                 if word == "impinj_http"
-                else "Leave it out for now.",
+                else not_yet(),
             )
         if word not in _BUILDERS:
             raise Wrong(
-                f"'{shorten(word)}' is not a protocol: one of {', '.join(_BUILDERS)} is needed.",
-                did_you_mean(word, _BUILDERS, "Write protocol: modbus."),
+                say(
+                    "unknown-protocol",
+                    "'{word}' is not a protocol: {allowed} is needed.",
+                    word=shorten(word),
+                    allowed=one_of(list(_BUILDERS)),
+                ),
+                did_you_mean(word, _BUILDERS, write("protocol: modbus")),
             )
         return word
     except Wrong as exc:

@@ -19,14 +19,20 @@ from genba_shared.device_map.build_work import build_node, build_station, build_
 from genba_shared.device_map.checks import check_references
 from genba_shared.device_map.kinds import name_of_key
 from genba_shared.device_map.model import CollectorSettings, Device, DeviceMap, GatewaySettings, StoreSettings
+from genba_shared.device_map.phrases import needs_group, write
 from genba_shared.device_map.problems import Findings, Unusable
 from genba_shared.device_map.scalars import describe
 from genba_shared.device_map.spec import MAPPING_TAG, Names, ObjectSpec, Scope, Values, read_entries, read_object
 from genba_shared.device_map.tables_map import COLLECTOR, GATEWAY, ROOT, STORE
 from genba_shared.device_map.yaml_tree import entries
+from genba_shared.texts import Text, say
 
 T = TypeVar("T")
-_EXAMPLES: Final = {"stations": "{CUT-1: {device: cutter1}}", "zones": "{sewing: {…}}", "nodes": "{CUT: {…}}"}
+_GROUPS: Final[Mapping[str, tuple[Text, str]]] = {
+    "stations": (say("group-of-stations", "a group of stations by name"), "{CUT-1: {device: cutter1}}"),
+    "zones": (say("group-of-zones", "a group of zones by name"), "{sewing: {…}}"),
+    "nodes": (say("group-of-nodes", "a group of nodes by name"), "{CUT: {…}}"),
+}
 
 
 def build_map(root: yaml.MappingNode, findings: Findings, *, sha256: str) -> DeviceMap:
@@ -79,7 +85,8 @@ def _devices(top: Values, raw_devices: list[RawDevice], scope: Scope) -> dict[st
                 continue
     listed = top.nodes.get("devices")
     if isinstance(listed, yaml.SequenceNode) and not raw_devices:
-        scope.findings.error(listed, "devices", "there is no device: at least one is needed.", "Write - id: cutter1.")
+        message = say("no-device", "there is no device: at least one is needed.")
+        scope.findings.error(listed, "devices", message, write("- id: cutter1"))
     return devices
 
 
@@ -104,7 +111,10 @@ def _profiles(top: Values) -> dict[str, yaml.MappingNode]:
         return {}
     try:
         written = read_entries(
-            node, scope, what="a group of profiles by name", example="{fanuc_modbus: {protocol: modbus}}"
+            node,
+            scope,
+            what=say("group-of-profiles", "a group of profiles by name"),
+            example="{fanuc_modbus: {protocol: modbus}}",
         )
     except Unusable:
         return {}
@@ -115,8 +125,8 @@ def _profiles(top: Values) -> dict[str, yaml.MappingNode]:
             scope.findings.error(
                 value_node,
                 below.path,
-                f"{describe(value_node)} stands here: a profile is a group of settings.",
-                "Write {protocol: modbus, …}.",
+                needs_group(describe(value_node), say("a-profile", "a profile")),
+                write("{protocol: modbus, …}"),
             )
             # Kept empty, so that a device that uses it is not told that it does not exist.
             value_node = yaml.MappingNode(MAPPING_TAG, [], value_node.start_mark)
@@ -133,9 +143,12 @@ def _check_profiles(raw_devices: list[RawDevice], profiles: Mapping[str, yaml.Ma
         path = f"profiles.{name}"
         if "use" in entries(node):
             key, _ = entries(node)["use"]
-            scope.findings.error(key, path, "a profile cannot use another profile.", "Write its settings out here.")
+            message = say("profile-of-a-profile", "a profile cannot use another profile.")
+            scope.findings.error(key, path, message, say("write-settings-out", "Write its settings out here."))
         if name not in used:
-            scope.findings.warn(node, path, "no device uses this profile.", f"Write use: {name} at a device.")
+            message = say("unused-profile", "no device uses this profile.")
+            fix = say("write-at-a-device", "Write {snippet} at a device.", snippet=f"use: {name}")
+            scope.findings.warn(node, path, message, fix)
             check_unused_profile(node, dataclasses.replace(scope, path=path))
 
 
@@ -151,7 +164,8 @@ def _named(top: Values, key: str, scope: Scope, build: Callable[[yaml.Node, Scop
     below = dataclasses.replace(scope, path=key)
     built: dict[str, T] = {}
     try:
-        written = read_entries(node, below, what=f"a group of {key} by name", example=_EXAMPLES[key])
+        what, example = _GROUPS[key]
+        written = read_entries(node, below, what=what, example=example)
     except Unusable:
         return {}
     for word, (key_node, value_node) in written.items():

@@ -14,10 +14,12 @@ from genba_shared.device_map.model import (
     Point,
     PointType,
 )
+from genba_shared.device_map.phrases import leave_out, write
 from genba_shared.device_map.problems import Unusable
 from genba_shared.device_map.spec import ObjectSpec, Scope, Values, read_entries, read_object
 from genba_shared.device_map.units import RATE
 from genba_shared.device_map.yaml_tree import join
+from genba_shared.texts import say
 
 P = TypeVar("P", bound=Point)
 
@@ -39,7 +41,9 @@ def read_points(node: yaml.Node, scope: Scope, build: Callable[[yaml.Node, Scope
         Unusable: one of them is wrong; every reason has been reported.
     """
     points: dict[str, P] = {}
-    written = read_entries(node, scope, what="a group of points by name", example='{parts: {node: "nsu=…;s=…"}}')
+    written = read_entries(
+        node, scope, what=say("group-of-points", "a group of points by name"), example='{parts: {node: "nsu=…;s=…"}}'
+    )
     broken = False
     for word, (key_node, value_node) in written.items():
         below = dataclasses.replace(scope, path=f"{scope.path}.{word}")
@@ -50,7 +54,10 @@ def read_points(node: yaml.Node, scope: Scope, build: Callable[[yaml.Node, Scope
             broken = True
     if not written:
         scope.findings.error(
-            node, scope.path, "the device has no points: at least one is needed.", "Write points: {parts: {…}}."
+            node,
+            scope.path,
+            say("no-points", "the device has no points: at least one is needed."),
+            write("points: {parts: {…}}"),
         )
     if broken or not points:
         raise Unusable
@@ -62,7 +69,8 @@ def take_type(values: Values, derived: PointType | None, needed: str) -> None:
     if "type" in values.taken or values.broken:
         return
     if derived is None:
-        values.error("type", needed, "Write type: uint32, or what the PLC programme declares.")
+        fix = say("write-or-as-in-plc", "Write {snippet}, or what the PLC programme declares.", snippet="type: uint32")
+        values.error("type", needed, fix)
         return
     values.taken["type"] = derived
     values.scope.explain("type", derived, "worked out")
@@ -77,21 +85,43 @@ def check_use(values: Values) -> None:
             values.taken["counter"] = _build_counter(values, counter, kind)
         values.broken = values.broken or counter.broken
     if "labels" in values.taken and kind in {PointType.STRING, PointType.FLOAT32, PointType.FLOAT64}:
-        values.error("labels", f"a {kind} has no labels: they are for bool and whole numbers.", "Leave `labels` out.")
+        values.error(
+            "labels",
+            say("labels-of-type", "a {type} has no labels: they are for bool and whole numbers.", type=kind),
+            leave_out("labels"),
+        )
 
 
 def _build_counter(values: Values, counter: Values, kind: PointType) -> CounterSettings | None:
     if kind not in GREATEST:
-        counter.error("", f"a {kind} cannot count: a counter is a whole number.", "Write type: uint32 or another one.")
+        counter.error(
+            "",
+            say("type-cannot-count", "a {type} cannot count: a counter is a whole number.", type=kind),
+            say("write-or-another", "Write {snippet} or another one.", snippet="type: uint32"),
+        )
         return None
     if values.taken.get("scale", 1.0) != 1.0:
-        values.error("scale", "a counter is not scaled: it counts whole device counts.", "Use `pieces_per_count`.")
+        values.error(
+            "scale",
+            say("scaled-counter", "a counter is not scaled: it counts whole device counts."),
+            say("use-key", "Use `{key}`.", key="pieces_per_count"),
+        )
     greatest = GREATEST[kind]
     if "limit" not in counter.taken:
         counter.scope.explain("limit", str(greatest), f"the greatest {kind}")
     limit = counter.taken.setdefault("limit", greatest)
     if limit > greatest:
-        counter.error("limit", f"{limit} does not fit {kind}, which ends at {greatest}.", f"Write limit: {greatest}.")
+        counter.error(
+            "limit",
+            say(
+                "limit-beyond-type",
+                "{limit} does not fit {type}, which ends at {greatest}.",
+                limit=limit,
+                type=kind,
+                greatest=greatest,
+            ),
+            write(f"limit: {greatest}"),
+        )
         return None
     settings = CounterSettings(**counter.taken)
     _warn_of_counter(counter, settings)
@@ -102,8 +132,11 @@ def _warn_of_counter(counter: Values, settings: CounterSettings) -> None:
     if settings.max_rate is None:
         counter.warn(
             "",
-            "the counter has no max_rate: a misread value cannot be told from pieces, and all of it is counted.",
-            "Add max_rate: 40/min, the most that the machine can make.",
+            say(
+                "no-max-rate",
+                "the counter has no max_rate: a misread value cannot be told from pieces, and all of it is counted.",
+            ),
+            say("add-max-rate", "Add {snippet}, the most that the machine can make.", snippet="max_rate: 40/min"),
         )
         return
     wrap_s = (settings.limit + 1) / settings.max_rate
@@ -111,9 +144,15 @@ def _warn_of_counter(counter: Values, settings: CounterSettings) -> None:
         shown = f"{wrap_s / 3600:.0f} h" if wrap_s >= 2 * 3600 else f"{wrap_s / 60:.0f} min"
         counter.warn(
             "",
-            f"at {RATE.show(settings.max_rate)} a counter up to {settings.limit} wraps every {shown}: "
-            "counts after a longer outage will be ambiguous.",
-            "Use a 32-bit counter if the PLC has one.",
+            say(
+                "short-wrap",
+                "at {rate} a counter up to {limit} wraps every {period}: "
+                "counts after a longer outage will be ambiguous.",
+                rate=RATE.show(settings.max_rate),
+                limit=settings.limit,
+                period=shown,
+            ),
+            say("use-32-bit", "Use a 32-bit counter if the PLC has one."),
         )
 
 

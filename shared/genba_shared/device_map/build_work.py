@@ -7,12 +7,14 @@ import dataclasses
 import yaml
 
 from genba_shared.device_map.model import CompletionRule, NodeRule, PointRef, StateRule, Station, WorkOrderSource, Zone
+from genba_shared.device_map.phrases import add, leave_out, needs_form, write
 from genba_shared.device_map.problems import Unusable, Wrong
 from genba_shared.device_map.references import POINT_REF
 from genba_shared.device_map.scalars import describe, text_of
 from genba_shared.device_map.spec import Scope, read_object
 from genba_shared.device_map.tables_map import COUNTS, DONE_WHEN, NODE, STATE, STATION, WORK_ORDER, ZONE
 from genba_shared.events import Result
+from genba_shared.texts import say
 
 
 def build_station(node: yaml.Node, scope: Scope, name: str) -> Station:
@@ -50,14 +52,18 @@ def build_zone(node: yaml.Node, scope: Scope, name: str) -> Zone:
     if by_tags and by_counts:
         values.error(
             "in" if "in" in written else "out",
-            "a zone is bounded by read points (enter, leave) or by counts (in, out): this version does not join both.",
-            "Make two zones of it, or delete one pair.",
+            say(
+                "two-kinds-of-bounds",
+                "a zone is bounded by read points (enter, leave) or by counts (in, out): "
+                "this version does not join both.",
+            ),
+            say("make-two-zones", "Make two zones of it, or delete one pair."),
         )
     elif not by_tags and not by_counts and not values.broken:
         values.error(
             "",
-            "the zone has no bounds: read points (enter, leave) or counts (in, out) are needed.",
-            "Write enter: [gate/sewing-in], leave: [gate/sewing-out].",
+            say("no-bounds", "the zone has no bounds: read points (enter, leave) or counts (in, out) are needed."),
+            write("enter: [gate/sewing-in], leave: [gate/sewing-out]"),
         )
     for one, other, example in (
         ("enter", "leave", "leave: [gate/sewing-out]"),
@@ -66,9 +72,14 @@ def build_zone(node: yaml.Node, scope: Scope, name: str) -> Zone:
         ("out", "in", "in: CUT-1/good"),
     ):
         if one in written and other not in written:
-            values.error("", f"'{other}' is missing: a zone with `{one}` needs it.", f"Add {example}.")
+            message = say("half-a-bound", "'{other}' is missing: a zone with `{one}` needs it.", other=other, one=one)
+            values.error("", message, add(example))
     if by_counts and "close_after" in written:
-        values.error("close_after", "`close_after` is for tags: counts do not go silent.", "Leave it out.")
+        values.error(
+            "close_after",
+            say("close-after-of-counts", "`close_after` is for tags: counts do not go silent."),
+            leave_out("close_after"),
+        )
     return values.build(Zone, id=name)
 
 
@@ -100,8 +111,8 @@ def _state_of(node: yaml.Node, scope: Scope) -> StateRule:
         return read_object(node, STATE, scope).build(StateRule)
     if not isinstance(node, yaml.ScalarNode):
         raise Wrong(
-            f"{describe(node)} stands here: a point with labels, or {{from: COUNTER, idle_after: 3min}}, is needed.",
-            "Write state: {from: parts, idle_after: 3min}.",
+            needs_form(describe(node), STATION.keys["state"].kind.allowed),
+            write("state: {from: parts, idle_after: 3min}"),
         )
     point: PointRef = POINT_REF.read(node, scope)
     return StateRule(point=point)
@@ -118,7 +129,9 @@ def _work_order_of(node: yaml.Node, scope: Scope) -> tuple[WorkOrderSource, Poin
     if written is None:
         raise Unusable
     try:
-        word = text_of(written, allowed="a point, tags or dispatch", example="from: cutter1/order")
+        word = text_of(
+            written, allowed=say("work-order-source", "a point, tags or dispatch"), example="from: cutter1/order"
+        )
         source = WorkOrderSource(word) if word in {"tags", "dispatch"} else WorkOrderSource.POINT
         # Without a device of its own, so that the point has to be written device/point.
         point = None if source is not WorkOrderSource.POINT else POINT_REF.read(written, scope)
@@ -126,7 +139,11 @@ def _work_order_of(node: yaml.Node, scope: Scope) -> tuple[WorkOrderSource, Poin
         values.error("from", exc.message, exc.fix)
         raise Unusable from exc
     if source is not WorkOrderSource.POINT and "else" in values.nodes:
-        values.error("else", f"`else` is for a point that may be empty: {source} is not one.", "Leave `else` out.")
+        values.error(
+            "else",
+            say("else-without-point", "`else` is for a point that may be empty: {source} is not one.", source=source),
+            leave_out("else"),
+        )
     if values.broken:
         raise Unusable
     return source, point
@@ -137,9 +154,21 @@ def _done_when_of(node: yaml.Node, scope: Scope) -> CompletionRule:
     written = values.nodes.keys()
     by_count = values.taken.pop("good", None) is not None
     if {"good", "all_left"} <= written:
-        values.error("good", "a node is done by `good` or by `all_left`: this version does not join both.", "Keep one.")
+        values.error(
+            "good",
+            say("two-ends-of-a-node", "a node is done by `good` or by `all_left`: this version does not join both."),
+            say("keep-one", "Keep one."),
+        )
     elif not written & {"good", "all_left"} and not values.broken:
-        values.error("", "nothing completes the node: `good` or `all_left` is needed.", "Write good: node.quantity.")
+        values.error(
+            "",
+            say("no-end-of-a-node", "nothing completes the node: `good` or `all_left` is needed."),
+            write("good: node.quantity"),
+        )
     if by_count and "min_dwell" in written:
-        values.error("min_dwell", "`min_dwell` is for tags: it goes with `all_left`.", "Leave `min_dwell` out.")
+        values.error(
+            "min_dwell",
+            say("min-dwell-of-counts", "`min_dwell` is for tags: it goes with `all_left`."),
+            leave_out("min_dwell"),
+        )
     return values.build(CompletionRule)

@@ -19,8 +19,9 @@ from genba_shared.device_map.model import (
     WorkOrderSource,
     Zone,
 )
-from genba_shared.device_map.problems import Findings, nearest, shorten
+from genba_shared.device_map.problems import Findings, did_you_mean, shorten
 from genba_shared.events import Result, StationState
+from genba_shared.texts import Text, say
 
 _NOT_AN_ORDER: Final = frozenset({PointType.BOOL, PointType.FLOAT32, PointType.FLOAT64})
 
@@ -80,8 +81,13 @@ def _check_device(parts: _Parts, device: Device) -> None:
         if evidence is not None and evidence.type is not PointType.BOOL:
             parts.error(
                 f"devices.{device.id}.points.{point.name}.counter.reset_by.point",
-                f"{ref} is a {evidence.type}: evidence of a reset is a bool.",
-                "Name the bit of the reset button.",
+                say(
+                    "reset-evidence-not-bool",
+                    "{point} is a {type}: evidence of a reset is a bool.",
+                    point=ref,
+                    type=evidence.type,
+                ),
+                say("name-reset-bit", "Name the bit of the reset button."),
             )
 
 
@@ -89,10 +95,27 @@ def _check_counts(parts: _Parts, station: Station) -> None:
     for result, ref in station.counts.items():
         path, point = f"stations.{station.id}.counts.{result}", parts.point(ref)
         if point is not None and point.counter is None:
-            parts.error(path, f"{ref} is not a counter: pieces are counted by one.", "Add counter: {} to the point.")
+            parts.error(
+                path,
+                say("counts-without-counter", "{point} is not a counter: pieces are counted by one.", point=ref),
+                _add_counter(),
+            )
         owner = parts.counted_by.setdefault(ref, f"{station.id}/{result}")
         if owner != f"{station.id}/{result}":
-            parts.error(path, f"{ref} counts for {owner} already: a counter counts for one.", "Name the other counter.")
+            parts.error(
+                path,
+                say(
+                    "counted-twice",
+                    "{point} counts for {owner} already: a counter counts for one.",
+                    point=ref,
+                    owner=owner,
+                ),
+                say("name-other-counter", "Name the other counter."),
+            )
+
+
+def _add_counter() -> Text:
+    return say("add-to-point", "Add {snippet} to the point.", snippet="counter: {}")
 
 
 def _check_state(parts: _Parts, station: Station) -> None:
@@ -103,21 +126,39 @@ def _check_state(parts: _Parts, station: Station) -> None:
     path, states = f"stations.{station.id}.state", [str(state) for state in StationState]
     if rule.idle_after_s is not None:
         if point.counter is None:
-            parts.error(f"{path}.from", f"{rule.point} is not a counter.", "Add counter: {} to the point.")
+            parts.error(
+                f"{path}.from",
+                say("state-without-counter", "{point} is not a counter.", point=rule.point),
+                _add_counter(),
+            )
         return
     if not point.labels:
         parts.error(
             path,
-            f"{rule.point} has no labels: they say which value is which state.",
-            "Add labels: {0: idle, 1: running} to the point, or write {from: COUNTER, idle_after: 3min}.",
+            say(
+                "state-without-labels",
+                "{point} has no labels: they say which value is which state.",
+                point=rule.point,
+            ),
+            say(
+                "add-to-point-or-write",
+                "Add {snippet} to the point, or write {other}.",
+                snippet="labels: {0: idle, 1: running}",
+                other="{from: COUNTER, idle_after: 3min}",
+            ),
         )
     for label in point.labels.values():
         if label not in states:
-            near = nearest(label, states)
             parts.error(
                 path,
-                f"the label '{shorten(label)}' of {rule.point} is not a state: {', '.join(states)}.",
-                f"Did you mean '{near}'?" if near else "Write one of these in the point's labels.",
+                say(
+                    "label-not-a-state",
+                    "the label '{label}' of {point} is not a state: {known}.",
+                    label=shorten(label),
+                    point=rule.point,
+                    known=", ".join(states),
+                ),
+                did_you_mean(label, states, say("write-state-in-labels", "Write one of these in the point's labels.")),
             )
 
 
@@ -125,8 +166,12 @@ def _check_zone(parts: _Parts, zone: Zone) -> None:
     for both in set(zone.enter) & set(zone.leave):
         parts.error(
             f"zones.{zone.id}.leave",
-            f"{both} is where tags enter, too: it cannot tell in from out.",
-            "Use one antenna with a read point of its own on each side.",
+            say(
+                "enter-is-leave",
+                "{read_point} is where tags enter, too: it cannot tell in from out.",
+                read_point=both,
+            ),
+            say("antenna-on-each-side", "Use one antenna with a read point of its own on each side."),
         )
     for key, ends in (("in", zone.pieces_in), ("out", zone.pieces_out)):
         for end in ends:
@@ -134,19 +179,29 @@ def _check_zone(parts: _Parts, zone: Zone) -> None:
     for both_ends in set(zone.pieces_in) & set(zone.pieces_out):
         parts.error(
             f"zones.{zone.id}.out",
-            f"{both_ends.station}/{both_ends.result} comes in, too: the zone would always be empty.",
-            "Name the station behind the zone.",
+            say(
+                "in-is-out",
+                "{count} comes in, too: the zone would always be empty.",
+                count=f"{both_ends.station}/{both_ends.result}",
+            ),
+            say("name-station-behind", "Name the station behind the zone."),
         )
 
 
 def _check_end(parts: _Parts, path: str, end: CountedEnd) -> None:
     station = parts.stations.get(end.station)
     if station is not None and end.result not in station.counts:
-        counted = ", ".join(str(result) for result in station.counts) or "nothing"
+        counted = ", ".join(str(result) for result in station.counts) or say("found-nothing", "nothing")
         parts.error(
             path,
-            f"station {end.station} does not count {end.result}: it counts {counted}.",
-            f"Add {end.result} to its `counts`.",
+            say(
+                "station-does-not-count",
+                "station {station} does not count {result}: it counts {counted}.",
+                station=end.station,
+                result=end.result,
+                counted=counted,
+            ),
+            say("add-to-counts", "Add {result} to its `counts`.", result=end.result),
         )
 
 
@@ -159,15 +214,28 @@ def _check_node(parts: _Parts, node: NodeRule) -> None:
     if rule.all_left is None and len(known) == len(node.stations) and not counts_good:
         parts.error(
             f"{path}.stations",
-            "no station of this node counts good pieces, so that nothing would complete it.",
-            "Name a station with counts: {good: …}, or write done_when: {all_left: ZONE}.",
+            say("node-never-done", "no station of this node counts good pieces, so that nothing would complete it."),
+            say(
+                "name-station-or-write",
+                "Name a station with {snippet}, or write {other}.",
+                snippet="counts: {good: …}",
+                other="done_when: {all_left: ZONE}",
+            ),
         )
     zone = parts.zones.get(rule.all_left or "")
     if zone is not None and not zone.leave:
         parts.error(
             f"{path}.done_when.all_left",
-            f"zone {zone.id} is bounded by counts: only tags can all have left.",
-            "Name a zone with enter and leave, or write done_when: {good: node.quantity}.",
+            say(
+                "all-left-of-counts",
+                "zone {zone} is bounded by counts: only tags can all have left.",
+                zone=zone.id,
+            ),
+            say(
+                "name-zone-or-write",
+                "Name a zone with enter and leave, or write {other}.",
+                other="done_when: {good: node.quantity}",
+            ),
         )
 
 
@@ -177,5 +245,16 @@ def _check_work_order(parts: _Parts, node: NodeRule, path: str) -> None:
     if point is None:
         return
     if point.counter is not None or point.type in _NOT_AN_ORDER:
-        what = "a counter" if point.counter is not None else f"a {point.type}"
-        parts.error(path, f"{ref} is {what}: an order number is a string or a whole number.", "Name another point.")
+        what: str = point.type
+        if point.counter is not None:
+            what = say("counter-as-type", "counter")
+        parts.error(
+            path,
+            say(
+                "not-an-order-number",
+                "{point} is a {type}: an order number is a string or a whole number.",
+                point=ref,
+                type=what,
+            ),
+            say("name-another-point", "Name another point."),
+        )
