@@ -17,10 +17,12 @@ from genba_shared.device_map.model import (
     PointType,
     PollSettings,
 )
+from genba_shared.device_map.phrases import add, leave_out, meant
 from genba_shared.device_map.problems import Unusable, did_you_mean
 from genba_shared.device_map.spec import Scope, Values, read_object
 from genba_shared.device_map.tables_devices import default_of
 from genba_shared.device_map.tables_modbus import MODBUS_DEVICE, MODBUS_POINT
+from genba_shared.texts import say
 
 _BITS: Final = frozenset({ModbusTable.COIL, ModbusTable.DISCRETE})
 
@@ -49,7 +51,8 @@ def build_modbus_point(node: yaml.Node, scope: Scope, name: str, *, poll: PollSe
     values = read_object(node, MODBUS_POINT, scope)
     table, address = values.taken.pop("at", (ModbusTable.HOLDING, 0))
     is_bit = table in _BITS or "bit" in values.taken
-    take_type(values, PointType.BOOL if is_bit else None, f"a register needs its type: one of {', '.join(PointType)}.")
+    needed = say("register-type-needed", "a register needs its type: one of {types}.", types=", ".join(PointType))
+    take_type(values, PointType.BOOL if is_bit else None, needed)
     if "type" in values.taken and not values.broken:
         _check_modbus_form(values, table, is_bit=is_bit)
     check_use(values)
@@ -57,8 +60,21 @@ def build_modbus_point(node: yaml.Node, scope: Scope, name: str, *, poll: PollSe
     if group not in poll.groups:
         values.error(
             "group",
-            f"'{group}' is not a poll group of this device, which has {', '.join(poll.groups)}.",
-            did_you_mean(group, poll.groups, f"Write one of these, or add {group} with its period to `poll`."),
+            say(
+                "unknown-poll-group",
+                "'{group}' is not a poll group of this device, which has {known}.",
+                group=group,
+                known=", ".join(poll.groups),
+            ),
+            did_you_mean(
+                group,
+                poll.groups,
+                say(
+                    "write-one-or-add-group",
+                    "Write one of these, or add {group} with its period to `poll`.",
+                    group=group,
+                ),
+            ),
         )
     point = values.build(ModbusPoint, name=name, table=table, address=address)
     _check_span(values, point, poll)
@@ -68,18 +84,42 @@ def build_modbus_point(node: yaml.Node, scope: Scope, name: str, *, poll: PollSe
 def _check_modbus_form(values: Values, table: ModbusTable, *, is_bit: bool) -> None:
     kind = values.taken["type"]
     if table in _BITS and "bit" in values.taken:
-        values.error("bit", f"a {table} is a single bit already: `bit` is for registers.", "Leave `bit` out.")
+        values.error(
+            "bit",
+            say("bit-of-a-bit", "a {table} is a single bit already: `bit` is for registers.", table=table),
+            leave_out("bit"),
+        )
     elif is_bit and kind is not PointType.BOOL:
-        values.error("type", f"{kind} does not fit a single bit, which is a bool.", "Leave `type` out.")
+        values.error(
+            "type",
+            say("type-of-a-bit", "{type} does not fit a single bit, which is a bool.", type=kind),
+            leave_out("type"),
+        )
     elif not is_bit and kind is PointType.BOOL:
-        values.error("type", "a register has 16 bits: a bool needs to know which one.", "Add bit: 0 (0 to 15).")
+        values.error(
+            "type",
+            say("bool-without-bit", "a register has 16 bits: a bool needs to know which one."),
+            say("add-bit", "Add {snippet} (0 to 15).", snippet="bit: 0"),
+        )
     if (kind is PointType.STRING) != ("length" in values.taken):
         if kind is PointType.STRING:
-            values.error("type", "a string needs its `length` in characters.", "Add length: 8.")
+            values.error(
+                "type",
+                say("string-without-length", "a string needs its `length` in characters."),
+                add("length: 8"),
+            )
         else:
-            values.error("length", f"`length` is for strings: {kind} has its own.", "Leave `length` out.")
+            values.error(
+                "length",
+                say("length-of-type", "`length` is for strings: {type} has its own.", type=kind),
+                leave_out("length"),
+            )
     if "scale" in values.taken and kind in {PointType.STRING, PointType.BOOL}:
-        values.error("scale", f"a {kind} cannot be multiplied: `scale` is for numbers.", "Leave `scale` out.")
+        values.error(
+            "scale",
+            say("scale-of-type", "a {type} cannot be multiplied: `scale` is for numbers.", type=kind),
+            leave_out("scale"),
+        )
 
 
 def _check_span(values: Values, point: ModbusPoint, poll: PollSettings) -> None:
@@ -87,14 +127,29 @@ def _check_span(values: Values, point: ModbusPoint, poll: PollSettings) -> None:
     if last > LAST_ADDRESS:
         values.error(
             "at",
-            f"the point spans {point.width} registers and ends at {last}: the last protocol address is {LAST_ADDRESS}.",
-            f"Did you mean {{{point.table}: {LAST_ADDRESS + 1 - point.width}}}?",
+            say(
+                "beyond-last-address",
+                "the point spans {count} registers and ends at {end}: the last protocol address is {last}.",
+                count=point.width,
+                end=last,
+                last=LAST_ADDRESS,
+            ),
+            meant(f"{{{point.table}: {LAST_ADDRESS + 1 - point.width}}}"),
         )
     if point.width > poll.max_registers:
         values.error(
             "length" if point.type is PointType.STRING else "type",
-            f"the point spans {point.width} registers and is never split: `max_registers` is {poll.max_registers}.",
-            f"Write max_registers: {point.width} or more, where the device can give them.",
+            say(
+                "wider-than-a-request",
+                "the point spans {count} registers and is never split: `max_registers` is {most}.",
+                count=point.width,
+                most=poll.max_registers,
+            ),
+            say(
+                "write-or-more",
+                "Write {snippet} or more, where the device can give them.",
+                snippet=f"max_registers: {point.width}",
+            ),
         )
     if values.broken:
         raise Unusable

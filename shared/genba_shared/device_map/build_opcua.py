@@ -14,6 +14,7 @@ from genba_shared.device_map.model import (
 from genba_shared.device_map.spec import Scope, Values, read_object
 from genba_shared.device_map.tables_devices import default_of
 from genba_shared.device_map.tables_opcua import OPCUA_DEVICE, OPCUA_POINT
+from genba_shared.texts import say
 
 
 def build_opcua(node: yaml.Node, scope: Scope) -> OpcUaDevice:
@@ -27,8 +28,11 @@ def build_opcua(node: yaml.Node, scope: Scope) -> OpcUaDevice:
         values.scope.explain("security.policy", str(default_of(OpcUaDevice, "security")), "default")
         values.warn(
             "security",
-            "the connection is neither signed nor encrypted: this version knows no other policy.",
-            "Write security: {policy: none} to say that this is meant.",
+            say(
+                "not-encrypted",
+                "the connection is neither signed nor encrypted: this version knows no other policy.",
+            ),
+            say("write-if-meant", "Write {snippet} to say that this is meant.", snippet="security: {policy: none}"),
         )
     points = read_device_points(values, build_opcua_point)
     return values.build(OpcUaDevice, points=points)
@@ -41,14 +45,19 @@ def build_opcua_point(node: yaml.Node, scope: Scope, name: str) -> OpcUaPoint:
         Unusable: something in it is wrong; it has been reported.
     """
     values = read_object(node, OPCUA_POINT, scope)
-    take_type(values, _type_of_counter(values), "the point needs its type: only a counter with a `limit` shows it.")
+    needed = say("opcua-type-needed", "the point needs its type: only a counter with a `limit` shows it.")
+    take_type(values, _type_of_counter(values), needed)
     check_use(values)
     written = values.taken.get("node", "")
     if uses_namespace_index(written):
         values.warn(
             "node",
-            f"{written.partition(';')[0]} is a place in the server's list of namespaces and may change at a restart.",
-            'Write the namespace as URI: "nsu=urn:…;s=…".',
+            say(
+                "namespace-index",
+                "{index} is a place in the server's list of namespaces and may change at a restart.",
+                index=written.partition(";")[0],
+            ),
+            say("write-namespace-uri", "Write the namespace as URI: {example}.", example='"nsu=urn:…;s=…"'),
         )
     return values.build(OpcUaPoint, name=name)
 

@@ -8,8 +8,10 @@ from genba_shared.device_map.build_points import read_device
 from genba_shared.device_map.model import (
     LlrpDevice,
 )
+from genba_shared.device_map.phrases import write
 from genba_shared.device_map.spec import Scope
 from genba_shared.device_map.tables_rfid import LLRP_DEVICE
+from genba_shared.texts import say
 
 
 def build_llrp(node: yaml.Node, scope: Scope) -> LlrpDevice:
@@ -22,6 +24,8 @@ def build_llrp(node: yaml.Node, scope: Scope) -> LlrpDevice:
     host, port = values.taken.pop("endpoint", ("", 0))
     if "antennas" in values.taken and not values.taken["antennas"]:
         values.error(
-            "antennas", "the reader has no antennas: at least one is needed.", "Write {1: {read_point: gate}}."
+            "antennas",
+            say("no-antennas", "the reader has no antennas: at least one is needed."),
+            write("{1: {read_point: gate}}"),
         )
     return values.build(LlrpDevice, host=host, port=port)

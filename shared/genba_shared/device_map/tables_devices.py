@@ -23,8 +23,10 @@ from genba_shared.device_map.kinds import (
 from genba_shared.device_map.model import (
     OpcUaDevice,
 )
+from genba_shared.device_map.phrases import any_of
 from genba_shared.device_map.spec import Key, ObjectSpec, Values, keys
 from genba_shared.device_map.units import DURATION
+from genba_shared.texts import say
 
 
 def default_of(model: type, attribute: str) -> Any:
@@ -33,7 +35,7 @@ def default_of(model: type, attribute: str) -> Any:
 
 
 RECONNECT: Final = ObjectSpec(
-    name="the handling of a lost connection",
+    name=say("group-reconnect", "the handling of a lost connection"),
     keys=keys(
         Key(
             name="max",
@@ -64,7 +66,7 @@ def common_device_keys() -> tuple[Key, ...]:
         Key(name="label", kind=LABEL, meaning="its name for people, in any language", example='label: "Cutter 1"'),
         Key(
             name="protocol",
-            kind=raw("opcua, modbus or llrp"),
+            kind=raw(any_of(("opcua", "modbus", "llrp"))),
             meaning="what it speaks: `opcua`, `modbus` or `llrp`",
             example="protocol: modbus",
             required=True,
@@ -89,7 +91,7 @@ def common_device_keys() -> tuple[Key, ...]:
 
 POINTS_KEY: Final = Key(
     name="points",
-    kind=raw("points by name"),
+    kind=raw(say("points-by-name", "points by name")),
     meaning="the variables to read, by name",
     example="points: {parts: {…}}",
     required=True,
@@ -98,7 +100,7 @@ POINTS_KEY: Final = Key(
 
 def host_key(default_port: int, example: str) -> Key:
     """Where a device is, as ``host`` or ``host:port``."""
-    allowed = "a host, or host:port"
+    allowed = say("a-host", "a host, or host:port")
     return Key(
         name="host",
         kind=dataclasses.replace(

@@ -8,7 +8,7 @@ from typing import Final
 
 import yaml
 
-from genba_shared.device_map.addresses import mqtt_url_of
+from genba_shared.device_map.addresses import MQTT_URL, mqtt_url_of
 from genba_shared.device_map.kinds import IDENTIFIER, choice, integer, one_or_more, only_word, quantity, raw, text
 from genba_shared.device_map.model import (
     CollectorSettings,
@@ -21,6 +21,7 @@ from genba_shared.device_map.model import (
     StoreSettings,
     Zone,
 )
+from genba_shared.device_map.phrases import any_of, write_like
 from genba_shared.device_map.problems import Wrong, did_you_mean, shorten
 from genba_shared.device_map.references import (
     COUNTED_END,
@@ -33,15 +34,30 @@ from genba_shared.device_map.references import (
 from genba_shared.device_map.scalars import integer_of
 from genba_shared.device_map.spec import Key, Kind, ObjectSpec, Scope, keys
 from genba_shared.device_map.units import DURATION
+from genba_shared.texts import say
 
 VERSION: Final = 1
+_A_GROUP: Final = say("a-group", "a group")
+_GROUPS_BY_NAME: Final = say("groups-by-name", "groups by name")
 
 
 def _read_version(node: yaml.Node, _scope: Scope) -> int:
-    version = integer_of(node, low=1, high=9999, allowed="the version of the map's format", example="version: 1")
+    version = integer_of(
+        node,
+        low=1,
+        high=9999,
+        allowed=say("version-of-format", "the version of the map's format"),
+        example="version: 1",
+    )
     if version != VERSION:
         raise Wrong(
-            f"this program reads maps of version {VERSION}, not {version}.", "Update genba, or write version: 1."
+            say(
+                "other-version",
+                "this program reads maps of version {known}, not {version}.",
+                known=VERSION,
+                version=version,
+            ),
+            say("update-or-write", "Update genba, or write {snippet}.", snippet=f"version: {VERSION}"),
         )
     return version
 
@@ -50,20 +66,23 @@ def _timezone_of(written: str) -> str:
     known = zoneinfo.available_timezones()
     if known and written not in known:  # a system without the time zone database cannot tell
         raise Wrong(
-            f"'{shorten(written)}' is not a time zone of the IANA database.",
-            did_you_mean(written, known, "Write it like Asia/Shanghai."),
+            say("not-a-time-zone", "'{word}' is not a time zone of the IANA database.", word=shorten(written)),
+            did_you_mean(written, known, write_like("Asia/Shanghai")),
         )
     return written
 
 
 def _path_of(written: str) -> Path:
     if not written.strip() or "\\" in written:
-        raise Wrong(f"'{shorten(written)}' is not a folder.", "Write it like state, or /var/lib/genba.")
+        raise Wrong(
+            say("not-a-folder", "'{word}' is not a folder.", word=shorten(written)),
+            say("write-like-or", "Write it like {example}, or {other}.", example="state", other="/var/lib/genba"),
+        )
     return Path(written)
 
 
 GATEWAY: Final = ObjectSpec(
-    name="the gateway",
+    name=say("group-gateway", "the gateway"),
     model=GatewaySettings,
     keys=keys(
         Key(
@@ -76,19 +95,19 @@ GATEWAY: Final = ObjectSpec(
         Key(name="site", kind=IDENTIFIER, meaning="the factory it stands in", example="site: suzhou-a", required=True),
         Key(
             name="timezone",
-            kind=text("a time zone of the IANA database", "Asia/Shanghai", check=_timezone_of),
+            kind=text(say("a-time-zone", "a time zone of the IANA database"), "Asia/Shanghai", check=_timezone_of),
             meaning="the factory's time zone; events are always in UTC",
             example="timezone: Asia/Shanghai",
         ),
     ),
 )
 COLLECTOR: Final = ObjectSpec(
-    name="the collector",
+    name=say("group-collector", "the collector"),
     model=CollectorSettings,
     keys=keys(
         Key(
             name="mqtt",
-            kind=text("the URL of an MQTT broker", "mqtt://10.1.2.3:1883", check=mqtt_url_of),
+            kind=text(MQTT_URL, "mqtt://10.1.2.3:1883", check=mqtt_url_of),
             meaning="the broker that events go to; `genba edge run --broker` takes its place",
             example="mqtt: mqtt://10.1.2.3:1883",
             required=True,
@@ -97,12 +116,12 @@ COLLECTOR: Final = ObjectSpec(
     later=dict.fromkeys(("ca", "client_cert", "client_key"), ""),
 )
 STORE: Final = ObjectSpec(
-    name="the store",
+    name=say("group-store", "the store"),
     model=StoreSettings,
     keys=keys(
         Key(
             name="path",
-            kind=text("a folder", "state", check=_path_of),
+            kind=text(say("a-folder", "a folder"), "state", check=_path_of),
             meaning="the folder of the outbox, relative to the map; `genba edge run --state` takes its place",
             example="path: state",
         )
@@ -110,7 +129,7 @@ STORE: Final = ObjectSpec(
     later=dict.fromkeys(("max", "keep", "drop_order"), ""),
 )
 ROOT: Final = ObjectSpec(
-    name="a device map",
+    name=say("group-map", "a device map"),
     keys=keys(
         Key(
             name="version",
@@ -121,38 +140,36 @@ ROOT: Final = ObjectSpec(
         ),
         Key(
             name="gateway",
-            kind=raw("a group"),
+            kind=raw(_A_GROUP),
             meaning="who this gateway is",
             example="gateway: {id: gw-suzhou-01, site: suzhou-a}",
             required=True,
         ),
         Key(
             name="collector",
-            kind=raw("a group"),
+            kind=raw(_A_GROUP),
             meaning="where events go; without it only `--broker` and `--sink` take them",
             example="collector: {mqtt: mqtt://10.1.2.3:1883}",
         ),
-        Key(name="store", kind=raw("a group"), meaning="where events wait", example="store: {path: state}"),
+        Key(name="store", kind=raw(_A_GROUP), meaning="where events wait", example="store: {path: state}"),
         Key(
             name="profiles",
-            kind=raw("groups by name"),
+            kind=raw(_GROUPS_BY_NAME),
             meaning="settings that several devices share",
             example="profiles: {fanuc_modbus: {…}}",
         ),
         Key(
             name="devices",
-            kind=raw("a list"),
+            kind=raw(say("found-list", "a list")),
             meaning="PLCs and readers",
             example="devices: [{id: cutter1, …}]",
             required=True,
         ),
-        Key(
-            name="stations", kind=raw("groups by name"), meaning="where work happens", example="stations: {CUT-1: {…}}"
-        ),
-        Key(name="zones", kind=raw("groups by name"), meaning="WIP areas", example="zones: {sewing: {…}}"),
+        Key(name="stations", kind=raw(_GROUPS_BY_NAME), meaning="where work happens", example="stations: {CUT-1: {…}}"),
+        Key(name="zones", kind=raw(_GROUPS_BY_NAME), meaning="WIP areas", example="zones: {sewing: {…}}"),
         Key(
             name="nodes",
-            kind=raw("groups by name"),
+            kind=raw(_GROUPS_BY_NAME),
             meaning="how production nodes are seen to start and end",
             example="nodes: {CUT: {…}}",
         ),
@@ -161,7 +178,7 @@ ROOT: Final = ObjectSpec(
 )
 
 STATE: Final = ObjectSpec(
-    name="the state of a station",
+    name=say("group-state", "the state of a station"),
     model=StateRule,
     keys=keys(
         Key(
@@ -183,7 +200,7 @@ STATE: Final = ObjectSpec(
     ),
 )
 COUNTS: Final = ObjectSpec(
-    name="the counts of a station",
+    name=say("group-counts", "the counts of a station"),
     keys=keys(
         Key(name="good", kind=POINT_REF, meaning="counter of good pieces", example="good: parts"),
         Key(name="scrap", kind=POINT_REF, meaning="counter of scrap", example="scrap: rejects"),
@@ -191,51 +208,59 @@ COUNTS: Final = ObjectSpec(
     ),
 )
 STATION: Final = ObjectSpec(
-    name="a station",
+    name=say("group-station", "a station"),
     model=Station,
     keys=keys(
         Key(name="device", kind=DEVICE_REF, meaning="its device", example="device: cutter1", required=True),
         Key(
             name="state",
-            kind=raw("a point with labels, or {from: COUNTER, idle_after: 3min}"),
+            kind=raw(
+                say(
+                    "state-of-station", "a point with labels, or {snippet}", snippet="{from: COUNTER, idle_after: 3min}"
+                )
+            ),
             meaning="where its state comes from: a point with `labels`, or the rhythm of a counter",
             example="state: {from: parts, idle_after: 3min}",
         ),
         Key(
             name="counts",
-            kind=raw("counters by result: {good: parts, scrap: rejects}"),
+            kind=raw(
+                say("counters-by-result", "counters by result: {snippet}", snippet="{good: parts, scrap: rejects}")
+            ),
             meaning="which counters count its pieces; points of its device, or device/point",
             example="counts: {good: parts}",
         ),
     ),
     later={"environment": ""},
 )
+_READ_POINTS: Final = say("read-points", "read points")
+_COUNTS: Final = say("counts", "counts")
 ZONE: Final = ObjectSpec(
-    name="a zone",
+    name=say("group-zone", "a zone"),
     model=Zone,
     keys=keys(
         Key(
             name="enter",
-            kind=one_or_more(READ_POINT_REF, "read points"),
+            kind=one_or_more(READ_POINT_REF, _READ_POINTS),
             meaning="read points where a tag comes in; needs `leave`",
             example="enter: [gate/sewing-in]",
         ),
         Key(
             name="leave",
-            kind=one_or_more(READ_POINT_REF, "read points"),
+            kind=one_or_more(READ_POINT_REF, _READ_POINTS),
             meaning="read points where a tag goes out",
             example="leave: [gate/sewing-out]",
         ),
         Key(
             name="in",
-            kind=one_or_more(COUNTED_END, "counts"),
+            kind=one_or_more(COUNTED_END, _COUNTS),
             attribute="pieces_in",
             meaning="counts that come in; needs `out`; several add up",
             example="in: CUT-1/good",
         ),
         Key(
             name="out",
-            kind=one_or_more(COUNTED_END, "counts"),
+            kind=one_or_more(COUNTED_END, _COUNTS),
             attribute="pieces_out",
             meaning="counts that go out",
             example="out: [SEW-1/good, SEW-2/good]",
@@ -259,11 +284,11 @@ ZONE: Final = ObjectSpec(
     later={"stocktake": ""},
 )
 WORK_ORDER: Final = ObjectSpec(
-    name="the work order of a node",
+    name=say("group-work-order", "the work order of a node"),
     keys=keys(
         Key(
             name="from",
-            kind=raw("a point (device/point), tags or dispatch"),
+            kind=raw(say("work-order-from", "a point (device/point), tags or dispatch")),
             attribute="source",
             meaning="a point that holds the order number (device/point), `tags` or `dispatch`",
             example="from: cutter1/order",
@@ -280,7 +305,7 @@ WORK_ORDER: Final = ObjectSpec(
     ),
 )
 DONE_WHEN: Final = ObjectSpec(
-    name="the end of a node",
+    name=say("group-done-when", "the end of a node"),
     model=CompletionRule,
     keys=keys(
         Key(
@@ -305,18 +330,18 @@ DONE_WHEN: Final = ObjectSpec(
     ),
 )
 NODE: Final = ObjectSpec(
-    name="a node",
+    name=say("group-node", "a node"),
     model=NodeRule,
     keys=keys(
         Key(
             name="stations",
-            kind=one_or_more(STATION_REF, "stations"),
+            kind=one_or_more(STATION_REF, say("stations", "stations")),
             meaning="where it is worked on",
             example="stations: [CUT-1]",
         ),
         Key(
             name="work_order",
-            kind=raw("{from: cutter1/order, else: dispatch}, {from: tags} or {from: dispatch}"),
+            kind=raw(any_of(("{from: cutter1/order, else: dispatch}", "{from: tags}", "{from: dispatch}"))),
             meaning="where its work order comes from",
             example="work_order: {from: dispatch}",
             default_text="{from: dispatch}",
@@ -324,7 +349,7 @@ NODE: Final = ObjectSpec(
         Key(name="start_when", kind=choice(StartRule), meaning="what starts it", example="start_when: first_piece"),
         Key(
             name="done_when",
-            kind=raw("{good: node.quantity} or {all_left: ZONE, min_dwell: 3min}"),
+            kind=raw(any_of(("{good: node.quantity}", "{all_left: ZONE, min_dwell: 3min}"))),
             meaning="what completes it",
             example="done_when: {good: node.quantity}",
             default_text="{good: node.quantity}",

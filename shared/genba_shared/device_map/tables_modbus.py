@@ -26,12 +26,14 @@ from genba_shared.device_map.model import (
     ModbusTable,
     PollSettings,
 )
+from genba_shared.device_map.phrases import meant, write, write_like
 from genba_shared.device_map.problems import Wrong, nearest, shorten
 from genba_shared.device_map.scalars import describe, integer_of, raw_text
 from genba_shared.device_map.spec import Key, Kind, ObjectSpec, Scope, Values, keys, read_entries
 from genba_shared.device_map.tables_devices import POINTS_KEY, common_device_keys, default_of, host_key
 from genba_shared.device_map.tables_points import POINT_LATER, common_point_keys
 from genba_shared.device_map.units import DURATION
+from genba_shared.texts import say
 
 
 def _poll(values: Values) -> PollSettings:
@@ -44,7 +46,7 @@ def _poll(values: Values) -> PollSettings:
 
 
 POLL: Final = ObjectSpec(
-    name="the polling of a device",
+    name=say("group-poll", "the polling of a device"),
     model=PollSettings,
     keys=keys(
         Key(
@@ -70,7 +72,7 @@ POLL: Final = ObjectSpec(
     ),
 )
 MODBUS_DEVICE: Final = ObjectSpec(
-    name="a Modbus device",
+    name=say("group-modbus-device", "a Modbus device"),
     model=ModbusDevice,
     keys=keys(
         *common_device_keys(),
@@ -97,45 +99,59 @@ MODBUS_DEVICE: Final = ObjectSpec(
         POINTS_KEY,
     ),
     later={
-        "serial": "Put a Modbus TCP gateway in front and write `host`.",
+        "serial": say("use-tcp-gateway", "Put a Modbus TCP gateway in front and write `host`."),
         "workarounds": "",
     },
     elsewhere={
-        "time": "Leave it out: Modbus carries no time, so the gateway's is taken.",
-        "url": "Write host: 10.1.2.21:502.",
-        "port": "Write host: 10.1.2.21:502.",
+        "time": say("modbus-has-no-time", "Leave it out: Modbus carries no time, so the gateway's is taken."),
+        "url": write("host: 10.1.2.21:502"),
+        "port": write("host: 10.1.2.21:502"),
     },
     replaced_by={"host": ("serial", "url")},
 )
 
 
+AN_ADDRESS: Final = say("an-address", "an address")
+
+
 def _read_modbus_address(node: yaml.Node, scope: Scope) -> tuple[ModbusTable, int]:
     tables = [str(table) for table in ModbusTable]
     if not isinstance(node, yaml.MappingNode):
-        return modbus_address_of(raw_text(node, allowed="an address", example="at: 40101"))
-    written = read_entries(node, scope, what="an address", example="{holding: 100}")
+        return modbus_address_of(raw_text(node, allowed=AN_ADDRESS, example="at: 40101"))
+    written = read_entries(node, scope, what=AN_ADDRESS, example="{holding: 100}")
     if len(written) != 1:
-        raise Wrong("an address names one table.", "Write it like {holding: 100}.")
+        raise Wrong(say("one-table", "an address names one table."), write_like("{holding: 100}"))
     ((table, (_, value)),) = written.items()
     if table not in tables:
         near = nearest(table, tables) or "holding"
         raise Wrong(
-            f"'{shorten(table)}' is not a Modbus table: {', '.join(tables)}.",
-            f"Did you mean {{{near}: {describe(value).strip(chr(39))}}}?",
+            say(
+                "not-a-table", "'{word}' is not a Modbus table: {known}.", word=shorten(table), known=", ".join(tables)
+            ),
+            meant(f"{{{near}: {describe(value).strip(chr(39))}}}"),
         )
     address = integer_of(
-        value, low=0, high=LAST_ADDRESS, allowed="a protocol address counted from 0", example="{holding: 100}"
+        value,
+        low=0,
+        high=LAST_ADDRESS,
+        allowed=say("a-protocol-address", "a protocol address counted from 0"),
+        example="{holding: 100}",
     )
     return ModbusTable(table), address
 
 
 MODBUS_ADDRESS: Final = Kind(
-    allowed="40101 (traditional, counted from 1) or {holding: 100} (protocol address, counted from 0)",
+    allowed=say(
+        "modbus-address",
+        "{one} (traditional, counted from 1) or {other} (protocol address, counted from 0)",
+        one="40101",
+        other="{holding: 100}",
+    ),
     read=_read_modbus_address,
     show=lambda at: show_modbus_address(*at),
 )
 MODBUS_POINT: Final = ObjectSpec(
-    name="a Modbus point",
+    name=say("group-modbus-point", "a Modbus point"),
     model=ModbusPoint,
     keys=keys(
         Key(
@@ -178,6 +194,6 @@ MODBUS_POINT: Final = ObjectSpec(
         ),
     ),
     later=POINT_LATER,
-    elsewhere={"node": "Write at: 40101."},
+    elsewhere={"node": write("at: 40101")},
     replaced_by={"at": ("node",)},
 )

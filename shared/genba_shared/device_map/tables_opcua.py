@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from genba_shared.device_map.addresses import (
+    OPCUA_URL,
     opcua_node_of,
     opcua_url_of,
 )
@@ -23,20 +24,25 @@ from genba_shared.device_map.model import (
     SecurityPolicy,
     TimeSource,
 )
+from genba_shared.device_map.phrases import write
 from genba_shared.device_map.spec import Key, ObjectSpec, keys
 from genba_shared.device_map.tables_devices import POINTS_KEY, common_device_keys
 from genba_shared.device_map.tables_points import POINT_LATER, common_point_keys
 from genba_shared.device_map.units import DURATION
+from genba_shared.texts import say
 
 SECURITY: Final = ObjectSpec(
-    name="the security of a connection",
+    name=say("group-security", "the security of a connection"),
     keys=keys(
         Key(
             name="policy",
             kind=only_word(
                 SecurityPolicy.NONE,
                 later=("Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss"),
-                fix="Write none only where the network is closed and the server offers an open endpoint.",
+                fix=say(
+                    "none-in-closed-network",
+                    "Write none only where the network is closed and the server offers an open endpoint.",
+                ),
             ),
             meaning="`none`: neither signed nor encrypted; has to be written out, so that nobody believes otherwise",
             example="policy: none",
@@ -46,13 +52,13 @@ SECURITY: Final = ObjectSpec(
     later=dict.fromkeys(("mode", "user", "password", "server_fingerprint"), ""),
 )
 OPCUA_DEVICE: Final = ObjectSpec(
-    name="an OPC UA device",
+    name=say("group-opcua-device", "an OPC UA device"),
     model=OpcUaDevice,
     keys=keys(
         *common_device_keys(),
         Key(
             name="url",
-            kind=text("the URL of an OPC UA server", "opc.tcp://10.1.2.10:4840", check=opcua_url_of),
+            kind=text(OPCUA_URL, "opc.tcp://10.1.2.10:4840", check=opcua_url_of),
             meaning="where the server is",
             example="url: opc.tcp://10.1.2.10:4840",
             required=True,
@@ -71,19 +77,21 @@ OPCUA_DEVICE: Final = ObjectSpec(
         ),
         POINTS_KEY,
     ),
-    later={"profile": "The defaults suit most servers."},
-    elsewhere={"host": "Write url: opc.tcp://host:4840.", "port": "Write url: opc.tcp://host:4840."},
+    later={"profile": say("defaults-suit", "The defaults suit most servers.")},
+    elsewhere={"host": write("url: opc.tcp://host:4840"), "port": write("url: opc.tcp://host:4840")},
     replaced_by={"url": ("host",)},
 )
 
 
 OPCUA_POINT: Final = ObjectSpec(
-    name="an OPC UA point",
+    name=say("group-opcua-point", "an OPC UA point"),
     model=OpcUaPoint,
     keys=keys(
         Key(
             name="node",
-            kind=text("an OPC UA node id", '"nsu=urn:plc:cutter;s=DB10.PartCount"', check=opcua_node_of),
+            kind=text(
+                say("a-node-id", "an OPC UA node id"), '"nsu=urn:plc:cutter;s=DB10.PartCount"', check=opcua_node_of
+            ),
             meaning="the node id, with the namespace as URI; `ns=3;…` works and is warned about",
             example='node: "nsu=urn:plc:cutter;s=DB10.PartCount"',
             required=True,
@@ -112,6 +120,6 @@ OPCUA_POINT: Final = ObjectSpec(
         ),
     ),
     later={**POINT_LATER, "scale": ""},
-    elsewhere={"group": "Write mode: read and sampling: 10s.", "at": 'Write node: "nsu=…;s=…".'},
+    elsewhere={"group": write("mode: read, sampling: 10s"), "at": write('node: "nsu=…;s=…"')},
     replaced_by={"node": ("at",)},
 )

@@ -25,13 +25,14 @@ from genba_shared.device_map.model import (
 from genba_shared.device_map.references import POINT_REF
 from genba_shared.device_map.spec import Key, ObjectSpec, Values, keys
 from genba_shared.device_map.units import RATE
+from genba_shared.texts import say
 
 BIG: Final = 2**64 - 1
 
 # Counter -------------------------------------------------------------------------------------------------------------
 
 RESET_BY: Final = ObjectSpec(
-    name="the evidence of a reset",
+    name=say("group-reset-by", "the evidence of a reset"),
     keys=keys(
         Key(
             name="point",
@@ -41,7 +42,9 @@ RESET_BY: Final = ObjectSpec(
             required=True,
         )
     ),
-    later={"falls": "Name a bool point: {point: reset_btn}.", "changes": "Name a bool point: {point: reset_btn}."},
+    later=dict.fromkeys(
+        ("falls", "changes"), say("name-bool-point", "Name a bool point: {snippet}.", snippet="{point: reset_btn}")
+    ),
     replaced_by={"point": ("falls", "changes")},
 )
 
@@ -51,7 +54,7 @@ def _counter(values: Values) -> Values:
 
 
 COUNTER: Final = ObjectSpec(
-    name="a counter",
+    name=say("group-counter", "a counter"),
     model=CounterSettings,
     keys=keys(
         Key(
@@ -106,14 +109,14 @@ POINT_LATER: Final = {
     "unit": "",
     "deadband": "",
     "offset": "",
-    "mask": "Write one point for each `bit`.",
-    "time": "Write `time` at the device.",
+    "mask": say("point-for-each-bit", "Write one point for each `bit`."),
+    "time": say("write-at-device", "Write `{key}` at the device.", key="time"),
 }
 LABELS: Final = by_number(
     LABEL,
     low=-(2**31),
     high=2**31,
-    what="a group of words by value",
+    what=say("words-by-value", "a group of words by value"),
     example="{0: idle, 1: running}",
 )
 

@@ -19,13 +19,15 @@ from genba_shared.device_map.model import (
     LlrpDevice,
     PresenceSettings,
 )
+from genba_shared.device_map.phrases import meant, write, write_like
 from genba_shared.device_map.problems import Wrong, shorten
 from genba_shared.device_map.spec import Key, ObjectSpec, keys
 from genba_shared.device_map.tables_devices import common_device_keys, default_of, host_key
 from genba_shared.device_map.units import DURATION, POWER, RATIO
+from genba_shared.texts import say
 
 ANTENNA: Final = ObjectSpec(
-    name="an antenna",
+    name=say("group-antenna", "an antenna"),
     model=Antenna,
     keys=keys(
         Key(
@@ -62,22 +64,34 @@ def _pattern_of(written: str) -> str:
     try:
         re.compile(written)
     except (re.error, OverflowError, RecursionError) as exc:
-        raise Wrong(f"'{shorten(written)}' is not a regular expression: {exc}.", 'Write it like "^3034".') from exc
+        raise Wrong(
+            say(
+                "not-a-regular-expression",
+                "'{word}' is not a regular expression: {parser_says}.",
+                word=shorten(written),
+                parser_says=exc,
+            ),
+            write_like('"^3034"'),
+        ) from exc
     if _CAPITAL.search(written):
         lower = _CAPITAL.sub(lambda found: found[0].lower(), written)
         raise Wrong(
-            f"'{shorten(written)}' has capital letters: EPCs are compared as lower-case hex.",
-            f'Did you mean "{shorten(lower)}"?',
+            say(
+                "capital-letters",
+                "'{word}' has capital letters: EPCs are compared as lower-case hex.",
+                word=shorten(written),
+            ),
+            meant(f'"{shorten(lower)}"'),
         )
     return written
 
 
 TAGS: Final = ObjectSpec(
-    name="the choice of tags",
+    name=say("group-tags", "the choice of tags"),
     keys=keys(
         Key(
             name="accept",
-            kind=text("a regular expression", '"^3034"', check=_pattern_of),
+            kind=text(say("a-regular-expression", "a regular expression"), '"^3034"', check=_pattern_of),
             default=default_of(LlrpDevice, "accept"),
             meaning="a regular expression that finds our EPCs (lower-case hex); others are strays",
             example='accept: "^3034"',
@@ -86,7 +100,7 @@ TAGS: Final = ObjectSpec(
     ),
 )
 PRESENCE: Final = ObjectSpec(
-    name="the presence of a tag",
+    name=say("group-presence", "the presence of a tag"),
     model=PresenceSettings,
     keys=keys(
         Key(
@@ -112,7 +126,7 @@ PRESENCE: Final = ObjectSpec(
     ),
 )
 LLRP_DEVICE: Final = ObjectSpec(
-    name="an LLRP reader",
+    name=say("group-llrp-reader", "an LLRP reader"),
     model=LlrpDevice,
     keys=keys(
         *common_device_keys(),
@@ -123,7 +137,7 @@ LLRP_DEVICE: Final = ObjectSpec(
                 optional_group(ANTENNA, lambda values: values.build(Antenna)),
                 low=1,
                 high=255,
-                what="a group of antennas by port number",
+                what=say("group-of-antennas", "a group of antennas by port number"),
                 example="{1: {read_point: sewing-in}}",
             ),
             meaning="antennas by port number",
@@ -152,9 +166,9 @@ LLRP_DEVICE: Final = ObjectSpec(
         ),
     ),
     elsewhere={
-        "time": "Leave it out: reads carry the reader's own UTC time.",
-        "url": "Write host: 10.1.2.40:5084.",
-        "port": "Write host: 10.1.2.40:5084.",
+        "time": say("llrp-has-time", "Leave it out: reads carry the reader's own UTC time."),
+        "url": write("host: 10.1.2.40:5084"),
+        "port": write("host: 10.1.2.40:5084"),
     },
     replaced_by={"host": ("url",)},
 )
