@@ -1,3 +1,7 @@
 """Fixtures for every test."""
 
+import os
+
+os.environ["GENBA_LANG"] = "en"  # what tests compare is English, whatever the language of the machine
+
 pytest_plugins = ["tests.peers.fixtures"]

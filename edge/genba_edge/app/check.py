@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -21,6 +23,8 @@ from genba_shared.device_map import (
     load_with_settings,
 )
 from genba_shared.errors import ConfigError, Problem
+from genba_shared.texts import Count, Language, Text, language_of, listed, render, say
+from genba_shared.texts.help_page import HELP_PAGE, MESSAGES, entry_of
 
 ASSUMED_REQUEST_S: Final = 0.02
 """One Modbus request and its answer on a plant network, rounded up; `genba edge run` measures the real one."""
@@ -34,70 +38,141 @@ def add_check_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--explain", action="store_true", help="print every setting in force, and whether it is written or a default"
     )
+    parser.add_argument(
+        "--lang",
+        choices=[str(language) for language in Language],
+        help="language of the messages: en, zh or ja (otherwise GENBA_LANG, the locale, English)",
+    )
+    parser.add_argument(
+        "--help-code",
+        action=_HelpCode,
+        metavar="CODE",
+        help="explain the code that a message shows in brackets, and end",
+    )
+
+
+class _HelpCode(argparse.Action):
+    """Print the entry of the help page, as `--version` prints a version."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, _namespace: object, values: object, _option: str | None = None
+    ) -> None:
+        """Print and exit with 0, or say which code was probably meant and exit with 2."""
+        code = str(values).strip("[]")
+        if code not in MESSAGES:
+            near = difflib.get_close_matches(code, MESSAGES, n=1)
+            offer = f"Did you mean '{near[0]}'?" if near else f"All codes are listed in {HELP_PAGE}."
+            parser.error(f"no message has the code '{code}'. {offer}")
+        sys.stdout.write(entry_of(code))
+        parser.exit()
 
 
 def run_check(args: argparse.Namespace) -> int:
     """Print what was found on stdout. Returns 0 if the map can be used, else 2."""
+    language = Language(args.lang) if args.lang else language_of(os.environ)
     try:
         loaded = load_with_settings(args.map)
     except ConfigError as exc:
-        _print(str(problem) for problem in exc.problems)
-        _print([_count(exc.problems)])
+        _print((problem.render(language) for problem in exc.problems), language)
+        _print([_count(exc.problems), *_help(exc.problems)], language)
         return 2
-    _print(str(problem) for problem in loaded.warnings)
+    _print((problem.render(language) for problem in loaded.warnings), language)
     if args.explain:
-        _print(_explained(loaded))
-    _print(_summary(loaded))
+        _print(_explained(loaded, language), language)
+    _print([*_summary(loaded, language), *_help(loaded.warnings)], language)
     return 0
 
 
-def _print(lines: Iterable[str]) -> None:
-    sys.stdout.writelines(f"{line}\n" for line in lines)
+def _print(lines: Iterable[str], language: Language) -> None:
+    sys.stdout.writelines(f"{render(line, language)}\n" for line in lines)
 
 
-def _count(problems: tuple[Problem, ...]) -> str:
+def _count(problems: tuple[Problem, ...]) -> Text:
     warnings = sum(problem.warning for problem in problems)
-    errors = len(problems) - warnings
-    return f"{_number(errors, 'error')}, {_number(warnings, 'warning')}: the map cannot be used"
+    return say(
+        "check-unusable",
+        "{errors} {errors:error|errors}, {warnings} {warnings:warning|warnings}: the map cannot be used",
+        errors=Count(len(problems) - warnings),
+        warnings=Count(warnings),
+    )
 
 
-def _explained(loaded: LoadedMap) -> Iterable[str]:
+def _help(problems: tuple[Problem, ...]) -> Iterable[str]:
+    if problems:
+        yield say(
+            "check-help",
+            "What a code in brackets means: {page}, or genba edge check --help-code CODE",
+            page=HELP_PAGE,
+        )
+
+
+def _explained(loaded: LoadedMap, language: Language) -> Iterable[str]:
     width = min(max(len(setting.path) for setting in loaded.settings), 60)
     for setting in loaded.settings:
-        yield f"{setting.path:{width}}  {setting.value}  ({setting.origin})"
+        yield f"{setting.path:{width}}  {setting.value}  ({render(setting.origin, language)})"
 
 
-def _summary(loaded: LoadedMap) -> Iterable[str]:
+def _summary(loaded: LoadedMap, language: Language) -> Iterable[str]:
     device_map = loaded.map
     width = max(len(device) for device in device_map.devices)
     for device in device_map.devices.values():
-        yield f"{device.id:{width}}  {_device_line(device)}"
+        yield f"{device.id:{width}}  {render(_device_line(device), language)}"
     points = sum(len(device.points) for device in device_map.devices.values() if not isinstance(device, LlrpDevice))
-    yield (
-        f"{_number(len(device_map.devices), 'device')}, {_number(points, 'point')}, "
-        f"{_number(len(device_map.stations), 'station')}, {_number(len(device_map.zones), 'zone')}, "
-        f"{_number(len(device_map.nodes), 'node')}; {_number(len(loaded.warnings), 'warning')}"
+    yield say(
+        "check-totals",
+        "{devices} {devices:device|devices}, {points} {points:point|points}, {stations} {stations:station|stations}, "
+        "{zones} {zones:zone|zones}, {nodes} {nodes:node|nodes}; {warnings} {warnings:warning|warnings}",
+        devices=Count(len(device_map.devices)),
+        points=Count(points),
+        stations=Count(len(device_map.stations)),
+        zones=Count(len(device_map.zones)),
+        nodes=Count(len(device_map.nodes)),
+        warnings=Count(len(loaded.warnings)),
     )
     busiest = _busiest(device_map)
     if busiest is not None:
         yield busiest
 
 
-def _device_line(device: Device) -> str:
+def _device_line(device: Device) -> Text:
     match device:
         case OpcUaDevice():
-            return f"OPC UA {device.url}: {_number(len(device.points), 'item')}"
-        case ModbusDevice():
-            requests = requests_by_period(device)
-            needed = ", ".join(
-                f"{_number(count, 'request')} each {DURATION.show(period_s)}" for period_s, count in requests.items()
+            return say(
+                "check-opcua-device",
+                "OPC UA {url}: {items} {items:item|items}",
+                url=device.url,
+                items=Count(len(device.points)),
             )
-            points = _number(len(device.points), "point")
-            return f"Modbus {device.host}:{device.port} unit {device.unit}: {points} in {needed}"
+        case ModbusDevice():
+            requests = [
+                say(
+                    "requests-each",
+                    "{count} {count:request|requests} each {period}",
+                    count=Count(count),
+                    period=DURATION.show(period_s),
+                )
+                for period_s, count in requests_by_period(device).items()
+            ]
+            return say(
+                "check-modbus-device",
+                "Modbus {host}:{port} unit {unit}: {points} {points:point|points} in {requests}",
+                host=device.host,
+                port=device.port,
+                unit=device.unit,
+                points=Count(len(device.points)),
+                requests=listed(requests),
+            )
         case LlrpDevice():
             read_points = {antenna.read_point for antenna in device.antennas.values()}
-            antennas = _number(len(device.antennas), "antenna")
-            return f"LLRP {device.host}:{device.port}: {antennas} at {_number(len(read_points), 'read point')}"
+            return say(
+                "check-llrp-device",
+                "LLRP {host}:{port}: {antennas} {antennas:antenna|antennas} "
+                "at {read_points} {read_points:read point|read points}",
+                host=device.host,
+                port=device.port,
+                antennas=Count(len(device.antennas)),
+                read_points=Count(len(read_points)),
+            )
         case _:
             assert_never(device)
 
@@ -112,7 +187,7 @@ def requests_by_period(device: ModbusDevice) -> dict[float, int]:
     return {period_s: needed[period_s] for period_s in sorted(needed) if needed[period_s]}
 
 
-def _busiest(device_map: DeviceMap) -> str | None:
+def _busiest(device_map: DeviceMap) -> Text | None:
     loads = {
         device.id: sum(count * ASSUMED_REQUEST_S / period_s for period_s, count in requests_by_period(device).items())
         for device in device_map.devices.values()
@@ -124,9 +199,17 @@ def _busiest(device_map: DeviceMap) -> str | None:
     assumed = DURATION.show(ASSUMED_REQUEST_S)
     load = loads[device_id]
     if load > 1:
-        return f"{device_id} cannot keep up: its requests take {load:.1f} times the poll period at {assumed} each"
-    return f"busiest Modbus device: {device_id}, {load:.0%} of its time at {assumed} a request"
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+        return say(
+            "check-overloaded",
+            "{device} cannot keep up: its requests take {times} times the poll period at {assumed} each",
+            device=device_id,
+            times=f"{load:.1f}",
+            assumed=assumed,
+        )
+    return say(
+        "check-busiest",
+        "busiest Modbus device: {device}, {share} of its time at {assumed} a request",
+        device=device_id,
+        share=f"{load:.0%}",
+        assumed=assumed,
+    )

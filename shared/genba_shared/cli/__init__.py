@@ -16,6 +16,7 @@ from genba_shared.cli.command import Command
 from genba_shared.cli.log import start_logging
 from genba_shared.errors import ConfigError, GenbaError, UsageError
 from genba_shared.process import obey_parent_variable
+from genba_shared.texts import language_of
 
 __all__ = ["Command", "main"]
 
@@ -63,7 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except ConfigError as exc:
-        print(*exc.problems, sep="\n", file=sys.stderr)
+        language = language_of(os.environ)
+        print(*(problem.render(language) for problem in exc.problems), sep="\n", file=sys.stderr)
         return WRONG_USE
     except UsageError as exc:
         print(f"genba: {exc}", file=sys.stderr)

@@ -25,7 +25,9 @@ def build_opcua(node: yaml.Node, scope: Scope) -> OpcUaDevice:
     """
     values = read_device(node, scope, OPCUA_DEVICE)
     if "security" not in values.nodes:
-        values.scope.explain("security.policy", str(default_of(OpcUaDevice, "security")), "default")
+        values.scope.explain(
+            "security.policy", str(default_of(OpcUaDevice, "security")), say("origin-default", "default")
+        )
         values.warn(
             "security",
             say(

@@ -73,7 +73,7 @@ def take_type(values: Values, derived: PointType | None, needed: str) -> None:
         values.error("type", needed, fix)
         return
     values.taken["type"] = derived
-    values.scope.explain("type", derived, "worked out")
+    values.scope.explain("type", derived, say("origin-worked-out", "worked out"))
 
 
 def check_use(values: Values) -> None:
@@ -108,7 +108,7 @@ def _build_counter(values: Values, counter: Values, kind: PointType) -> CounterS
         )
     greatest = GREATEST[kind]
     if "limit" not in counter.taken:
-        counter.scope.explain("limit", str(greatest), f"the greatest {kind}")
+        counter.scope.explain("limit", str(greatest), say("origin-greatest", "the greatest {type}", type=kind))
     limit = counter.taken.setdefault("limit", greatest)
     if limit > greatest:
         counter.error(

@@ -191,7 +191,7 @@ def _check_zone(parts: _Parts, zone: Zone) -> None:
 def _check_end(parts: _Parts, path: str, end: CountedEnd) -> None:
     station = parts.stations.get(end.station)
     if station is not None and end.result not in station.counts:
-        counted = ", ".join(str(result) for result in station.counts) or say("found-nothing", "nothing")
+        counted = ", ".join(str(result) for result in station.counts) or say("counts-nothing", "nothing")
         parts.error(
             path,
             say(

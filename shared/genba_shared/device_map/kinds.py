@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
-from genba_shared.device_map.phrases import meant, one_of, out_of_range, write, write_like
+from genba_shared.device_map.phrases import from_line, meant, one_of, out_of_range, write, write_like
 from genba_shared.device_map.problems import Unusable, Wrong, did_you_mean, nearest, shorten
 from genba_shared.device_map.scalars import describe, integer_of, number_of, scalar_text, text_of
 from genba_shared.device_map.spec import Kind, ObjectSpec, Scope, Values, read_entries, read_object
@@ -232,7 +232,7 @@ def raw(allowed: str) -> Kind:
     def read(node: yaml.Node, scope: Scope) -> yaml.Node:
         if isinstance(node, yaml.ScalarNode):
             line = node.start_mark.line + 1 if node.start_mark else 0
-            scope.explain("", str(node.value), f"line {line}")
+            scope.explain("", str(node.value), from_line(line))
         return node
 
     return Kind(allowed=allowed, read=read, show=None)

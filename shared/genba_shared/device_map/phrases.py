@@ -9,6 +9,7 @@ from genba_shared.texts import Text, say
 __all__ = [
     "add",
     "any_of",
+    "from_line",
     "leave_out",
     "meant",
     "needs_form",
@@ -60,7 +61,7 @@ def not_yet() -> Text:
 def any_of(words: Sequence[str]) -> str:
     """``ms, s or min``."""
     if len(words) < 2:
-        return "".join(words)
+        return words[0] if words else ""
     return say("any-of", "{first} or {last}", first=", ".join(words[:-1]), last=words[-1])
 
 
@@ -72,6 +73,11 @@ def one_of(words: Sequence[str]) -> str:
 def none_yet() -> Text:
     """What a list of names says where there is none."""
     return say("none", "none")
+
+
+def from_line(line: int) -> Text:
+    """Where a setting comes from: a line of the file."""
+    return say("origin-line", "line {line}", line=line)
 
 
 def needs_form(found: str, allowed: str) -> Text:

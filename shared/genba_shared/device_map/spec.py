@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
-from genba_shared.device_map.phrases import needs_form, needs_group, not_yet, write, write_like
+from genba_shared.device_map.phrases import from_line, needs_form, needs_group, not_yet, write, write_like
 from genba_shared.device_map.problems import Findings, Setting, Unusable, Wrong, did_you_mean, nearest, shorten
 from genba_shared.device_map.scalars import describe
 from genba_shared.device_map.yaml_tree import entries, join
@@ -214,7 +214,7 @@ def _read_key(key: Key, node: yaml.Node, values: Values) -> None:
         values.taken[key.attribute or key.name] = value
         if key.kind.show is not None and key.kind.group is None:
             line = node.start_mark.line + 1 if node.start_mark else 0
-            values.scope.explain(key.name, key.kind.show(value), f"line {line}")
+            values.scope.explain(key.name, key.kind.show(value), from_line(line))
 
 
 def _read_free(key: Key, node: yaml.Node, values: Values) -> None:
@@ -269,7 +269,7 @@ def _fill(key: Key, spec: ObjectSpec, values: Values) -> None:
     if attribute in scope.inherited:
         values.taken[attribute] = scope.inherited[attribute]
         if key.kind.show is not None:
-            scope.explain(key.name, key.kind.show(values.taken[attribute]), "as the device")
+            scope.explain(key.name, key.kind.show(values.taken[attribute]), say("origin-device", "as the device"))
         return
     if key.required:
         values.broken = True
@@ -292,9 +292,9 @@ def _fill(key: Key, spec: ObjectSpec, values: Values) -> None:
         values.taken[attribute] = key.kind.read(empty, scope.below(key.name))
         return
     if default is not MISSING and default not in (None, "", (), {}) and key.kind.show is not None:
-        scope.explain(key.name, key.kind.show(default), "default")
+        scope.explain(key.name, key.kind.show(default), say("origin-default", "default"))
     elif key.default_text and not key.derived:
-        scope.explain(key.name, key.default_text, "default")
+        scope.explain(key.name, key.default_text, say("origin-default", "default"))
 
 
 def read_entries(node: yaml.Node, scope: Scope, *, what: str, example: str) -> dict[str, tuple[yaml.Node, yaml.Node]]:

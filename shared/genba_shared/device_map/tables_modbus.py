@@ -41,7 +41,7 @@ def _poll(values: Values) -> PollSettings:
     groups = {**PollSettings().groups, **written}
     for name, period_s in groups.items():
         if name not in written:
-            values.scope.explain(name, DURATION.show(period_s), "default")
+            values.scope.explain(name, DURATION.show(period_s), say("origin-default", "default"))
     return values.build(PollSettings, groups=groups)
 
 

@@ -7,11 +7,11 @@ catalogue (`genba_shared.texts.catalogue`), one entry for each code. Values, key
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["OTHER", "Language", "Text", "code_of", "language_of", "render", "say"]
+__all__ = ["OTHER", "Count", "Language", "Text", "code_of", "language_of", "listed", "render", "say"]
 
 OTHER: Final = "other"
 """The code of a sentence that has none of its own yet; it is shown in English."""
@@ -55,6 +55,23 @@ def say(code: str, template: str, /, **params: object) -> Text:
     return Text(code, template, params)
 
 
+class Count(int):
+    """A number of things, which English says in singular or plural: ``{points} {points:point|points}``."""
+
+    def __format__(self, spec: str) -> str:
+        one, bar, several = spec.partition("|")
+        if not bar:
+            return super().__format__(spec)
+        return one if self == 1 else several
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Several texts as one, with the comma of the language."""
+    if len(texts) < 2:
+        return texts[0] if texts else ""
+    return say("list-of", "{first}, {rest}", first=texts[0], rest=listed(texts[1:]))
+
+
 def code_of(text: str) -> str:
     """The stable name of a sentence: `OTHER` where it is a plain string."""
     return text.code if isinstance(text, Text) else OTHER
@@ -62,16 +79,18 @@ def code_of(text: str) -> str:
 
 def render(text: str, language: Language) -> str:
     """The text in `language`; in English where it is a plain string or has no translation."""
-    from genba_shared.texts.catalogue import template_of
+    from genba_shared.texts.catalogue import template_of  # here, since a program that speaks English needs none of it
+    from genba_shared.texts.setting import set_together
 
     if not isinstance(text, Text):
         return text
     template = template_of(text.code, language)
     if template is None:
         return str(text)
-    return template.format_map(
-        {name: render(value, language) if isinstance(value, str) else value for name, value in text.params.items()}
-    )
+    rendered = {
+        name: render(value, language) if isinstance(value, str) else value for name, value in text.params.items()
+    }
+    return set_together(template, rendered)
 
 
 def language_of(environment: Mapping[str, str]) -> Language:

@@ -40,8 +40,55 @@ def test_a_wrong_map_gives_every_problem_and_exits_with_2(tmp_path: Path, capsys
     path.write_text(EXAMPLE.read_text("utf-8").replace("500ms, slow", "500, slow").replace("40/min", "0/min"), "utf-8")
     assert check(str(path)) == 2
     out = capsys.readouterr().out
-    assert f"{path}:13:18  profiles.sewing_plc.poll.fast\n  500 has no unit" in out
-    assert out.endswith("2 errors, 0 warnings: the map cannot be used\n")
+    assert f"{path}:13:18  profiles.sewing_plc.poll.fast  [no-unit]\n  500 has no unit" in out
+    assert out.endswith(
+        "2 errors, 0 warnings: the map cannot be used\n"
+        "What a code in brackets means: docs/map-errors.md, or genba edge check --help-code CODE\n"
+    )
+
+
+def test_a_wrong_map_is_explained_in_the_language_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "plant.yaml"
+    path.write_text(EXAMPLE.read_text("utf-8").replace("500ms, slow", "500, slow"), "utf-8")
+    assert check(str(path), "--lang", "zh") == 2
+    assert capsys.readouterr().out == (
+        f"{path}:13:18  profiles.sewing_plc.poll.fast  [no-unit]\n"
+        "  500 没有单位：时长以 ms, s, min, h 或 d 结尾。\n"
+        "  是不是想写 500ms？\n"
+        "1 个错误，0 个警告：点表不能使用\n"
+        "方括号中代码的含义：docs/map-errors.md，或 genba edge check --help-code CODE\n"
+    )
+    assert check(str(path), "--lang", "ja") == 2
+    assert "  500 に単位がありません。時間の末尾は ms, s, min, h または d です。\n" in capsys.readouterr().out
+
+
+def test_the_summary_and_the_origins_are_in_the_language_of_the_environment(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENBA_LANG", "ja")
+    assert check(str(EXAMPLE), "--explain") == 0
+    out = capsys.readouterr().out
+    assert "gate        LLRP 10.1.2.40:5084：アンテナ 4 本、読取ポイント 4 か所\n" in out
+    assert "sewing1     Modbus 10.1.2.21:502 ユニット 1：ポイント 3 点、500ms ごとに 2 要求\n" in out
+    assert "20/min  (44 行目)\n" in out
+
+
+def test_a_code_is_explained_offline_in_three_languages(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        check("--help-code", "[no-unit]")
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    assert out.startswith(
+        "- en: {number} has no unit: {what} ends in {units}.\n- zh: {number} 没有单位：{what}以 {units} 结尾。\n"
+    )
+    assert "timeout: 2  # [no-unit]" in out
+
+
+def test_an_unknown_code_offers_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        check("--help-code", "no-unti")
+    assert ended.value.code == 2
+    assert "no message has the code 'no-unti'. Did you mean 'no-unit'?" in capsys.readouterr().err
 
 
 def test_a_missing_map_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,14 +101,17 @@ def test_warnings_are_printed_and_the_map_can_be_used(tmp_path: Path, capsys: py
     path.write_text(EXAMPLE.read_text("utf-8").replace("counter: {max_rate: 20/min}", "type: uint16"), "utf-8")
     assert check(str(path)) == 0
     out = capsys.readouterr().out
-    assert "(warning)\n  at 12/min a counter up to 65535 wraps every" not in out  # 91 h is longer than a weekend
+    assert "at 12/min a counter up to 65535 wraps every" not in out  # 91 h is longer than a weekend
     assert "; 0 warnings" in out
     path.write_text(
         EXAMPLE.read_text("utf-8").replace("{max_rate: 20/min}", "{max_rate: 20/min, limit: 9999}"), "utf-8"
     )
     assert check(str(path)) == 0
     out = capsys.readouterr().out
-    assert "devices.sewing2.points.good.counter  (warning)\n  at 20/min a counter up to 9999 wraps every 8 h" in out
+    assert (
+        "devices.sewing2.points.good.counter  (warning)  [short-wrap]\n  at 20/min a counter up to 9999 wraps every 8 h"
+        in out
+    )
     assert "; 1 warning\n" in out
 
 

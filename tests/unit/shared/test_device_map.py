@@ -384,7 +384,7 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b"version: 1\nlabel: \xd7\xd4\xb6\xaf\n", "the file is not UTF-8 text (byte 19)."),
-        (b"# " + "字".encode() * 400_000, "the file is larger than 1,000,000 bytes"),
+        (b"# " + "字".encode() * 400_000, "the file is larger than 1,000,000 bytes."),
         (b"version: 1\x00", "the character U+0000 may not stand in YAML."),
     ],
 )
@@ -397,7 +397,7 @@ def test_a_file_that_cannot_be_a_map_is_refused(tmp_path: Path, content: bytes, 
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"plant\.yaml\n  the file cannot be read: No such file or directory"):
+    with pytest.raises(ConfigError, match=r"plant\.yaml  \[file-unreadable\]\n  the file cannot be read: No such file or directory"):
         load_device_map(tmp_path / "plant.yaml")
     with pytest.raises(ConfigError, match="a folder of maps is not supported by this version yet"):
         load_device_map(tmp_path)

@@ -1,0 +1,50 @@
+"""What the commands say around their findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from genba_shared.texts.entry import Phrase
+
+COMMANDS: Final[Mapping[str, Phrase]] = {
+    "warning": Phrase(zh="警告", ja="警告"),
+    "check-unusable": Phrase(
+        zh="{errors} 个错误，{warnings} 个警告：点表不能使用",
+        ja="エラー {errors} 件、警告 {warnings} 件：マップは使えません",
+    ),
+    "check-totals": Phrase(
+        zh="{devices} 台设备，{points} 个点位，{stations} 个工位，{zones} 个区域，{nodes} 道工序；{warnings} 个警告",
+        ja=(
+            "装置 {devices} 台、ポイント {points} 点、ステーション {stations} か所、ゾーン {zones} か所、工程 "
+            "{nodes}、警告 {warnings} 件"
+        ),
+    ),
+    "check-help": Phrase(
+        zh="方括号中代码的含义：{page}，或 genba edge check --help-code CODE",
+        ja="角括弧内のコードの説明：{page}、または genba edge check --help-code CODE",
+    ),
+    "check-opcua-device": Phrase(zh="OPC UA {url}：{items} 个监视项", ja="OPC UA {url}：監視項目 {items} 件"),
+    "check-modbus-device": Phrase(
+        zh="Modbus {host}:{port} 站号 {unit}：{points} 个点位，{requests}",
+        ja="Modbus {host}:{port} ユニット {unit}：ポイント {points} 点、{requests}",
+    ),
+    "check-llrp-device": Phrase(
+        zh="LLRP {host}:{port}：{antennas} 副天线，{read_points} 个读取点",
+        ja="LLRP {host}:{port}：アンテナ {antennas} 本、読取ポイント {read_points} か所",
+    ),
+    "requests-each": Phrase(zh="每 {period} {count} 个请求", ja="{period} ごとに {count} 要求"),
+    "check-overloaded": Phrase(
+        zh="{device} 跟不上：按每个请求 {assumed} 计，请求耗时是轮询周期的 {times} 倍",
+        ja="{device} は間に合いません。1 要求 {assumed} として、要求にポーリング周期の {times} 倍かかります",
+    ),
+    "check-busiest": Phrase(
+        zh="最忙的 Modbus 设备：{device}，按每个请求 {assumed} 计占用 {share} 的时间",
+        ja="最も忙しい Modbus 装置：{device}、1 要求 {assumed} として時間の {share}",
+    ),
+    "origin-line": Phrase(zh="第 {line} 行", ja="{line} 行目"),
+    "origin-default": Phrase(zh="默认值", ja="既定値"),
+    "origin-device": Phrase(zh="同设备", ja="装置と同じ"),
+    "origin-worked-out": Phrase(zh="推算得出", ja="ほかの設定から決定"),
+    "origin-greatest": Phrase(zh="{type} 的最大值", ja="{type} の最大値"),
+}

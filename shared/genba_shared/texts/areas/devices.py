@@ -1,0 +1,288 @@
+"""What is wrong with a device, where it is, and its points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from genba_shared.texts.entry import Message
+
+DEVICES: Final[Mapping[str, Message]] = {
+    "url-for-host": Message(
+        zh="'{word}' 是 URL：需要主机，或 主机:端口。",
+        ja="'{word}' は URL です。ホスト、または ホスト:ポート が必要です。",
+        why="This protocol has no URLs; only the host and, if it is unusual, the port are needed.",
+        do="Write the host without scheme and path.",
+        example='- {id: a, protocol: modbus, host: "tcp://10.1.2.21:502/x", …}',
+    ),
+    "not-a-host": Message(
+        zh="'{word}' 不是主机，也不是 主机:端口。",
+        ja="'{word}' はホストでも ホスト:ポート でもありません。",
+        why="A host is a name or an IP address; an IPv6 address with a port stands in brackets.",
+        do="Write it like 10.1.2.21, plc-7.factory:502 or [fd00::7]:502.",
+        example='- {id: c, protocol: modbus, host: "press one", …}',
+    ),
+    "not-a-port": Message(
+        zh="'{word}' 不是端口：允许 1 到 65535。",
+        ja="'{word}' はポートではありません。1 から 65535 までが使えます。",
+        why="TCP ports are whole numbers from 1 to 65535.",
+        do="Write the port on which the device listens, or leave it out to take the usual one.",
+        example='- {id: d, protocol: modbus, host: "[::1]:0", …}',
+    ),
+    "not-a-url": Message(
+        zh="'{word}' 不是{what}：应为 {scheme}://host:port。",
+        ja="'{word}' は{what}ではありません。{scheme}://host:port の形で書きます。",
+        why="The URL has another scheme, or no host.",
+        do="Write scheme, host and port as in the example.",
+        example="url: http://10.1.2.10",
+    ),
+    "secret-in-url": Message(
+        zh="{what}中含有用户名或密码：点表中绝不写密码。",
+        ja="{what}にユーザ名かパスワードがあります。マップに秘密情報は書きません。",
+        why="Maps are copied, printed and mailed; a password in one is no secret any more.",
+        do="Take user and password out of the URL, and change a password that stood there.",
+        example="url: opc.tcp://edge:geheim@10.1.2.10:4840/x",
+    ),
+    "mqtts-not-supported": Message(
+        zh="本版本尚不支持到代理的加密连接（mqtts）。",
+        ja="ブローカへの暗号化接続（mqtts）はこのバージョンではまだ使えません。",
+        why="The connection from the gateway to the broker cannot be encrypted by this version.",
+        do="Write mqtt:// and keep the network closed, or connect through a tunnel.",
+        example="collector: {mqtt: mqtts://collector.example:8883, …}",
+    ),
+    "bit-in-address": Message(
+        zh="'{word}' 不是地址：寄存器的位要单独设置。",
+        ja="'{word}' はアドレスではありません。レジスタのビットは別の設定項目です。",
+        why="YAML would read 40120.10 as the number 40120.1, another bit.",
+        do="Write the register and its bit as two settings.",
+        example="bit: {at: 40120.10, type: bool}",
+    ),
+    "not-an-address": Message(
+        zh="'{word}' 不是传统写法的地址；传统写法有 5 或 6 位数字：保持寄存器为 40001..49999 或 400001..465536。",
+        ja=(
+            "'{word}' は従来表記のアドレスではありません。5 桁か 6 桁で、保持レジスタは 40001..49999 または "
+            "400001..465536 です。"
+        ),
+        why=(
+            "In traditional notation the first digit names the table and the rest counts from 1; protocol "
+            "addresses count from 0."
+        ),
+        do="Write 5 or 6 digits as in the manual, or {holding: N} with the protocol address.",
+        example="word: {at: D100, type: uint16}",
+    ),
+    "no-such-table": Message(
+        zh="{word} 没有对应的数据区：首位是 0（线圈）、1（离散输入）、3（输入寄存器）或 4（保持寄存器）。",
+        ja=(
+            "{word} に当たる領域がありません。先頭の桁は 0（コイル）、1（ディスクリート入力）、3（入力レジスタ"
+            "）、4（保持レジスタ）です。"
+        ),
+        why="The first digit of an address names its table, and Modbus has no table 2 or 5 to 9.",
+        do="Look the table up in the device's manual.",
+        example="no_table: {at: 20101, type: uint16}",
+    ),
+    "address-out-of-range": Message(
+        zh="{word} 超出范围：{table}写作 {digit}00001..{digit}65536（或 {digit}0001..{digit}9999），从 1 起算。",
+        ja=(
+            "{word} は範囲外です。{table}は {digit}00001..{digit}65536（または {digit}0001..{digit}9999）で、1 "
+            "から数えます。"
+        ),
+        why="Traditional addresses count from 1, so that 40000 does not exist; many manuals count from 0.",
+        do="Add 1, or write the protocol address as the message offers.",
+        example="low: {at: 40000, type: uint16}",
+    ),
+    "one-table": Message(
+        zh="一个地址只指一个数据区。",
+        ja="一つのアドレスは一つの領域を指します。",
+        why="A point is read from one table.",
+        do="Keep one of the two; make a second point for the other.",
+        example="two_tables: {at: {holding: 1, input: 1}, type: uint16}",
+    ),
+    "not-a-table": Message(
+        zh="'{word}' 不是 Modbus 数据区：{known}。",
+        ja="'{word}' は Modbus の領域ではありません：{known}。",
+        why="Modbus has four tables: coil, discrete, input and holding.",
+        do="Write one of these four words.",
+        example="wrong_table: {at: {holdings: 1}, type: uint16}",
+    ),
+    "beyond-last-address": Message(
+        zh="该点位占 {count} 个寄存器，止于 {end}：最后的协议地址是 {last}。",
+        ja="このポイントは {count} 個のレジスタを使い、{end} で終わります。最後のプロトコルアドレスは {last} です。",
+        why="A value in several registers would reach beyond the table.",
+        do="Check address and type.",
+        example="end: {at: 465536, type: uint32}",
+    ),
+    "wider-than-a-request": Message(
+        zh="该点位占 {count} 个寄存器且从不拆分：`max_registers` 是 {most}。",
+        ja="このポイントは {count} 個のレジスタを使い、分割しません。`max_registers` は {most} です。",
+        why="A value read in two requests could be torn: half old, half new.",
+        do="Raise `max_registers` if the device can answer that many, else shorten the string.",
+        example="serial: {at: 40201, type: string, length: 40}",
+    ),
+    "unknown-poll-group": Message(
+        zh="'{group}' 不是该设备的轮询组；已有 {known}。",
+        ja="'{group}' はこの装置のポーリンググループではありません。あるのは {known} です。",
+        why="The point names a poll group that has no period.",
+        do="Write an existing group, or give the new one its period in `poll`.",
+        example="group: {at: 40132, type: int16, group: fsat}",
+    ),
+    "register-type-needed": Message(
+        zh="寄存器需要类型：{types} 之一。",
+        ja="レジスタには型が必要です：{types} のいずれか。",
+        why="Registers do not say what they hold: the same 32 bits are another number as int32, uint32 or float32.",
+        do="Write the type that the PLC programme declares.",
+        example="no_type: {at: 40101}",
+    ),
+    "bit-of-a-bit": Message(
+        zh="{table} 本身就是一位：`bit` 用于寄存器。",
+        ja="{table} はもともと 1 ビットです。`bit` はレジスタ用です。",
+        why="Coils and discrete inputs are single bits.",
+        do="Leave `bit` out.",
+        example="bit_of_coil: {at: 00017, bit: 3}",
+    ),
+    "type-of-a-bit": Message(
+        zh="{type} 不适合单独一位，位是 bool。",
+        ja="{type} は 1 ビットに合いません。ビットは bool です。",
+        why="A single bit is true or false.",
+        do="Leave `type` out, or leave `bit` out if the whole register is meant.",
+        example="wide_bit: {at: 40103, bit: 3, type: uint16}",
+    ),
+    "bool-without-bit": Message(
+        zh="寄存器有 16 位：bool 需要指明是哪一位。",
+        ja="レジスタは 16 ビットです。bool にはどのビットかが必要です。",
+        why="Nothing says which of the 16 bits is meant; counting starts at 0 at the low end.",
+        do="Add `bit`.",
+        example="which_bit: {at: 40102, type: bool}",
+    ),
+    "string-without-length": Message(
+        zh="string 需要以字符计的 `length`。",
+        ja="string には文字数の `length` が必要です。",
+        why="A string in registers has no end of its own.",
+        do="Add the length in characters that the PLC programme declares.",
+        example="no_length: {at: 40110, type: string}",
+    ),
+    "length-of-type": Message(
+        zh="`length` 用于 string：{type} 的长度是固定的。",
+        ja="`length` は string 用です。{type} の長さは決まっています。",
+        why="Only strings have a length to choose.",
+        do="Leave `length` out.",
+        example="length: {at: 40120, type: uint16, length: 8}",
+    ),
+    "scale-of-type": Message(
+        zh="{type} 不能做乘法：`scale` 用于数字。",
+        ja="{type} は掛け算できません。`scale` は数値用です。",
+        why="A text or a bit has nothing to multiply.",
+        do="Leave `scale` out.",
+        example="scaled: {at: 40130, type: string, length: 4, scale: 0.1}",
+    ),
+    "browse-path": Message(
+        zh="本版本尚不支持浏览路径（path:）。",
+        ja="ブラウズパス（path:）はこのバージョンではまだ使えません。",
+        why="The device-map contract knows browse paths; this version of the program reads node ids only.",
+        do="Write the node id, which every OPC UA browser shows.",
+        example='parts: {node: "path:/Objects/Parts", …}',
+    ),
+    "not-a-node-id": Message(
+        zh="'{word}' 不是 OPC UA 节点 ID：应为 nsu=URI;s=NAME，其他标识用 i=、g= 或 b=。",
+        ja="'{word}' は OPC UA ノード ID ではありません。nsu=URI;s=NAME の形で、ほかの識別子は i=、g=、b= です。",
+        why="A node id has a namespace and an identifier, written as in OPC 10000-6.",
+        do="Copy the node id from an OPC UA browser, with the namespace as URI.",
+        example='parts: {node: "DB10.PartCount", type: uint32}',
+    ),
+    "not-an-identifier": Message(
+        zh="'{word}' 不是 '{kind}=' 类的标识：需要{allowed}。",
+        ja="'{word}' は '{kind}=' の識別子ではありません。{allowed}が必要です。",
+        why=(
+            "The letter before the equals sign says what the identifier is: i a number, s a text, g a GUID, b base64."
+        ),
+        do="Use the letter that fits; names need s=.",
+        example='text: {node: "ns=3;i=PartCount", type: string}',
+    ),
+    "namespace-index": Message(
+        zh="{index} 是服务器命名空间列表中的位置，重启后可能改变。",
+        ja="{index} はサーバの名前空間リストでの位置で、再起動で変わることがあります。",
+        why=(
+            "After a restart or a new PLC programme the same number may mean another namespace, and another variable."
+        ),
+        do="Write the namespace as URI, as the server's NamespaceArray shows it.",
+        example='works: {node: "ns=3;s=A", type: string}',
+    ),
+    "opcua-type-needed": Message(
+        zh="该点位需要类型：只有带 `limit` 的计数器能看出类型。",
+        ja="ポイントには型が必要です。`limit` のあるカウンタ以外では型が分かりません。",
+        why="The map is checked without the server, so that it has to say what it expects.",
+        do="Write the type that the PLC programme declares.",
+        example='typeless: {node: "nsu=urn:plc;s=A"}',
+    ),
+    "not-encrypted": Message(
+        zh="连接既不签名也不加密：本版本没有其他安全策略。",
+        ja="接続は署名も暗号化もされません。このバージョンにはほかのポリシーがありません。",
+        why="Who can reach the network can read and change what the PLC says.",
+        do="Write that it is meant, so that the next reader of the map knows.",
+        example='- {id: h, protocol: opcua, url: "opc.tcp://plc:70000", …}',
+    ),
+    "no-antennas": Message(
+        zh="读写器没有天线：至少需要一副。",
+        ja="リーダにアンテナがありません。一つ以上必要です。",
+        why="A reader without antennas reads nothing.",
+        do="Write each antenna with its port number and read point.",
+        example="antennas: {}",
+    ),
+    "no-points": Message(
+        zh="设备没有点位：至少需要一个。",
+        ja="装置にポイントがありません。一つ以上必要です。",
+        why="A device without points has nothing to read.",
+        do="Write at least one point.",
+        example="points: {}",
+    ),
+    "labels-of-type": Message(
+        zh="{type} 不能有 labels：labels 用于 bool 和整数。",
+        ja="{type} には labels を付けられません。labels は bool と整数用です。",
+        why="Labels name the values of a whole number or bool; a text names itself.",
+        do="Leave `labels` out.",
+        example="name: {at: 40105, type: string, length: 4, labels: {0: idle}}",
+    ),
+    "type-cannot-count": Message(
+        zh="{type} 不能计数：计数器应为整数。",
+        ja="{type} では数えられません。カウンタは整数です。",
+        why="A float loses single pieces above 16 777 216, and a bit cannot count.",
+        do="Name the PLC's whole-number counter, and write its type.",
+        example="half: {at: 40103, type: float32, counter: {}}",
+    ),
+    "scaled-counter": Message(
+        zh="计数器不做缩放：它计的是设备的整数计数。",
+        ja="カウンタに倍率は掛けません。装置の整数カウントを数えます。",
+        why="A scaled counter would no longer wrap where the PLC wraps.",
+        do="Use `pieces_per_count` where one count is several pieces.",
+        example="scaled: {at: 40105, type: uint32, scale: 10, counter: {max_rate: 1/min}}",
+    ),
+    "limit-beyond-type": Message(
+        zh="{limit} 超出 {type} 的范围，其最大值是 {greatest}。",
+        ja="{limit} は {type} に収まりません。最大値は {greatest} です。",
+        why="The counter's last value cannot be beyond what its type can hold.",
+        do="Check type and limit in the PLC programme.",
+        example="limit: {at: 40101, type: uint16, counter: {limit: 65536, max_rate: 1/min}}",
+    ),
+    "no-max-rate": Message(
+        zh="计数器没有 max_rate：误读的值无法与真实产量区分，会全部计入。",
+        ja="カウンタに max_rate がありません。読み誤りと実際の個数を区別できず、すべて数えます。",
+        why=(
+            "A wrong reading or a new PLC programme can make a counter jump; the fastest possible rate tells "
+            "such a step from pieces."
+        ),
+        do="Write the most that the machine can physically make, with some margin.",
+        example="good: {at: 40101, type: uint32, counter: {}}",
+    ),
+    "short-wrap": Message(
+        zh="以 {rate} 计，上限 {limit} 的计数器每 {period} 回绕一次：较长中断之后的计数将有歧义。",
+        ja=(
+            "{rate} では、上限 {limit} のカウンタは {period} ごとに一巡します。長い停止の後はカウントがあいまい"
+            "になります。"
+        ),
+        why=(
+            "While the gateway is off for longer than one round of the counter, nobody can know how many "
+            "rounds were missed."
+        ),
+        do="Use a 32-bit counter, or keep the gateway on an uninterruptible supply.",
+        example="fast: {at: 40108, type: uint16, counter: {max_rate: 50/s}}",
+    ),
+}

@@ -1,0 +1,201 @@
+"""What to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from genba_shared.texts.entry import Phrase
+
+REMEDIES: Final[Mapping[str, Phrase]] = {
+    "write": Phrase(zh="请写 {snippet}。", ja="{snippet} と書いてください。"),
+    "write-like": Phrase(zh="请按这样写：{example}。", ja="{example} のように書いてください。"),
+    "write-like-or": Phrase(
+        zh="请按这样写：{example}，或 {other}。",
+        ja="{example}、または {other} のように書いてください。",
+    ),
+    "write-one-of": Phrase(
+        zh="请写其中之一，或在那里添加 '{word}'。",
+        ja="この中から選ぶか、そこに '{word}' を追加してください。",
+    ),
+    "write-or-another": Phrase(zh="请写 {snippet} 或其他整数类型。", ja="{snippet} など、整数の型を書いてください。"),
+    "write-or-as-in-plc": Phrase(
+        zh="请写 {snippet}，或 PLC 程序中声明的类型。",
+        ja="{snippet} のように、PLC プログラムで宣言した型を書いてください。",
+    ),
+    "write-or-more": Phrase(
+        zh="如果设备允许，请写 {snippet} 或更大的值。",
+        ja="装置が対応していれば、{snippet} またはそれ以上を書いてください。",
+    ),
+    "write-if-meant": Phrase(
+        zh="如果确实如此，请写 {snippet}。",
+        ja="意図したものであれば {snippet} と書いてください。",
+    ),
+    "write-at-a-device": Phrase(
+        zh="请在某个设备处写 {snippet}。",
+        ja="いずれかの装置に {snippet} と書いてください。",
+    ),
+    "write-at-device": Phrase(zh="请把 `{key}` 写在设备处。", ja="`{key}` は装置に書いてください。"),
+    "write-one-or-none": Phrase(zh="请写一个，或去掉这个键。", ja="一つ書くか、このキーを削除してください。"),
+    "write-one-or-add-group": Phrase(
+        zh="请写其中之一，或在 `poll` 中添加 {group} 及其周期。",
+        ja="この中から選ぶか、`poll` に {group} とその周期を追加してください。",
+    ),
+    "write-state-in-labels": Phrase(
+        zh="请在该点位的 labels 中写其中之一。",
+        ja="ポイントの labels にこの中のどれかを書いてください。",
+    ),
+    "write-node-id": Phrase(zh="请写节点 ID：{example}。", ja="ノード ID を書いてください：{example}。"),
+    "write-namespace-uri": Phrase(
+        zh="请把命名空间写成 URI：{example}。",
+        ja="名前空間を URI で書いてください：{example}。",
+    ),
+    "write-in-one-line": Phrase(
+        zh="请写成一行，不用反斜杠转义。",
+        ja="バックスラッシュを使わず、一行で書いてください。",
+    ),
+    "write-plain-digits": Phrase(
+        zh="请写普通的十进制数字，如 12 或 0.5，或写{quoted}。",
+        ja="12 や 0.5 のような十進数か、{quoted} を書いてください。",
+    ),
+    "write-plainly": Phrase(zh="请直接写出内容。", ja="そのまま書き下してください。"),
+    "write-settings-out": Phrase(zh="请在这里直接写出它的各项设置。", ja="その設定をここに書き下してください。"),
+    "write-a-profile": Phrase(
+        zh="请写一个模板，然后用 `use:` 引用。",
+        ja="プロファイルを書き、`use:` で参照してください。",
+    ),
+    "write-mqtt": Phrase(
+        zh="请写 mqtt:// 并且只让可信的机器接入该网络，或等待下一版本。",
+        ja="mqtt:// と書き、そのネットワークには信頼できる機器だけを接続するか、次のバージョンをお待ちください。",
+    ),
+    "free-text": Phrase(
+        zh="请按这样写：{example}；自由文字写在 `label` 中。",
+        ja="{example} のように書いてください。自由な文字は `label` に書きます。",
+    ),
+    "meant": Phrase(zh="是不是想写 {snippet}？", ja="{snippet} のことですか？"),
+    "meant-word": Phrase(zh="是不是想写 '{word}'？", ja="'{word}' のことですか？"),
+    "meant-or": Phrase(zh="是不是想写 {snippet}，或 {other}？", ja="{snippet}、または {other} のことですか？"),
+    "meant-protocol-address": Phrase(
+        zh="是不是想写 {snippet}，即从 0 起算的协议地址？",
+        ja="0 から数えるプロトコルアドレスの {snippet} のことですか？",
+    ),
+    "add": Phrase(zh="请添加 {snippet}。", ja="{snippet} を追加してください。"),
+    "add-bit": Phrase(zh="请添加 {snippet}（0 到 15）。", ja="{snippet} を追加してください（0 から 15）。"),
+    "add-max-rate": Phrase(
+        zh="请添加 {snippet}，即机器最多能做到的速率。",
+        ja="機械が出せる最大の速度を {snippet} のように追加してください。",
+    ),
+    "add-to-point": Phrase(zh="请在该点位添加 {snippet}。", ja="そのポイントに {snippet} を追加してください。"),
+    "add-to-point-or-write": Phrase(
+        zh="请在该点位添加 {snippet}，或写 {other}。",
+        ja="そのポイントに {snippet} を追加するか、{other} と書いてください。",
+    ),
+    "add-to-counts": Phrase(
+        zh="请在它的 `counts` 中添加 {result}。",
+        ja="その `counts` に {result} を追加してください。",
+    ),
+    "add-profile": Phrase(
+        zh="请在 `profiles` 中添加 '{word}'，或去掉 `use`。",
+        ja="`profiles` に '{word}' を追加するか、`use` を削除してください。",
+    ),
+    "use-key": Phrase(zh="请用 `{key}`。", ja="`{key}` を使ってください。"),
+    "use-32-bit": Phrase(
+        zh="如果 PLC 有 32 位计数器，请使用它。",
+        ja="PLC に 32 ビットのカウンタがあれば、それを使ってください。",
+    ),
+    "use-tcp-gateway": Phrase(
+        zh="请在前面加一台 Modbus TCP 网关，然后写 `host`。",
+        ja="手前に Modbus TCP ゲートウェイを置き、`host` を書いてください。",
+    ),
+    "leave-out": Phrase(zh="请去掉 `{key}`。", ja="`{key}` を削除してください。"),
+    "leave-out-for-now": Phrase(zh="请先去掉它。", ja="今は削除してください。"),
+    "leave-setting-out": Phrase(zh="请先去掉这一项设置。", ja="今はこの設定を削除してください。"),
+    "modbus-has-no-time": Phrase(
+        zh="请去掉：Modbus 不传时间，使用网关的时间。",
+        ja="削除してください。Modbus は時刻を運ばないため、ゲートウェイの時刻を使います。",
+    ),
+    "llrp-has-time": Phrase(
+        zh="请去掉：读取记录自带读写器的 UTC 时间。",
+        ja="削除してください。読取記録にはリーダの UTC 時刻が付いています。",
+    ),
+    "defaults-suit": Phrase(zh="默认值适合大多数服务器。", ja="ほとんどのサーバでは既定値で問題ありません。"),
+    "none-in-closed-network": Phrase(
+        zh="仅当网络封闭且服务器提供不加密的端点时，才写 none。",
+        ja="閉じたネットワークで、サーバが暗号化なしのエンドポイントを提供する場合にだけ none と書いてください。",
+    ),
+    "point-for-each-bit": Phrase(zh="请为每个 `bit` 写一个点位。", ja="`bit` ごとにポイントを一つ書いてください。"),
+    "name-bool-point": Phrase(
+        zh="请指定一个 bool 点位：{snippet}。",
+        ja="bool のポイントを指定してください：{snippet}。",
+    ),
+    "name-reset-bit": Phrase(zh="请指定清零按钮的那一位。", ja="リセットボタンのビットを指定してください。"),
+    "name-other-counter": Phrase(zh="请指定另一个计数器。", ja="別のカウンタを指定してください。"),
+    "name-another-point": Phrase(zh="请指定另一个点位。", ja="別のポイントを指定してください。"),
+    "name-station-behind": Phrase(zh="请指定区域后面的工位。", ja="ゾーンの後のステーションを指定してください。"),
+    "name-station-or-write": Phrase(
+        zh="请指定一个有 {snippet} 的工位，或写 {other}。",
+        ja="{snippet} のあるステーションを指定するか、{other} と書いてください。",
+    ),
+    "name-zone-or-write": Phrase(
+        zh="请指定有 enter 和 leave 的区域，或写 {other}。",
+        ja="enter と leave のあるゾーンを指定するか、{other} と書いてください。",
+    ),
+    "name-one-file": Phrase(zh="请指定一个文件：plant.yaml。", ja="ファイルを一つ指定してください：plant.yaml。"),
+    "antenna-on-each-side": Phrase(
+        zh="请在两侧各用一副天线，各有自己的读取点。",
+        ja="両側にアンテナを一つずつ置き、それぞれに読取ポイントを付けてください。",
+    ),
+    "make-two-zones": Phrase(
+        zh="请分成两个区域，或删除其中一对。",
+        ja="ゾーンを二つに分けるか、どちらかの組を削除してください。",
+    ),
+    "keep-one": Phrase(zh="请只保留一个。", ja="どちらか一つだけ残してください。"),
+    "begin-with-dash": Phrase(
+        zh="每个设备以短横线开头：`- id: cutter1`。",
+        ja="装置ごとにハイフンで始めてください：`- id: cutter1`。",
+    ),
+    "set-reader-to-llrp": Phrase(
+        zh="请把读写器设为 LLRP，并写 protocol: llrp。",
+        ja="リーダを LLRP に設定し、protocol: llrp と書いてください。",
+    ),
+    "update-or-write": Phrase(
+        zh="请更新 genba，或写 {snippet}。",
+        ja="genba を更新するか、{snippet} と書いてください。",
+    ),
+    "the-usual-one": Phrase(zh="通常是 {port}。", ja="通常は {port} です。"),
+    "take-quotes-away": Phrase(zh="请去掉引号。", ja="引用符を外してください。"),
+    "delete-it": Phrase(zh="请删除它。", ja="削除してください。"),
+    "delete-or-look-up": Phrase(
+        zh="请删除它，或查阅 docs/device-map.md。",
+        ja="削除するか、docs/device-map.md で調べてください。",
+    ),
+    "delete-or-join": Phrase(zh="请删除其中一个，或合并两者。", ja="どちらかを削除するか、一つにまとめてください。"),
+    "delete-one-of-two": Phrase(zh="请删除其中一个。", ja="どちらかを削除してください。"),
+    "delete-tag": Phrase(zh="请删除以 '!' 开头的词。", ja="'!' で始まる語を削除してください。"),
+    "look-at-syntax": Phrase(
+        zh="请检查这一行和上一行：缩进、':' 后缺空格、引号或括号未闭合。",
+        ja="この行と前の行を確認してください：字下げ、':' の後の空白、閉じていない引用符や括弧。",
+    ),
+    "look-for-backslash": Phrase(
+        zh="请查找双引号中的反斜杠。",
+        ja="二重引用符の中のバックスラッシュを探してください。",
+    ),
+    "no-tabs": Phrase(
+        zh="请用空格缩进：YAML 不接受制表符。",
+        ja="字下げには空白を使ってください。YAML ではタブを使えません。",
+    ),
+    "one-document": Phrase(
+        zh="请删除 '---' 这一行：一份点表就是一个文档。",
+        ja="'---' の行を削除してください。マップは一つの文書です。",
+    ),
+    "how-to-start": Phrase(
+        zh="请以 `version: 1` 开头，然后写 gateway 和 devices；见 docs/device-map.md。",
+        ja="`version: 1` で始め、gateway と devices を続けてください。docs/device-map.md を参照してください。",
+    ),
+    "split-the-map": Phrase(zh="请拆分：每个网关一份点表。", ja="ゲートウェイごとに一つのマップに分けてください。"),
+    "check-name": Phrase(zh="请检查文件名和读取权限。", ja="ファイル名と読み取り権限を確認してください。"),
+    "save-as-utf-8": Phrase(
+        zh="请另存为 UTF-8；编辑器也可能存成了 GBK 或 Shift-JIS。",
+        ja="UTF-8 で保存し直してください。エディタによっては GBK や Shift-JIS で保存されます。",
+    ),
+}
