@@ -16,7 +16,7 @@ from genba_shared.cli.command import Command
 from genba_shared.cli.log import start_logging
 from genba_shared.errors import ConfigError, GenbaError, UsageError
 from genba_shared.process import obey_parent_variable
-from genba_shared.texts import language_of
+from genba_shared.texts import language_of, render
 
 __all__ = ["Command", "main"]
 
@@ -68,11 +68,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(*(problem.render(language) for problem in exc.problems), sep="\n", file=sys.stderr)
         return WRONG_USE
     except UsageError as exc:
-        print(f"genba: {exc}", file=sys.stderr)
+        print(f"genba: {_told(exc)}", file=sys.stderr)
         return WRONG_USE
     except GenbaError as exc:
-        print(f"genba: {exc}", file=sys.stderr)
+        print(f"genba: {_told(exc)}", file=sys.stderr)
         return FAILED
+
+
+def _told(error: GenbaError) -> str:
+    """The error's sentence in the person's language, where it is a text with a code."""
+    match error.args:
+        case (str() as text,):
+            return render(text, language_of(os.environ))
+        case _:
+            return str(error)
 
 
 def _dispatch(arguments: Sequence[str], verbosity: int) -> int:

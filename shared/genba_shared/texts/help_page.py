@@ -34,6 +34,10 @@ Here is what each code means and what to do. `genba edge check --help-code no-un
 `--lang zh` and `--lang ja` give the messages in Chinese and Japanese (otherwise `GENBA_LANG`, the locale, English).
 Words in braces stand for what is in your map; keys and values are never translated.
 
+方括号中的代码在本页都有说明：含义、三种语言的消息、处理方法。用 `--lang zh` 显示中文消息。
+
+角括弧内のコードの意味、三か国語のメッセージ、対処をこのページにまとめています。`--lang ja` で日本語になります。
+
 This page comes from the program (`python -m genba_shared.texts.help_page`).
 """
 
@@ -71,6 +75,7 @@ def _entry(code: str, message: Message, english: str) -> Iterator[str]:
     yield f"- ja: {message.ja}"
     yield ""
     yield message.why
+    yield ""
     yield f"**What to do:** {message.do}"
     if message.example:
         yield ""

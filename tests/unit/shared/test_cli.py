@@ -13,6 +13,7 @@ from genba_shared.cli import main
 PROGRAM = """
 from genba_shared.cli.command import Command
 from genba_shared.errors import ConfigError, DeviceUnreachable, Problem, UsageError
+from genba_shared.texts import say
 
 def add_arguments(parser):
     parser.add_argument("--fail", default="")
@@ -24,6 +25,8 @@ def run(args):
         case "config":
             problem = Problem(file="a.yaml", line=1, column=2, path="x", message="is wrong.", fix="Mend it.")
             raise ConfigError((problem,))
+        case "usage-with-code":
+            raise UsageError(say("name-one-file", "Name one file: plant.yaml."))
         case "usage":
             raise UsageError("say what you want")
         case "device":
@@ -118,6 +121,18 @@ def test_wrong_use_is_told_on_stderr_and_exits_with_2(
     assert main(arguments) == 2
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", said)
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("en", "genba: Name one file: plant.yaml.\n"), ("zh", "genba: 请指定一个文件：plant.yaml。\n")],
+)
+def test_an_error_with_a_code_is_told_in_the_language_of_the_person(
+    installed: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, language: str, told: str
+) -> None:
+    monkeypatch.setenv("GENBA_LANG", language)
+    assert main(["greet", "--fail", "usage-with-code"]) == 2
+    assert capsys.readouterr().err == told
 
 
 def test_a_failure_that_is_nobodys_fault_exits_with_1(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:

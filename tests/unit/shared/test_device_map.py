@@ -397,7 +397,9 @@ def test_a_file_that_cannot_be_a_map_is_refused(tmp_path: Path, content: bytes, 
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"plant\.yaml  \[file-unreadable\]\n  the file cannot be read: No such file or directory"):
+    with pytest.raises(
+        ConfigError, match=r"plant\.yaml  \[file-unreadable\]\n  the file cannot be read: No such file or directory"
+    ):
         load_device_map(tmp_path / "plant.yaml")
     with pytest.raises(ConfigError, match="a folder of maps is not supported by this version yet"):
         load_device_map(tmp_path)
