@@ -144,15 +144,6 @@ def _device_line(device: Device) -> Text:
                 items=Count(len(device.points)),
             )
         case ModbusDevice():
-            requests = [
-                say(
-                    "requests-each",
-                    "{count} {count:request|requests} each {period}",
-                    count=Count(count),
-                    period=DURATION.show(period_s),
-                )
-                for period_s, count in requests_by_period(device).items()
-            ]
             return say(
                 "check-modbus-device",
                 "Modbus {host}:{port} unit {unit}: {points} {points:point|points} in {requests}",
@@ -160,7 +151,7 @@ def _device_line(device: Device) -> Text:
                 port=device.port,
                 unit=device.unit,
                 points=Count(len(device.points)),
-                requests=listed(requests),
+                requests=listed([_requests_each(*each) for each in requests_by_period(device).items()]),
             )
         case LlrpDevice():
             read_points = {antenna.read_point for antenna in device.antennas.values()}
@@ -175,6 +166,11 @@ def _device_line(device: Device) -> Text:
             )
         case _:
             assert_never(device)
+
+
+def _requests_each(period_s: float, count: int) -> Text:
+    period = DURATION.show(period_s)
+    return say("requests-each", "{count} {count:request|requests} each {period}", count=Count(count), period=period)
 
 
 def requests_by_period(device: ModbusDevice) -> dict[float, int]:

@@ -47,29 +47,8 @@ def modbus_address_of(text: str) -> tuple[ModbusTable, int]:
 
     Source: Modicon notation, counted from 1; MODBUS Application Protocol V1.1b3, 4.4 counts addresses from 0.
     """
-    bit = re.fullmatch(r"([0-9]{5,6})[.:/]([0-9]{1,2})", text)
-    if bit:
-        raise Wrong(
-            say(
-                "bit-in-address", "'{word}' is not an address: a bit of a register is a setting of its own.", word=text
-            ),
-            meant(f"at: {bit[1]}, bit: {int(bit[2])}"),
-        )
     if not re.fullmatch(r"[0-9]{5,6}", text):
-        number = int(text) if re.fullmatch(r"[0-9]{1,10}", text) else LAST_ADDRESS + 1
-        raise Wrong(
-            say(
-                "not-an-address",
-                "'{word}' is not an address in traditional notation, which has 5 or 6 digits: "
-                "40001..49999 or 400001..465536 for holding registers.",
-                word=shorten(text),
-            ),
-            _meant_protocol_address(ModbusTable.HOLDING, number)
-            if number <= LAST_ADDRESS
-            else say(
-                "write-like-or", "Write it like {example}, or {other}.", example="at: 40101", other="{holding: 100}"
-            ),
-        )
+        raise _not_an_address(text)
     table = TABLES.get(text[0])
     if table is None:
         raise Wrong(
@@ -96,6 +75,29 @@ def modbus_address_of(text: str) -> tuple[ModbusTable, int]:
             _meant_protocol_address(table, min(number, LAST_ADDRESS)),
         )
     return table, number - 1
+
+
+def _not_an_address(text: str) -> Wrong:
+    bit = re.fullmatch(r"([0-9]{5,6})[.:/]([0-9]{1,2})", text)
+    if bit:
+        return Wrong(
+            say(
+                "bit-in-address", "'{word}' is not an address: a bit of a register is a setting of its own.", word=text
+            ),
+            meant(f"at: {bit[1]}, bit: {int(bit[2])}"),
+        )
+    number = int(text) if re.fullmatch(r"[0-9]{1,10}", text) else LAST_ADDRESS + 1
+    return Wrong(
+        say(
+            "not-an-address",
+            "'{word}' is not an address in traditional notation, which has 5 or 6 digits: "
+            "40001..49999 or 400001..465536 for holding registers.",
+            word=shorten(text),
+        ),
+        _meant_protocol_address(ModbusTable.HOLDING, number)
+        if number <= LAST_ADDRESS
+        else say("write-like-or", "Write it like {example}, or {other}.", example="at: 40101", other="{holding: 100}"),
+    )
 
 
 def _meant_protocol_address(table: ModbusTable, number: int) -> Text:

@@ -11,7 +11,7 @@ from genba_shared.device_map.phrases import add, leave_out, needs_form, write
 from genba_shared.device_map.problems import Unusable, Wrong
 from genba_shared.device_map.references import POINT_REF
 from genba_shared.device_map.scalars import describe, text_of
-from genba_shared.device_map.spec import Scope, read_object
+from genba_shared.device_map.spec import Scope, Values, read_object
 from genba_shared.device_map.tables_map import COUNTS, DONE_WHEN, NODE, STATE, STATION, WORK_ORDER, ZONE
 from genba_shared.events import Result
 from genba_shared.texts import say
@@ -47,6 +47,11 @@ def build_zone(node: yaml.Node, scope: Scope, name: str) -> Zone:
         Unusable: something in it is wrong; it has been reported.
     """
     values = read_object(node, ZONE, scope)
+    _check_bounds(values)
+    return values.build(Zone, id=name)
+
+
+def _check_bounds(values: Values) -> None:
     written = values.nodes.keys()
     by_tags, by_counts = bool(written & {"enter", "leave"}), bool(written & {"in", "out"})
     if by_tags and by_counts:
@@ -80,7 +85,6 @@ def build_zone(node: yaml.Node, scope: Scope, name: str) -> Zone:
             say("close-after-of-counts", "`close_after` is for tags: counts do not go silent."),
             leave_out("close_after"),
         )
-    return values.build(Zone, id=name)
 
 
 def build_node(node: yaml.Node, scope: Scope, name: str) -> NodeRule:

@@ -123,7 +123,7 @@ def _check_state(parts: _Parts, station: Station) -> None:
     point = None if rule is None else parts.point(rule.point)
     if rule is None or point is None:
         return
-    path, states = f"stations.{station.id}.state", [str(state) for state in StationState]
+    path = f"stations.{station.id}.state"
     if rule.idle_after_s is not None:
         if point.counter is None:
             parts.error(
@@ -147,6 +147,11 @@ def _check_state(parts: _Parts, station: Station) -> None:
                 other="{from: COUNTER, idle_after: 3min}",
             ),
         )
+    _check_labels(parts, path, rule.point, point)
+
+
+def _check_labels(parts: _Parts, path: str, ref: PointRef, point: Point) -> None:
+    states = [str(state) for state in StationState]
     for label in point.labels.values():
         if label not in states:
             parts.error(
@@ -155,7 +160,7 @@ def _check_state(parts: _Parts, station: Station) -> None:
                     "label-not-a-state",
                     "the label '{label}' of {point} is not a state: {known}.",
                     label=shorten(label),
-                    point=rule.point,
+                    point=ref,
                     known=", ".join(states),
                 ),
                 did_you_mean(label, states, say("write-state-in-labels", "Write one of these in the point's labels.")),

@@ -16,7 +16,7 @@ import yaml
 
 from genba_shared.device_map.phrases import meant, needs_form, out_of_range, write_like
 from genba_shared.device_map.problems import Wrong, shorten
-from genba_shared.texts import say
+from genba_shared.texts import Text, say
 
 __all__ = ["Wrong", "describe", "integer_of", "key_text", "number_of", "raw_text", "scalar_text", "text_of"]
 
@@ -172,6 +172,10 @@ def number_of(node: yaml.Node, *, allowed: str, example: str) -> float:
     return float(text)
 
 
+def _meant_or(snippet: str, other: str) -> Text:
+    return say("meant-or", "Did you mean {snippet}, or {other}?", snippet=snippet, other=other)
+
+
 def _refuse_traps(text: str) -> None:
     quoted = say("in-quotes", '"{word}" in quotes', word=shorten(text))
     if _BOOLEAN_WORDS.fullmatch(text):
@@ -193,7 +197,7 @@ def _refuse_traps(text: str) -> None:
                 "'{word}' starts with 0, which is octal in YAML 1.1, and is not taken.",
                 word=shorten(text),
             ),
-            say("meant-or", "Did you mean {snippet}, or {other}?", snippet=shorten(decimal), other=quoted),
+            _meant_or(shorten(decimal), quoted),
         )
     if _BASE_60.fullmatch(text):
         raise Wrong(
@@ -202,12 +206,7 @@ def _refuse_traps(text: str) -> None:
                 "'{word}' without quotes is a number in base 60 in YAML 1.1 and is not taken.",
                 word=shorten(text),
             ),
-            say(
-                "meant-or",
-                "Did you mean {snippet}, or {other}?",
-                snippet=quoted,
-                other=say("such-as-12h", "a duration such as 12h"),
-            ),
+            _meant_or(quoted, say("such-as-12h", "a duration such as 12h")),
         )
     if _ODD_NUMBER.fullmatch(text) or _NO_NUMBER.fullmatch(text):
         raise Wrong(

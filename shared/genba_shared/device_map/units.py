@@ -48,29 +48,9 @@ class Quantity:
             )
         number, space, unit = form[1], form[2], form[3] or ""
         if not unit:
-            fitting = [name for least, name in self.suggested if abs(float(number)) >= least]
-            raise Wrong(
-                say(
-                    "no-unit",
-                    "{number} has no unit: {what} ends in {units}.",
-                    number=number,
-                    what=self.what,
-                    units=any_of(list(self.units)),
-                ),
-                meant(f"{number}{(fitting or [self.suggested[0][1]])[-1]}"),
-            )
+            raise self._no_unit(number)
         if unit not in self.units:
-            near = self.spellings.get(unit.casefold()) or nearest(unit, self.units)
-            raise Wrong(
-                say(
-                    "wrong-unit",
-                    "'{unit}' is not a unit of {what}: it ends in {units}.",
-                    unit=shorten(unit),
-                    what=self.what,
-                    units=any_of(list(self.units)),
-                ),
-                meant(f"{number}{near}") if near else write_like(f"{number}{self.suggested[0][1]}"),
-            )
+            raise self._wrong_unit(number, unit)
         if space:
             raise Wrong(
                 say(
@@ -81,6 +61,32 @@ class Quantity:
                 meant(f"{number}{unit}"),
             )
         return float(Fraction(number) * self.units[unit])
+
+    def _no_unit(self, number: str) -> Wrong:
+        fitting = [name for least, name in self.suggested if abs(float(number)) >= least]
+        return Wrong(
+            say(
+                "no-unit",
+                "{number} has no unit: {what} ends in {units}.",
+                number=number,
+                what=self.what,
+                units=any_of(list(self.units)),
+            ),
+            meant(f"{number}{(fitting or [self.suggested[0][1]])[-1]}"),
+        )
+
+    def _wrong_unit(self, number: str, unit: str) -> Wrong:
+        near = self.spellings.get(unit.casefold()) or nearest(unit, self.units)
+        return Wrong(
+            say(
+                "wrong-unit",
+                "'{unit}' is not a unit of {what}: it ends in {units}.",
+                unit=shorten(unit),
+                what=self.what,
+                units=any_of(list(self.units)),
+            ),
+            meant(f"{number}{near}") if near else write_like(f"{number}{self.suggested[0][1]}"),
+        )
 
     def show(self, value: float) -> str:
         """The value in the largest unit in which it is a whole number, else in the smallest."""

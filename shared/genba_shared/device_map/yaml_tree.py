@@ -82,14 +82,7 @@ def compose(text: str, findings: Findings) -> yaml.MappingNode:
     except yaml.MarkedYAMLError as exc:
         raise ConfigError((_problem_of(exc, findings.file),)) from exc
     except yaml.reader.ReaderError as exc:
-        line = text.count("\n", 0, exc.position) + 1
-        column = exc.position - (text.rfind("\n", 0, exc.position) + 1) + 1
-        message = say(
-            "character-not-allowed",
-            "the character U+{character} may not stand in YAML.",
-            character=f"{int(exc.character):04X}",
-        )
-        raise ConfigError((_syntax(findings.file, line, column, message, say("delete-it", "Delete it.")),)) from exc
+        raise ConfigError((_forbidden_character(exc, text, findings.file),)) from exc
     except (ValueError, OverflowError) as exc:
         # The library's scanner does not check escapes such as "\UFFFFFFFF" or the number of a %YAML directive.
         raise ConfigError.of_file(
@@ -207,6 +200,17 @@ def _problem_of(exc: yaml.MarkedYAMLError, file: str) -> Problem:
         "Look at this line and the one before it: indentation, a missing space after ':', an open quote or bracket.",
     )
     return _syntax(file, line, column, message, fix)
+
+
+def _forbidden_character(exc: yaml.reader.ReaderError, text: str, file: str) -> Problem:
+    line = text.count("\n", 0, exc.position) + 1
+    column = exc.position - (text.rfind("\n", 0, exc.position) + 1) + 1
+    message = say(
+        "character-not-allowed",
+        "the character U+{character} may not stand in YAML.",
+        character=f"{int(exc.character):04X}",
+    )
+    return _syntax(file, line, column, message, say("delete-it", "Delete it."))
 
 
 def _syntax(file: str, line: int, column: int, message: str, fix: str) -> Problem:
