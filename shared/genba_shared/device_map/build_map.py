@@ -18,12 +18,20 @@ from genba_shared.device_map.build_devices import (
 from genba_shared.device_map.build_work import build_node, build_station, build_zone
 from genba_shared.device_map.checks import check_references
 from genba_shared.device_map.kinds import name_of_key
-from genba_shared.device_map.model import CollectorSettings, Device, DeviceMap, GatewaySettings, StoreSettings
+from genba_shared.device_map.model import (
+    ClockSettings,
+    CollectorSettings,
+    Device,
+    DeviceMap,
+    GatewaySettings,
+    StoreSettings,
+    TelemetrySettings,
+)
 from genba_shared.device_map.problems import Findings, Unusable
 from genba_shared.device_map.scalars import describe
 from genba_shared.device_map.secrets import Surroundings
 from genba_shared.device_map.spec import MAPPING_TAG, Names, ObjectSpec, Scope, Values, read_entries, read_object
-from genba_shared.device_map.tables_map import COLLECTOR, GATEWAY, ROOT, STORE
+from genba_shared.device_map.tables_map import CLOCK, COLLECTOR, GATEWAY, ROOT, STORE, TELEMETRY
 from genba_shared.device_map.yaml_tree import entries
 
 T = TypeVar("T")
@@ -46,9 +54,11 @@ def build_map(root: yaml.MappingNode, findings: Findings, *, sha256: str, around
         zones=_keys_of(top, "zones"),
     )
     scope = Scope(findings=findings, around=around, names=names)
-    gateway = _group(top, "gateway", GATEWAY, GatewaySettings, scope)
+    gateway = _group(top, "gateway", GATEWAY, GatewaySettings, scope) if "gateway" in top.nodes else None
     collector = _group(top, "collector", COLLECTOR, CollectorSettings, scope) if "collector" in top.nodes else None
     store = _group(top, "store", STORE, StoreSettings, scope)
+    clock = _group(top, "clock", CLOCK, ClockSettings, scope)
+    telemetry = _group(top, "telemetry", TELEMETRY, TelemetrySettings, scope)
     devices = _devices(top, raw_devices, scope)
     stations = _named(top, "stations", scope, build_station)
     zones = _named(top, "zones", scope, build_zone)
@@ -56,7 +66,7 @@ def build_map(root: yaml.MappingNode, findings: Findings, *, sha256: str, around
     check_references(findings, devices=devices, stations=stations, zones=zones, nodes=nodes)
     _check_profiles(raw_devices, profiles, scope)
     findings.raise_errors()
-    if gateway is None or store is None or top.broken:
+    if gateway is None or store is None or clock is None or telemetry is None or top.broken:
         raise AssertionError("a part of the map is missing, and no problem says why")
     return DeviceMap(
         gateway=gateway,
@@ -66,6 +76,8 @@ def build_map(root: yaml.MappingNode, findings: Findings, *, sha256: str, around
         nodes=nodes,
         collector=collector,
         store=store,
+        clock=clock,
+        telemetry=telemetry,
         sha256=sha256,
     )
 
@@ -85,14 +97,8 @@ def _devices(top: Values, raw_devices: list[RawDevice], scope: Scope) -> dict[st
 
 
 def _group(top: Values, key: str, spec: ObjectSpec, model: Callable[..., T], scope: Scope) -> T | None:
-    node = top.nodes.get(key)
-    if node is None and spec is not STORE:
-        return None
-    values = read_object(
-        node if node is not None else yaml.MappingNode(MAPPING_TAG, [], top.node.start_mark),
-        spec,
-        dataclasses.replace(scope, path=key),
-    )
+    node = top.nodes.get(key) or yaml.MappingNode(MAPPING_TAG, [], top.node.start_mark)
+    values = read_object(node, spec, dataclasses.replace(scope, path=key))
     try:
         return values.build(model)
     except Unusable:

@@ -15,6 +15,7 @@ from genba_shared.device_map.model import (
     Point,
     PointRef,
     PointType,
+    ResetSign,
     Station,
     WorkOrderSource,
     Zone,
@@ -63,6 +64,7 @@ def check_references(
     for station in stations.values():
         _check_counts(parts, station)
         _check_state(parts, station)
+        _check_environment(parts, station)
     for zone in zones.values():
         _check_zone(parts, zone)
     for node in nodes.values():
@@ -75,13 +77,22 @@ def _check_device(parts: _Parts, device: Device) -> None:
     for point in device.points.values():
         if point.counter is None or point.counter.reset_by is None:
             continue
-        ref = point.counter.reset_by
+        ref, sign = point.counter.reset_by.point, point.counter.reset_by.sign
         evidence = parts.point(ref)
-        if evidence is not None and evidence.type is not PointType.BOOL:
+        path = f"devices.{device.id}.points.{point.name}.counter.reset_by.{sign}"
+        if evidence is None:
+            continue
+        if sign is ResetSign.TRUE and evidence.type is not PointType.BOOL:
             parts.error(
-                f"devices.{device.id}.points.{point.name}.counter.reset_by.point",
-                f"{ref} is a {evidence.type}: evidence of a reset is a bool.",
-                "Name the bit of the reset button.",
+                path,
+                f"{ref} is a {evidence.type}: `point` names a bool that is true during a reset.",
+                "Name the bit of the reset button, or write {falls: …} for an uptime.",
+            )
+        if sign is ResetSign.FALLS and evidence.type in {PointType.BOOL, PointType.STRING}:
+            parts.error(
+                path,
+                f"{ref} is a {evidence.type}: `falls` names a number, such as an uptime.",
+                "Write {point: …} for a button, or {changes: …} for a time of boot.",
             )
 
 
@@ -118,6 +129,18 @@ def _check_state(parts: _Parts, station: Station) -> None:
                 path,
                 f"the label '{shorten(label)}' of {rule.point} is not a state: {', '.join(states)}.",
                 f"Did you mean '{near}'?" if near else "Write one of these in the point's labels.",
+            )
+
+
+def _check_environment(parts: _Parts, station: Station) -> None:
+    for ref in station.environment:
+        point = parts.point(ref)
+        if point is not None and (point.type is PointType.STRING or point.counter is not None):
+            what = "a counter" if point.counter is not None else "a string"
+            parts.error(
+                f"stations.{station.id}.environment",
+                f"{ref} is {what}: the environment is measured in numbers.",
+                "Name the point of a temperature or the like.",
             )
 
 

@@ -17,6 +17,7 @@ from genba_shared.device_map.scalars import (
     describe,
     integer_of,
     number_of,
+    raw_text,
     scalar_text,
     text_of,
 )
@@ -110,8 +111,8 @@ def choice(enumeration: type[StrEnum]) -> Kind:
     allowed = f"one of {', '.join(words)}" if len(words) > 1 else words[0]
 
     def read(node: yaml.Node, _scope: Scope) -> StrEnum:
-        word = scalar_text(node, allowed=allowed, example=words[0])
-        if word not in words:
+        word = raw_text(node, allowed=allowed, example=words[0])
+        if word not in words:  # `off`, one of YAML's traps elsewhere, may be one of them
             raise Wrong(f"'{shorten(word)}' is not {allowed}.", did_you_mean(word, words, f"Write {words[0]}."))
         return enumeration(word)
 

@@ -83,7 +83,8 @@ class Kind:
 class Key:
     """One setting: its name in the file, its kind, the model's field (`attribute`), and its line in the reference.
 
-    `default_text` says in words what no value says; `derived`: the builder works it out and explains it.
+    `default_text` says in words what no value says; `derived`: the builder works it out and explains it. `not_yet`:
+    the setting is checked and this version does not act on it; the text says what happens instead.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Key:
     default: Any = MISSING
     default_text: str = ""
     derived: bool = False
+    not_yet: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +105,8 @@ class ObjectSpec:
 
     `free` stands for keys with names of the engineer's own choice; they are collected in its attribute. `replaced_by`
     says which later key stands where another one is required, so that one mistake gives one message. `elsewhere` says
-    what to write instead of keys that people may expect here.
+    what to write instead of keys that people may expect here. `example` is the group as it is offered in messages,
+    where its first two keys would not do.
     """
 
     name: str
@@ -113,6 +116,7 @@ class ObjectSpec:
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     replaced_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     free: Key | None = None
+    example: str = ""
 
     def default_of(self, key: Key) -> Any:
         """The default in force where the key is left out; `MISSING` where there is none."""
@@ -174,7 +178,7 @@ def read_object(node: yaml.Node, spec: ObjectSpec, scope: Scope) -> Values:
             node,
             scope.path,
             f"{describe(node)} stands here: {spec.name} is a group of settings.",
-            f"Write {{{', '.join(key.example for key in list(spec.keys.values())[:2])}}}.",
+            f"Write {spec.example or _first_keys(spec)}.",
         )
         values.broken = True
         return values
@@ -198,6 +202,10 @@ def read_object(node: yaml.Node, spec: ObjectSpec, scope: Scope) -> Values:
     return values
 
 
+def _first_keys(spec: ObjectSpec) -> str:
+    return f"{{{', '.join(key.example for key in list(spec.keys.values())[:2])}}}"
+
+
 def _read_key(key: Key, node: yaml.Node, values: Values) -> None:
     scope = values.scope.below(key.name)
     values.nodes[key.name] = node
@@ -212,9 +220,24 @@ def _read_key(key: Key, node: yaml.Node, values: Values) -> None:
         values.broken = True
     else:
         values.taken[key.attribute or key.name] = value
+        _warn_of_no_effect(key, node, scope)
         if key.kind.show is not None and key.kind.group is None:
             line = node.start_mark.line + 1 if node.start_mark else 0
-            values.scope.explain(key.name, key.kind.show(value), f"line {line}")
+            values.scope.explain(key.name, key.kind.show(value), f"line {line}{_no_effect(key)}")
+
+
+def _warn_of_no_effect(key: Key, node: yaml.Node, scope: Scope) -> None:
+    if key.not_yet:
+        scope.findings.warn(
+            node,
+            scope.path,
+            f"`{key.name}` is checked, and this version does not act on it yet: {key.not_yet}.",
+            "Leave it in for a later version, or take it out.",
+        )
+
+
+def _no_effect(key: Key) -> str:
+    return ", not acted on yet" if key.not_yet else ""
 
 
 def _read_free(key: Key, node: yaml.Node, values: Values) -> None:
@@ -268,9 +291,9 @@ def _fill(key: Key, spec: ObjectSpec, values: Values) -> None:
         values.taken[attribute] = key.kind.read(empty, scope.below(key.name))
         return
     if default is not MISSING and default not in (None, "", (), {}) and key.kind.show is not None:
-        scope.explain(key.name, key.kind.show(default), "default")
+        scope.explain(key.name, key.kind.show(default), f"default{_no_effect(key)}")
     elif key.default_text and not key.derived:
-        scope.explain(key.name, key.default_text, "default")
+        scope.explain(key.name, key.default_text, f"default{_no_effect(key)}")
 
 
 def read_entries(node: yaml.Node, scope: Scope, *, what: str, example: str) -> dict[str, tuple[yaml.Node, yaml.Node]]:

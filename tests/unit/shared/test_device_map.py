@@ -32,6 +32,7 @@ from genba_shared.device_map import (
     PresenceSettings,
     ReadMode,
     ReadPointRef,
+    ResetEvidence,
     StartRule,
     StateRule,
     Station,
@@ -201,7 +202,9 @@ def test_an_opcua_device_is_as_written(loaded: DeviceMap) -> None:
                 name="parts",
                 type=PointType.UINT32,  # the smallest unsigned that holds 999999
                 node="nsu=urn:plc;s=Parts",
-                counter=CounterSettings(limit=999999, max_rate=2 / 3, reset_by=PointRef("cutter1", "reset")),
+                counter=CounterSettings(
+                    limit=999999, max_rate=2 / 3, reset_by=ResetEvidence(point=PointRef("cutter1", "reset"))
+                ),
             ),
             "reset": OpcUaPoint(
                 name="reset",
