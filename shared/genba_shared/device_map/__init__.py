@@ -2,6 +2,7 @@
 
 from genba_shared.device_map.loader import (
     LoadedMap,
+    folder_of,
     load_device_map,
     load_device_map_with_warnings,
     load_with_settings,
@@ -97,6 +98,7 @@ __all__ = [
     "TimeSource",
     "WorkOrderSource",
     "Zone",
+    "folder_of",
     "load_device_map",
     "load_device_map_with_warnings",
     "load_with_settings",

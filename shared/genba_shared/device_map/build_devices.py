@@ -59,7 +59,8 @@ def collect_devices(node: yaml.Node, profiles: Mapping[str, yaml.MappingNode], f
             findings.error(
                 entries(item)["id"][1],
                 join(path, "id"),
-                f"'{device.id}' is the id of another device: an id may be given once.",
+                f"'{device.id}' is the id of the device in {findings.place_of(found[device.id].node)}, too: "
+                "an id may be given once.",
                 f"Did you mean '{device.id}-2'?",
             )
             continue

@@ -238,8 +238,7 @@ def raw(allowed: str) -> Kind:
 
     def read(node: yaml.Node, scope: Scope) -> yaml.Node:
         if isinstance(node, yaml.ScalarNode):
-            line = node.start_mark.line + 1 if node.start_mark else 0
-            scope.explain("", str(node.value), f"line {line}")
+            scope.explain("", str(node.value), scope.findings.place_of(node))
         return node
 
     return Kind(allowed=allowed, read=read, show=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import yaml
 
@@ -54,6 +55,13 @@ class Findings:
     def path_of(self, node: yaml.Node) -> str | None:
         """Path of the node as it stands in the file: in a profile, that of the profile."""
         return self._paths.get(id(node))
+
+    def place_of(self, node: yaml.Node) -> str:
+        """Where a message says that the node stands: ``line 12``, with the file where the map has several."""
+        mark = node.start_mark
+        if mark is None:
+            return "the file"
+        return f"line {mark.line + 1}" if mark.name == self.file else f"{Path(mark.name).name} line {mark.line + 1}"
 
     def error(self, node: yaml.Node, path: str, message: str, fix: str) -> None:
         """Something that must be mended before the map can be used."""

@@ -222,8 +222,8 @@ def _read_key(key: Key, node: yaml.Node, values: Values) -> None:
         values.taken[key.attribute or key.name] = value
         _warn_of_no_effect(key, node, scope)
         if key.kind.show is not None and key.kind.group is None:
-            line = node.start_mark.line + 1 if node.start_mark else 0
-            values.scope.explain(key.name, key.kind.show(value), f"line {line}{_no_effect(key)}")
+            place = scope.findings.place_of(node)
+            values.scope.explain(key.name, key.kind.show(value), f"{place}{_no_effect(key)}")
 
 
 def _warn_of_no_effect(key: Key, node: yaml.Node, scope: Scope) -> None:

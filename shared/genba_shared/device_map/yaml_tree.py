@@ -57,7 +57,7 @@ class MapLoader(yaml.SafeLoader):
             raise _Refused(None, None, f"*{event.anchor} stands inside of what it repeats", event.start_mark)
 
 
-def compose(text: str, findings: Findings) -> yaml.MappingNode:
+def compose(text: str, findings: Findings, *, file: str) -> yaml.MappingNode:
     """The root mapping of a map; every node below it has its path noted in `findings`.
 
     Raises:
@@ -65,25 +65,25 @@ def compose(text: str, findings: Findings) -> yaml.MappingNode:
     """
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise ConfigError.of_file(
-            findings.file, f"the file is larger than {MAX_BYTES:,} bytes", "Split it: one map per gateway."
+            file, f"the file is larger than {MAX_BYTES:,} bytes", "Split it: one map per gateway, or a folder of files."
         )
     try:
-        loader = MapLoader(text, file=findings.file)
+        loader = MapLoader(text, file=file)
         root = loader.get_single_node()
     except yaml.MarkedYAMLError as exc:
-        raise ConfigError((_problem_of(exc, findings.file),)) from exc
+        raise ConfigError((_problem_of(exc, file),)) from exc
     except yaml.reader.ReaderError as exc:
         line = text.count("\n", 0, exc.position) + 1
         column = exc.position - (text.rfind("\n", 0, exc.position) + 1) + 1
         message = f"the character U+{int(exc.character):04X} may not stand in YAML."
-        raise ConfigError((_syntax(findings.file, line, column, message, "Delete it."),)) from exc
+        raise ConfigError((_syntax(file, line, column, message, "Delete it."),)) from exc
     except (ValueError, OverflowError) as exc:
         # The library's scanner does not check escapes such as "\UFFFFFFFF" or the number of a %YAML directive.
         message = "this is not YAML: a number after a backslash or in a %YAML line is too large."
-        raise ConfigError.of_file(findings.file, message, "Look for a backslash in double quotes.") from exc
+        raise ConfigError.of_file(file, message, "Look for a backslash in double quotes.") from exc
     if not isinstance(root, yaml.MappingNode):
         raise ConfigError.of_file(
-            findings.file,
+            file,
             "the file holds no settings: a map is a list of `key: value` lines.",
             "Start with `version: 1`, then gateway and devices; see docs/device-map.md.",
         )

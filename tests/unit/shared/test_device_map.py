@@ -399,11 +399,9 @@ def test_a_file_that_cannot_be_a_map_is_refused(tmp_path: Path, content: bytes, 
     assert [problem.message for problem in raised.value.problems] == [message]
 
 
-def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"plant\.yaml\n  the file cannot be read: No such file or directory"):
         load_device_map(tmp_path / "plant.yaml")
-    with pytest.raises(ConfigError, match="a folder of maps is not supported by this version yet"):
-        load_device_map(tmp_path)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)

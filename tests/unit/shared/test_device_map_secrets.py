@@ -29,7 +29,7 @@ def read(text: str, folder: Path, *, environment: dict[str, str] | None = None) 
     """What was taken, what was told, and what `--explain` would print."""
     findings = Findings(file="plant.yaml")
     around = Surroundings(folder=folder, environment=environment or {})
-    values = read_object(compose(text, findings), LOGIN, Scope(findings=findings, around=around))
+    values = read_object(compose(text, findings, file=findings.file), LOGIN, Scope(findings=findings, around=around))
     told = "\n".join(str(problem) for problem in findings.all())
     return values.taken, told, "\n".join(f"{setting.path} {setting.value}" for setting in findings.settings)
 
