@@ -15,7 +15,7 @@ from genba_shared.device_map.model import Device, Point
 from genba_shared.device_map.problems import Findings, Unusable, Wrong, did_you_mean, shorten
 from genba_shared.device_map.profiles import lay_over
 from genba_shared.device_map.scalars import describe, text_of
-from genba_shared.device_map.spec import DeviceNames, Scope, read_object
+from genba_shared.device_map.spec import DeviceNames, ObjectSpec, Scope, read_object
 from genba_shared.device_map.tables_modbus import MODBUS_DEVICE, MODBUS_POINT
 from genba_shared.device_map.tables_opcua import OPCUA_DEVICE, OPCUA_POINT
 from genba_shared.device_map.tables_rfid import LLRP_DEVICE
@@ -102,14 +102,14 @@ def check_unused_profile(node: yaml.MappingNode, scope: Scope) -> None:
         protocol = _protocol_of(node, scope)
     except Unusable:
         return
-    spec = _SPECS[protocol]
+    spec = DEVICE_TABLES[protocol]
     # Whatever device will use it: its points may be named, and are not known.
     names = dataclasses.replace(scope.names, devices={**scope.names.devices, "?": _ANY})
     partly = dataclasses.replace(scope, complete=False, names=names, device="?")
     values = read_object(node, spec, partly)
     points = values.nodes.get("points")
     if isinstance(points, yaml.MappingNode):
-        table = OPCUA_POINT if spec is OPCUA_DEVICE else MODBUS_POINT
+        table = POINT_TABLES[protocol]
         for name, (_, point) in entries(points).items():
             read_object(point, table, dataclasses.replace(partly, path=f"{scope.path}.points.{name}"))
 
@@ -169,4 +169,6 @@ _BUILDERS: Final[Mapping[str, Callable[[yaml.Node, Scope], Device]]] = {
     "modbus": build_modbus,
     "llrp": build_llrp,
 }
-_SPECS: Final = {"opcua": OPCUA_DEVICE, "modbus": MODBUS_DEVICE, "llrp": LLRP_DEVICE}
+DEVICE_TABLES: Final[Mapping[str, ObjectSpec]] = {"opcua": OPCUA_DEVICE, "modbus": MODBUS_DEVICE, "llrp": LLRP_DEVICE}
+POINT_TABLES: Final[Mapping[str, ObjectSpec]] = {"opcua": OPCUA_POINT, "modbus": MODBUS_POINT}
+"""Of the protocols whose devices have `points`."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -21,21 +22,27 @@ from genba_shared.device_map.scalars import (
     scalar_text,
     text_of,
 )
+from genba_shared.device_map.schema_parts import NAME_PATTERN, object_schema
 from genba_shared.device_map.spec import Kind, ObjectSpec, Scope, Values, read_entries, read_object
 from genba_shared.device_map.units import Quantity
 from genba_shared.secret import Secret
 from genba_shared.topics import is_identifier
 
 T = TypeVar("T")
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+_NAME: Final = re.compile(NAME_PATTERN)
+IDENTIFIER_PATTERN: Final = "^[a-z0-9][a-z0-9-]{0,39}$"
 
 
-def text(allowed: str, example: str, *, check: Callable[[str], Any] = str) -> Kind:
-    """A text, in quotes or one plain word; `check` turns it into the value and may raise `Wrong`."""
+def text(allowed: str, example: str, *, check: Callable[[str], Any] = str, pattern: str = "") -> Kind:
+    """A text, in quotes or one plain word; `check` turns it into the value and may raise `Wrong`.
+
+    `pattern` is what an editor can check of it: a regular expression of ECMA 262, anchored.
+    """
     return Kind(
         allowed=allowed,
         read=lambda node, _scope: check(text_of(node, allowed=allowed, example=example)),
         show=lambda value: f'"{value}"',
+        schema={"type": "string", **({"pattern": pattern} if pattern else {})},
     )
 
 
@@ -72,8 +79,8 @@ def name_of_key(node: yaml.Node, scope: Scope, word: str) -> str:
         raise Unusable from exc
 
 
-IDENTIFIER: Final = text("an id of a-z, 0-9 and '-'", "cutter1", check=_identifier_of)
-NAME: Final = text("a name of letters, digits, '-' and '_'", "sewing-in", check=_name_of)
+IDENTIFIER: Final = text("an id of a-z, 0-9 and '-'", "cutter1", check=_identifier_of, pattern=IDENTIFIER_PATTERN)
+NAME: Final = text("a name of letters, digits, '-' and '_'", "sewing-in", check=_name_of, pattern=NAME_PATTERN)
 LABEL: Final = text("a text", '"Cutter 1"')
 
 
@@ -88,7 +95,7 @@ def secret_text() -> Kind:
             )
         return scope.around.secret(str(node.value), scope.findings)
 
-    return Kind(allowed="!secret NAME", read=read, show=lambda _secret: "(secret)")
+    return Kind(allowed="!secret NAME", read=read, show=lambda _secret: "(secret)", schema={"type": "string"})
 
 
 def file_path(what: str, example: str) -> Kind:
@@ -102,7 +109,7 @@ def file_path(what: str, example: str) -> Kind:
             )
         return scope.around.file(str(node.value))
 
-    return Kind(allowed=f"{what}: !file PATH", read=read)
+    return Kind(allowed=f"{what}: !file PATH", read=read, schema={"type": "string"})
 
 
 def choice(enumeration: type[StrEnum]) -> Kind:
@@ -116,7 +123,7 @@ def choice(enumeration: type[StrEnum]) -> Kind:
             raise Wrong(f"'{shorten(word)}' is not {allowed}.", did_you_mean(word, words, f"Write {words[0]}."))
         return enumeration(word)
 
-    return Kind(allowed=allowed, read=read)
+    return Kind(allowed=allowed, read=read, schema={"enum": words})
 
 
 def integer(low: int, high: int, example: str) -> Kind:
@@ -125,6 +132,7 @@ def integer(low: int, high: int, example: str) -> Kind:
     return Kind(
         allowed=allowed,
         read=lambda node, _scope: integer_of(node, low=low, high=high, allowed=allowed, example=example),
+        schema={"type": "integer", "minimum": low, "maximum": high},
     )
 
 
@@ -138,7 +146,8 @@ def number(low: float, high: float, example: str) -> Kind:
             raise Wrong(f"{value:g} is out of range: {allowed}.", f"Write it like {example}.")
         return value
 
-    return Kind(allowed=allowed, read=read, show=lambda value: f"{value:g}")
+    schema = {"type": "number", "minimum": low, "maximum": high, "not": {"const": 0}}
+    return Kind(allowed=allowed, read=read, show=lambda value: f"{value:g}", schema=schema)
 
 
 def quantity(unit: Quantity, low: str, high: str, example: str) -> Kind:
@@ -153,17 +162,22 @@ def quantity(unit: Quantity, low: str, high: str, example: str) -> Kind:
             raise Wrong(f"{written} is out of range: {low} to {high} is allowed.", f"Write it like {example}.")
         return value
 
-    return Kind(allowed=allowed, read=read, show=unit.show)
+    return Kind(allowed=allowed, read=read, show=unit.show, schema={"type": "string", "pattern": unit.pattern})
 
 
 def group(spec: ObjectSpec, build: Callable[[Values], Any]) -> Kind:
     """A group of settings within a group."""
-    return Kind(allowed=f"{spec.name}: {{{', '.join(spec.keys)}}}", read=_building(spec, build), show=None, group=spec)
+    return dataclasses.replace(optional_group(spec, build), group=spec)
 
 
 def optional_group(spec: ObjectSpec, build: Callable[[Values], Any]) -> Kind:
     """A group whose absence means something else than its defaults (a point without `counter`)."""
-    return Kind(allowed=f"{spec.name}: {{{', '.join(spec.keys)}}}", read=_building(spec, build), show=None)
+    return Kind(
+        allowed=f"{spec.name}: {{{', '.join(spec.keys)}}}",
+        read=_building(spec, build),
+        show=None,
+        schema=object_schema(spec),
+    )
 
 
 def _building(spec: ObjectSpec, build: Callable[[Values], Any]) -> Callable[[yaml.Node, Scope], Any]:
@@ -202,7 +216,10 @@ def one_or_more(kind: Kind, what: str) -> Kind:
     def show(values: tuple[Any, ...]) -> str:
         return ", ".join((kind.show or str)(value) for value in values)
 
-    return Kind(allowed=f"{kind.allowed}, or a list of them", read=read, show=show)
+    listed = {"type": "array", "items": kind.schema, "minItems": 1, "uniqueItems": True}
+    return Kind(
+        allowed=f"{kind.allowed}, or a list of them", read=read, show=show, schema={"anyOf": [kind.schema, listed]}
+    )
 
 
 def by_number(kind: Kind, *, low: int, high: int, what: str, example: str) -> Kind:
@@ -230,10 +247,15 @@ def by_number(kind: Kind, *, low: int, high: int, what: str, example: str) -> Ki
     def show(values: dict[int, Any]) -> str:
         return ", ".join(f"{number}: {value}" for number, value in values.items())
 
-    return Kind(allowed=what, read=read, show=show if kind.show is not None else None)
+    schema = {
+        "type": "object",
+        "propertyNames": {"pattern": "^-?[0-9]+$" if low < 0 else "^[0-9]+$"},
+        "additionalProperties": kind.schema,
+    }
+    return Kind(allowed=what, read=read, show=show if kind.show is not None else None, schema=schema)
 
 
-def raw(allowed: str) -> Kind:
+def raw(allowed: str, schema: Mapping[str, Any] | None = None) -> Kind:
     """The node itself, which its builder reads when it knows the keys around it; a single word is explained."""
 
     def read(node: yaml.Node, scope: Scope) -> yaml.Node:
@@ -241,7 +263,7 @@ def raw(allowed: str) -> Kind:
             scope.explain("", str(node.value), scope.findings.place_of(node))
         return node
 
-    return Kind(allowed=allowed, read=read, show=None)
+    return Kind(allowed=allowed, read=read, show=None, schema=schema or {})
 
 
 def only_word(word: str, *, later: tuple[str, ...] = (), fix: str = "") -> Kind:
@@ -256,4 +278,4 @@ def only_word(word: str, *, later: tuple[str, ...] = (), fix: str = "") -> Kind:
             raise Wrong(f"'{shorten(written)}' is not {word}.", f"Did you mean {word}?" if near else f"Write {word}.")
         return written
 
-    return Kind(allowed=word, read=read)
+    return Kind(allowed=word, read=read, schema={"const": word})

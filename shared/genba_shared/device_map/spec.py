@@ -71,12 +71,16 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One form of value. `read` raises `Wrong` or, where it has reported by itself, `Unusable`."""
+    """One form of value. `read` raises `Wrong` or, where it has reported by itself, `Unusable`.
+
+    `schema` says the form in the words of JSON Schema, for editors; empty: whatever stands there is left to `check`.
+    """
 
     allowed: str
     read: Callable[[yaml.Node, Scope], Any]
     show: Callable[[Any], str] | None = str
     group: ObjectSpec | None = None
+    schema: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +110,7 @@ class ObjectSpec:
     `free` stands for keys with names of the engineer's own choice; they are collected in its attribute. `replaced_by`
     says which later key stands where another one is required, so that one mistake gives one message. `elsewhere` says
     what to write instead of keys that people may expect here. `example` is the group as it is offered in messages,
-    where its first two keys would not do.
+    where its first two keys would not do. `rules` says in the words of JSON Schema what holds between the keys.
     """
 
     name: str
@@ -117,6 +121,7 @@ class ObjectSpec:
     replaced_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     free: Key | None = None
     example: str = ""
+    rules: Mapping[str, Any] = field(default_factory=dict)
 
     def default_of(self, key: Key) -> Any:
         """The default in force where the key is left out; `MISSING` where there is none."""

@@ -163,7 +163,7 @@ ROOT: Final = ObjectSpec(
     keys=keys(
         Key(
             name="version",
-            kind=Kind(allowed="1", read=_read_version),
+            kind=Kind(allowed="1", read=_read_version, schema={"const": VERSION}),
             meaning="the version of this format",
             example="version: 1",
             required=True,

@@ -56,6 +56,7 @@ RESET_BY: Final = ObjectSpec(
             example="changes: boot_time",
         ),
     ),
+    rules={"minProperties": 1, "maxProperties": 1},
 )
 
 

@@ -14,6 +14,7 @@ from genba_shared.device_map.references import (
     STATION_REF,
     ZONE_REF,
 )
+from genba_shared.device_map.schema_parts import object_schema
 from genba_shared.device_map.spec import Key, ObjectSpec, keys
 from genba_shared.device_map.units import DURATION
 
@@ -54,13 +55,16 @@ STATION: Final = ObjectSpec(
         Key(name="device", kind=DEVICE_REF, meaning="its device", example="device: cutter1", required=True),
         Key(
             name="state",
-            kind=raw("a point with labels, or {from: COUNTER, idle_after: 3min}"),
+            kind=raw(
+                "a point with labels, or {from: COUNTER, idle_after: 3min}",
+                {"anyOf": [{"type": "string"}, object_schema(STATE)]},
+            ),
             meaning="where its state comes from: a point with `labels`, or the rhythm of a counter",
             example="state: {from: parts, idle_after: 3min}",
         ),
         Key(
             name="counts",
-            kind=raw("counters by result: {good: parts, scrap: rejects}"),
+            kind=raw("counters by result: {good: parts, scrap: rejects}", object_schema(COUNTS)),
             meaning="which counters count its pieces; points of its device, or device/point",
             example="counts: {good: parts}",
         ),
@@ -126,13 +130,17 @@ ZONE: Final = ObjectSpec(
             not_yet="there is no way to enter a stocktake",
         ),
     ),
+    rules={
+        "dependentRequired": {"enter": ["leave"], "leave": ["enter"], "in": ["out"], "out": ["in"]},
+        "oneOf": [{"required": ["enter"]}, {"required": ["in"]}],
+    },
 )
 WORK_ORDER: Final = ObjectSpec(
     name="the work order of a node",
     keys=keys(
         Key(
             name="from",
-            kind=raw("a point (device/point), tags or dispatch"),
+            kind=raw("a point (device/point), tags or dispatch", {"type": "string"}),
             attribute="source",
             meaning="a point that holds the order number (device/point), `tags` or `dispatch`",
             example="from: cutter1/order",
@@ -172,6 +180,10 @@ DONE_WHEN: Final = ObjectSpec(
             example="min_dwell: 3min",
         ),
     ),
+    rules={
+        "oneOf": [{"required": ["good"]}, {"required": ["all_left"]}],
+        "dependentRequired": {"min_dwell": ["all_left"]},
+    },
 )
 NODE: Final = ObjectSpec(
     name="a node",
@@ -185,7 +197,9 @@ NODE: Final = ObjectSpec(
         ),
         Key(
             name="work_order",
-            kind=raw("{from: cutter1/order, else: dispatch}, {from: tags} or {from: dispatch}"),
+            kind=raw(
+                "{from: cutter1/order, else: dispatch}, {from: tags} or {from: dispatch}", object_schema(WORK_ORDER)
+            ),
             meaning="where its work order comes from",
             example="work_order: {from: dispatch}",
             default_text="{from: dispatch}",
@@ -193,7 +207,7 @@ NODE: Final = ObjectSpec(
         Key(name="start_when", kind=choice(StartRule), meaning="what starts it", example="start_when: first_piece"),
         Key(
             name="done_when",
-            kind=raw("{good: node.quantity} or {all_left: ZONE, min_dwell: 3min}"),
+            kind=raw("{good: node.quantity} or {all_left: ZONE, min_dwell: 3min}", object_schema(DONE_WHEN)),
             meaning="what completes it",
             example="done_when: {good: node.quantity}",
             default_text="{good: node.quantity}",
