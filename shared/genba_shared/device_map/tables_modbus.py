@@ -140,7 +140,13 @@ MODBUS_ADDRESS: Final = Kind(
             {
                 "type": "object",
                 "properties": {
-                    str(table): {"type": "integer", "minimum": 0, "maximum": LAST_ADDRESS} for table in ModbusTable
+                    str(table): {
+                        "type": "integer",
+                        "minimum": 0,
+                        "maximum": LAST_ADDRESS,
+                        "description": "The protocol address, counted from 0.",
+                    }
+                    for table in ModbusTable
                 },
                 "additionalProperties": False,
                 "minProperties": 1,
