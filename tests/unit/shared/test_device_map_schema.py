@@ -35,7 +35,7 @@ SCHEMA: Final = schema_of_map()
 
 
 def as_editors_read(text: str) -> Any:
-    """A map as JSON, by the rules of YAML 1.2 that editors follow: `off` and `012` are no trap there; tags fall away."""
+    """A map as JSON, as editors read YAML 1.2: `off` and `012` are no trap there; tags fall away."""
 
     def value_of(node: yaml.Node) -> Any:
         if isinstance(node, yaml.MappingNode):
