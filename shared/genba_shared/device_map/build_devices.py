@@ -12,7 +12,7 @@ from genba_shared.device_map.build_modbus import build_modbus
 from genba_shared.device_map.build_opcua import build_opcua
 from genba_shared.device_map.build_rfid import build_llrp
 from genba_shared.device_map.model import Device, Point
-from genba_shared.device_map.problems import Findings, Unusable, Wrong, did_you_mean, shorten
+from genba_shared.device_map.problems import Findings, Unusable, Wrong, did_you_mean, nearest, shorten
 from genba_shared.device_map.profiles import lay_over
 from genba_shared.device_map.scalars import describe, text_of
 from genba_shared.device_map.spec import DeviceNames, ObjectSpec, Scope, read_object
@@ -96,8 +96,8 @@ def build_device(device: RawDevice, scope: Scope) -> Device:
     return build(device.node, dataclasses.replace(scope, device=device.id))
 
 
-def check_unused_profile(node: yaml.MappingNode, scope: Scope) -> None:
-    """Report what is wrong in a profile that no device uses; it may leave anything out."""
+def check_profile(node: yaml.MappingNode, scope: Scope) -> None:
+    """Report what is wrong in a profile by itself; it may leave anything out, except its protocol."""
     try:
         protocol = _protocol_of(node, scope)
     except Unusable:
@@ -142,6 +142,7 @@ def _protocol_of(node: yaml.MappingNode, scope: Scope) -> str:
     at: yaml.Node = node
     try:
         if written is None:
+            _refuse_misspelt_choice(node)
             raise Wrong(f"'protocol' is missing: one of {', '.join(_BUILDERS)} is needed.", "Write protocol: modbus.")
         at = written[1]
         word = text_of(at, allowed=f"one of {', '.join(_BUILDERS)}", example="protocol: modbus")
@@ -160,8 +161,17 @@ def _protocol_of(node: yaml.MappingNode, scope: Scope) -> str:
         return word
     except Wrong as exc:
         path = join(scope.path, "protocol") if written else scope.path
-        scope.findings.error(at, path, exc.message, exc.fix)
+        scope.findings.error(exc.node or at, path, exc.message, exc.fix)
         raise Unusable from exc
+
+
+def _refuse_misspelt_choice(node: yaml.MappingNode) -> None:
+    """Without `protocol` nothing else of a device can be told: say so where it, or `use`, is only misspelt."""
+    known = {name for table in DEVICE_TABLES.values() for name in table.keys}
+    for word, (key, _) in entries(node).items():
+        near = nearest(word, ("protocol", "use"))
+        if word not in known and near is not None:
+            raise Wrong(f"'{shorten(word)}' is not a setting of a device.", f"Did you mean '{near}'?", node=key)
 
 
 _BUILDERS: Final[Mapping[str, Callable[[yaml.Node, Scope], Device]]] = {

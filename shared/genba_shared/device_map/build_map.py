@@ -11,7 +11,7 @@ import yaml
 from genba_shared.device_map.build_devices import (
     RawDevice,
     build_device,
-    check_unused_profile,
+    check_profile,
     collect_devices,
     names_of,
 )
@@ -143,7 +143,8 @@ def _check_profiles(raw_devices: list[RawDevice], profiles: Mapping[str, yaml.Ma
             scope.findings.error(key, path, "a profile cannot use another profile.", "Write its settings out here.")
         if name not in used:
             scope.findings.warn(node, path, "no device uses this profile.", f"Write use: {name} at a device.")
-            check_unused_profile(node, dataclasses.replace(scope, path=path))
+        if name not in used or "protocol" in entries(node):  # a device that uses it may say the protocol
+            check_profile(node, dataclasses.replace(scope, path=path))
 
 
 def _keys_of(top: Values, key: str) -> frozenset[str]:

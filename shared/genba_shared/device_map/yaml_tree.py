@@ -18,6 +18,14 @@ MAX_DEPTH: Final = 20
 class _Refused(yaml.MarkedYAMLError):
     """A limit of ours, raised as the library's own kind so that one place turns both into a problem."""
 
+    looks_odd = False
+
+
+class _Unfinished(_Refused):
+    """What looks as if a sign was forgotten."""
+
+    looks_odd = True
+
 
 class MapLoader(yaml.SafeLoader):
     """Composes nodes only; no object is ever constructed from them. Counts aliases and depth, notes explicit tags."""
@@ -47,6 +55,24 @@ class MapLoader(yaml.SafeLoader):
             self.tagged.append((node, str(event.tag)))
         return node
 
+    def scan_plain(self) -> Any:
+        """A value without quotes; it ends with its line, so that a missing ':' or bracket is told where it is."""
+        before = self.buffer[self.pointer - self.column : self.pointer].strip(" -")
+        token: Any = super().scan_plain()
+        if token.start_mark.line == token.end_mark.line:
+            return token
+        if before and not self.flow_level and self.peek() == ":":
+            raise _Unfinished(None, None, "a setting begins here that is indented too far", token.end_mark)
+        said = f"'{shorten(str(token.value))}' goes on in the next line"
+        raise _Unfinished(None, None, said, token.start_mark)
+
+    def scan_flow_scalar(self, style: str) -> Any:
+        """A value in quotes; they are closed in the same line."""
+        token: Any = super().scan_flow_scalar(style)
+        if token.start_mark.line != token.end_mark.line:
+            raise _Unfinished(None, None, "a quote is opened here and not closed in this line", token.start_mark)
+        return token
+
     def _count_alias(self, event: Any) -> None:
         self._aliases += 1
         if self._aliases > MAX_ALIASES:
@@ -71,7 +97,7 @@ def compose(text: str, findings: Findings, *, file: str) -> yaml.MappingNode:
         loader = MapLoader(text, file=file)
         root = loader.get_single_node()
     except yaml.MarkedYAMLError as exc:
-        raise ConfigError((_problem_of(exc, file),)) from exc
+        raise ConfigError((_problem_of(exc, text, file),)) from exc
     except yaml.reader.ReaderError as exc:
         line = text.count("\n", 0, exc.position) + 1
         column = exc.position - (text.rfind("\n", 0, exc.position) + 1) + 1
@@ -167,18 +193,52 @@ def _check_tags(tagged: list[tuple[yaml.Node, str]], findings: Findings) -> None
         findings.error(node, findings.path_of(node) or "", message, fix)
 
 
-def _problem_of(exc: yaml.MarkedYAMLError, file: str) -> Problem:
-    mark = exc.problem_mark or exc.context_mark
+_LOOK: Final = (
+    "Look at this line and the one before it: indentation, a missing space after ':', an open quote or bracket."
+)
+_OPENED_HERE: Final = ("while scanning a quoted scalar", "while scanning a simple key")
+
+
+def _problem_of(exc: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
+    mark = _place_of(exc, text)
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
-    said = ", ".join(text for text in (exc.context, exc.problem) if text)
-    if isinstance(exc, _Refused):
-        return _syntax(file, line, column, f"{said}.", "Write it out plainly.")
-    fix = "Look at this line and the one before it: indentation, a missing space after ':', an open quote or bracket."
-    if "'\\t'" in said:
+    said = ", ".join(part for part in (exc.context, exc.problem) if part)
+    written = text.splitlines()[line - 1] if 0 < line <= len(text.splitlines()) else ""
+    if mark is not None and exc.problem_mark is not None and mark.line < exc.problem_mark.line:
+        said = f"{said}, in line {exc.problem_mark.line + 1}"
+    if any(sign in written for sign in _FULL_WIDTH):
+        fix = "Write ':' and ',' with a space behind them, not the full-width signs of a Chinese or Japanese keyboard."
+    elif "'\\t'" in said:
         fix = "Indent with spaces: YAML does not take tabs."
     elif "another document" in said:
         fix = "Delete the line '---': a map is one document."
+    else:
+        fix = _LOOK
+    if isinstance(exc, _Refused):
+        return _syntax(file, line, column, f"{said}.", fix if exc.looks_odd else "Write it out plainly.")
     return _syntax(file, line, column, f"this is not YAML: {said}.", fix)
+
+
+_FULL_WIDTH: Final = "\uff1a\uff0c\uff5b\uff5d"
+
+
+def _place_of(exc: yaml.MarkedYAMLError, text: str) -> yaml.Mark | None:
+    """Where the mistake is: for a bracket that is open still when the next setting begins, where it was opened."""
+    opened, noticed = exc.context_mark, exc.problem_mark
+    if opened is None or noticed is None or opened.line == noticed.line:
+        return noticed or opened
+    if exc.context in _OPENED_HERE:
+        return opened
+    if exc.context and "flow" in exc.context:
+        lines = text.splitlines()
+        first, now = lines[opened.line], lines[noticed.line] if noticed.line < len(lines) else ""
+        if _indent(now) <= _indent(first):
+            return opened
+    return noticed
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" -"))
 
 
 def _syntax(file: str, line: int, column: int, message: str, fix: str) -> Problem:

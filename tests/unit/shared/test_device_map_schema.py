@@ -21,7 +21,18 @@ ROOT = Path(__file__).parents[3]
 EXAMPLES = sorted(ROOT.joinpath("examples").glob("*.yaml"))
 WRONG_MAPS = sorted(ROOT.joinpath("tests", "golden", "maps").iterdir())
 NO_YAML: Final = frozenset(
-    {"alias-of-itself", "empty", "not-yaml-bracket", "not-yaml-escape", "not-yaml-tab", "two-documents"}
+    {
+        "alias-of-itself",
+        "empty",
+        "not-yaml-bracket",
+        "not-yaml-escape",
+        "not-yaml-full-width",
+        "not-yaml-indent",
+        "not-yaml-quote",
+        "not-yaml-space",
+        "not-yaml-tab",
+        "two-documents",
+    }
 )
 """Not YAML at all, or not one document: the editor's own YAML reader tells."""
 ONLY_CHECK_TELLS: Final = {
