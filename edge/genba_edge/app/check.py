@@ -34,7 +34,7 @@ def add_check_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `genba edge check`."""
     parser.description = "Check a device map offline: every problem with its line and what to write instead."
     parser.epilog = "Exit code 0: the map can be used (warnings included). 2: it cannot."
-    parser.add_argument("map", type=Path, metavar="MAP", help="the device map, a YAML file")
+    parser.add_argument("map", type=Path, metavar="MAP", help="the device map: a YAML file, or a folder of them")
     parser.add_argument(
         "--explain", action="store_true", help="print every setting in force, and whether it is written or a default"
     )

@@ -14,7 +14,7 @@ from genba_edge.app.run_arguments import BROKER_VARIABLE
 from genba_edge.app.sink import Sink
 from genba_edge.outbox import SqliteOutbox
 from genba_shared.clock import ProductionClock
-from genba_shared.device_map import DeviceMap, load_device_map
+from genba_shared.device_map import DeviceMap, folder_of, load_device_map
 from genba_shared.errors import UsageError
 from genba_shared.mqtt import BrokerAddress
 
@@ -34,7 +34,7 @@ def run_gateway(args: argparse.Namespace) -> int:
         )
     if broker is not None:
         BrokerAddress.parse(broker)
-    state_dir = args.state or args.map.parent / device_map.store.path
+    state_dir = args.state or folder_of(args.map) / device_map.store.path
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     asyncio.run(_run(device_map, broker=broker, state_dir=state_dir, sink=args.sink))
     return 0

@@ -11,7 +11,7 @@ BROKER_VARIABLE: Final = "GENBA_BROKER"
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `genba edge run`."""
-    parser.add_argument("map", type=Path, metavar="MAP", help="device map (YAML), see docs/device-map.md")
+    parser.add_argument("map", type=Path, metavar="MAP", help="device map: a YAML file or a folder of them")
     parser.add_argument(
         "--broker",
         metavar="URL",

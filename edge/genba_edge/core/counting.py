@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 from genba_edge.core.counter import CounterState, Doubt, Reading, Step, advance, confirm, start_counter
 from genba_edge.core.journal import Journal, load
 from genba_edge.core.nodes import Nodes, WorkKey
-from genba_edge.core.observations import Sample
+from genba_edge.core.observations import Sample, Value
 from genba_edge.core.work import Work
 from genba_edge.core.zones import Zones
 from genba_shared.clock import format_time, parse_time
-from genba_shared.device_map.model import CounterSettings, DeviceMap, LlrpDevice, PointRef
+from genba_shared.device_map.model import CounterSettings, DeviceMap, LlrpDevice, PointRef, ResetEvidence, ResetSign
 from genba_shared.events import (
     Confidence,
     CountMethod,
@@ -63,9 +63,10 @@ class Counting:
     ) -> None:
         self._journal, self._nodes, self._work, self._zones = journal, nodes, work, zones
         self._points = {point.ref: point for point in _counted_points(device_map)}
-        self._resets = {point.settings.reset_by for point in self._points.values() if point.settings.reset_by}
-        self._reset_at: dict[PointRef, datetime] = {}
-        self._reset_now: set[PointRef] = set()
+        self._signs = _signs_of_resets(self._points.values())
+        self._last_evidence: dict[ResetEvidence, Value] = {}
+        self._reset_at: dict[ResetEvidence, datetime] = {}
+        self._reset_now: set[ResetEvidence] = set()
         self._counters: dict[PointRef, CounterState] = {}
         self._pending: dict[PointRef, list[Pending]] = {}
         self._emitted_total: dict[PointRef, int] = {}
@@ -85,16 +86,27 @@ class Counting:
         """Whether the point is a counter that some station counts by."""
         return ref in self._points
 
+    def is_evidence(self, ref: PointRef) -> bool:
+        """Whether the point shows that some counter was reset."""
+        return ref in self._signs
+
     def note_evidence(self, ref: PointRef, sample: Sample) -> None:
-        """Remember a reset point's value."""
-        if ref not in self._resets:
-            return
-        if sample.value:
-            self._reset_now.add(ref)
-            self._reset_at[ref] = sample.at
-        elif ref in self._reset_now:
-            self._reset_now.discard(ref)
-            self._reset_at[ref] = sample.at
+        """Remember what a point that shows resets says: a button held or let go, an uptime that fell."""
+        for evidence in self._signs.get(ref, ()):
+            last = self._last_evidence.get(evidence)
+            self._last_evidence[evidence] = sample.value
+            match evidence.sign:
+                case ResetSign.TRUE:
+                    shown = bool(sample.value) or bool(last)
+                    (self._reset_now.add if sample.value else self._reset_now.discard)(evidence)
+                case ResetSign.FALLS:
+                    shown = fell(last, sample.value)
+                case ResetSign.CHANGES:
+                    shown = last is not None and last != sample.value
+                case _:
+                    assert_never(evidence.sign)
+            if shown:
+                self._reset_at[evidence] = sample.at
 
     def read(self, ref: PointRef, raw: int, *, at: datetime, known_until: datetime | None, watched: bool) -> None:
         """One reading of a counter. `known_until`: the device was last heard of, with the old value, at that time."""
@@ -313,6 +325,16 @@ class Counting:
         values["changed_at"] = format_time(values["changed_at"])
         values["seen_at"] = format_time(values["seen_at"])
         self._journal.save(_KEY + str(ref), values)
+
+
+def fell(before: Value, now: Value) -> bool:
+    """Whether a number is smaller than it was; False where there is no number to compare."""
+    return isinstance(before, int | float) and isinstance(now, int | float) and now < before
+
+
+def _signs_of_resets(points: Iterable[CountedPoint]) -> dict[PointRef, tuple[ResetEvidence, ...]]:
+    named = {point.settings.reset_by for point in points if point.settings.reset_by is not None}
+    return {ref: tuple(each for each in named if each.point == ref) for ref in {each.point for each in named}}
 
 
 def _counted_points(device_map: DeviceMap) -> Iterable[CountedPoint]:

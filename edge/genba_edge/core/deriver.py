@@ -89,9 +89,18 @@ class Deriver:
     def observe(self, observations: Sequence[Observation], moment: Moment) -> None:
         """Take what a driver emitted together."""
         self._journal.moment = moment
-        for observation in sorted(observations, key=_order):
+        for observation in sorted(observations, key=self._order):
             with self._supervisor.alone(_subject(observation)):
                 self._take(observation)
+
+    def _order(self, observation: Observation) -> tuple[int, datetime, bool]:
+        """By time; of what was read together, evidence of a reset goes before the counter that it explains."""
+        if isinstance(observation, TagRead):
+            return _RANK[TagRead], observation.last_seen, False
+        later = not isinstance(observation, Sample) or not self._counting.is_evidence(
+            PointRef(observation.device, observation.point)
+        )
+        return _RANK[type(observation)], observation.at, later
 
     def _take(self, observation: Observation) -> None:
         match observation:
@@ -235,8 +244,3 @@ def _subject(observation: Observation) -> str:
 
 
 _RANK = {DeviceBack: 0, TagRead: 1, Sample: 1, Unchanged: 1, DeviceAlive: 2, DeviceLost: 3}
-
-
-def _order(observation: Observation) -> tuple[int, datetime]:
-    at = observation.last_seen if isinstance(observation, TagRead) else observation.at
-    return _RANK[type(observation)], at

@@ -12,11 +12,11 @@ from genba_shared.device_map.build_modbus import build_modbus
 from genba_shared.device_map.build_opcua import build_opcua
 from genba_shared.device_map.build_rfid import build_llrp
 from genba_shared.device_map.model import Device, Point
-from genba_shared.device_map.phrases import meant, needs_group, none_yet, not_yet, one_of, write
-from genba_shared.device_map.problems import Findings, Unusable, Wrong, did_you_mean, shorten
+from genba_shared.device_map.phrases import meant, meant_word, needs_group, none_yet, not_yet, one_of, write
+from genba_shared.device_map.problems import Findings, Unusable, Wrong, did_you_mean, nearest, shorten
 from genba_shared.device_map.profiles import lay_over
 from genba_shared.device_map.scalars import describe, text_of
-from genba_shared.device_map.spec import DeviceNames, Scope, read_object
+from genba_shared.device_map.spec import DeviceNames, ObjectSpec, Scope, read_object
 from genba_shared.device_map.tables_modbus import MODBUS_DEVICE, MODBUS_POINT
 from genba_shared.device_map.tables_opcua import OPCUA_DEVICE, OPCUA_POINT
 from genba_shared.device_map.tables_rfid import LLRP_DEVICE
@@ -60,7 +60,12 @@ def collect_devices(node: yaml.Node, profiles: Mapping[str, yaml.MappingNode], f
             findings.error(
                 entries(item)["id"][1],
                 join(path, "id"),
-                say("duplicate-id", "'{id}' is the id of another device: an id may be given once.", id=device.id),
+                say(
+                    "duplicate-id",
+                    "'{id}' is the id of the device in {place}, too: an id may be given once.",
+                    id=device.id,
+                    place=findings.place_of(found[device.id].node),
+                ),
                 meant(f"'{device.id}-2'"),
             )
             continue
@@ -96,20 +101,20 @@ def build_device(device: RawDevice, scope: Scope) -> Device:
     return build(device.node, dataclasses.replace(scope, device=device.id))
 
 
-def check_unused_profile(node: yaml.MappingNode, scope: Scope) -> None:
-    """Report what is wrong in a profile that no device uses; it may leave anything out."""
+def check_profile(node: yaml.MappingNode, scope: Scope) -> None:
+    """Report what is wrong in a profile by itself; it may leave anything out, except its protocol."""
     try:
         protocol = _protocol_of(node, scope)
     except Unusable:
         return
-    spec = _SPECS[protocol]
+    spec = DEVICE_TABLES[protocol]
     # Whatever device will use it: its points may be named, and are not known.
     names = dataclasses.replace(scope.names, devices={**scope.names.devices, "?": _ANY})
     partly = dataclasses.replace(scope, complete=False, names=names, device="?")
     values = read_object(node, spec, partly)
     points = values.nodes.get("points")
     if isinstance(points, yaml.MappingNode):
-        table = OPCUA_POINT if spec is OPCUA_DEVICE else MODBUS_POINT
+        table = POINT_TABLES[protocol]
         for name, (_, point) in entries(points).items():
             read_object(point, table, dataclasses.replace(partly, path=f"{scope.path}.points.{name}"))
 
@@ -153,6 +158,7 @@ def _protocol_of(node: yaml.MappingNode, scope: Scope) -> str:
     at: yaml.Node = node
     try:
         if written is None:
+            _refuse_misspelt_choice(node)
             raise Wrong(
                 say("no-protocol", "'protocol' is missing: {allowed} is needed.", allowed=one_of(list(_BUILDERS))),
                 write("protocol: modbus"),
@@ -184,8 +190,21 @@ def _protocol_of(node: yaml.MappingNode, scope: Scope) -> str:
         return word
     except Wrong as exc:
         path = join(scope.path, "protocol") if written else scope.path
-        scope.findings.error(at, path, exc.message, exc.fix)
+        scope.findings.error(exc.node or at, path, exc.message, exc.fix)
         raise Unusable from exc
+
+
+def _refuse_misspelt_choice(node: yaml.MappingNode) -> None:
+    """Without `protocol` nothing else of a device can be told: say so where it, or `use`, is only misspelt."""
+    known = {name for table in DEVICE_TABLES.values() for name in table.keys}
+    for word, (key, _) in entries(node).items():
+        near = nearest(word, ("protocol", "use"))
+        if word not in known and near is not None:
+            raise Wrong(
+                say("unknown-key-of-device", "'{word}' is not a setting of a device.", word=shorten(word)),
+                meant_word(near),
+                node=key,
+            )
 
 
 _BUILDERS: Final[Mapping[str, Callable[[yaml.Node, Scope], Device]]] = {
@@ -193,4 +212,6 @@ _BUILDERS: Final[Mapping[str, Callable[[yaml.Node, Scope], Device]]] = {
     "modbus": build_modbus,
     "llrp": build_llrp,
 }
-_SPECS: Final = {"opcua": OPCUA_DEVICE, "modbus": MODBUS_DEVICE, "llrp": LLRP_DEVICE}
+DEVICE_TABLES: Final[Mapping[str, ObjectSpec]] = {"opcua": OPCUA_DEVICE, "modbus": MODBUS_DEVICE, "llrp": LLRP_DEVICE}
+POINT_TABLES: Final[Mapping[str, ObjectSpec]] = {"opcua": OPCUA_POINT, "modbus": MODBUS_POINT}
+"""Of the protocols whose devices have `points`."""

@@ -11,19 +11,28 @@ import yaml
 from genba_shared.device_map.build_devices import (
     RawDevice,
     build_device,
-    check_unused_profile,
+    check_profile,
     collect_devices,
     names_of,
 )
 from genba_shared.device_map.build_work import build_node, build_station, build_zone
 from genba_shared.device_map.checks import check_references
 from genba_shared.device_map.kinds import name_of_key
-from genba_shared.device_map.model import CollectorSettings, Device, DeviceMap, GatewaySettings, StoreSettings
+from genba_shared.device_map.model import (
+    ClockSettings,
+    CollectorSettings,
+    Device,
+    DeviceMap,
+    GatewaySettings,
+    StoreSettings,
+    TelemetrySettings,
+)
 from genba_shared.device_map.phrases import needs_group, write
 from genba_shared.device_map.problems import Findings, Unusable
 from genba_shared.device_map.scalars import describe
+from genba_shared.device_map.secrets import Surroundings
 from genba_shared.device_map.spec import MAPPING_TAG, Names, ObjectSpec, Scope, Values, read_entries, read_object
-from genba_shared.device_map.tables_map import COLLECTOR, GATEWAY, ROOT, STORE
+from genba_shared.device_map.tables_map import CLOCK, COLLECTOR, GATEWAY, ROOT, STORE, TELEMETRY
 from genba_shared.device_map.yaml_tree import entries
 from genba_shared.texts import Text, say
 
@@ -35,14 +44,14 @@ _GROUPS: Final[Mapping[str, tuple[Text, str]]] = {
 }
 
 
-def build_map(root: yaml.MappingNode, findings: Findings, *, sha256: str) -> DeviceMap:
+def build_map(root: yaml.MappingNode, findings: Findings, *, sha256: str, around: Surroundings) -> DeviceMap:
     """The checked map.
 
     Raises:
         ConfigError: with every problem of the file.
     """
     findings.places[""] = root
-    top = read_object(root, ROOT, Scope(findings=findings))
+    top = read_object(root, ROOT, Scope(findings=findings, around=around))
     profiles = _profiles(top)
     raw_devices = collect_devices(top.nodes["devices"], profiles, findings) if "devices" in top.nodes else []
     names = Names(
@@ -50,10 +59,12 @@ def build_map(root: yaml.MappingNode, findings: Findings, *, sha256: str) -> Dev
         stations=_keys_of(top, "stations"),
         zones=_keys_of(top, "zones"),
     )
-    scope = Scope(findings=findings, names=names)
-    gateway = _group(top, "gateway", GATEWAY, GatewaySettings, scope)
+    scope = Scope(findings=findings, around=around, names=names)
+    gateway = _group(top, "gateway", GATEWAY, GatewaySettings, scope) if "gateway" in top.nodes else None
     collector = _group(top, "collector", COLLECTOR, CollectorSettings, scope) if "collector" in top.nodes else None
     store = _group(top, "store", STORE, StoreSettings, scope)
+    clock = _group(top, "clock", CLOCK, ClockSettings, scope)
+    telemetry = _group(top, "telemetry", TELEMETRY, TelemetrySettings, scope)
     devices = _devices(top, raw_devices, scope)
     stations = _named(top, "stations", scope, build_station)
     zones = _named(top, "zones", scope, build_zone)
@@ -61,7 +72,7 @@ def build_map(root: yaml.MappingNode, findings: Findings, *, sha256: str) -> Dev
     check_references(findings, devices=devices, stations=stations, zones=zones, nodes=nodes)
     _check_profiles(raw_devices, profiles, scope)
     findings.raise_errors()
-    if gateway is None or store is None or top.broken:
+    if gateway is None or store is None or clock is None or telemetry is None or top.broken:
         raise AssertionError("a part of the map is missing, and no problem says why")
     return DeviceMap(
         gateway=gateway,
@@ -71,6 +82,8 @@ def build_map(root: yaml.MappingNode, findings: Findings, *, sha256: str) -> Dev
         nodes=nodes,
         collector=collector,
         store=store,
+        clock=clock,
+        telemetry=telemetry,
         sha256=sha256,
     )
 
@@ -91,14 +104,8 @@ def _devices(top: Values, raw_devices: list[RawDevice], scope: Scope) -> dict[st
 
 
 def _group(top: Values, key: str, spec: ObjectSpec, model: Callable[..., T], scope: Scope) -> T | None:
-    node = top.nodes.get(key)
-    if node is None and spec is not STORE:
-        return None
-    values = read_object(
-        node if node is not None else yaml.MappingNode(MAPPING_TAG, [], top.node.start_mark),
-        spec,
-        dataclasses.replace(scope, path=key),
-    )
+    node = top.nodes.get(key) or yaml.MappingNode(MAPPING_TAG, [], top.node.start_mark)
+    values = read_object(node, spec, dataclasses.replace(scope, path=key))
     try:
         return values.build(model)
     except Unusable:
@@ -149,7 +156,8 @@ def _check_profiles(raw_devices: list[RawDevice], profiles: Mapping[str, yaml.Ma
             message = say("unused-profile", "no device uses this profile.")
             fix = say("write-at-a-device", "Write {snippet} at a device.", snippet=f"use: {name}")
             scope.findings.warn(node, path, message, fix)
-            check_unused_profile(node, dataclasses.replace(scope, path=path))
+        if name not in used or "protocol" in entries(node):  # a device that uses it may say the protocol
+            check_profile(node, dataclasses.replace(scope, path=path))
 
 
 def _keys_of(top: Values, key: str) -> frozenset[str]:

@@ -12,7 +12,7 @@ from genba_shared.device_map.problems import Unusable, Wrong
 from genba_shared.device_map.references import POINT_REF
 from genba_shared.device_map.scalars import describe, text_of
 from genba_shared.device_map.spec import Scope, Values, read_object
-from genba_shared.device_map.tables_map import COUNTS, DONE_WHEN, NODE, STATE, STATION, WORK_ORDER, ZONE
+from genba_shared.device_map.tables_work import COUNTS, DONE_WHEN, NODE, STATE, STATION, WORK_ORDER, ZONE
 from genba_shared.events import Result
 from genba_shared.texts import say
 

@@ -15,6 +15,7 @@ from genba_shared.device_map.model import (
     Point,
     PointRef,
     PointType,
+    ResetSign,
     Station,
     WorkOrderSource,
     Zone,
@@ -64,6 +65,7 @@ def check_references(
     for station in stations.values():
         _check_counts(parts, station)
         _check_state(parts, station)
+        _check_environment(parts, station)
     for zone in zones.values():
         _check_zone(parts, zone)
     for node in nodes.values():
@@ -76,18 +78,41 @@ def _check_device(parts: _Parts, device: Device) -> None:
     for point in device.points.values():
         if point.counter is None or point.counter.reset_by is None:
             continue
-        ref = point.counter.reset_by
+        ref, sign = point.counter.reset_by.point, point.counter.reset_by.sign
         evidence = parts.point(ref)
-        if evidence is not None and evidence.type is not PointType.BOOL:
+        path = f"devices.{device.id}.points.{point.name}.counter.reset_by.{sign}"
+        if evidence is None:
+            continue
+        if sign is ResetSign.TRUE and evidence.type is not PointType.BOOL:
             parts.error(
-                f"devices.{device.id}.points.{point.name}.counter.reset_by.point",
+                path,
                 say(
                     "reset-evidence-not-bool",
-                    "{point} is a {type}: evidence of a reset is a bool.",
+                    "{point} is a {type}: `point` names a bool that is true during a reset.",
                     point=ref,
                     type=evidence.type,
                 ),
-                say("name-reset-bit", "Name the bit of the reset button."),
+                say(
+                    "name-reset-bit",
+                    "Name the bit of the reset button, or write {snippet} for an uptime.",
+                    snippet="{falls: …}",
+                ),
+            )
+        if sign is ResetSign.FALLS and evidence.type in {PointType.BOOL, PointType.STRING}:
+            parts.error(
+                path,
+                say(
+                    "reset-evidence-not-number",
+                    "{point} is a {type}: `falls` names a number, such as an uptime.",
+                    point=ref,
+                    type=evidence.type,
+                ),
+                say(
+                    "write-point-or-changes",
+                    "Write {snippet} for a button, or {other} for a time of boot.",
+                    snippet="{point: …}",
+                    other="{changes: …}",
+                ),
             )
 
 
@@ -164,6 +189,22 @@ def _check_labels(parts: _Parts, path: str, ref: PointRef, point: Point) -> None
                     known=", ".join(states),
                 ),
                 did_you_mean(label, states, say("write-state-in-labels", "Write one of these in the point's labels.")),
+            )
+
+
+def _check_environment(parts: _Parts, station: Station) -> None:
+    for ref in station.environment:
+        point = parts.point(ref)
+        if point is not None and (point.type is PointType.STRING or point.counter is not None):
+            parts.error(
+                f"stations.{station.id}.environment",
+                say(
+                    "environment-not-a-number",
+                    "{point} is {what}: the environment is measured in numbers.",
+                    point=ref,
+                    what=say("a-counter", "a counter") if point.counter is not None else say("a-string", "a string"),
+                ),
+                say("name-measured-point", "Name the point of a temperature or the like."),
             )
 
 

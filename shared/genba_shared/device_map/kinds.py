@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import yaml
 
-from genba_shared.device_map.phrases import from_line, meant, one_of, out_of_range, write, write_like
+from genba_shared.device_map.phrases import meant, one_of, out_of_range, write, write_like
 from genba_shared.device_map.problems import Unusable, Wrong, did_you_mean, nearest, shorten
-from genba_shared.device_map.scalars import describe, integer_of, number_of, scalar_text, text_of
+from genba_shared.device_map.scalars import (
+    FILE_TAG,
+    SECRET_TAG,
+    describe,
+    integer_of,
+    number_of,
+    raw_text,
+    scalar_text,
+    text_of,
+)
+from genba_shared.device_map.schema_parts import NAME_PATTERN, object_schema
 from genba_shared.device_map.spec import Kind, ObjectSpec, Scope, Values, read_entries, read_object
 from genba_shared.device_map.units import Quantity
+from genba_shared.secret import Secret
 from genba_shared.texts import Text, say
 from genba_shared.topics import is_identifier
 
 T = TypeVar("T")
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+_NAME: Final = re.compile(NAME_PATTERN)
+IDENTIFIER_PATTERN: Final = "^[a-z0-9][a-z0-9-]{0,39}$"
 
 
-def text(allowed: str, example: str, *, check: Callable[[str], Any] = str) -> Kind:
-    """A text, in quotes or one plain word; `check` turns it into the value and may raise `Wrong`."""
+def text(allowed: str, example: str, *, check: Callable[[str], Any] = str, pattern: str = "") -> Kind:
+    """A text, in quotes or one plain word; `check` turns it into the value and may raise `Wrong`.
+
+    `pattern` is what an editor can check of it: a regular expression of ECMA 262, anchored.
+    """
     return Kind(
         allowed=allowed,
         read=lambda node, _scope: check(text_of(node, allowed=allowed, example=example)),
         show=lambda value: f'"{value}"',
+        schema={"type": "string", **({"pattern": pattern} if pattern else {})},
     )
 
 
@@ -75,9 +93,46 @@ def name_of_key(node: yaml.Node, scope: Scope, word: str) -> str:
         raise Unusable from exc
 
 
-IDENTIFIER: Final = text(say("an-id", "an id of a-z, 0-9 and '-'"), "cutter1", check=_identifier_of)
-NAME: Final = text(say("a-name", "a name of letters, digits, '-' and '_'"), "sewing-in", check=_name_of)
+IDENTIFIER: Final = text(
+    say("an-id", "an id of a-z, 0-9 and '-'"), "cutter1", check=_identifier_of, pattern=IDENTIFIER_PATTERN
+)
+NAME: Final = text(
+    say("a-name", "a name of letters, digits, '-' and '_'"), "sewing-in", check=_name_of, pattern=NAME_PATTERN
+)
 LABEL: Final = text(say("a-text", "a text"), '"Cutter 1"')
+
+
+def secret_text() -> Kind:
+    """A password or key: only ``!secret NAME``, never the text itself. Gives a `Secret`; explain shows ``(secret)``."""
+
+    def read(node: yaml.Node, scope: Scope) -> Secret:
+        if not isinstance(node, yaml.ScalarNode) or node.tag != SECRET_TAG:
+            raise Wrong(
+                say("secret-in-map", "a secret is never written in a map: !secret and its name are needed."),
+                write(f"{scope.path.rpartition('.')[2]}: !secret NAME"),
+            )
+        return scope.around.secret(str(node.value), scope.findings)
+
+    return Kind(allowed="!secret NAME", read=read, show=lambda _secret: "(secret)", schema={"type": "string"})
+
+
+def file_path(what: str, example: str) -> Kind:
+    """A file beside the map, written ``!file PATH``, that exists and can be read. Gives its `Path`."""
+
+    def read(node: yaml.Node, scope: Scope) -> Path:
+        if not isinstance(node, yaml.ScalarNode) or node.tag != FILE_TAG or not node.value:
+            raise Wrong(
+                say(
+                    "file-without-tag",
+                    "{found} stands here: {what} is needed, written !file PATH.",
+                    found=describe(node),
+                    what=what,
+                ),
+                write(f"{scope.path.rpartition('.')[2]}: !file {example}"),
+            )
+        return scope.around.file(str(node.value))
+
+    return Kind(allowed=say("a-file", "{what}: !file PATH", what=what), read=read, schema={"type": "string"})
 
 
 def choice(enumeration: type[StrEnum]) -> Kind:
@@ -86,15 +141,15 @@ def choice(enumeration: type[StrEnum]) -> Kind:
     allowed = one_of(words)
 
     def read(node: yaml.Node, _scope: Scope) -> StrEnum:
-        word = scalar_text(node, allowed=allowed, example=words[0])
-        if word not in words:
+        word = raw_text(node, allowed=allowed, example=words[0])
+        if word not in words:  # `off`, one of YAML's traps elsewhere, may be one of them
             raise Wrong(
                 say("not-a-choice", "'{word}' is not {allowed}.", word=shorten(word), allowed=allowed),
                 did_you_mean(word, words, write(words[0])),
             )
         return enumeration(word)
 
-    return Kind(allowed=allowed, read=read)
+    return Kind(allowed=allowed, read=read, schema={"enum": words})
 
 
 def integer(low: int, high: int, example: str) -> Kind:
@@ -103,6 +158,7 @@ def integer(low: int, high: int, example: str) -> Kind:
     return Kind(
         allowed=allowed,
         read=lambda node, _scope: integer_of(node, low=low, high=high, allowed=allowed, example=example),
+        schema={"type": "integer", "minimum": low, "maximum": high},
     )
 
 
@@ -119,7 +175,8 @@ def number(low: float, high: float, example: str) -> Kind:
             )
         return value
 
-    return Kind(allowed=allowed, read=read, show=lambda value: f"{value:g}")
+    schema = {"type": "number", "minimum": low, "maximum": high, "not": {"const": 0}}
+    return Kind(allowed=allowed, read=read, show=lambda value: f"{value:g}", schema=schema)
 
 
 def quantity(unit: Quantity, low: str, high: str, example: str) -> Kind:
@@ -134,17 +191,17 @@ def quantity(unit: Quantity, low: str, high: str, example: str) -> Kind:
             raise Wrong(out_of_range(written, low, high), write_like(example))
         return value
 
-    return Kind(allowed=allowed, read=read, show=unit.show)
+    return Kind(allowed=allowed, read=read, show=unit.show, schema={"type": "string", "pattern": unit.pattern})
 
 
 def group(spec: ObjectSpec, build: Callable[[Values], Any]) -> Kind:
     """A group of settings within a group."""
-    return Kind(allowed=_settings_of(spec), read=_building(spec, build), show=None, group=spec)
+    return dataclasses.replace(optional_group(spec, build), group=spec)
 
 
 def optional_group(spec: ObjectSpec, build: Callable[[Values], Any]) -> Kind:
     """A group whose absence means something else than its defaults (a point without `counter`)."""
-    return Kind(allowed=_settings_of(spec), read=_building(spec, build), show=None)
+    return Kind(allowed=_settings_of(spec), read=_building(spec, build), show=None, schema=object_schema(spec))
 
 
 def _settings_of(spec: ObjectSpec) -> Text:
@@ -193,7 +250,13 @@ def one_or_more(kind: Kind, what: str) -> Kind:
     def show(values: tuple[Any, ...]) -> str:
         return ", ".join((kind.show or str)(value) for value in values)
 
-    return Kind(allowed=say("or-a-list", "{allowed}, or a list of them", allowed=kind.allowed), read=read, show=show)
+    listed = {"type": "array", "items": kind.schema, "minItems": 1, "uniqueItems": True}
+    return Kind(
+        allowed=say("or-a-list", "{allowed}, or a list of them", allowed=kind.allowed),
+        read=read,
+        show=show,
+        schema={"anyOf": [kind.schema, listed]},
+    )
 
 
 def by_number(kind: Kind, *, low: int, high: int, what: str, example: str) -> Kind:
@@ -223,19 +286,23 @@ def by_number(kind: Kind, *, low: int, high: int, what: str, example: str) -> Ki
     def show(values: dict[int, Any]) -> str:
         return ", ".join(f"{number}: {value}" for number, value in values.items())
 
-    return Kind(allowed=what, read=read, show=show if kind.show is not None else None)
+    schema = {
+        "type": "object",
+        "propertyNames": {"pattern": "^-?[0-9]+$" if low < 0 else "^[0-9]+$"},
+        "additionalProperties": kind.schema,
+    }
+    return Kind(allowed=what, read=read, show=show if kind.show is not None else None, schema=schema)
 
 
-def raw(allowed: str) -> Kind:
+def raw(allowed: str, schema: Mapping[str, Any] | None = None) -> Kind:
     """The node itself, which its builder reads when it knows the keys around it; a single word is explained."""
 
     def read(node: yaml.Node, scope: Scope) -> yaml.Node:
         if isinstance(node, yaml.ScalarNode):
-            line = node.start_mark.line + 1 if node.start_mark else 0
-            scope.explain("", str(node.value), from_line(line))
+            scope.explain("", str(node.value), scope.findings.place_of(node))
         return node
 
-    return Kind(allowed=allowed, read=read, show=None)
+    return Kind(allowed=allowed, read=read, show=None, schema=schema or {})
 
 
 def only_word(word: str, *, later: tuple[str, ...] = (), fix: str = "") -> Kind:
@@ -261,4 +328,4 @@ def only_word(word: str, *, later: tuple[str, ...] = (), fix: str = "") -> Kind:
             )
         return written
 
-    return Kind(allowed=word, read=read)
+    return Kind(allowed=word, read=read, schema={"const": word})

@@ -1,17 +1,17 @@
-"""Load a device map: file, YAML with places kept, tables, checks; all problems in one run."""
+"""Load a device map: file or folder, YAML with places kept, tables, checks; all problems in one run."""
 
 from __future__ import annotations
 
-import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from genba_shared.device_map.build_map import build_map
+from genba_shared.device_map.folder import Source, compose_sources, hash_of, read_sources
 from genba_shared.device_map.model import DeviceMap
 from genba_shared.device_map.problems import Findings, Setting
-from genba_shared.device_map.yaml_tree import MAX_BYTES, compose
-from genba_shared.errors import ConfigError, Problem
-from genba_shared.texts import say
+from genba_shared.device_map.secrets import Surroundings
+from genba_shared.errors import Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +24,10 @@ class LoadedMap:
 
 
 def load_device_map(path: Path, *, text: str | None = None) -> DeviceMap:
-    """Read a device map from `text`, or else from the file at `path`.
+    """Read a device map from `text`, or else from the file or the folder of files at `path`.
 
     Raises:
-        ConfigError: with every problem of the file, each with line, column, path and what to write instead.
+        ConfigError: with every problem, each with file, line, column, path and what to write instead.
     """
     return load_with_settings(path, text=text).map
 
@@ -40,37 +40,14 @@ def load_device_map_with_warnings(path: Path, *, text: str | None = None) -> tup
 
 def load_with_settings(path: Path, *, text: str | None = None) -> LoadedMap:
     """As `load_device_map`, with warnings and every setting in force, which `genba edge check --explain` prints."""
-    written = _read(path) if text is None else text
+    sources = read_sources(path) if text is None else (Source(file=path, text=text),)
     findings = Findings(file=str(path))
-    root = compose(written, findings)
-    sha256 = hashlib.sha256(written.encode()).hexdigest()
-    built = build_map(root, findings, sha256=sha256)
+    root = compose_sources(sources, findings)
+    around = Surroundings(folder=folder_of(path), environment=os.environ)
+    built = build_map(root, findings, sha256=hash_of(sources), around=around)
     return LoadedMap(map=built, warnings=findings.all(), settings=tuple(findings.settings))
 
 
-def _read(path: Path) -> str:
-    if path.is_dir():
-        raise ConfigError.of_file(
-            path,
-            say("folder-of-maps", "a folder of maps is not supported by this version yet."),
-            say("name-one-file", "Name one file: plant.yaml."),
-        )
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as exc:
-        raise ConfigError.of_file(
-            path,
-            say("file-unreadable", "the file cannot be read: {system_says}.", system_says=exc.strerror or exc),
-            say("check-name", "Check the name, and who may read it."),
-        ) from exc
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        if len(content) > MAX_BYTES:  # cut in the middle of a character; the size is what is wrong
-            return content.decode("utf-8-sig", errors="replace")
-        raise ConfigError.of_file(
-            path,
-            say("not-utf-8", "the file is not UTF-8 text (byte {byte}).", byte=exc.start + 1),
-            say("save-as-utf-8", "Save it as UTF-8; editors offer GBK or Shift-JIS, too."),
-        ) from exc
+def folder_of(path: Path) -> Path:
+    """The folder that a map's relative paths start from: the map itself where it is a folder of files."""
+    return path if path.is_dir() else path.parent

@@ -10,8 +10,10 @@ __all__ = [
     "add",
     "any_of",
     "from_line",
+    "from_line_of_file",
     "leave_out",
     "meant",
+    "meant_word",
     "needs_form",
     "needs_group",
     "none_yet",
@@ -48,6 +50,11 @@ def meant(snippet: str) -> Text:
     return say("meant", "Did you mean {snippet}?", snippet=snippet)
 
 
+def meant_word(word: str) -> Text:
+    """The remedy: the known word that was probably meant."""
+    return say("meant-word", "Did you mean '{word}'?", word=word)
+
+
 def leave_out(key: str) -> Text:
     """The remedy: a key to delete."""
     return say("leave-out", "Leave `{key}` out.", key=key)
@@ -78,6 +85,11 @@ def none_yet() -> Text:
 def from_line(line: int) -> Text:
     """Where a setting comes from: a line of the file."""
     return say("origin-line", "line {line}", line=line)
+
+
+def from_line_of_file(file: str, line: int) -> Text:
+    """Where a setting comes from, in a map of several files."""
+    return say("origin-line-of-file", "{file} line {line}", file=file, line=line)
 
 
 def needs_form(found: str, allowed: str) -> Text:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import yaml
 
+from genba_shared.device_map.phrases import from_line, from_line_of_file, meant_word
 from genba_shared.errors import ConfigError, Problem
 from genba_shared.texts import say
 
@@ -42,7 +44,7 @@ class Findings:
     file: str
     settings: list[Setting] = field(default_factory=list)
     places: dict[str, yaml.Node] = field(default_factory=dict)  # path of a setting → where its value stands
-    _problems: dict[tuple[int, int, str], Problem] = field(default_factory=dict)
+    _problems: dict[tuple[str, int, int, str], Problem] = field(default_factory=dict)
     _paths: dict[int, str] = field(default_factory=dict)
     _kept: list[yaml.Node] = field(default_factory=list)
 
@@ -56,6 +58,14 @@ class Findings:
         """Path of the node as it stands in the file: in a profile, that of the profile."""
         return self._paths.get(id(node))
 
+    def place_of(self, node: yaml.Node) -> str:
+        """Where a message says that the node stands: ``line 12``, with the file where the map has several."""
+        mark = node.start_mark
+        if mark is None:
+            return say("the-file", "the file")
+        line = mark.line + 1
+        return from_line(line) if mark.name == self.file else from_line_of_file(Path(mark.name).name, line)
+
     def error(self, node: yaml.Node, path: str, message: str, fix: str) -> None:
         """Something that must be mended before the map can be used."""
         self._add(node, path, message, fix, warning=False)
@@ -64,9 +74,15 @@ class Findings:
         """Something that works, and is worth a second look."""
         self._add(node, path, message, fix, warning=True)
 
+    def error_in_file(self, file: str, message: str, fix: str, *, line: int = 0) -> None:
+        """Something wrong in a file beside the map, such as its secrets; 0: the file as a whole."""
+        column = 1 if line else 0
+        problem = Problem(file=file, line=line, column=column, path="", message=message, fix=fix)
+        self._problems.setdefault((file, line, column, message), problem)
+
     def all(self) -> tuple[Problem, ...]:
-        """Errors and warnings, in the order of the file."""
-        return tuple(sorted(self._problems.values(), key=lambda found: (found.line, found.column)))
+        """Errors and warnings, file by file, in the order of each file."""
+        return tuple(sorted(self._problems.values(), key=lambda found: (found.file, found.line, found.column)))
 
     def raise_errors(self) -> None:
         """Stop here if there is an error.
@@ -81,8 +97,9 @@ class Findings:
     def _add(self, node: yaml.Node, path: str, message: str, fix: str, *, warning: bool) -> None:
         mark = node.start_mark
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
+        file = mark.name if mark is not None else self.file
         problem = Problem(
-            file=self.file,
+            file=file,
             line=line,
             column=column,
             path=self.path_of(node) or path,
@@ -91,7 +108,7 @@ class Findings:
             warning=warning,
         )
         # A profile is read once for each device that uses it; what is wrong in it is said once.
-        self._problems.setdefault((line, column, message), problem)
+        self._problems.setdefault((file, line, column, message), problem)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -104,7 +121,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
     """``Did you mean 'poll'?``, or what else to do where no known word is near."""
     near = nearest(word, known)
-    return say("meant-word", "Did you mean '{word}'?", word=near) if near else otherwise
+    return meant_word(near) if near else otherwise
 
 
 def shorten(text: str) -> str:

@@ -11,29 +11,20 @@ from typing import Final
 
 from genba_shared.device_map.spec import MISSING, Key, ObjectSpec
 from genba_shared.device_map.tables_devices import RECONNECT
-from genba_shared.device_map.tables_map import (
-    COLLECTOR,
-    COUNTS,
-    DONE_WHEN,
-    GATEWAY,
-    NODE,
-    ROOT,
-    STATE,
-    STATION,
-    STORE,
-    WORK_ORDER,
-    ZONE,
-)
+from genba_shared.device_map.tables_map import CLOCK, COLLECTOR, GATEWAY, ROOT, STORE, TELEMETRY
 from genba_shared.device_map.tables_modbus import MODBUS_DEVICE, MODBUS_POINT, POLL
 from genba_shared.device_map.tables_opcua import OPCUA_DEVICE, OPCUA_POINT, SECURITY
 from genba_shared.device_map.tables_points import COUNTER, RESET_BY
 from genba_shared.device_map.tables_rfid import ANTENNA, LLRP_DEVICE, PRESENCE, TAGS
+from genba_shared.device_map.tables_work import COUNTS, DONE_WHEN, NODE, STATE, STATION, WORK_ORDER, ZONE
 
 SECTIONS: Final[tuple[tuple[str, ObjectSpec], ...]] = (
     ("The whole map", ROOT),
     ("gateway", GATEWAY),
     ("collector", COLLECTOR),
     ("store", STORE),
+    ("clock", CLOCK),
+    ("telemetry", TELEMETRY),
     ("devices, protocol: opcua", OPCUA_DEVICE),
     ("devices, protocol: modbus", MODBUS_DEVICE),
     ("devices, protocol: llrp", LLRP_DEVICE),
@@ -68,7 +59,7 @@ def _section(title: str, spec: ObjectSpec) -> Iterator[str]:
     yield "| key | value | default | meaning |"
     yield "|---|---|---|---|"
     for key in (*spec.keys.values(), *((spec.free,) if spec.free else ())):
-        yield f"| `{key.name}` | {_cell(key.kind.allowed)} | {_cell(_default(key, spec))} | {_cell(key.meaning)} |"
+        yield f"| `{key.name}` | {_cell(key.kind.allowed)} | {_cell(_default(key, spec))} | {_cell(_meaning(key))} |"
     if spec.later:
         yield ""
         yield f"Not in this version yet: {', '.join(f'`{name}`' for name in spec.later)}."
@@ -86,6 +77,10 @@ def _default(key: Key, spec: ObjectSpec) -> str:
     if default is MISSING or default in (None, "", (), {}) or key.kind.show is None:
         return "–"
     return key.kind.show(default)
+
+
+def _meaning(key: Key) -> str:
+    return f"{key.meaning}. *Not acted on yet: {key.not_yet}.*" if key.not_yet else key.meaning
 
 
 def _cell(text: str) -> str:

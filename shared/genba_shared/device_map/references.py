@@ -136,16 +136,23 @@ def _read_device(node: yaml.Node, scope: Scope) -> str:
 
 
 POINT_REF: Final = Kind(
-    allowed=say("point-ref", "a point: device/point, or only the point's name within its device"), read=_read_point_ref
+    allowed=say("point-ref", "a point: device/point, or only the point's name within its device"),
+    read=_read_point_ref,
+    schema={"type": "string"},
 )
 READ_POINT_REF: Final = Kind(
-    allowed=say("read-point-ref", "a read point: device/read-point"), read=_read_read_point_ref
+    allowed=say("read-point-ref", "a read point: device/read-point"),
+    read=_read_read_point_ref,
+    schema={"type": "string", "pattern": "^[^/]+/[^/]+$"},
 )
-STATION_REF: Final = Kind(allowed=say("station-ref", "the name of a station"), read=_read_station)
-ZONE_REF: Final = Kind(allowed=say("zone-ref", "the name of a zone"), read=_read_zone)
-DEVICE_REF: Final = Kind(allowed=_A_DEVICE_ID, read=_read_device)
+STATION_REF: Final = Kind(
+    allowed=say("station-ref", "the name of a station"), read=_read_station, schema={"type": "string"}
+)
+ZONE_REF: Final = Kind(allowed=say("zone-ref", "the name of a zone"), read=_read_zone, schema={"type": "string"})
+DEVICE_REF: Final = Kind(allowed=_A_DEVICE_ID, read=_read_device, schema={"type": "string"})
 COUNTED_END: Final = Kind(
     allowed=say("counted-end", "STATION/good, STATION/scrap or STATION/rework"),
     read=_read_counted_end,
+    schema={"type": "string", "pattern": f"^[^/]+/({'|'.join(Result)})$"},
     show=lambda end: f"{end.station}/{end.result}",
 )

@@ -18,7 +18,19 @@ from genba_shared.device_map.phrases import meant, needs_form, out_of_range, wri
 from genba_shared.device_map.problems import Wrong, shorten
 from genba_shared.texts import Text, say
 
-__all__ = ["Wrong", "describe", "integer_of", "key_text", "number_of", "raw_text", "scalar_text", "text_of"]
+__all__ = [
+    "FILE_TAG",
+    "SECRET_TAG",
+    "TAGS",
+    "Wrong",
+    "describe",
+    "integer_of",
+    "key_text",
+    "number_of",
+    "raw_text",
+    "scalar_text",
+    "text_of",
+]
 
 _BOOLEAN_WORDS: Final = re.compile(r"(?i)yes|no|on|off")
 _TRUE_OR_FALSE: Final = re.compile(r"true|True|TRUE|false|False|FALSE")
@@ -30,6 +42,13 @@ _BASE_60: Final = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
 _ODD_NUMBER: Final = re.compile(r"[-+]?(?:0x[0-9a-fA-F_]+|0b[01_]+|[0-9][0-9_]*_[0-9_.]*|\.[0-9]+|[0-9]+\.)")
 _NO_NUMBER: Final = re.compile(r"(?i)[-+]?\.(?:inf|nan)")
 MAX_DIGITS: Final = 25
+SECRET_TAG: Final = "!secret"  # noqa: S105  # the tag, not a secret
+FILE_TAG: Final = "!file"
+TAGS: Final = {
+    SECRET_TAG: "password: !secret cutter1_pw",
+    FILE_TAG: "ca: !file certs/ca.pem",
+}
+"""The tags that a map takes, each with how it is written."""
 
 
 def describe(node: yaml.Node) -> str:
@@ -61,6 +80,11 @@ def raw_text(node: yaml.Node, *, allowed: str, example: str) -> str:
     Raises:
         Wrong: a list, a group or nothing stands there.
     """
+    if node.tag in TAGS:
+        raise Wrong(
+            say("tag-not-taken", "{tag} is not taken here: {allowed} is needed.", tag=node.tag, allowed=allowed),
+            say("write-out-like", "Write it out, like {example}.", example=example),
+        )
     if not isinstance(node, yaml.ScalarNode) or is_empty(node):
         raise Wrong(needs_form(describe(node), allowed), write_like(example))
     return str(node.value)

@@ -14,9 +14,10 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
-from genba_shared.device_map.phrases import from_line, needs_form, needs_group, not_yet, write, write_like
+from genba_shared.device_map.phrases import needs_form, needs_group, not_yet, write, write_like
 from genba_shared.device_map.problems import Findings, Setting, Unusable, Wrong, did_you_mean, nearest, shorten
 from genba_shared.device_map.scalars import describe
+from genba_shared.device_map.secrets import Surroundings
 from genba_shared.device_map.yaml_tree import entries, join
 from genba_shared.texts import say
 
@@ -51,6 +52,7 @@ class Scope:
     """
 
     findings: Findings
+    around: Surroundings
     names: Names = field(default_factory=Names)
     path: str = ""
     device: str = ""
@@ -71,19 +73,24 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One form of value. `read` raises `Wrong` or, where it has reported by itself, `Unusable`."""
+    """One form of value. `read` raises `Wrong` or, where it has reported by itself, `Unusable`.
+
+    `schema` says the form in the words of JSON Schema, for editors; empty: whatever stands there is left to `check`.
+    """
 
     allowed: str
     read: Callable[[yaml.Node, Scope], Any]
     show: Callable[[Any], str] | None = str
     group: ObjectSpec | None = None
+    schema: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
     """One setting: its name in the file, its kind, the model's field (`attribute`), and its line in the reference.
 
-    `default_text` says in words what no value says; `derived`: the builder works it out and explains it.
+    `default_text` says in words what no value says; `derived`: the builder works it out and explains it. `not_yet`:
+    the setting is checked and this version does not act on it; the text says what happens instead.
     """
 
     name: str
@@ -95,6 +102,7 @@ class Key:
     default: Any = MISSING
     default_text: str = ""
     derived: bool = False
+    not_yet: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +111,8 @@ class ObjectSpec:
 
     `free` stands for keys with names of the engineer's own choice; they are collected in its attribute. `replaced_by`
     says which later key stands where another one is required, so that one mistake gives one message. `elsewhere` says
-    what to write instead of keys that people may expect here.
+    what to write instead of keys that people may expect here. `example` is the group as it is offered in messages,
+    where its first two keys would not do. `rules` says in the words of JSON Schema what holds between the keys.
     """
 
     name: str
@@ -113,6 +122,8 @@ class ObjectSpec:
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     replaced_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     free: Key | None = None
+    example: str = ""
+    rules: Mapping[str, Any] = field(default_factory=dict)
 
     def default_of(self, key: Key) -> Any:
         """The default in force where the key is left out; `MISSING` where there is none."""
@@ -174,7 +185,7 @@ def read_object(node: yaml.Node, spec: ObjectSpec, scope: Scope) -> Values:
             node,
             scope.path,
             needs_group(describe(node), spec.name),
-            write(f"{{{', '.join(key.example for key in list(spec.keys.values())[:2])}}}"),
+            write(spec.example or _first_keys(spec)),
         )
         values.broken = True
         return values
@@ -198,6 +209,10 @@ def read_object(node: yaml.Node, spec: ObjectSpec, scope: Scope) -> Values:
     return values
 
 
+def _first_keys(spec: ObjectSpec) -> str:
+    return f"{{{', '.join(key.example for key in list(spec.keys.values())[:2])}}}"
+
+
 def _read_key(key: Key, node: yaml.Node, values: Values) -> None:
     scope = values.scope.below(key.name)
     values.nodes[key.name] = node
@@ -212,9 +227,29 @@ def _read_key(key: Key, node: yaml.Node, values: Values) -> None:
         values.broken = True
     else:
         values.taken[key.attribute or key.name] = value
+        _warn_of_no_effect(key, node, scope)
         if key.kind.show is not None and key.kind.group is None:
-            line = node.start_mark.line + 1 if node.start_mark else 0
-            values.scope.explain(key.name, key.kind.show(value), from_line(line))
+            origin = _not_acted_on(key, scope.findings.place_of(node))
+            values.scope.explain(key.name, key.kind.show(value), origin)
+
+
+def _warn_of_no_effect(key: Key, node: yaml.Node, scope: Scope) -> None:
+    if key.not_yet:
+        scope.findings.warn(
+            node,
+            scope.path,
+            say(
+                "no-effect-yet",
+                "`{key}` is checked, and this version does not act on it yet: {instead}.",
+                key=key.name,
+                instead=key.not_yet,
+            ),
+            say("leave-in-or-out", "Leave it in for a later version, or take it out."),
+        )
+
+
+def _not_acted_on(key: Key, origin: str) -> str:
+    return say("not-acted-on", "{origin}, not acted on yet", origin=origin) if key.not_yet else origin
 
 
 def _read_free(key: Key, node: yaml.Node, values: Values) -> None:
@@ -292,9 +327,9 @@ def _fill(key: Key, spec: ObjectSpec, values: Values) -> None:
         values.taken[attribute] = key.kind.read(empty, scope.below(key.name))
         return
     if default is not MISSING and default not in (None, "", (), {}) and key.kind.show is not None:
-        scope.explain(key.name, key.kind.show(default), say("origin-default", "default"))
+        scope.explain(key.name, key.kind.show(default), _not_acted_on(key, say("origin-default", "default")))
     elif key.default_text and not key.derived:
-        scope.explain(key.name, key.default_text, say("origin-default", "default"))
+        scope.explain(key.name, key.default_text, _not_acted_on(key, say("origin-default", "default")))
 
 
 def read_entries(node: yaml.Node, scope: Scope, *, what: str, example: str) -> dict[str, tuple[yaml.Node, yaml.Node]]:

@@ -1,4 +1,4 @@
-"""The tables of a map's other settings: gateway, collector, store, stations, zones, nodes."""
+"""The tables of a whole map and of the gateway itself: collector, store, clock, telemetry."""
 
 from __future__ import annotations
 
@@ -9,36 +9,27 @@ from typing import Final
 import yaml
 
 from genba_shared.device_map.addresses import MQTT_URL, mqtt_url_of
-from genba_shared.device_map.kinds import IDENTIFIER, choice, integer, one_or_more, only_word, quantity, raw, text
+from genba_shared.device_map.kinds import IDENTIFIER, choice, one_or_more, quantity, raw, text
 from genba_shared.device_map.model import (
+    ClockSettings,
     CollectorSettings,
-    CompletionRule,
     GatewaySettings,
-    NodeRule,
-    StartRule,
-    StateRule,
-    Station,
+    StoredKind,
     StoreSettings,
-    Zone,
+    TelemetrySend,
+    TelemetrySettings,
 )
-from genba_shared.device_map.phrases import any_of, write_like
+from genba_shared.device_map.phrases import write_like
 from genba_shared.device_map.problems import Wrong, did_you_mean, shorten
-from genba_shared.device_map.references import (
-    COUNTED_END,
-    DEVICE_REF,
-    POINT_REF,
-    READ_POINT_REF,
-    STATION_REF,
-    ZONE_REF,
-)
 from genba_shared.device_map.scalars import integer_of
 from genba_shared.device_map.spec import Key, Kind, ObjectSpec, Scope, keys
-from genba_shared.device_map.units import DURATION
+from genba_shared.device_map.units import DURATION, SIZE
 from genba_shared.texts import say
 
 VERSION: Final = 1
 _A_GROUP: Final = say("a-group", "a group")
 _GROUPS_BY_NAME: Final = say("groups-by-name", "groups by name")
+_NO_SAMPLES: Final = say("instead-no-samples", "no raw samples are sent")
 
 
 def _read_version(node: yaml.Node, _scope: Scope) -> int:
@@ -124,16 +115,77 @@ STORE: Final = ObjectSpec(
             kind=text(say("a-folder", "a folder"), "state", check=_path_of),
             meaning="the folder of the outbox, relative to the map; `genba edge run --state` takes its place",
             example="path: state",
+        ),
+        Key(
+            name="max",
+            kind=quantity(SIZE, "10MB", "10000GB", "2GB"),
+            attribute="max_bytes",
+            meaning="the most that the outbox may take on the disk; completions are exempt",
+            example="max: 2GB",
+            default_text="no limit",
+            not_yet=say(
+                "instead-outbox-grows", "the outbox grows until the collector takes its events or the disk is full"
+            ),
+        ),
+        Key(
+            name="keep",
+            kind=quantity(DURATION, "1h", "3660d", "30d"),
+            attribute="keep_s",
+            meaning="how long events wait for the collector; completions are exempt",
+            example="keep: 30d",
+            default_text="for ever",
+            not_yet=say("instead-events-wait", "events wait until the collector takes them"),
+        ),
+        Key(
+            name="drop_order",
+            kind=one_or_more(choice(StoredKind), say("kinds-of-event", "kinds of event")),
+            meaning="what is dropped when a limit is reached, the first first; what is not named is kept",
+            example="drop_order: [telemetry, environment, state, count]",
+            not_yet=say("instead-nothing-dropped", "nothing is dropped"),
+        ),
+    ),
+)
+CLOCK: Final = ObjectSpec(
+    name=say("group-clock", "the gateway's clock"),
+    model=ClockSettings,
+    keys=keys(
+        Key(
+            name="max_offset",
+            kind=quantity(DURATION, "10ms", "1h", "2s"),
+            attribute="max_offset_s",
+            meaning="how far the clock may be from the collector's before the gateway warns",
+            example="max_offset: 2s",
+            not_yet=say("instead-clock-not-compared", "the clock is not compared"),
         )
     ),
-    later=dict.fromkeys(("max", "keep", "drop_order"), ""),
+)
+TELEMETRY: Final = ObjectSpec(
+    name=say("group-telemetry", "the telemetry"),
+    model=TelemetrySettings,
+    keys=keys(
+        Key(
+            name="send",
+            kind=choice(TelemetrySend),
+            meaning="which raw samples are sent beside the events, for a time-series database",
+            example="send: changes",
+            not_yet=_NO_SAMPLES,
+        ),
+        Key(
+            name="max_interval",
+            kind=quantity(DURATION, "1s", "1d", "10min"),
+            attribute="max_interval_s",
+            meaning="a value that does not change is sent this often, too",
+            example="max_interval: 10min",
+            not_yet=_NO_SAMPLES,
+        ),
+    ),
 )
 ROOT: Final = ObjectSpec(
     name=say("group-map", "a device map"),
     keys=keys(
         Key(
             name="version",
-            kind=Kind(allowed="1", read=_read_version),
+            kind=Kind(allowed="1", read=_read_version, schema={"const": VERSION}),
             meaning="the version of this format",
             example="version: 1",
             required=True,
@@ -152,6 +204,18 @@ ROOT: Final = ObjectSpec(
             example="collector: {mqtt: mqtt://10.1.2.3:1883}",
         ),
         Key(name="store", kind=raw(_A_GROUP), meaning="where events wait", example="store: {path: state}"),
+        Key(
+            name="clock",
+            kind=raw(_A_GROUP),
+            meaning="how exact the gateway's clock must be",
+            example="clock: {max_offset: 2s}",
+        ),
+        Key(
+            name="telemetry",
+            kind=raw(_A_GROUP),
+            meaning="raw samples beside the events",
+            example="telemetry: {send: changes, max_interval: 10min}",
+        ),
         Key(
             name="profiles",
             kind=raw(_GROUPS_BY_NAME),
@@ -172,187 +236,6 @@ ROOT: Final = ObjectSpec(
             kind=raw(_GROUPS_BY_NAME),
             meaning="how production nodes are seen to start and end",
             example="nodes: {CUT: {…}}",
-        ),
-    ),
-    later=dict.fromkeys(("clock", "telemetry"), ""),
-)
-
-STATE: Final = ObjectSpec(
-    name=say("group-state", "the state of a station"),
-    model=StateRule,
-    keys=keys(
-        Key(
-            name="from",
-            kind=POINT_REF,
-            attribute="point",
-            meaning="the counter whose pieces show that the station runs",
-            example="from: parts",
-            required=True,
-        ),
-        Key(
-            name="idle_after",
-            kind=quantity(DURATION, "1s", "1d", "3min"),
-            attribute="idle_after_s",
-            meaning="time without a piece after which the station is idle",
-            example="idle_after: 3min",
-            required=True,
-        ),
-    ),
-)
-COUNTS: Final = ObjectSpec(
-    name=say("group-counts", "the counts of a station"),
-    keys=keys(
-        Key(name="good", kind=POINT_REF, meaning="counter of good pieces", example="good: parts"),
-        Key(name="scrap", kind=POINT_REF, meaning="counter of scrap", example="scrap: rejects"),
-        Key(name="rework", kind=POINT_REF, meaning="counter of pieces to be reworked", example="rework: rework"),
-    ),
-)
-STATION: Final = ObjectSpec(
-    name=say("group-station", "a station"),
-    model=Station,
-    keys=keys(
-        Key(name="device", kind=DEVICE_REF, meaning="its device", example="device: cutter1", required=True),
-        Key(
-            name="state",
-            kind=raw(
-                say(
-                    "state-of-station", "a point with labels, or {snippet}", snippet="{from: COUNTER, idle_after: 3min}"
-                )
-            ),
-            meaning="where its state comes from: a point with `labels`, or the rhythm of a counter",
-            example="state: {from: parts, idle_after: 3min}",
-        ),
-        Key(
-            name="counts",
-            kind=raw(
-                say("counters-by-result", "counters by result: {snippet}", snippet="{good: parts, scrap: rejects}")
-            ),
-            meaning="which counters count its pieces; points of its device, or device/point",
-            example="counts: {good: parts}",
-        ),
-    ),
-    later={"environment": ""},
-)
-_READ_POINTS: Final = say("read-points", "read points")
-_COUNTS: Final = say("counts", "counts")
-ZONE: Final = ObjectSpec(
-    name=say("group-zone", "a zone"),
-    model=Zone,
-    keys=keys(
-        Key(
-            name="enter",
-            kind=one_or_more(READ_POINT_REF, _READ_POINTS),
-            meaning="read points where a tag comes in; needs `leave`",
-            example="enter: [gate/sewing-in]",
-        ),
-        Key(
-            name="leave",
-            kind=one_or_more(READ_POINT_REF, _READ_POINTS),
-            meaning="read points where a tag goes out",
-            example="leave: [gate/sewing-out]",
-        ),
-        Key(
-            name="in",
-            kind=one_or_more(COUNTED_END, _COUNTS),
-            attribute="pieces_in",
-            meaning="counts that come in; needs `out`; several add up",
-            example="in: CUT-1/good",
-        ),
-        Key(
-            name="out",
-            kind=one_or_more(COUNTED_END, _COUNTS),
-            attribute="pieces_out",
-            meaning="counts that go out",
-            example="out: [SEW-1/good, SEW-2/good]",
-        ),
-        Key(
-            name="wip_limit",
-            kind=integer(1, 10_000_000, "60"),
-            meaning="pieces above which the zone is too full",
-            example="wip_limit: 60",
-            default_text="no limit",
-        ),
-        Key(
-            name="close_after",
-            kind=quantity(DURATION, "1s", "366d", "8h"),
-            attribute="close_after_s",
-            meaning="silence of a tag after which it is taken to have left (read points only)",
-            example="close_after: 8h",
-            default_text="never",
-        ),
-    ),
-    later={"stocktake": ""},
-)
-WORK_ORDER: Final = ObjectSpec(
-    name=say("group-work-order", "the work order of a node"),
-    keys=keys(
-        Key(
-            name="from",
-            kind=raw(say("work-order-from", "a point (device/point), tags or dispatch")),
-            attribute="source",
-            meaning="a point that holds the order number (device/point), `tags` or `dispatch`",
-            example="from: cutter1/order",
-            required=True,
-        ),
-        Key(
-            name="else",
-            kind=only_word("dispatch"),
-            attribute="otherwise",
-            meaning="what counts while the point is empty; only `dispatch`",
-            example="else: dispatch",
-            default_text="dispatch",
-        ),
-    ),
-)
-DONE_WHEN: Final = ObjectSpec(
-    name=say("group-done-when", "the end of a node"),
-    model=CompletionRule,
-    keys=keys(
-        Key(
-            name="good",
-            kind=only_word("node.quantity"),
-            meaning="the good pieces reach the node's quantity",
-            example="good: node.quantity",
-        ),
-        Key(
-            name="all_left",
-            kind=ZONE_REF,
-            meaning="all tags of the work order have left this zone",
-            example="all_left: sewing",
-        ),
-        Key(
-            name="min_dwell",
-            kind=quantity(DURATION, "0s", "7d", "3min"),
-            attribute="min_dwell_s",
-            meaning="a tag counts only after it was in the zone this long (with `all_left`)",
-            example="min_dwell: 3min",
-        ),
-    ),
-)
-NODE: Final = ObjectSpec(
-    name=say("group-node", "a node"),
-    model=NodeRule,
-    keys=keys(
-        Key(
-            name="stations",
-            kind=one_or_more(STATION_REF, say("stations", "stations")),
-            meaning="where it is worked on",
-            example="stations: [CUT-1]",
-        ),
-        Key(
-            name="work_order",
-            kind=raw(any_of(("{from: cutter1/order, else: dispatch}", "{from: tags}", "{from: dispatch}"))),
-            meaning="where its work order comes from",
-            example="work_order: {from: dispatch}",
-            default_text="{from: dispatch}",
-        ),
-        Key(name="start_when", kind=choice(StartRule), meaning="what starts it", example="start_when: first_piece"),
-        Key(
-            name="done_when",
-            kind=raw(any_of(("{good: node.quantity}", "{all_left: ZONE, min_dwell: 3min}"))),
-            meaning="what completes it",
-            example="done_when: {good: node.quantity}",
-            default_text="{good: node.quantity}",
         ),
     ),
 )

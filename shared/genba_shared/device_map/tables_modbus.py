@@ -149,6 +149,27 @@ MODBUS_ADDRESS: Final = Kind(
     ),
     read=_read_modbus_address,
     show=lambda at: show_modbus_address(*at),
+    schema={
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": 465_536},
+            {"type": "string", "pattern": "^[0134][0-9]{4,5}$"},
+            {
+                "type": "object",
+                "properties": {
+                    str(table): {
+                        "type": "integer",
+                        "minimum": 0,
+                        "maximum": LAST_ADDRESS,
+                        "description": "The protocol address, counted from 0.",
+                    }
+                    for table in ModbusTable
+                },
+                "additionalProperties": False,
+                "minProperties": 1,
+                "maxProperties": 1,
+            },
+        ]
+    },
 )
 MODBUS_POINT: Final = ObjectSpec(
     name=say("group-modbus-point", "a Modbus point"),

@@ -21,7 +21,11 @@ from genba_shared.device_map.model import (
     CounterSettings,
     OnDecrease,
     PointType,
+    ResetEvidence,
+    ResetSign,
 )
+from genba_shared.device_map.phrases import write
+from genba_shared.device_map.problems import Unusable
 from genba_shared.device_map.references import POINT_REF
 from genba_shared.device_map.spec import Key, ObjectSpec, Values, keys
 from genba_shared.device_map.units import RATE
@@ -33,20 +37,42 @@ BIG: Final = 2**64 - 1
 
 RESET_BY: Final = ObjectSpec(
     name=say("group-reset-by", "the evidence of a reset"),
+    example="{point: reset_btn}",
     keys=keys(
         Key(
             name="point",
             kind=POINT_REF,
             meaning="a bool point that is true while the counter is being reset",
             example="point: reset_btn",
-            required=True,
-        )
+        ),
+        Key(
+            name="falls",
+            kind=POINT_REF,
+            meaning="a number that falls when the PLC starts again, such as its uptime",
+            example="falls: uptime",
+        ),
+        Key(
+            name="changes",
+            kind=POINT_REF,
+            meaning="a value that changes when the PLC starts again, such as its time of boot",
+            example="changes: boot_time",
+        ),
     ),
-    later=dict.fromkeys(
-        ("falls", "changes"), say("name-bool-point", "Name a bool point: {snippet}.", snippet="{point: reset_btn}")
-    ),
-    replaced_by={"point": ("falls", "changes")},
+    rules={"minProperties": 1, "maxProperties": 1},
 )
+
+
+def _reset_evidence(values: Values) -> ResetEvidence:
+    written = [key for key in RESET_BY.keys if key in values.nodes]
+    if not written and not values.broken:
+        message = say("no-evidence", "no evidence is named: one of point, falls or changes is needed.")
+        values.error("", message, write("{point: reset_btn}"))
+    elif len(written) > 1:
+        message = say("two-evidences", "`{key}` names the evidence already: a counter has one.", key=written[0])
+        values.error(written[1], message, say("keep-better", "Keep the better one."))
+    if values.broken:
+        raise Unusable
+    return ResetEvidence(point=values.taken[written[0]], sign=ResetSign(written[0]))
 
 
 def _counter(values: Values) -> Values:
@@ -92,7 +118,7 @@ COUNTER: Final = ObjectSpec(
         ),
         Key(
             name="reset_by",
-            kind=optional_group(RESET_BY, lambda values: values.build(lambda point: point)),
+            kind=optional_group(RESET_BY, _reset_evidence),
             meaning="evidence that somebody reset the counter",
             example="reset_by: {point: reset_btn}",
         ),
@@ -106,7 +132,6 @@ COUNTER: Final = ObjectSpec(
 )
 
 POINT_LATER: Final = {
-    "unit": "",
     "deadband": "",
     "offset": "",
     "mask": say("point-for-each-bit", "Write one point for each `bit`."),
@@ -144,4 +169,6 @@ def common_point_keys(*, type_default: str) -> tuple[Key, ...]:
             meaning="words for the values of a whole number or bool (false is 0); a station's `state` needs them",
             example="labels: {0: idle, 1: running}",
         ),
+        Key(name="unit", kind=LABEL, meaning="the unit of the value, for people", example='unit: "°C"'),
+        Key(name="label", kind=LABEL, meaning="its name for people, in any language", example='label: "Good pieces"'),
     )

@@ -28,6 +28,11 @@ class Quantity:
     suggested: tuple[tuple[int, str], ...]
     spellings: Mapping[str, str]
 
+    @property
+    def pattern(self) -> str:
+        """How it is written, as an anchored regular expression that editors understand."""
+        return f"^[-+]?[0-9]{{1,15}}([.][0-9]{{1,9}})?({'|'.join(self.units)})$"
+
     def parse(self, text: str) -> float:
         """Value in the base unit.
 

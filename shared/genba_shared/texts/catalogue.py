@@ -34,6 +34,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from genba_shared.texts import Language
+from genba_shared.texts.areas.beside import BESIDE
 from genba_shared.texts.areas.commands import COMMANDS
 from genba_shared.texts.areas.devices import DEVICES
 from genba_shared.texts.areas.phrases import PHRASES
@@ -50,6 +51,7 @@ AREAS: Final[tuple[Mapping[str, Phrase], ...]] = (
     VALUES,
     DEVICES,
     WORK,
+    BESIDE,
     REMEDIES,
     PHRASES,
     COMMANDS,

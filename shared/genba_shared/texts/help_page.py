@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from genba_shared.texts.areas.beside import BESIDE
 from genba_shared.texts.areas.devices import DEVICES
 from genba_shared.texts.areas.structure import STRUCTURE
 from genba_shared.texts.areas.values import VALUES
@@ -24,6 +25,7 @@ SECTIONS: Final[tuple[tuple[str, Mapping[str, Message]], ...]] = (
     ("Values", VALUES),
     ("Devices and points", DEVICES),
     ("Stations, zones and nodes", WORK),
+    ("Secrets and files beside the map", BESIDE),
 )
 MESSAGES: Final[Mapping[str, Message]] = {code: entry for _, area in SECTIONS for code, entry in area.items()}
 _INTRODUCTION: Final = """\

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from genba_edge.core.counter import CounterState, Doubt, Reading, Step, advance, start_counter
-from genba_shared.device_map.model import AtLimit, CountDirection, CounterSettings, OnDecrease, PointRef
+from genba_shared.device_map.model import AtLimit, CountDirection, CounterSettings, OnDecrease, PointRef, ResetEvidence
 from genba_shared.events import Confidence, CountMethod
 
 T0 = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
 FAST = CounterSettings(limit=65535, max_rate=1.0)
-WITH_BUTTON = CounterSettings(limit=65535, max_rate=1.0, reset_by=PointRef("plc", "reset"))
+WITH_BUTTON = CounterSettings(limit=65535, max_rate=1.0, reset_by=ResetEvidence(point=PointRef("plc", "reset")))
 
 
 def at(second: float) -> datetime:

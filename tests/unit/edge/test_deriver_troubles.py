@@ -10,6 +10,7 @@ from genba_edge.core.counting import Counting
 from genba_edge.core.observations import Quality
 from genba_shared.events import (
     Confidence,
+    CountMethod,
     DataGapSeen,
     DataQuestioned,
     DispatchOpened,
@@ -135,6 +136,33 @@ def test_doubted_reading_of_a_counter_that_counts_down_is_confirmed_as_it_was_re
     assert "1000" in (questioned.note or "")
     (counted,) = of(PiecesCounted, world.see(sample("cutter1", "parts", 999, 4)))
     assert counted.delta == 1
+
+
+def test_uptime_that_falls_in_the_same_poll_tells_a_reset_from_a_wrap() -> None:
+    map_of_a_small_counter = (
+        "{at: 40001, type: uint32, group: fast, counter: {max_rate: 60/min}}",
+        "{at: 40001, type: uint16, group: fast, counter: {limit: 99, max_rate: 600/min, reset_by: {falls: state}}}",
+    )
+    world = World(replace_in_map=map_of_a_small_counter)
+    world.see(back("sewing", 0))
+    world.see(sample("sewing", "good1", 98, 0), sample("sewing", "state", 5000, 0), alive("sewing", 0))
+    world.see(sample("sewing", "good1", 2, 1), sample("sewing", "state", 1, 1), alive("sewing", 1))
+    (counted,) = of(PiecesCounted, world.events)
+    assert (counted.delta, counted.method, counted.confidence) == (2, CountMethod.RESET, Confidence.CERTAIN)
+
+
+@pytest.mark.parametrize(("boot", "pieces"), [(7, 4), (8, 2)])
+def test_time_of_boot_that_changes_is_evidence_of_a_reset(boot: int, pieces: int) -> None:
+    world = World(
+        replace_in_map=(
+            "{at: 40001, type: uint32, group: fast, counter: {max_rate: 60/min}}",
+            "{at: 40001, type: uint16, group: fast, counter: {limit: 99, max_rate: 10/s, reset_by: {changes: state}}}",
+        )
+    )
+    world.see(back("sewing", 0))
+    world.see(sample("sewing", "good1", 98, 0), sample("sewing", "state", 7, 0), alive("sewing", 0))
+    world.see(sample("sewing", "good1", 2, 1), sample("sewing", "state", boot, 1), alive("sewing", 1))
+    assert [event.delta for event in of(PiecesCounted, world.events)] == [pieces]
 
 
 def test_readings_beyond_the_limit_are_questioned_once_and_never_counted() -> None:

@@ -26,7 +26,7 @@ def run(args):
             problem = Problem(file="a.yaml", line=1, column=2, path="x", message="is wrong.", fix="Mend it.")
             raise ConfigError((problem,))
         case "usage-with-code":
-            raise UsageError(say("name-one-file", "Name one file: plant.yaml."))
+            raise UsageError(say("name-file-or-folder", "Name a file, or another folder."))
         case "usage":
             raise UsageError("say what you want")
         case "device":
@@ -125,7 +125,7 @@ def test_wrong_use_is_told_on_stderr_and_exits_with_2(
 
 @pytest.mark.parametrize(
     ("language", "told"),
-    [("en", "genba: Name one file: plant.yaml.\n"), ("zh", "genba: 请指定一个文件：plant.yaml。\n")],
+    [("en", "genba: Name a file, or another folder.\n"), ("zh", "genba: 请指定一个文件，或另一个文件夹。\n")],
 )
 def test_an_error_with_a_code_is_told_in_the_language_of_the_person(
     installed: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, language: str, told: str

@@ -32,6 +32,7 @@ from genba_shared.device_map import (
     PresenceSettings,
     ReadMode,
     ReadPointRef,
+    ResetEvidence,
     StartRule,
     StateRule,
     Station,
@@ -201,7 +202,9 @@ def test_an_opcua_device_is_as_written(loaded: DeviceMap) -> None:
                 name="parts",
                 type=PointType.UINT32,  # the smallest unsigned that holds 999999
                 node="nsu=urn:plc;s=Parts",
-                counter=CounterSettings(limit=999999, max_rate=2 / 3, reset_by=PointRef("cutter1", "reset")),
+                counter=CounterSettings(
+                    limit=999999, max_rate=2 / 3, reset_by=ResetEvidence(point=PointRef("cutter1", "reset"))
+                ),
             ),
             "reset": OpcUaPoint(
                 name="reset",
@@ -396,13 +399,11 @@ def test_a_file_that_cannot_be_a_map_is_refused(tmp_path: Path, content: bytes, 
     assert [problem.message for problem in raised.value.problems] == [message]
 
 
-def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"plant\.yaml  \[file-unreadable\]\n  the file cannot be read: No such file or directory"
     ):
         load_device_map(tmp_path / "plant.yaml")
-    with pytest.raises(ConfigError, match="a folder of maps is not supported by this version yet"):
-        load_device_map(tmp_path)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
+from typing import Final
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from genba_shared.device_map import load_device_map
 from genba_shared.errors import ConfigError
+from tests.unit.shared.map_mutations import MUTATORS, Mutation, mutations_of
 
+EXAMPLES: Final = sorted(Path(__file__).parents[3].joinpath("examples").glob("*.yaml"))
+MOST_OF_A_KIND: Final = 14
 GOOD = Path(__file__).parents[3].joinpath("examples", "garment-line.yaml").read_text(encoding="utf-8")
 WORDS = [match.span() for match in re.finditer(r"[^\s{}\[\],:#]+|[{}\[\],:#]", GOOD)]
 LINES = GOOD.splitlines(keepends=True)
@@ -21,6 +27,27 @@ TROUBLE = """
 """
 ODD = st.sampled_from(TROUBLE.split())
 WORD = st.one_of(ODD, st.text(max_size=12), st.sampled_from([GOOD[start:end] for start, end in WORDS]))
+
+
+def mutations(kind: str) -> list[tuple[Path, Mutation]]:
+    """Mistakes of one kind over all examples: at most so many, always the same ones."""
+    found = [(path, one) for path in EXAMPLES for one in mutations_of(path.read_text(encoding="utf-8"), kind)]
+    return random.Random(20_260_105).sample(found, min(MOST_OF_A_KIND, len(found)))  # a choice of tests
+
+
+@pytest.mark.parametrize("kind", MUTATORS)
+def test_a_mistake_gives_an_error_on_its_own_line(kind: str) -> None:
+    for path, mutation in mutations(kind):
+        with pytest.raises(ConfigError) as raised:
+            load_device_map(path, text=mutation.text)
+        lines = {problem.line for problem in raised.value.problems if not problem.warning}
+        assert lines & mutation.lines, f"{path.name}: line {mutation.lines} is wrong; told:\n{raised.value}"
+
+
+def test_more_than_two_hundred_mistakes_are_made_in_all_examples() -> None:
+    made = [one for kind in MUTATORS for one in mutations(kind)]
+    assert len({mutation.text for _, mutation in made}) >= 200
+    assert {path for path, _ in made} == set(EXAMPLES)
 
 
 def load_or_tell(text: str) -> None:

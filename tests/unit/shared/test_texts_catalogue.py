@@ -12,8 +12,10 @@ from string import Formatter
 import pytest
 
 from genba_shared.device_map import load_device_map
+from genba_shared.device_map.folder import MAX_FILES
 from genba_shared.errors import ConfigError
 from genba_shared.texts import OTHER, Language, Text, render
+from genba_shared.texts.areas.beside import BESIDE
 from genba_shared.texts.catalogue import AREAS, ENTRIES
 from genba_shared.texts.entry import Message
 from genba_shared.texts.help_page import HELP_PAGE, MESSAGES, markdown
@@ -23,11 +25,14 @@ from tests.golden.regenerate import MAPS, problems_of
 ROOT = Path(__file__).parents[3]
 SAID = [said for package in ("genba_shared", "genba_edge") for said in said_in(package)]
 CASES = sorted(MAPS.iterdir())
-OF_THE_WHOLE_FILE = {"file-unreadable", "file-too-large", "folder-of-maps", "not-utf-8"}
+OF_THE_WHOLE_FILE = {"file-unreadable", "file-too-large", "not-utf-8"}
+OF_A_FOLDER = {"folder-unreadable", "folder-without-map", "not-named-yaml", "said-in-two-files", "too-many-files"}
 QUOTED_IN_ENGLISH = ("parser_says", "system_says")  # what a library or the system said
 SNIPPETS = ("word", "snippet", "example", "label", "key", "other")  # what stands in a map, or may be written there
 STILL_PLAIN: frozenset[str] = frozenset()  # files of the device map whose newest messages are English only so far
-PROSE = frozenset({"allowed", "elsewhere", "fix", "later", "name", "what"})  # keywords that take words for people
+PROSE = frozenset(
+    {"allowed", "elsewhere", "fix", "later", "name", "not_yet", "what"}
+)  # keywords that take words for people
 
 
 def _places(template: str) -> set[str]:
@@ -76,21 +81,43 @@ def test_what_is_said_as_a_message_has_an_entry_on_the_help_page() -> None:
     assert set(MESSAGES) == {code for code, entry in ENTRIES.items() if isinstance(entry, Message)}
 
 
-def test_every_message_is_shown_by_a_golden_map_or_concerns_the_whole_file() -> None:
+def test_every_message_is_shown_by_a_golden_map_or_concerns_files() -> None:
     found = {problem.code for case in CASES for problem in problems_of(case)}
-    assert set(MESSAGES) - found == OF_THE_WHOLE_FILE
+    assert set(MESSAGES) - found - set(BESIDE) == OF_THE_WHOLE_FILE | OF_A_FOLDER
 
 
 def test_messages_of_the_whole_file_have_their_codes(tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
     (tmp_path / "gbk.yaml").write_bytes("label: 裁断".encode("gbk"))
     (tmp_path / "large.yaml").write_bytes(b"#" * 1_000_001)
-    codes = set()
-    for name in ("folder", "gbk.yaml", "large.yaml", "none.yaml"):
-        with pytest.raises(ConfigError) as raised:
-            load_device_map(tmp_path / name)
-        codes |= {problem.code for problem in raised.value.problems}
-    assert codes == OF_THE_WHOLE_FILE
+    assert {code for name in ("gbk", "large", "none") for code in codes_of(tmp_path / f"{name}.yaml")} == (
+        OF_THE_WHOLE_FILE
+    )
+
+
+def test_messages_of_a_folder_have_their_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders: dict[str, list[str]] = {
+        "empty": [],
+        "misnamed": ["a.yml"],
+        "many": [f"{number}.yaml" for number in range(MAX_FILES + 1)],
+        "twice": ["a.yaml", "b.yaml"],
+    }
+    for folder, names in folders.items():
+        (tmp_path / folder).mkdir()
+        for name in names:
+            (tmp_path / folder / name).write_text("version: 1\ngateway: {id: gw-1, site: site-a}\n")
+    codes = {code for folder in folders for code in codes_of(tmp_path / folder)}
+    monkeypatch.setattr(Path, "iterdir", _refuse)
+    assert codes | codes_of(tmp_path / "empty") >= OF_A_FOLDER
+
+
+def _refuse(_path: Path) -> Iterator[Path]:
+    raise PermissionError(13, "Permission denied")
+
+
+def codes_of(path: Path) -> set[str]:
+    with pytest.raises(ConfigError) as raised:
+        load_device_map(path)
+    return {problem.code for problem in raised.value.problems}
 
 
 @pytest.fixture(scope="module")

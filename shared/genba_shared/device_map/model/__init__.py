@@ -5,11 +5,15 @@ in these classes and nowhere else.
 """
 
 from genba_shared.device_map.model.device_map import (
+    ClockSettings,
     CollectorSettings,
     Device,
     DeviceMap,
     GatewaySettings,
+    StoredKind,
     StoreSettings,
+    TelemetrySend,
+    TelemetrySettings,
 )
 from genba_shared.device_map.model.modbus import ByteOrder, ModbusDevice, ModbusPoint, ModbusTable, PollSettings
 from genba_shared.device_map.model.opcua import OpcUaDevice, OpcUaPoint, ReadMode, SecurityPolicy
@@ -21,6 +25,8 @@ from genba_shared.device_map.model.points import (
     Point,
     PointRef,
     PointType,
+    ResetEvidence,
+    ResetSign,
     TimeSource,
 )
 from genba_shared.device_map.model.rfid import Antenna, LlrpDevice, PresenceSettings, ReadPointRef
@@ -31,6 +37,7 @@ from genba_shared.device_map.model.work import (
     StartRule,
     StateRule,
     Station,
+    Stocktake,
     WorkOrderSource,
     Zone,
 )
@@ -39,6 +46,7 @@ __all__ = [
     "Antenna",
     "AtLimit",
     "ByteOrder",
+    "ClockSettings",
     "CollectorSettings",
     "CompletionRule",
     "CountDirection",
@@ -62,11 +70,17 @@ __all__ = [
     "PresenceSettings",
     "ReadMode",
     "ReadPointRef",
+    "ResetEvidence",
+    "ResetSign",
     "SecurityPolicy",
     "StartRule",
     "StateRule",
     "Station",
+    "Stocktake",
     "StoreSettings",
+    "StoredKind",
+    "TelemetrySend",
+    "TelemetrySettings",
     "TimeSource",
     "WorkOrderSource",
     "Zone",

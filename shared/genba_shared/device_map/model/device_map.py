@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from genba_shared.device_map.model.modbus import ModbusDevice
@@ -30,11 +31,46 @@ class CollectorSettings:
     mqtt: str
 
 
+class StoredKind(StrEnum):
+    """What waits in the store, by how much its loss would hurt; completions are never dropped."""
+
+    TELEMETRY = "telemetry"
+    ENVIRONMENT = "environment"
+    STATE = "state"
+    COUNT = "count"
+
+
+class TelemetrySend(StrEnum):
+    """Which raw samples are sent beside the events."""
+
+    OFF = "off"
+    CHANGES = "changes"
+    ALL = "all"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
-    """Where the outbox lives, relative to the map."""
+    """Where the outbox lives, relative to the map, and what it drops first when it is full (None: no limit)."""
 
     path: Path = Path("state")
+    max_bytes: float | None = None
+    keep_s: float | None = None
+    drop_order: tuple[StoredKind, ...] = tuple(StoredKind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockSettings:
+    """How far the gateway's clock may be off before it says so."""
+
+    max_offset_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetrySettings:
+    """Raw samples for a time-series database; a value that does not change is sent once per `max_interval_s`."""
+
+    send: TelemetrySend = TelemetrySend.OFF
+    max_interval_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,4 +84,6 @@ class DeviceMap:
     nodes: Mapping[str, NodeRule] = field(default_factory=dict)
     collector: CollectorSettings | None = None
     store: StoreSettings = field(default_factory=StoreSettings)
+    clock: ClockSettings = field(default_factory=ClockSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     sha256: str = ""

@@ -64,6 +64,22 @@ class PointRef:
         return f"{self.device}/{self.point}"
 
 
+class ResetSign(StrEnum):
+    """How a point shows that somebody or something reset a counter: it is true, its value falls, or it changes."""
+
+    TRUE = "point"
+    FALLS = "falls"
+    CHANGES = "changes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetEvidence:
+    """The point that shows a reset (a button, an uptime, a time of boot), and how it does."""
+
+    point: PointRef
+    sign: ResetSign = ResetSign.TRUE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CounterSettings:
     """How a counter behaves.
@@ -76,15 +92,17 @@ class CounterSettings:
     direction: CountDirection = CountDirection.UP
     max_rate: float | None = None
     on_decrease: OnDecrease = OnDecrease.AUTO
-    reset_by: PointRef | None = None
+    reset_by: ResetEvidence | None = None
     pieces_per_count: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One PLC variable."""
+    """One PLC variable. `unit` and `label` are for people."""
 
     name: str
     type: PointType
+    unit: str = ""
+    label: str = ""
     counter: CounterSettings | None = None
     labels: Mapping[int, str] = field(default_factory=dict)

@@ -26,6 +26,13 @@ class StartRule(StrEnum):
     DISPATCH = "dispatch"
 
 
+class Stocktake(StrEnum):
+    """Whether people may set the content of a zone to what they counted."""
+
+    REFUSED = "refused"
+    ALLOWED = "allowed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateRule:
     """Station state from a point's labels, or from count cadence: idle after `idle_after_s` (plant) without a piece."""
@@ -36,12 +43,13 @@ class StateRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Station:
-    """A place where work happens: which counters count its pieces, and where its state comes from."""
+    """A place where work happens: which counters count its pieces, where its state comes from, what surrounds it."""
 
     id: str
     device: str
     counts: Mapping[Result, PointRef] = field(default_factory=dict)
     state: StateRule | None = None
+    environment: tuple[PointRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +71,7 @@ class Zone:
     pieces_out: tuple[CountedEnd, ...] = ()
     wip_limit: int | None = None
     close_after_s: float | None = None
+    stocktake: Stocktake = Stocktake.REFUSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,4 +47,6 @@ COMMANDS: Final[Mapping[str, Phrase]] = {
     "origin-device": Phrase(zh="同设备", ja="装置と同じ"),
     "origin-worked-out": Phrase(zh="推算得出", ja="ほかの設定から決定"),
     "origin-greatest": Phrase(zh="{type} 的最大值", ja="{type} の最大値"),
+    "origin-line-of-file": Phrase(zh="{file} 第 {line} 行", ja="{file} の {line} 行目"),
+    "not-acted-on": Phrase(zh="{origin}，尚不执行", ja="{origin}、まだ働きません"),
 }

@@ -285,4 +285,11 @@ DEVICES: Final[Mapping[str, Message]] = {
         do="Use a 32-bit counter, or keep the gateway on an uninterruptible supply.",
         example="fast: {at: 40108, type: uint16, counter: {max_rate: 50/s}}",
     ),
+    "environment-not-a-number": Message(
+        zh="{point} 是{what}：环境以数字计量。",
+        ja="{point} は{what}です。環境は数値で測ります。",
+        why="Temperature, humidity and the like are numbers; texts and counters of pieces are not kept as environment.",
+        do="Name points that measure something.",
+        example="P-1: {device: press1, environment: [press1/order, press1/good, …]}",
+    ),
 }

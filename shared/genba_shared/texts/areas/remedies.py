@@ -109,7 +109,6 @@ REMEDIES: Final[Mapping[str, Phrase]] = {
     ),
     "leave-out": Phrase(zh="请去掉 `{key}`。", ja="`{key}` を削除してください。"),
     "leave-out-for-now": Phrase(zh="请先去掉它。", ja="今は削除してください。"),
-    "leave-setting-out": Phrase(zh="请先去掉这一项设置。", ja="今はこの設定を削除してください。"),
     "modbus-has-no-time": Phrase(
         zh="请去掉：Modbus 不传时间，使用网关的时间。",
         ja="削除してください。Modbus は時刻を運ばないため、ゲートウェイの時刻を使います。",
@@ -124,11 +123,10 @@ REMEDIES: Final[Mapping[str, Phrase]] = {
         ja="閉じたネットワークで、サーバが暗号化なしのエンドポイントを提供する場合にだけ none と書いてください。",
     ),
     "point-for-each-bit": Phrase(zh="请为每个 `bit` 写一个点位。", ja="`bit` ごとにポイントを一つ書いてください。"),
-    "name-bool-point": Phrase(
-        zh="请指定一个 bool 点位：{snippet}。",
-        ja="bool のポイントを指定してください：{snippet}。",
+    "name-reset-bit": Phrase(
+        zh="请指定清零按钮的那一位，或为运行时间写 {snippet}。",
+        ja="リセットボタンのビットを指定するか、稼働時間なら {snippet} と書いてください。",
     ),
-    "name-reset-bit": Phrase(zh="请指定清零按钮的那一位。", ja="リセットボタンのビットを指定してください。"),
     "name-other-counter": Phrase(zh="请指定另一个计数器。", ja="別のカウンタを指定してください。"),
     "name-another-point": Phrase(zh="请指定另一个点位。", ja="別のポイントを指定してください。"),
     "name-station-behind": Phrase(zh="请指定区域后面的工位。", ja="ゾーンの後のステーションを指定してください。"),
@@ -140,7 +138,6 @@ REMEDIES: Final[Mapping[str, Phrase]] = {
         zh="请指定有 enter 和 leave 的区域，或写 {other}。",
         ja="enter と leave のあるゾーンを指定するか、{other} と書いてください。",
     ),
-    "name-one-file": Phrase(zh="请指定一个文件：plant.yaml。", ja="ファイルを一つ指定してください：plant.yaml。"),
     "antenna-on-each-side": Phrase(
         zh="请在两侧各用一副天线，各有自己的读取点。",
         ja="両側にアンテナを一つずつ置き、それぞれに読取ポイントを付けてください。",
@@ -192,10 +189,53 @@ REMEDIES: Final[Mapping[str, Phrase]] = {
         zh="请以 `version: 1` 开头，然后写 gateway 和 devices；见 docs/device-map.md。",
         ja="`version: 1` で始め、gateway と devices を続けてください。docs/device-map.md を参照してください。",
     ),
-    "split-the-map": Phrase(zh="请拆分：每个网关一份点表。", ja="ゲートウェイごとに一つのマップに分けてください。"),
+    "split-the-map": Phrase(
+        zh="请拆分：每个网关一份点表，或一个文件夹中的多个文件。",
+        ja="ゲートウェイごとに一つのマップに分けるか、フォルダの中の複数のファイルに分けてください。",
+    ),
     "check-name": Phrase(zh="请检查文件名和读取权限。", ja="ファイル名と読み取り権限を確認してください。"),
     "save-as-utf-8": Phrase(
         zh="请另存为 UTF-8；编辑器也可能存成了 GBK 或 Shift-JIS。",
         ja="UTF-8 で保存し直してください。エディタによっては GBK や Shift-JIS で保存されます。",
+    ),
+    "write-point-or-changes": Phrase(
+        zh="按钮请写 {snippet}，启动时间请写 {other}。",
+        ja="ボタンなら {snippet}、起動時刻なら {other} と書いてください。",
+    ),
+    "name-measured-point": Phrase(zh="请指定温度之类的点位。", ja="温度などのポイントを指定してください。"),
+    "rename-to": Phrase(zh="请改名为 {word}。", ja="{word} に名前を変えてください。"),
+    "name-file-or-folder": Phrase(
+        zh="请指定一个文件，或另一个文件夹。",
+        ja="ファイルか、別のフォルダを指定してください。",
+    ),
+    "join-files": Phrase(zh="请合并其中一些。", ja="いくつかをまとめてください。"),
+    "check-rights": Phrase(zh="请检查它的权限。", ja="権限を確認してください。"),
+    "write-out-like": Phrase(zh="请直接写出，如 {example}。", ja="{example} のように、そのまま書いてください。"),
+    "secret-in-quotes": Phrase(
+        zh="请把密码写在单引号中：{snippet}（其中的单引号写两次）。",
+        ja="秘密情報を一重引用符で囲んでください：{snippet}（中の一重引用符は二つ重ねます）。",
+    ),
+    "add-secret": Phrase(
+        zh="请在 {file}（chmod 600）中添加 {snippet}，或设置 {variable}。",
+        ja="{file}（chmod 600）に {snippet} を追加するか、{variable} を設定してください。",
+    ),
+    "check-file-name": Phrase(
+        zh="请检查名称；路径从点表所在的文件夹算起。",
+        ja="名前を確認してください。パスはマップのフォルダから数えます。",
+    ),
+    "give-right": Phrase(
+        zh="请给运行 genba 的用户读取权限。",
+        ja="genba を動かすユーザに読み取り権限を与えてください。",
+    ),
+    "run-command": Phrase(zh="请运行 {snippet}。", ja="{snippet} を実行してください。"),
+    "only-secrets": Phrase(zh="其中只放密码。", ja="秘密情報だけを入れてください。"),
+    "leave-in-or-out": Phrase(
+        zh="可以留给以后的版本，也可以去掉。",
+        ja="今後のバージョンのために残すか、削除してください。",
+    ),
+    "keep-better": Phrase(zh="请保留更可靠的一个。", ja="より確かな方を残してください。"),
+    "no-full-width-signs": Phrase(
+        zh="请写 ':' 和 ','，后面加空格，不要用中文或日文键盘的全角符号。",
+        ja="全角の記号ではなく、':' と ',' を書き、後に空白を入れてください。",
     ),
 }

@@ -18,13 +18,7 @@ STRUCTURE: Final[Mapping[str, Message]] = {
         zh="文件大于 {most} 字节。",
         ja="ファイルが {most} バイトを超えています。",
         why="A device map of a whole plant has some hundred kilobytes; a larger file is probably another one.",
-        do="Check that it is the right file; write one map for each gateway.",
-    ),
-    "folder-of-maps": Message(
-        zh="本版本尚不支持由多份点表组成的文件夹。",
-        ja="マップのフォルダはこのバージョンではまだ使えません。",
-        why="A folder was named where one file is needed.",
-        do="Name the map itself.",
+        do="Check that it is the right file; write one map for each gateway, or a folder of files.",
     ),
     "not-utf-8": Message(
         zh="文件不是 UTF-8 文本（第 {byte} 字节）。",
@@ -97,18 +91,11 @@ STRUCTURE: Final[Mapping[str, Message]] = {
         example="devices: []",
     ),
     "yaml-tag": Message(
-        zh="'{tag}' 是 YAML 标记：点表不接受标记。",
-        ja="'{tag}' は YAML のタグです。マップではタグを使えません。",
-        why="Tags tell a YAML program to build objects, which a map must never do.",
+        zh="'{tag}' 是点表不接受的 YAML 标记：只接受 !secret 和 !file。",
+        ja="'{tag}' はマップで使えない YAML のタグです。使えるのは !secret と !file だけです。",
+        why="Other tags tell a YAML program to build objects, which a map must never do.",
         do="Delete the word that starts with '!'.",
         example="label: !!python/object:os.system echo",
-    ),
-    "tag-not-supported": Message(
-        zh="本版本尚不支持 {tag}。",
-        ja="{tag} はこのバージョンではまだ使えません。",
-        why="The device-map contract knows this way to name a secret; this version of the program does not yet.",
-        do="Leave the setting out for now. Never write the secret itself into the map.",
-        example="security: {…, password: !secret cutter1_pw}",
     ),
     "not-a-group": Message(
         zh="这里是{found}：{owner}应是一组设置。",
@@ -159,8 +146,8 @@ STRUCTURE: Final[Mapping[str, Message]] = {
         example="press1: {protocol: modbus}",
     ),
     "duplicate-id": Message(
-        zh="'{id}' 已是另一设备的 id：一个 id 只能用一次。",
-        ja="'{id}' は別の装置の id です。id は一回だけ使えます。",
+        zh="'{id}' 也是{place}处设备的 id：一个 id 只能用一次。",
+        ja="'{id}' は {place} の装置の id でもあります。id は一回だけ使えます。",
         why="Two devices with one id could not be told apart in events.",
         do="Give each device an id of its own.",
         example="- id: press1",
@@ -212,5 +199,96 @@ STRUCTURE: Final[Mapping[str, Message]] = {
         why="The device-map contract knows this protocol; this version of the program has no driver for it yet.",
         do="Let the device speak one of the supported protocols, or leave it out for now.",
         example="protocol: impinj_http",
+    ),
+    "unknown-key-of-device": Message(
+        zh="'{word}' 不是设备的设置项。",
+        ja="'{word}' は装置の設定項目ではありません。",
+        why=(
+            "The device has neither `protocol` nor `use`, and this key looks like one of them misspelt. Without a "
+            "protocol nobody knows what its other settings mean."
+        ),
+        do="Write the key that the message offers.",
+        example="protocoll: modbus",
+    ),
+    "no-effect-yet": Message(
+        zh="已检查 `{key}`，但本版本尚不执行：{instead}。",
+        ja="`{key}` は検査済みですが、このバージョンではまだ働きません。{instead}。",
+        why=(
+            "The setting belongs to the map's contract and is checked; this version of the program does not act on "
+            "it yet, and says so instead of letting you believe that it does."
+        ),
+        do="Leave it in for a later version, or take it out.",
+        example="store: {…, keep: 30d, …}",
+    ),
+    "folder-unreadable": Message(
+        zh="无法读取文件夹：{system_says}。",
+        ja="フォルダを読めません：{system_says}。",
+        why="The operating system did not list the folder; what it said is quoted as it is.",
+        do="Check that the user of the gateway may list the folder.",
+    ),
+    "not-named-yaml": Message(
+        zh="只读取以 .yaml 结尾的文件。",
+        ja="読み込むのは .yaml で終わるファイルだけです。",
+        why="A file of the folder ends in .yml or .YAML. It would be left out silently if nobody said so.",
+        do="Rename it so that it ends in .yaml, or begin its name with '_' to leave it out.",
+    ),
+    "folder-without-map": Message(
+        zh="文件夹中没有点表：没有以 .yaml 结尾的文件。",
+        ja="フォルダにマップがありません。.yaml で終わるファイルがありません。",
+        why=(
+            "A map may be a folder of files; in this one there is none. secrets.yaml and names that begin with '.' "
+            "or '_' are not part of a map."
+        ),
+        do="Name the map's file, or its folder.",
+    ),
+    "too-many-files": Message(
+        zh="文件夹中以 .yaml 结尾的文件超过 {most} 个。",
+        ja="フォルダの .yaml ファイルが {most} 個を超えています。",
+        why="A map of so many files is probably another folder.",
+        do="Check that it is the right folder; join some of the files.",
+    ),
+    "said-in-two-files": Message(
+        zh="'{key}' 也写在 {place}：两个文件都写的内容，总有一天会不一致。",
+        ja="'{key}' は {place} にもあります。二つのファイルに書くと、いつか食い違います。",
+        why="No file of a folder goes before another, so that two of them cannot say the same thing.",
+        do="Delete one of the two.",
+    ),
+    "goes-on-in-next-line": Message(
+        zh="'{word}' 延续到下一行。",
+        ja="'{word}' が次の行に続いています。",
+        why=(
+            "A value without quotes runs on into the next line: a ':', a comma or a closing bracket is probably "
+            "missing."
+        ),
+        do="Close the bracket, or write the ':' that is missing.",
+        example="devices: [{id: press1, protocol: modbus",
+    ),
+    "indented-too-far": Message(
+        zh="此处开始的设置缩进过深。",
+        ja="ここから始まる設定の字下げが深すぎます。",
+        why="The line is indented further than the settings around it, so that it would belong to the value above it.",
+        do="Indent it like the settings around it.",
+        example="host: 10.1.2.21",
+    ),
+    "quote-not-closed": Message(
+        zh="此处的引号在本行没有闭合。",
+        ja="ここで開いた引用符がこの行で閉じていません。",
+        why="A text in quotes runs over the end of its line; texts of a map stand in one line.",
+        do="Close the quote in the same line.",
+        example='label: "Press 1',
+    ),
+    "tag-on-a-group": Message(
+        zh="{tag} 写在组或列表之前：需要一个词。",
+        ja="{tag} がグループまたはリストの前にあります。一つの語が必要です。",
+        why="!secret and !file stand before one word: the name of a secret, or the path of a file.",
+        do="Write the name or the path behind the tag.",
+        example="good: {…, label: !file [a]}",
+    ),
+    "tag-not-taken": Message(
+        zh="这里不接受 {tag}：需要{allowed}。",
+        ja="ここでは {tag} を使えません。{allowed}が必要です。",
+        why="Only passwords and keys come from secrets, and only certificates and the like from files.",
+        do="Write the value itself.",
+        example="label: !secret press",
     ),
 }

@@ -44,8 +44,8 @@ WORK: Final[Mapping[str, Message]] = {
         example="buffer: {…, out: [CUT-2/goods, CUT-2]}",
     ),
     "reset-evidence-not-bool": Message(
-        zh="{point} 的类型是 {type}：清零依据应为 bool。",
-        ja="{point} は {type} です。リセットの根拠は bool です。",
+        zh="{point} 的类型是 {type}：`point` 指定清零期间为真的 bool 点位。",
+        ja="{point} は {type} です。`point` にはリセット中に真になる bool を指定します。",
         why='Only a bit can say "now it is being reset".',
         do="Name the bit of the reset button or of the PLC's reset command.",
         example="good: {…, counter: {…, reset_by: {point: uptime}}}",
@@ -182,5 +182,26 @@ WORK: Final[Mapping[str, Message]] = {
         why="An order number is a text or a whole number that stands still; a counter changes with each piece.",
         do="Name the point that holds the order number.",
         example="H: {stations: P-1, work_order: {from: press1/good}}",
+    ),
+    "reset-evidence-not-number": Message(
+        zh="{point} 的类型是 {type}：`falls` 指定数字，如运行时间。",
+        ja="{point} は {type} です。`falls` には稼働時間などの数値を指定します。",
+        why="Only a number can fall.",
+        do="Name the PLC's uptime, or use `point` for a button and `changes` for a time of boot.",
+        example="scrap: {…, counter: {…, reset_by: {falls: button}}}",
+    ),
+    "no-evidence": Message(
+        zh="没有指定依据：需要 point、falls 或 changes 之一。",
+        ja="根拠が指定されていません。point、falls、changes のいずれかが必要です。",
+        why="`reset_by` says which point shows that the counter was reset.",
+        do="Name one point, or leave `reset_by` out.",
+        example="none: {…, counter: {…, reset_by: {}}}",
+    ),
+    "two-evidences": Message(
+        zh="`{key}` 已指定依据：一个计数器只有一个。",
+        ja="`{key}` ですでに根拠が指定されています。カウンタの根拠は一つです。",
+        why="Two signs of a reset could contradict one another.",
+        do="Keep the sign that is more reliable.",
+        example="rework: {…, counter: {…, reset_by: {falls: uptime, changes: uptime}}}",
     ),
 }
