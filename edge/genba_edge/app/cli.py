@@ -11,14 +11,17 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="edge_command", required=True, metavar="COMMAND")
     check = commands.add_parser("check", help="check a device map offline: every problem with line and fix")
     schema = commands.add_parser("schema", help="print the JSON Schema of a device map, for editors")
+    importing = commands.add_parser("import-tags", help="print the device map of a point list (CSV, XLSX)")
     run = commands.add_parser("run", help="run the gateway: poll devices, derive events, deliver them")
 
     from genba_edge.app.check import add_check_arguments
+    from genba_edge.app.import_tags import add_import_arguments
     from genba_edge.app.run_arguments import add_run_arguments
     from genba_edge.app.schema import add_schema_arguments
 
     add_check_arguments(check)
     add_schema_arguments(schema)
+    add_import_arguments(importing)
     add_run_arguments(run)
 
 
@@ -31,6 +34,10 @@ def _run(args: argparse.Namespace) -> int:
         from genba_edge.app.schema import run_schema
 
         return run_schema(args)
+    if args.edge_command == "import-tags":
+        from genba_edge.app.import_tags import run_import
+
+        return run_import(args)
     from genba_edge.app.run import run_gateway
 
     return run_gateway(args)

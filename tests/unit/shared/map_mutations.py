@@ -66,6 +66,8 @@ def entries_of(text: str) -> list[Entry]:
 
 def _walk(node: yaml.Node | None, *, owner: str, in_profile: bool) -> Iterator[Entry]:
     if isinstance(node, yaml.MappingNode):
+        # What a profile says, or a device that uses one, may stand in the other of the two.
+        in_profile = in_profile or any(key.value == "use" for key, _ in node.value)
         for number, (key, value) in enumerate(node.value):
             yield Entry(key=key, value=value, group=node, owner=owner, in_profile=in_profile, first=number == 0)
             # What stands below a name of the engineer's own is a group of settings again.
@@ -150,7 +152,8 @@ def name_what_is_not_there(text: str, entry: Entry) -> tuple[str, int] | None:
 
 
 def leave_range(text: str, entry: Entry) -> tuple[str, int] | None:
-    if not entry.is_scalar or not re.fullmatch(r"[0-9]+", str(entry.value.value)) or entry.owner == "labels":
+    is_number = isinstance(entry.value, yaml.ScalarNode) and re.fullmatch(r"[0-9]+", str(entry.value.value))
+    if not is_number or entry.value.style or entry.owner == "labels":  # type: ignore[attr-defined]  # of scalars
         return None
     return _replaced(text, entry, "99999999999999999999"), entry.line
 
@@ -203,7 +206,6 @@ def write_full_width_colon(text: str, entry: Entry) -> tuple[str, int] | None:
 
 def write_trap(trap: str) -> Mutator:
     def mutate(text: str, entry: Entry) -> tuple[str, int] | None:
-        # An address may have leading zeros: coils are written 00001.
         if not entry.is_scalar or (entry.name == "send" and trap == "off"):
             return None
         return _replaced(text, entry, trap), entry.line
@@ -223,7 +225,7 @@ def tag_value(text: str, entry: Entry) -> tuple[str, int] | None:
 
 
 def write_secret_where_none_belongs(text: str, entry: Entry) -> tuple[str, int] | None:
-    if not entry.is_scalar or entry.name == "password":
+    if not entry.is_scalar or "password" in entry.name:
         return None
     return _replaced(text, entry, "!secret cutter1_pw"), entry.line
 

@@ -123,6 +123,24 @@ def test_explain_prints_every_setting_with_its_origin(capsys: pytest.CaptureFixt
     assert "devices.inspection.points.passed.counter.limit 4294967295 (the greatest uint32)" in lines
 
 
+def test_a_folder_is_checked_as_one_map_and_every_problem_names_its_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = EXAMPLE.read_text("utf-8")
+    first, second = text.split("stations:\n")
+    (tmp_path / "devices.yaml").write_text(first, "utf-8")
+    (tmp_path / "work.yaml").write_text(f"stations:\n{second}", "utf-8")
+    assert check(str(tmp_path), "--explain") == 0
+    out = capsys.readouterr().out
+    assert "5 devices, 12 points, 5 stations, 3 zones, 4 nodes; 0 warnings\n" in out
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "devices.gate.report 500ms (devices.yaml line 66)" in lines
+    assert "zones.sewing.wip_limit 60 (work.yaml line 10)" in lines
+    (tmp_path / "work.yaml").write_text(f"stations:\n{second}".replace("cutter1", "cuter1"), "utf-8")
+    assert check(str(tmp_path)) == 2
+    assert capsys.readouterr().out.startswith(f"{tmp_path}/work.yaml:2:19  stations.CUT-1.device  [unknown-name]\n")
+
+
 def test_a_device_that_cannot_keep_up_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "plant.yaml"
     points = "".join(f"      p{n}: {{at: {{holding: {n * 1000}}}, type: uint16}}\n" for n in range(10))

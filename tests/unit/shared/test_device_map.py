@@ -43,7 +43,6 @@ from genba_shared.device_map import (
     load_device_map_with_warnings,
 )
 from genba_shared.device_map.loader import load_with_settings
-from genba_shared.device_map.reference import markdown
 from genba_shared.errors import ConfigError
 from genba_shared.events import Result
 
@@ -414,15 +413,3 @@ def test_every_example_map_is_clean(path: Path) -> None:
 
 def test_the_garment_line_is_among_the_examples() -> None:
     assert "garment-line.yaml" in {path.name for path in EXAMPLES}
-
-
-def test_the_reference_page_is_the_table_of_the_program() -> None:
-    page = (ROOT / "docs" / "device-map.md").read_text(encoding="utf-8")
-    written = page.partition("<!-- reference: begin -->\n")[2].partition("<!-- reference: end -->")[0]
-    assert written == markdown()
-
-
-def test_the_small_map_of_the_reference_page_loads() -> None:
-    page = (ROOT / "docs" / "device-map.md").read_text(encoding="utf-8")
-    text = page.partition("```yaml\n")[2].partition("```")[0]
-    assert set(load_device_map(Path("small.yaml"), text=text).nodes) == {"CUT", "SEW"}

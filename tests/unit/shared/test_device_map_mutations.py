@@ -16,7 +16,7 @@ from genba_shared.errors import ConfigError
 from tests.unit.shared.map_mutations import MUTATORS, Mutation, mutations_of
 
 EXAMPLES: Final = sorted(Path(__file__).parents[3].joinpath("examples").glob("*.yaml"))
-MOST_OF_A_KIND: Final = 14
+OF_A_KIND_IN_A_FILE: Final = max(2, 14 // len(EXAMPLES))
 GOOD = Path(__file__).parents[3].joinpath("examples", "garment-line.yaml").read_text(encoding="utf-8")
 WORDS = [match.span() for match in re.finditer(r"[^\s{}\[\],:#]+|[{}\[\],:#]", GOOD)]
 LINES = GOOD.splitlines(keepends=True)
@@ -30,9 +30,13 @@ WORD = st.one_of(ODD, st.text(max_size=12), st.sampled_from([GOOD[start:end] for
 
 
 def mutations(kind: str) -> list[tuple[Path, Mutation]]:
-    """Mistakes of one kind over all examples: at most so many, always the same ones."""
-    found = [(path, one) for path in EXAMPLES for one in mutations_of(path.read_text(encoding="utf-8"), kind)]
-    return random.Random(20_260_105).sample(found, min(MOST_OF_A_KIND, len(found)))  # a choice of tests
+    """Mistakes of one kind over all examples: some in each file, always the same ones."""
+    chance = random.Random(20_260_105)
+    made: list[tuple[Path, Mutation]] = []
+    for path in EXAMPLES:
+        found = list(mutations_of(path.read_text(encoding="utf-8"), kind))
+        made += [(path, one) for one in chance.sample(found, min(OF_A_KIND_IN_A_FILE, len(found)))]
+    return made
 
 
 @pytest.mark.parametrize("kind", MUTATORS)

@@ -1,0 +1,81 @@
+"""XLSX workbooks to sheets. The only place that knows openpyxl; formulas are seen, never worked out."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from datetime import date, time, timedelta
+from typing import Any, Final
+from xml.etree.ElementTree import ParseError
+
+import openpyxl
+from openpyxl.utils.exceptions import InvalidFileException
+
+from genba_shared.point_list.files import check_unpacked_size
+from genba_shared.point_list.table import (
+    EMPTY,
+    MAX_CELL,
+    MAX_COLUMNS,
+    MAX_ROWS,
+    Cell,
+    CellKind,
+    PointListError,
+    Row,
+    Sheet,
+    one_line,
+)
+
+MAX_UNPACKED_BYTES: Final = 200_000_000
+MAX_SHEETS: Final = 50
+_DAMAGED: Final = (InvalidFileException, zipfile.BadZipFile, ParseError, KeyError, ValueError, TypeError, IndexError)
+"""What openpyxl raises for a workbook that is damaged or made by hand."""
+
+
+def read_xlsx(content: bytes) -> tuple[Sheet, ...]:
+    """Every visible sheet of a workbook.
+
+    Raises:
+        PointListError: it is damaged or too large.
+    """
+    check_unpacked_size(content, most=MAX_UNPACKED_BYTES)
+    try:
+        workbook = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
+        try:
+            visible = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
+            if len(visible) > MAX_SHEETS:
+                raise PointListError(f"the workbook has more than {MAX_SHEETS} sheets: keep only the lists in it")
+            return tuple(Sheet(name=one_line(sheet.title), rows=tuple(_rows(sheet))) for sheet in visible)
+        finally:
+            workbook.close()
+    except _DAMAGED as exc:
+        raise PointListError(f"the workbook cannot be read: {exc}") from exc
+
+
+def _rows(sheet: Any) -> Iterator[Row]:
+    sheet.reset_dimensions()  # what the file says of its own size is not trusted
+    filled = 0
+    for number, cells in enumerate(sheet.iter_rows(max_col=MAX_COLUMNS), start=1):
+        taken = tuple(_cell(cell) for cell in cells)
+        if all(cell.kind is CellKind.EMPTY for cell in taken):
+            continue
+        filled += 1
+        if filled > MAX_ROWS:
+            raise PointListError(f"sheet '{sheet.title}' has more than {MAX_ROWS:,} rows: split it")
+        yield Row(number=number, cells=taken)
+
+
+def _cell(cell: Any) -> Cell:
+    value = cell.value
+    if value is None:
+        return EMPTY
+    if cell.data_type == "f":
+        return Cell(CellKind.FORMULA, one_line(str(value)))
+    if cell.data_type == "e":
+        return Cell(CellKind.ERROR, one_line(str(value)))
+    if isinstance(value, bool | date | time | timedelta):
+        return Cell(CellKind.TEXT, one_line(str(value)))
+    if isinstance(value, int | float):
+        return Cell(CellKind.NUMBER, str(int(value)) if float(value).is_integer() else repr(value))
+    text = one_line(str(value)[:MAX_CELL])
+    return Cell(CellKind.TEXT, text) if text else EMPTY
