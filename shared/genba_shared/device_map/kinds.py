@@ -84,14 +84,14 @@ NAME: Final = text("a name of letters, digits, '-' and '_'", "sewing-in", check=
 LABEL: Final = text("a text", '"Cutter 1"')
 
 
-def secret_text() -> Kind:
+def secret_text(what: str = "a secret", example: str = "!secret NAME") -> Kind:
     """A password or key: only ``!secret NAME``, never the text itself. Gives a `Secret`; explain shows ``(secret)``."""
 
     def read(node: yaml.Node, scope: Scope) -> Secret:
         if not isinstance(node, yaml.ScalarNode) or node.tag != SECRET_TAG:
             raise Wrong(
-                "a secret is never written in a map: !secret and its name are needed.",
-                f"Write {scope.path.rpartition('.')[2]}: !secret NAME.",
+                f"{what} is never written in a map: !secret and its name are needed.",
+                f"Write {scope.path.rpartition('.')[2]}: {example}.",
             )
         return scope.around.secret(str(node.value), scope.findings)
 
