@@ -15,13 +15,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     run = commands.add_parser("run", help="run the gateway: poll devices, derive events, deliver them")
 
     from genba_edge.app.check import add_check_arguments
-    from genba_edge.app.import_tags import add_import_arguments
+    from genba_edge.app.import_tags import add_import_tags_arguments
     from genba_edge.app.run_arguments import add_run_arguments
     from genba_edge.app.schema import add_schema_arguments
 
     add_check_arguments(check)
     add_schema_arguments(schema)
-    add_import_arguments(importing)
+    add_import_tags_arguments(importing)
     add_run_arguments(run)
 
 
@@ -35,9 +35,9 @@ def _run(args: argparse.Namespace) -> int:
 
         return run_schema(args)
     if args.edge_command == "import-tags":
-        from genba_edge.app.import_tags import run_import
+        from genba_edge.app.import_tags import run_import_tags
 
-        return run_import(args)
+        return run_import_tags(args)
     from genba_edge.app.run import run_gateway
 
     return run_gateway(args)

@@ -13,7 +13,7 @@ from genba_shared.point_list import Imported, ImportSettings, PointListError, Pr
 from genba_shared.topics import is_identifier
 
 
-def add_import_arguments(parser: argparse.ArgumentParser) -> None:
+def add_import_tags_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `genba edge import-tags`."""
     parser.description = (
         "Print the device map of a point list: CSV or XLSX with columns for name, address and type, headed in English, "
@@ -39,7 +39,7 @@ def add_import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoding", metavar="NAME", help="of a CSV file: utf-8, gbk, shift_jis (default: found out)")
 
 
-def run_import(args: argparse.Namespace) -> int:
+def run_import_tags(args: argparse.Namespace) -> int:
     """Print the map on stdout and the report on stderr.
 
     Raises:

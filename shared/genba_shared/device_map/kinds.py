@@ -102,14 +102,21 @@ NAME: Final = text(
 LABEL: Final = text(say("a-text", "a text"), '"Cutter 1"')
 
 
-def secret_text() -> Kind:
+_A_SECRET: Final = say("a-secret", "a secret")
+
+
+def secret_text(what: str = _A_SECRET, example: str = "!secret NAME") -> Kind:
     """A password or key: only ``!secret NAME``, never the text itself. Gives a `Secret`; explain shows ``(secret)``."""
 
     def read(node: yaml.Node, scope: Scope) -> Secret:
         if not isinstance(node, yaml.ScalarNode) or node.tag != SECRET_TAG:
             raise Wrong(
-                say("secret-in-map", "a secret is never written in a map: !secret and its name are needed."),
-                write(f"{scope.path.rpartition('.')[2]}: !secret NAME"),
+                say(
+                    "secret-in-map",
+                    "{what} is never written in a map: !secret and its name are needed.",
+                    what=what,
+                ),
+                write(f"{scope.path.rpartition('.')[2]}: {example}"),
             )
         return scope.around.secret(str(node.value), scope.findings)
 

@@ -43,7 +43,9 @@ def key_schema(key: Key, spec: ObjectSpec, kind: Schema) -> dict[str, Any]:
     elif not key.required and key.kind.show is not None and default not in (MISSING, None, "", (), {}):
         shown = key.kind.show(default)
         words.append(f"Default: {shown}.")
-        if isinstance(default, int | float) and schema.get("type") in {"integer", "number"}:
+        if schema.get("not") == {"const": default}:
+            pass  # a default that is not written: `offset` is 0 where it is left out
+        elif isinstance(default, int | float) and schema.get("type") in {"integer", "number"}:
             schema["default"] = default
         elif isinstance(default, str) or schema.get("type") == "string":
             schema["default"] = str(default) if isinstance(default, str) else shown

@@ -14,7 +14,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from genba_edge.app.import_tags import add_import_arguments, run_import
+from genba_edge.app.import_tags import add_import_tags_arguments, run_import_tags
 from genba_shared.device_map import load_device_map
 from genba_shared.errors import UsageError
 from genba_shared.point_list import Imported, ImportSettings, PointListError, Protocol, import_point_list
@@ -340,8 +340,8 @@ def test_whatever_the_file_holds_nothing_but_point_list_errors_are_raised(
 
 def _run(*arguments: str) -> int:
     parser = argparse.ArgumentParser()
-    add_import_arguments(parser)
-    return run_import(parser.parse_args(arguments))
+    add_import_tags_arguments(parser)
+    return run_import_tags(parser.parse_args(arguments))
 
 
 def test_the_command_prints_the_map_and_reports_beside_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,8 +9,8 @@ from genba_shared.texts.entry import Message
 
 BESIDE: Final[Mapping[str, Message]] = {
     "secret-in-map": Message(
-        zh="点表中绝不写密码：需要 !secret 加名称。",
-        ja="マップに秘密情報は書きません。!secret と名前が必要です。",
+        zh="点表中绝不写{what}：需要 !secret 加名称。",
+        ja="マップに{what}は書きません。!secret と名前が必要です。",
         why="Maps are copied, printed and mailed; a password in one is no secret any more.",
         do=(
             "Put the password into secrets.yaml beside the map (mode 0600) or the environment, and write !secret "

@@ -145,4 +145,5 @@ PHRASES: Final[Mapping[str, Phrase]] = {
         ja="ポイントは読みますが、値は完了記録とともに保存しません",
     ),
     "instead-no-stocktake": Phrase(zh="没有录入盘点的途径", ja="棚卸を入力する方法がありません"),
+    "a-secret": Phrase(zh="密码", ja="秘密情報"),
 }
