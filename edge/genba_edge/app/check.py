@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, assert_never
 
-from genba_edge.core.registers import plan_blocks
+from genba_edge.core.registers import plan_group
 from genba_shared.device_map import (
     DURATION,
     Device,
@@ -106,9 +106,7 @@ def requests_by_period(device: ModbusDevice) -> dict[float, int]:
     """How many read requests the device gets in each poll period (seconds), shortest first."""
     needed: Counter[float] = Counter()
     for group, period_s in device.poll.groups.items():
-        members = [point for point in device.points.values() if point.group == group]
-        blocks = plan_blocks(members, max_gap=device.poll.max_gap, max_registers=device.poll.max_registers)
-        needed[period_s] += len(blocks)
+        needed[period_s] += len(plan_group(device, group))
     return {period_s: needed[period_s] for period_s in sorted(needed) if needed[period_s]}
 
 
