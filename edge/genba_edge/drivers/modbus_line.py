@@ -7,15 +7,12 @@ from collections.abc import Hashable
 from contextlib import suppress
 from weakref import WeakValueDictionary
 
+from genba_edge.core.line_load import frame_gap_s, wire_s
 from genba_edge.core.registers import Block
 from genba_edge.drivers.modbus_connection import Broken, CannotOpen, ModbusConnection, NoAnswer
 from genba_edge.drivers.modbus_frames import ExceptionAnswer, LineFault, WrongLength
 from genba_shared.device_map.model import Framing, ModbusDevice
 
-SILENCE_CHARACTERS = 3.5
-"""Silence between two frames of a serial line. Source: MODBUS over Serial Line V1.02, 2.5.1.1."""
-LEAST_SILENCE_S = 0.00175
-"""The silence at 19,200 baud and above. Source: as above."""
 TIMEOUTS_UNTIL_CLOSED = 2
 """A line of several units whose requests get no answer so many times running is opened anew: it may be half open."""
 SHARE_OF_SILENT_UNITS = 0.2
@@ -56,17 +53,6 @@ class ModbusLine:
     def is_shared(self) -> bool:
         """Whether other units hang on it."""
         return len(self._users) > 1
-
-    @property
-    def frame_gap_s(self) -> float:
-        """Silence that a serial line needs between two frames."""
-        port = self._device.serial
-        return 0.0 if port is None else max(SILENCE_CHARACTERS * port.character_s, LEAST_SILENCE_S)
-
-    def wire_s(self, block: Block) -> float:
-        """Time that request and answer take on a serial line."""
-        port = self._device.serial
-        return 0.0 if port is None else (8 + 5 + block.byte_count) * port.character_s
 
     def join(self, user: Hashable) -> None:
         """A unit will use the line."""
@@ -145,7 +131,7 @@ class ModbusLine:
                 await asyncio.sleep(self._free_at - loop.time())
             started = loop.time()
             try:
-                data = await connection.ask(device.unit, block, timeout_s=patience_s + self.wire_s(block))
+                data = await connection.ask(device.unit, block, timeout_s=patience_s + wire_s(device, block))
             except (ExceptionAnswer, WrongLength) as fault:
                 self._timeouts = 0
                 if isinstance(fault, ExceptionAnswer) and fault.code in UNIT_UNREACHABLE:
@@ -160,7 +146,7 @@ class ModbusLine:
                     await self._close()
                 raise
             finally:
-                self._free_at = loop.time() + max(self.frame_gap_s, device.workarounds.pause_between_s)
+                self._free_at = loop.time() + max(frame_gap_s(device), device.workarounds.pause_between_s)
                 if connection.fault is not None:
                     await self._close()
             self._note_answer(user, loop.time() - started)
@@ -220,3 +206,7 @@ class ModbusLines:
         if line is None:
             line = self._lines[key] = ModbusLine(device)
         return line
+
+
+LINES = ModbusLines()
+"""The lines of this process: a serial port can be opened once, whoever asks."""
