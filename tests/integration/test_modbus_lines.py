@@ -15,7 +15,7 @@ from genba_edge.ports import DeviceAlive, DeviceBack, DeviceLost, Failure
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import ModbusDevice, ModbusPoint, ModbusTable, PointType, PollSettings, Workarounds
 from tests.peers.process import ModbusPeer
-from tests.peers.recorder import Recorder, log_lines, running
+from tests.peers.recorder import Recorder, eventually, log_lines, running
 
 pytestmark = pytest.mark.peer("libmodbus")
 
@@ -24,7 +24,13 @@ NO_RESPONSE = 11
 
 
 def driver_of(
-    peer: ModbusPeer, unit: int, lines: ModbusLines, *, timeout_s: float = 0.5, pause_s: float = 0.0
+    peer: ModbusPeer,
+    unit: int,
+    lines: ModbusLines,
+    *,
+    timeout_s: float = 0.5,
+    pause_s: float = 0.0,
+    period_s: float = 0.1,
 ) -> ModbusDriver:
     point = ModbusPoint(name="good", type=PointType.UINT16, table=ModbusTable.HOLDING, address=unit)
     device = ModbusDevice(
@@ -33,7 +39,7 @@ def driver_of(
         port=peer.port,
         unit=unit,
         points={"good": point},
-        poll=PollSettings(groups={"fast": 0.1}),
+        poll=PollSettings(groups={"fast": period_s}),
         workarounds=Workarounds(pause_between_s=pause_s),
         reconnect_max_s=0.5,
         timeout_s=timeout_s,
@@ -144,6 +150,18 @@ async def test_all_units_are_back_soon_after_a_line_where_nobody_answered_comes_
         modbus_peer.tell("silent off")
         for recorder in recorders:
             await recorder.until(lambda recorder=recorder: len(recorder.of(DeviceBack)) == 2)  # type: ignore[misc]
+
+
+async def test_a_unit_that_is_read_seldom_is_not_lost_with_its_silent_neighbour(modbus_peer: ModbusPeer) -> None:
+    lines = ModbusLines()
+    modbus_peer.tell(f"unit 2 {NEVER_ANSWERS}")
+    seldom = driver_of(modbus_peer, 1, lines, period_s=30)
+    dead = driver_of(modbus_peer, 2, lines, timeout_s=0.1)
+    async with running_all(seldom, dead) as (first, _):
+        await first.until(lambda: alive(first) == 1)
+        await eventually(lambda: modbus_peer.connections() >= 4)  # two time-outs running: it may be half open
+        assert not first.of(DeviceLost)
+    assert modbus_peer.requests(unit=1) == 1
 
 
 async def test_a_server_that_is_gone_loses_each_of_its_units_and_all_come_back(modbus_peer: ModbusPeer) -> None:

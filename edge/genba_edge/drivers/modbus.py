@@ -14,7 +14,7 @@ from genba_edge.drivers.modbus_plan import PollPlan
 from genba_edge.drivers.modbus_unit import BUSY, ModbusRefused, ModbusTimeout, ModbusUnit
 from genba_edge.drivers.pace import PollPace
 from genba_edge.drivers.schedule import Schedule
-from genba_edge.ports import DeviceAlive, Emit, Meter, Observation, Sample
+from genba_edge.ports import DeviceAlive, Emit, Failure, Meter, Observation, Sample
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import ModbusDevice
 from genba_shared.errors import BadReading, DeviceUnreachable
@@ -110,6 +110,8 @@ class ModbusDriver:
             end_if_cancelled()
             group, due = schedule.next()
             await self._unit.wait_broken(due - loop.time())
+            if loop.time() < due:
+                continue
             await self._poll(schedule, group, due, link)
             backoff.reset()
 
@@ -168,7 +170,7 @@ class ModbusDriver:
         memory = self._memories.get(id(block))
         if memory is None:
             memory = self._memories[id(block)] = BlockMemory(
-                block, device=self._device.id, bad=self._bad_points.bad, good=self._bad_points.good
+                block, device=self._device.id, bad=self._undecodable, good=self._bad_points.good
             )
         self._meter.samples += len(block.points)
         return memory.take(data, self._clock.now())
@@ -184,6 +186,10 @@ class ModbusDriver:
         plan.join(parts)
         self._describe()
         return told
+
+    def _undecodable(self, point: str, reason: str) -> Sequence[Sample]:
+        self._meter.failures[Failure.BAD_READING] += 1
+        return self._bad_points.bad(point, reason)
 
     def _all_bad(self, block: Block, reason: str) -> list[Sample]:
         self._memories.pop(id(block), None)

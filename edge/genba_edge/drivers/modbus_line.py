@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from genba_edge.core.line_load import frame_gap_s, wire_s
 from genba_edge.core.registers import Block
-from genba_edge.drivers.modbus_connection import Broken, CannotOpen, ModbusConnection, NoAnswer
+from genba_edge.drivers.modbus_connection import CannotOpen, ModbusConnection, NoAnswer
 from genba_edge.drivers.modbus_frames import ExceptionAnswer, LineFault, WrongLength
 from genba_shared.device_map.model import Framing, ModbusDevice
 
@@ -76,16 +76,18 @@ class ModbusLine:
             await self._opened(asked_at)
 
     async def wait_broken(self, timeout_s: float) -> None:
-        """Wait this long, or until the connection breaks."""
-        if self._connection is not None:
-            await self._connection.wait_broken(timeout_s)
+        """Wait this long, or until the other end breaks the connection.
 
-    def raise_if_broken(self) -> None:
-        """Raise why the connection cannot be used, if so."""
-        if self._connection is None:
-            raise Broken(f"{self._device.line} closed the connection")
-        if self._connection.fault is not None:
-            raise self._connection.fault
+        Raises:
+            LineFault: it did, and nobody opened another one yet. That we closed it ourselves is no fault.
+        """
+        connection = self._connection
+        if connection is None:
+            await asyncio.sleep(timeout_s)
+            return
+        await connection.wait_broken(timeout_s)
+        if connection is self._connection and connection.fault is not None:
+            raise connection.fault
 
     async def wait_to_retry(self, retry_s: float) -> None:
         """Wait this long, or until the first unit answers on a line where nobody did."""

@@ -143,8 +143,7 @@ class ModbusProbe:
             if requests >= most_requests:
                 return _scan(table, found, requests, f"after {requests} requests: go on from address {waiting[-1][0]}")
             low, high = waiting.pop()
-            if requests:
-                await asyncio.sleep(pause_s)
+            await asyncio.sleep(pause_s)
             requests += 1
             try:
                 await self._unit.read(Block(table=table, address=low, count=high - low + 1, points=()))

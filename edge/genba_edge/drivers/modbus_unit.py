@@ -77,14 +77,13 @@ class ModbusUnit:
         return self._is_anew()
 
     async def wait_broken(self, timeout_s: float) -> None:
-        """Wait this long.
+        """Wait this long; less when another unit of the line had to open it anew.
 
         Raises:
             DeviceUnreachable: the connection broke meanwhile.
         """
-        await self._line.wait_broken(timeout_s)
         try:
-            self._line.raise_if_broken()
+            await self._line.wait_broken(timeout_s)
         except LineFault as fault:
             raise self._lost(fault) from fault
 
