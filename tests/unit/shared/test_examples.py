@@ -12,7 +12,7 @@ from genba_edge.app.check import add_check_arguments, run_check
 from genba_shared.device_map import load_device_map
 
 ROOT = Path(__file__).parents[3]
-MAPS = sorted(ROOT.joinpath("examples").glob("*.yaml"))
+MAPS = sorted(path for path in ROOT.joinpath("examples").glob("*.yaml") if "\ngateway:" in path.read_text("utf-8"))
 PAGES = sorted(ROOT.joinpath("docs", "howto").glob("*.md"))
 WHOLE_MAP = re.compile(r"```yaml\n(?P<text> *version: 1\n.*?)```", re.DOTALL)
 
