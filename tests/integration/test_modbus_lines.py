@@ -183,6 +183,7 @@ async def test_a_server_that_is_gone_loses_each_of_its_units_and_all_come_back(m
 async def test_a_unit_that_leaves_the_line_does_not_take_it_away(modbus_peer: ModbusPeer) -> None:
     lines = ModbusLines()
     staying, leaving = (driver_of(modbus_peer, unit, lines) for unit in (1, 2))
+    modbus_peer.tell("wait 40")  # a request is under way most of the time
     async with running(staying) as recorder:
         async with running(leaving) as other:
             await other.until(lambda: alive(other) >= 2)

@@ -22,7 +22,8 @@ from genba_shared.errors import BadReading, DeviceUnreachable
 __all__ = ["ModbusDriver"]
 
 BUSY_FIRST_S = 0.05
-"""Wait before a request that found the device busy is sent again; doubled each time, within the poll's period."""
+BUSY_MOST_S = 5.0
+"""Wait before a request that found the device busy is sent again, doubled each time, if the next poll is not before."""
 
 
 class ModbusDriver:
@@ -51,7 +52,8 @@ class ModbusDriver:
             group: PollPace(self._meter, group=group, period_s=period) for group, period in self._periods.items()
         }
         self._busy_waits = {
-            group: Backoff(first_s=BUSY_FIRST_S, max_s=period) for group, period in self._periods.items()
+            group: Backoff(first_s=BUSY_FIRST_S, max_s=min(period, BUSY_MOST_S))
+            for group, period in self._periods.items()
         }
         self._memories: dict[int, BlockMemory] = {}
         self._schedule: Schedule | None = None
@@ -98,7 +100,7 @@ class ModbusDriver:
                 continue
             self._schedule = None
             self._unit.has_answered = False
-            retry_s = backoff.next_s()
+            retry_s = self._unit.pause_before_retry(backoff.next_s())
             link.lost(reason, retry_s=retry_s)
             await self._unit.wait_to_retry(retry_s)
 

@@ -15,13 +15,15 @@ from genba_shared.device_map.model import Framing, ModbusDevice
 
 TIMEOUTS_UNTIL_CLOSED = 2
 """A line of several units whose requests get no answer so many times running is opened anew: it may be half open."""
-SHARE_OF_SILENT_UNITS = 0.2
-"""How much of a line's time the silent units may take in all, while other units answer."""
+REST_AFTER_SILENCE = 4.0
+"""While other units answer, the silent ones leave the line alone for so many times what the last of them took."""
+MOST_REST_S = 2.5
+"""But not for longer: a unit that is there again has to be found soon."""
 PATIENCE = 5.0
 """A unit that was silent is waited for so many times as long as the slowest unit that answers takes."""
 LEAST_PATIENCE_S = 0.25
-FULL_PATIENCE_EVERY = 4
-"""Each fourth try waits for the whole time-out, so that a slow unit is found again, too."""
+FULL_PATIENCE_EVERY = 8
+"""Each eighth try waits for the whole time-out, so that a slow unit is found again, too."""
 UNIT_UNREACHABLE = frozenset({10, 11})
 """Exception codes of a Modbus gateway whose unit does not answer (10 no path, 11 no response)."""
 FADING = 0.99
@@ -53,6 +55,11 @@ class ModbusLine:
     def is_shared(self) -> bool:
         """Whether other units hang on it."""
         return len(self._users) > 1
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether any unit of it answers."""
+        return bool(self._answering)
 
     def join(self, user: Hashable) -> None:
         """A unit will use the line."""
@@ -115,7 +122,7 @@ class ModbusLine:
                 return await self._read(user, device, block, patience_s=patience_s)
             except (NoAnswer, ExceptionAnswer):
                 if self._answering:
-                    self._next_trial_at = loop.time() + patience_s * (1 / SHARE_OF_SILENT_UNITS - 1)
+                    self._next_trial_at = loop.time() + min(MOST_REST_S, patience_s * REST_AFTER_SILENCE)
                 raise
 
     def _patience_s(self, user: Hashable, device: ModbusDevice, block: Block) -> float:

@@ -87,6 +87,10 @@ class ModbusUnit:
         except LineFault as fault:
             raise self._lost(fault) from fault
 
+    def pause_before_retry(self, backoff_s: float) -> float:
+        """How long to wait for the next try: not at all if the unit will have to wait among the silent ones anyway."""
+        return 0.0 if self._is_silent and self._line.is_answered else backoff_s
+
     async def wait_to_retry(self, retry_s: float) -> None:
         """Wait this long before the next try, or until a line where nobody answered comes to life."""
         await self._line.wait_to_retry(retry_s)
