@@ -6,12 +6,11 @@ import argparse
 import difflib
 import os
 import sys
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, assert_never
+from typing import assert_never
 
-from genba_edge.core.registers import plan_blocks
+from genba_edge.core.line_load import LineLoad, line_loads, requests_by_period
 from genba_shared.device_map import (
     DURATION,
     Device,
@@ -25,9 +24,6 @@ from genba_shared.device_map import (
 from genba_shared.errors import ConfigError, Problem
 from genba_shared.texts import Count, Language, Text, language_of, listed, render, say
 from genba_shared.texts.help_page import HELP_PAGE, MESSAGES, entry_of
-
-ASSUMED_REQUEST_S: Final = 0.02
-"""One Modbus request and its answer on a plant network, rounded up; `genba edge run` measures the real one."""
 
 
 def add_check_arguments(parser: argparse.ArgumentParser) -> None:
@@ -129,9 +125,7 @@ def _summary(loaded: LoadedMap, language: Language) -> Iterable[str]:
         nodes=Count(len(device_map.nodes)),
         warnings=Count(len(loaded.warnings)),
     )
-    busiest = _busiest(device_map)
-    if busiest is not None:
-        yield busiest
+    yield from _lines(device_map)
 
 
 def _device_line(device: Device) -> Text:
@@ -146,9 +140,8 @@ def _device_line(device: Device) -> Text:
         case ModbusDevice():
             return say(
                 "check-modbus-device",
-                "Modbus {host}:{port} unit {unit}: {points} {points:point|points} in {requests}",
-                host=device.host,
-                port=device.port,
+                "Modbus {line} unit {unit}: {points} {points:point|points} in {requests}",
+                line=_where(device),
                 unit=device.unit,
                 points=Count(len(device.points)),
                 requests=listed([_requests_each(*each) for each in requests_by_period(device).items()]),
@@ -173,39 +166,53 @@ def _requests_each(period_s: float, count: int) -> Text:
     return say("requests-each", "{count} {count:request|requests} each {period}", count=Count(count), period=period)
 
 
-def requests_by_period(device: ModbusDevice) -> dict[float, int]:
-    """How many read requests the device gets in each poll period (seconds), shortest first."""
-    needed: Counter[float] = Counter()
-    for group, period_s in device.poll.groups.items():
-        members = [point for point in device.points.values() if point.group == group]
-        blocks = plan_blocks(members, max_gap=device.poll.max_gap, max_registers=device.poll.max_registers)
-        needed[period_s] += len(blocks)
-    return {period_s: needed[period_s] for period_s in sorted(needed) if needed[period_s]}
+def _where(device: ModbusDevice) -> str:
+    port = device.serial
+    return device.line if port is None else f"{port.port} {port.baud} 8{port.parity}{port.stop_bits}"
 
 
-def _busiest(device_map: DeviceMap) -> Text | None:
-    loads = {
-        device.id: sum(count * ASSUMED_REQUEST_S / period_s for period_s, count in requests_by_period(device).items())
-        for device in device_map.devices.values()
-        if isinstance(device, ModbusDevice)
-    }
-    if not loads:
-        return None
-    device_id = max(loads, key=lambda each: loads[each])
-    assumed = DURATION.show(ASSUMED_REQUEST_S)
-    load = loads[device_id]
-    if load > 1:
+def _lines(device_map: DeviceMap) -> Iterable[Text]:
+    """The busiest Modbus line, and every line that cannot keep up."""
+    loads = line_loads(device for device in device_map.devices.values() if isinstance(device, ModbusDevice))
+    for load in loads:
+        if load.busy > 1:
+            yield _overloaded(load)
+    if loads and loads[0].busy <= 1:
+        yield say(
+            "check-busiest",
+            "busiest Modbus line: {devices}, {share} of its time at {assumed} a request",
+            devices=_names(loads[0]),
+            share=f"{loads[0].busy:.0%}",
+            assumed=_ms(loads[0].request_s),
+        )
+
+
+def _overloaded(load: LineLoad) -> Text:
+    if len(load.devices) == 1:
         return say(
             "check-overloaded",
-            "{device} cannot keep up: its requests take {times} times the poll period at {assumed} each",
-            device=device_id,
-            times=f"{load:.1f}",
-            assumed=assumed,
+            "{device} cannot keep up: its requests take {times} times the poll period at {assumed} each; "
+            "poll slower, or read fewer points",
+            device=load.devices[0],
+            times=f"{load.busy:.1f}",
+            assumed=_ms(load.request_s),
         )
     return say(
-        "check-busiest",
-        "busiest Modbus device: {device}, {share} of its time at {assumed} a request",
-        device=device_id,
-        share=f"{load:.0%}",
-        assumed=assumed,
+        "check-line-overloaded",
+        "{devices} cannot keep up: their requests take {times} times the poll period at {assumed} each; "
+        "poll slower, or read fewer points",
+        devices=_names(load),
+        times=f"{load.busy:.1f}",
+        assumed=_ms(load.request_s),
     )
+
+
+def _names(load: LineLoad) -> str:
+    names = ", ".join(load.devices)
+    if len(load.devices) == 1:
+        return names
+    return say("devices-on-line", "{devices} on {line}", devices=names, line=load.line)
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f}ms"

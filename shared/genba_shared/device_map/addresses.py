@@ -39,8 +39,10 @@ _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})")
 _IPV6: Final = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 
 
-def modbus_address_of(text: str) -> tuple[ModbusTable, int]:
+def modbus_address_of(text: str, *, base: int = 1) -> tuple[ModbusTable, int]:
     """Read traditional notation: ``40101`` is the holding register with protocol address 100.
+
+    `base` is the number of a table's first register: 0 for manuals that print it as ``40000``.
 
     Raises:
         Wrong: not 5 or 6 digits, no such table, or out of the table's range.
@@ -60,21 +62,23 @@ def modbus_address_of(text: str) -> tuple[ModbusTable, int]:
             ),
             meant(f"4{text[1:]}"),
         )
-    number, last = int(text[1:]), 9999 if len(text) == 5 else LAST_ADDRESS + 1
-    if not 1 <= number <= last:
+    number, last = int(text[1:]), 9999 if len(text) == 5 else LAST_ADDRESS + base
+    if not base <= number <= last:
         digit = text[0]
         raise Wrong(
             say(
                 "address-out-of-range",
-                "{word} is out of range: {table} are written {digit}00001..{digit}65536 "
-                "(or {digit}0001..{digit}9999), counted from 1.",
+                "{word} is out of range: {table} are written {digit}0000{base}..{digit}{last} "
+                "(or {digit}000{base}..{digit}9999), counted from {base}.",
                 word=text,
                 table=_PLURAL[table],
                 digit=digit,
+                base=base,
+                last=LAST_ADDRESS + base,
             ),
             _meant_protocol_address(table, min(number, LAST_ADDRESS)),
         )
-    return table, number - 1
+    return table, number - base
 
 
 def _not_an_address(text: str) -> Wrong:

@@ -24,12 +24,16 @@ from genba_shared.texts import say
 P = TypeVar("P", bound=Point)
 
 GREATEST: Final[Mapping[PointType, int]] = {
+    PointType.UINT8: 2**8 - 1,
+    PointType.INT8: 2**7 - 1,
     PointType.UINT16: 2**16 - 1,
     PointType.INT16: 2**15 - 1,
     PointType.UINT32: 2**32 - 1,
     PointType.INT32: 2**31 - 1,
     PointType.UINT64: 2**64 - 1,
     PointType.INT64: 2**63 - 1,
+    PointType.BCD16: 9_999,
+    PointType.BCD32: 99_999_999,
 }
 WORRYING_WRAP_S: Final = 72 * 3600.0  # a gateway that is off from Friday evening to Monday morning
 
@@ -100,13 +104,15 @@ def _build_counter(values: Values, counter: Values, kind: PointType) -> CounterS
             say("write-or-another", "Write {snippet} or another one.", snippet="type: uint32"),
         )
         return None
-    if values.taken.get("scale", 1.0) != 1.0:
-        values.error(
-            "scale",
-            say("scaled-counter", "a counter is not scaled: it counts whole device counts."),
-            say("use-key", "Use `{key}`.", key="pieces_per_count"),
-        )
-    greatest = GREATEST[kind]
+    for key in ("scale", "offset"):
+        if key in values.nodes:
+            values.error(
+                key,
+                say("scaled-counter", "a counter is not scaled: it counts whole device counts."),
+                say("use-key", "Use `{key}`.", key="pieces_per_count"),
+            )
+    mask = values.taken.get("mask")
+    greatest = GREATEST[kind] if mask is None else mask // (mask & -mask)
     if "limit" not in counter.taken:
         counter.scope.explain("limit", str(greatest), say("origin-greatest", "the greatest {type}", type=kind))
     limit = counter.taken.setdefault("limit", greatest)

@@ -11,6 +11,7 @@ from genba_shared.device_map.model import (
     CountedEnd,
     Device,
     LlrpDevice,
+    ModbusDevice,
     NodeRule,
     Point,
     PointRef,
@@ -62,6 +63,7 @@ def check_references(
     parts = _Parts(findings=findings, devices=devices, stations=stations, zones=zones, nodes=nodes)
     for device in devices.values():
         _check_device(parts, device)
+    _check_lines(parts)
     for station in stations.values():
         _check_counts(parts, station)
         _check_state(parts, station)
@@ -114,6 +116,42 @@ def _check_device(parts: _Parts, device: Device) -> None:
                     other="{changes: …}",
                 ),
             )
+
+
+def _check_lines(parts: _Parts) -> None:
+    """Modbus units that hang on one serial port or behind one address share a connection, which is set in one way."""
+    first: dict[str, ModbusDevice] = {}
+    for device in parts.devices.values():
+        if not isinstance(device, ModbusDevice):
+            continue
+        other = first.setdefault(device.line, device)
+        if (device.serial, device.framing) != (other.serial, other.framing):
+            key = "framing" if device.serial is None else "serial"
+            parts.error(
+                f"devices.{device.id}.{key}",
+                say(
+                    "line-set-in-two-ways",
+                    "{device} is on the same line, {line}, and has it set in another way.",
+                    device=other.id,
+                    line=device.line,
+                ),
+                _write_same(key),
+            )
+        if device.workarounds.pause_after_connect_s != other.workarounds.pause_after_connect_s:
+            parts.error(
+                f"devices.{device.id}.workarounds.pause_after_connect",
+                say(
+                    "line-waits-in-two-ways",
+                    "{device} shares the connection to {line} and waits for another time.",
+                    device=other.id,
+                    line=device.line,
+                ),
+                _write_same("pause_after_connect"),
+            )
+
+
+def _write_same(key: str) -> Text:
+    return say("write-same", "Write the same `{key}` at both.", key=key)
 
 
 def _check_counts(parts: _Parts, station: Station) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -16,6 +16,8 @@ from genba_shared.device_map.problems import Unusable, Wrong, did_you_mean, near
 from genba_shared.device_map.scalars import (
     FILE_TAG,
     SECRET_TAG,
+    TRUE_OR_FALSE,
+    boolean_of,
     describe,
     integer_of,
     number_of,
@@ -142,9 +144,9 @@ def file_path(what: str, example: str) -> Kind:
     return Kind(allowed=say("a-file", "{what}: !file PATH", what=what), read=read, schema={"type": "string"})
 
 
-def choice(enumeration: type[StrEnum]) -> Kind:
-    """One of a closed list of words."""
-    words = [str(member) for member in enumeration]
+def choice(enumeration: type[StrEnum], *, without: Collection[StrEnum] = ()) -> Kind:
+    """One of a closed list of words; `without` are members that do not fit here."""
+    words = [str(member) for member in enumeration if member not in without]
     allowed = one_of(words)
 
     def read(node: yaml.Node, _scope: Scope) -> StrEnum:
@@ -157,6 +159,16 @@ def choice(enumeration: type[StrEnum]) -> Kind:
         return enumeration(word)
 
     return Kind(allowed=allowed, read=read, schema={"enum": words})
+
+
+def flag() -> Kind:
+    """True or false."""
+    return Kind(
+        allowed=TRUE_OR_FALSE,
+        read=lambda node, _scope: boolean_of(node),
+        show=lambda value: str(value).lower(),
+        schema={"type": "boolean"},
+    )
 
 
 def integer(low: int, high: int, example: str) -> Kind:

@@ -13,6 +13,7 @@ from genba_shared.device_map.spec import MISSING, Key, ObjectSpec
 from genba_shared.device_map.tables_devices import RECONNECT
 from genba_shared.device_map.tables_map import CLOCK, COLLECTOR, GATEWAY, ROOT, STORE, TELEMETRY
 from genba_shared.device_map.tables_modbus import MODBUS_DEVICE, MODBUS_POINT, POLL
+from genba_shared.device_map.tables_modbus_line import SERIAL, WORKAROUNDS
 from genba_shared.device_map.tables_opcua import OPCUA_DEVICE, OPCUA_POINT, SECURITY
 from genba_shared.device_map.tables_points import COUNTER, RESET_BY
 from genba_shared.device_map.tables_rfid import ANTENNA, LLRP_DEVICE, PRESENCE, TAGS
@@ -31,6 +32,8 @@ SECTIONS: Final[tuple[tuple[str, ObjectSpec], ...]] = (
     ("devices.*.security", SECURITY),
     ("devices.*.reconnect", RECONNECT),
     ("devices.*.poll", POLL),
+    ("devices.*.serial", SERIAL),
+    ("devices.*.workarounds", WORKAROUNDS),
     ("devices.*.antennas.*", ANTENNA),
     ("devices.*.tags", TAGS),
     ("devices.*.presence", PRESENCE),

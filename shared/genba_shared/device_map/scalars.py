@@ -22,7 +22,9 @@ __all__ = [
     "FILE_TAG",
     "SECRET_TAG",
     "TAGS",
+    "TRUE_OR_FALSE",
     "Wrong",
+    "boolean_of",
     "describe",
     "integer_of",
     "key_text",
@@ -42,6 +44,7 @@ _BASE_60: Final = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
 _ODD_NUMBER: Final = re.compile(r"[-+]?(?:0x[0-9a-fA-F_]+|0b[01_]+|[0-9][0-9_]*_[0-9_.]*|\.[0-9]+|[0-9]+\.)")
 _NO_NUMBER: Final = re.compile(r"(?i)[-+]?\.(?:inf|nan)")
 MAX_DIGITS: Final = 25
+TRUE_OR_FALSE: Final = say("true-or-false", "true or false")
 SECRET_TAG: Final = "!secret"  # noqa: S105  # the tag, not a secret
 FILE_TAG: Final = "!file"
 TAGS: Final = {
@@ -110,7 +113,7 @@ def text_of(node: yaml.Node, *, allowed: str, example: str) -> str:
     """
     text = scalar_text(node, allowed=allowed, example=example)
     if is_plain(node) and (_NUMBER.fullmatch(text) or _TRUE_OR_FALSE.fullmatch(text)):
-        kind = say("a-number", "a number") if _NUMBER.fullmatch(text) else say("true-or-false", "true or false")
+        kind = say("a-number", "a number") if _NUMBER.fullmatch(text) else TRUE_OR_FALSE
         raise Wrong(
             say(
                 "text-without-quotes",
@@ -179,6 +182,21 @@ def integer_of(node: yaml.Node, *, low: int, high: int, allowed: str, example: s
     if not low <= value <= high:
         raise Wrong(out_of_range(shorten(text), low, high), write_like(example))
     return value
+
+
+def boolean_of(node: yaml.Node) -> bool:
+    """``true`` or ``false``, as a plain word.
+
+    Raises:
+        Wrong: something else.
+    """
+    text = raw_text(node, allowed=TRUE_OR_FALSE, example="true")
+    if not is_plain(node) or not _TRUE_OR_FALSE.fullmatch(text):
+        raise Wrong(
+            say("not-true-or-false", "'{word}' is not true or false.", word=shorten(text)),
+            say("write-true-or-false", "Write true or false, without quotes."),
+        )
+    return text.lower() == "true"
 
 
 def number_of(node: yaml.Node, *, allowed: str, example: str) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from typing import Final
 
 import yaml
@@ -17,20 +19,26 @@ from genba_shared.device_map.kinds import (
     group,
     integer,
     number,
+    optional_group,
     quantity,
 )
 from genba_shared.device_map.model import (
     ByteOrder,
+    ByteSide,
+    Framing,
     ModbusDevice,
     ModbusPoint,
     ModbusTable,
     PollSettings,
+    SerialPort,
+    Workarounds,
 )
 from genba_shared.device_map.phrases import meant, write, write_like
 from genba_shared.device_map.problems import Wrong, nearest, shorten
 from genba_shared.device_map.scalars import describe, integer_of, raw_text
 from genba_shared.device_map.spec import Key, Kind, ObjectSpec, Scope, Values, keys, read_entries
 from genba_shared.device_map.tables_devices import POINTS_KEY, common_device_keys, default_of, host_key
+from genba_shared.device_map.tables_modbus_line import SERIAL, WORKAROUNDS
 from genba_shared.device_map.tables_points import POINT_LATER, common_point_keys
 from genba_shared.device_map.units import DURATION
 from genba_shared.texts import say
@@ -61,6 +69,12 @@ POLL: Final = ObjectSpec(
             meaning="the most registers that the device gives in one request",
             example="max_registers: 100",
         ),
+        Key(
+            name="max_coils",
+            kind=integer(1, 2000, "256"),
+            meaning="the most coils or discrete inputs that the device gives in one request",
+            example="max_coils: 256",
+        ),
     ),
     free=Key(
         name="GROUP",
@@ -71,12 +85,27 @@ POLL: Final = ObjectSpec(
         default_text="fast: 500ms, slow: 10s",
     ),
 )
+_HAS_NO_TIME: Final = say("modbus-has-no-time", "Leave it out: Modbus carries no time, so the gateway's is taken.")
 MODBUS_DEVICE: Final = ObjectSpec(
     name=say("group-modbus-device", "a Modbus device"),
     model=ModbusDevice,
     keys=keys(
         *common_device_keys(),
-        host_key(502, "10.1.2.21:502"),
+        dataclasses.replace(
+            host_key(502, "10.1.2.21:502"), required=False, default_text="required, unless `serial` is written"
+        ),
+        Key(
+            name="framing",
+            kind=choice(Framing),
+            meaning="form of requests on the network: `tcp`, or `rtu` for serial servers that pass bytes through",
+            example="framing: rtu",
+        ),
+        Key(
+            name="serial",
+            kind=optional_group(SERIAL, lambda values: values.build(SerialPort)),
+            meaning="the serial port (RTU) that the unit hangs on, instead of `host`",
+            example="serial: {port: /dev/ttyUSB0, baud: 9600}",
+        ),
         Key(
             name="unit",
             kind=integer(0, 255, "1"),
@@ -96,18 +125,21 @@ MODBUS_DEVICE: Final = ObjectSpec(
             meaning="how often each group of points is read, and how blocks are joined",
             example="poll: {fast: 500ms}",
         ),
+        Key(
+            name="workarounds",
+            kind=group(WORKAROUNDS, lambda values: values.build(Workarounds)),
+            meaning="what the device needs that the protocol does not ask for",
+            example="workarounds: {pause_between: 20ms}",
+        ),
         POINTS_KEY,
     ),
-    later={
-        "serial": say("use-tcp-gateway", "Put a Modbus TCP gateway in front and write `host`."),
-        "workarounds": "",
-    },
     elsewhere={
-        "time": say("modbus-has-no-time", "Leave it out: Modbus carries no time, so the gateway's is taken."),
+        "time": _HAS_NO_TIME,
         "url": write("host: 10.1.2.21:502"),
         "port": write("host: 10.1.2.21:502"),
     },
-    replaced_by={"host": ("serial", "url")},
+    replaced_by={"host": ("url",)},
+    rules={"oneOf": [{"required": ["host"]}, {"required": ["serial"]}]},
 )
 
 
@@ -117,7 +149,8 @@ AN_ADDRESS: Final = say("an-address", "an address")
 def _read_modbus_address(node: yaml.Node, scope: Scope) -> tuple[ModbusTable, int]:
     tables = [str(table) for table in ModbusTable]
     if not isinstance(node, yaml.MappingNode):
-        return modbus_address_of(raw_text(node, allowed=AN_ADDRESS, example="at: 40101"))
+        base = scope.of_device.get("address_base", 1) if scope.complete else 0
+        return modbus_address_of(raw_text(node, allowed=AN_ADDRESS, example="at: 40101"), base=base)
     written = read_entries(node, scope, what=AN_ADDRESS, example="{holding: 100}")
     if len(written) != 1:
         raise Wrong(say("one-table", "an address names one table."), write_like("{holding: 100}"))
@@ -171,6 +204,23 @@ MODBUS_ADDRESS: Final = Kind(
         ]
     },
 )
+
+
+_BITS_OR_NUMBER: Final = say("bits-or-number", "bits as {example} in quotes, or a whole number", example='"0x0FF0"')
+
+
+def _read_mask(node: yaml.Node, _scope: Scope) -> int:
+    example = 'mask: "0x0FF0"'
+    written = raw_text(node, allowed=_BITS_OR_NUMBER, example=example)
+    if re.fullmatch(r"0x[0-9a-fA-F]{1,16}", written):
+        mask = int(written, 16)
+    else:
+        mask = integer_of(node, low=1, high=2**64 - 1, allowed=_BITS_OR_NUMBER, example=example)
+    if mask == 0:
+        raise Wrong(say("mask-without-bit", "the mask picks no bit."), write_like(example))
+    return mask
+
+
 MODBUS_POINT: Final = ObjectSpec(
     name=say("group-modbus-point", "a Modbus point"),
     model=ModbusPoint,
@@ -182,7 +232,9 @@ MODBUS_POINT: Final = ObjectSpec(
             example="at: 40101",
             required=True,
         ),
-        *common_point_keys(type_default="`bool` with `bit` and for coils and discrete inputs; else required"),
+        *common_point_keys(
+            type_default="`bool` with `bit` and for coils and discrete inputs; else required", without=()
+        ),
         Key(
             name="byte_order",
             kind=choice(ByteOrder),
@@ -204,8 +256,31 @@ MODBUS_POINT: Final = ObjectSpec(
         Key(
             name="length",
             kind=integer(1, 250, "8"),
-            meaning="characters of a string, two in each register",
+            meaning="characters of a string, two in each register (one with `byte`)",
             example="length: 8",
+        ),
+        Key(
+            name="byte",
+            kind=choice(ByteSide),
+            meaning="the half of a register that an 8-bit value is in, or each character of a string",
+            example="byte: low",
+            default_text="low for 8-bit values",
+        ),
+        Key(
+            name="mask",
+            kind=Kind(
+                allowed=_BITS_OR_NUMBER,
+                read=_read_mask,
+                show=hex,
+                schema={
+                    "anyOf": [
+                        {"type": "string", "pattern": "^0x[0-9a-fA-F]{1,16}$"},
+                        {"type": "integer", "minimum": 1, "maximum": 2**64 - 1},
+                    ]
+                },
+            ),
+            meaning="the bits of an unsigned whole number that make the value, shifted down to the lowest of them",
+            example='mask: "0x0FF0"',
         ),
         Key(
             name="scale",
@@ -213,8 +288,14 @@ MODBUS_POINT: Final = ObjectSpec(
             meaning="the value is multiplied by this",
             example="scale: 0.1",
         ),
+        Key(
+            name="offset",
+            kind=number(-1e9, 1e9, "-40"),
+            meaning="this is added to the value after `scale`",
+            example="offset: -40",
+        ),
     ),
-    later=POINT_LATER,
-    elsewhere={"node": write("at: 40101")},
+    later={name: fix for name, fix in POINT_LATER.items() if name not in ("mask", "offset", "time")},
+    elsewhere={"node": write("at: 40101"), "time": _HAS_NO_TIME},
     replaced_by={"at": ("node",)},
 )

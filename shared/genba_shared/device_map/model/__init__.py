@@ -15,7 +15,18 @@ from genba_shared.device_map.model.device_map import (
     TelemetrySend,
     TelemetrySettings,
 )
-from genba_shared.device_map.model.modbus import ByteOrder, ModbusDevice, ModbusPoint, ModbusTable, PollSettings
+from genba_shared.device_map.model.modbus import (
+    ByteOrder,
+    ByteSide,
+    Framing,
+    ModbusDevice,
+    ModbusPoint,
+    ModbusTable,
+    Parity,
+    PollSettings,
+    SerialPort,
+    Workarounds,
+)
 from genba_shared.device_map.model.opcua import OpcUaDevice, OpcUaPoint, ReadMode, SecurityPolicy
 from genba_shared.device_map.model.points import (
     AtLimit,
@@ -46,6 +57,7 @@ __all__ = [
     "Antenna",
     "AtLimit",
     "ByteOrder",
+    "ByteSide",
     "ClockSettings",
     "CollectorSettings",
     "CompletionRule",
@@ -54,6 +66,7 @@ __all__ = [
     "CounterSettings",
     "Device",
     "DeviceMap",
+    "Framing",
     "GatewaySettings",
     "LlrpDevice",
     "ModbusDevice",
@@ -63,6 +76,7 @@ __all__ = [
     "OnDecrease",
     "OpcUaDevice",
     "OpcUaPoint",
+    "Parity",
     "Point",
     "PointRef",
     "PointType",
@@ -73,6 +87,7 @@ __all__ = [
     "ResetEvidence",
     "ResetSign",
     "SecurityPolicy",
+    "SerialPort",
     "StartRule",
     "StateRule",
     "Station",
@@ -83,5 +98,6 @@ __all__ = [
     "TelemetrySettings",
     "TimeSource",
     "WorkOrderSource",
+    "Workarounds",
     "Zone",
 ]

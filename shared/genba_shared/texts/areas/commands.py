@@ -26,8 +26,8 @@ COMMANDS: Final[Mapping[str, Phrase]] = {
     ),
     "check-opcua-device": Phrase(zh="OPC UA {url}：{items} 个监视项", ja="OPC UA {url}：監視項目 {items} 件"),
     "check-modbus-device": Phrase(
-        zh="Modbus {host}:{port} 站号 {unit}：{points} 个点位，{requests}",
-        ja="Modbus {host}:{port} ユニット {unit}：ポイント {points} 点、{requests}",
+        zh="Modbus {line} 站号 {unit}：{points} 个点位，{requests}",
+        ja="Modbus {line} ユニット {unit}：ポイント {points} 点、{requests}",
     ),
     "check-llrp-device": Phrase(
         zh="LLRP {host}:{port}：{antennas} 副天线，{read_points} 个读取点",
@@ -35,12 +35,15 @@ COMMANDS: Final[Mapping[str, Phrase]] = {
     ),
     "requests-each": Phrase(zh="每 {period} {count} 个请求", ja="{period} ごとに {count} 要求"),
     "check-overloaded": Phrase(
-        zh="{device} 跟不上：按每个请求 {assumed} 计，请求耗时是轮询周期的 {times} 倍",
-        ja="{device} は間に合いません。1 要求 {assumed} として、要求にポーリング周期の {times} 倍かかります",
+        zh="{device} 跟不上：按每个请求 {assumed} 计，请求耗时是轮询周期的 {times} 倍；请放慢轮询或少读点位",
+        ja=(
+            "{device} は間に合いません。1 要求 {assumed} として、要求にポーリング周期の {times} 倍かかります。周期"
+            "を長くするか、ポイントを減らしてください"
+        ),
     ),
     "check-busiest": Phrase(
-        zh="最忙的 Modbus 设备：{device}，按每个请求 {assumed} 计占用 {share} 的时间",
-        ja="最も忙しい Modbus 装置：{device}、1 要求 {assumed} として時間の {share}",
+        zh="最忙的 Modbus 线路：{devices}，按每个请求 {assumed} 计占用 {share} 的时间",
+        ja="最も忙しい Modbus 回線：{devices}、1 要求 {assumed} として時間の {share}",
     ),
     "origin-line": Phrase(zh="第 {line} 行", ja="{line} 行目"),
     "origin-default": Phrase(zh="默认值", ja="既定値"),
@@ -49,4 +52,12 @@ COMMANDS: Final[Mapping[str, Phrase]] = {
     "origin-greatest": Phrase(zh="{type} 的最大值", ja="{type} の最大値"),
     "origin-line-of-file": Phrase(zh="{file} 第 {line} 行", ja="{file} の {line} 行目"),
     "not-acted-on": Phrase(zh="{origin}，尚不执行", ja="{origin}、まだ働きません"),
+    "check-line-overloaded": Phrase(
+        zh="{devices} 跟不上：按每个请求 {assumed} 计，请求合计耗时是轮询周期的 {times} 倍；请放慢轮询或少读点位",
+        ja=(
+            "{devices} は間に合いません。1 要求 {assumed} として、合わせてポーリング周期の {times} 倍かかります。周"
+            "期を長くするか、ポイントを減らしてください"
+        ),
+    ),
+    "devices-on-line": Phrase(zh="{line} 上的 {devices}", ja="{line} の {devices}"),
 }

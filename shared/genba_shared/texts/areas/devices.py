@@ -81,13 +81,19 @@ DEVICES: Final[Mapping[str, Message]] = {
         example="no_table: {at: 20101, type: uint16}",
     ),
     "address-out-of-range": Message(
-        zh="{word} 超出范围：{table}写作 {digit}00001..{digit}65536（或 {digit}0001..{digit}9999），从 1 起算。",
-        ja=(
-            "{word} は範囲外です。{table}は {digit}00001..{digit}65536（または {digit}0001..{digit}9999）で、1 "
-            "から数えます。"
+        zh=(
+            "{word} 超出范围：{table}写作 {digit}0000{base}..{digit}{last}（或 {digit}000{base}..{digit}9999），从 "
+            "{base} 起算。"
         ),
-        why="Traditional addresses count from 1, so that 40000 does not exist; many manuals count from 0.",
-        do="Add 1, or write the protocol address as the message offers.",
+        ja=(
+            "{word} は範囲外です。{table}は {digit}0000{base}..{digit}{last}（または {digit}000{base}..{digit}9999"
+            "）で、{base} から数えます。"
+        ),
+        why=(
+            "Traditional addresses count from 1, so that 40000 does not exist; some manuals count from 0 "
+            "(`workarounds: {address_base: 0}`)."
+        ),
+        do="Add 1, set the address base, or write the protocol address as the message offers.",
         example="low: {at: 40000, type: uint16}",
     ),
     "one-table": Message(
@@ -291,5 +297,89 @@ DEVICES: Final[Mapping[str, Message]] = {
         why="Temperature, humidity and the like are numbers; texts and counters of pieces are not kept as environment.",
         do="Name points that measure something.",
         example="P-1: {device: press1, environment: [press1/order, press1/good, …]}",
+    ),
+    "no-host-or-serial": Message(
+        zh="缺少 'host'：Modbus 设备需要它（设备的位置），或 `serial`。",
+        ja="'host' がありません。Modbus 装置には host（装置の場所）か `serial` が必要です。",
+        why="A Modbus unit is reached over the network or over a serial port.",
+        do="Write `host` or `serial`.",
+        example="- id: nowhere",
+    ),
+    "host-and-serial": Message(
+        zh="设备还有 `host`：要么在网络上，要么在串口上。",
+        ja="装置に `host` もあります。ネットワークかシリアルポートのどちらかです。",
+        why="One unit hangs on one line.",
+        do="Delete one of the two.",
+        example="serial: {port: /dev/ttyUSB0}",
+    ),
+    "framing-of-serial": Message(
+        zh="串口总是用 RTU：`framing` 用于 `host`。",
+        ja="シリアルポートは常に RTU です。`framing` は `host` 用です。",
+        why="Only over a network is there a choice between Modbus TCP and RTU frames.",
+        do="Leave `framing` out.",
+        example="framing: rtu",
+    ),
+    "unit-of-serial": Message(
+        zh="串行线路上没有设备以站号 {unit} 应答：1 到 {last} 是站号，0 是广播。",
+        ja="シリアル回線でユニット {unit} として応答する装置はありません。1 から {last} がユニット、0 は一斉送信です。",
+        why="On a serial line every unit has a number from 1 to 247; 0 is for all, and nobody answers to it.",
+        do="Write the number that is set at the device.",
+        example="unit: 0",
+    ),
+    "offset-of-type": Message(
+        zh="{type} 不能做加法：`offset` 用于数字。",
+        ja="{type} には足せません。`offset` は数値用です。",
+        why="A text or a bit has nothing to add to.",
+        do="Leave `offset` out.",
+        example="moved: {at: 40001, type: string, length: 4, offset: 1}",
+    ),
+    "byte-of-type": Message(
+        zh="{type} 占满寄存器：`byte` 用于 int8、uint8 和 string。",
+        ja="{type} はレジスタ全体を使います。`byte` は int8、uint8、string 用です。",
+        why="Half a register holds 8 bits, or one character of a string.",
+        do="Write an 8-bit type, or leave `byte` out.",
+        example="half: {at: 40001, type: uint16, byte: high}",
+    ),
+    "mask-of-type": Message(
+        zh="{type} 没有掩码：掩码用于 {known}。",
+        ja="{type} にマスクはありません。マスクは {known} 用です。",
+        why="A mask picks bits of an unsigned whole number.",
+        do="Write an unsigned type, or leave `mask` out.",
+        example='signed: {at: 40001, type: int16, mask: "0x0FF0"}',
+    ),
+    "mask-beyond-type": Message(
+        zh="{mask} 超出 {type} 的范围，其最大值是 {greatest}。",
+        ja="{mask} は {type} に収まりません。最大値は {greatest} です。",
+        why="The mask names bits that the value does not have.",
+        do="Pick bits within the type.",
+        example='wide: {at: 40001, type: uint16, mask: "0x10000"}',
+    ),
+    "mask-without-bit": Message(
+        zh="掩码没有选中任何一位。",
+        ja="マスクがどのビットも選んでいません。",
+        why="The value would always be 0.",
+        do="Name the bits that make the value.",
+        example='empty: {at: 40001, type: uint16, mask: "0x0"}',
+    ),
+    "line-set-in-two-ways": Message(
+        zh="{device} 在同一线路 {line} 上，但设置不同。",
+        ja="{device} は同じ回線 {line} にあり、設定が異なります。",
+        why="Units on one serial port, or behind one address, share one connection, which can be set in one way only.",
+        do="Write the same settings at all units of the line; a profile helps.",
+        example="serial: {port: /dev/ttyUSB2, baud: 19200}",
+    ),
+    "line-waits-in-two-ways": Message(
+        zh="{device} 共用到 {line} 的连接，但等待时间不同。",
+        ja="{device} は {line} への接続を共有し、待ち時間が異なります。",
+        why="Units behind one address share one connection, and it can wait for one time only after it was opened.",
+        do="Write the same `pause_after_connect` at all of them.",
+        example="workarounds: {pause_after_connect: 1s}",
+    ),
+    "not-a-serial-port": Message(
+        zh="'{word}' 不是串口：应为 Linux 给出的设备文件。",
+        ja="'{word}' はシリアルポートではありません。Linux のデバイスファイルを書きます。",
+        why="A serial port is named by its device file.",
+        do="Look it up under /dev/serial/by-id, where names stay the same.",
+        example="serial: {port: ttyUSB0, …}",
     ),
 }

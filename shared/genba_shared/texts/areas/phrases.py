@@ -146,4 +146,9 @@ PHRASES: Final[Mapping[str, Phrase]] = {
     ),
     "instead-no-stocktake": Phrase(zh="没有录入盘点的途径", ja="棚卸を入力する方法がありません"),
     "a-secret": Phrase(zh="密码", ja="秘密情報"),
+    "a-device-file": Phrase(zh="串口的设备文件", ja="シリアルポートのデバイスファイル"),
+    "a-baud-rate": Phrase(zh="常用的波特率", ja="一般的なボーレート"),
+    "bits-or-number": Phrase(zh="带引号的位 {example}，或整数", ja="引用符付きのビット {example}、または整数"),
+    "group-serial": Phrase(zh="串口", ja="シリアルポート"),
+    "group-workarounds": Phrase(zh="设备的特殊处理", ja="装置の特別な扱い"),
 }

@@ -103,10 +103,6 @@ REMEDIES: Final[Mapping[str, Phrase]] = {
         zh="如果 PLC 有 32 位计数器，请使用它。",
         ja="PLC に 32 ビットのカウンタがあれば、それを使ってください。",
     ),
-    "use-tcp-gateway": Phrase(
-        zh="请在前面加一台 Modbus TCP 网关，然后写 `host`。",
-        ja="手前に Modbus TCP ゲートウェイを置き、`host` を書いてください。",
-    ),
     "leave-out": Phrase(zh="请去掉 `{key}`。", ja="`{key}` を削除してください。"),
     "leave-out-for-now": Phrase(zh="请先去掉它。", ja="今は削除してください。"),
     "modbus-has-no-time": Phrase(
@@ -238,4 +234,24 @@ REMEDIES: Final[Mapping[str, Phrase]] = {
         zh="请写 ':' 和 ','，后面加空格，不要用中文或日文键盘的全角符号。",
         ja="全角の記号ではなく、':' と ',' を書き、後に空白を入れてください。",
     ),
+    "write-or": Phrase(zh="请写 {snippet}，或 {other}。", ja="{snippet}、または {other} と書いてください。"),
+    "write-or-leave-out": Phrase(
+        zh="请写 {snippet}，或去掉 `{key}`。",
+        ja="{snippet} と書くか、`{key}` を削除してください。",
+    ),
+    "write-as-at-device": Phrase(
+        zh="请写设备上设定的站号：{snippet}。",
+        ja="装置に設定した番号を書いてください：{snippet}。",
+    ),
+    "pick-fewer-bits": Phrase(zh="请少选几位。", ja="ビットを減らしてください。"),
+    "write-same": Phrase(zh="请在两处写相同的 `{key}`。", ja="両方に同じ `{key}` を書いてください。"),
+    "write-true-or-false": Phrase(
+        zh="请写 true 或 false，不带引号。",
+        ja="true か false を、引用符なしで書いてください。",
+    ),
+    "serial-or-host": Phrase(
+        zh="请在设备处写 `serial` 或 `host` 之一。",
+        ja="装置に `serial` か `host` のどちらかを書いてください。",
+    ),
+    "write-snippet-at-device": Phrase(zh="请在设备处写 {snippet}。", ja="装置に {snippet} と書いてください。"),
 }

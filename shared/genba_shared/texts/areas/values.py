@@ -204,4 +204,18 @@ VALUES: Final[Mapping[str, Message]] = {
         do="Write plain decimal digits, or put a text in quotes.",
         example="poll: {max_gap: 0x0C, …}",
     ),
+    "not-a-baud-rate": Message(
+        zh="{word} 不是常用的波特率：{allowed}。",
+        ja="{word} は一般的なボーレートではありません：{allowed}。",
+        why="Serial ports and devices know these rates alone.",
+        do="Write the rate that is set at the devices of the line.",
+        example="serial: {…, baud: 9601, …}",
+    ),
+    "not-true-or-false": Message(
+        zh="'{word}' 不是 true 或 false。",
+        ja="'{word}' は true でも false でもありません。",
+        why="Only these two words are taken, without quotes; yes and on mean different things to different programs.",
+        do="Write true or false.",
+        example="workarounds: {…, one_request_per_point: yes, …}",
+    ),
 }
