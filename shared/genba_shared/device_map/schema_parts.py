@@ -105,12 +105,14 @@ _ExampleLoader.yaml_implicit_resolvers = {
 }
 
 
+_ExampleLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), ["t", "f"])
+
+
 def _construct_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[str, Any]:
     return {str(key.value): loader.construct_object(value, deep=True) for key, value in node.value}
 
 
 _ExampleLoader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
-_ExampleLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), list("tf"))
 
 
 def _sentence(text: str) -> str:

@@ -122,7 +122,7 @@ def check_unpacked_size(content: bytes, *, most: int) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, ValueError, OverflowError) as exc:
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, OverflowError) as exc:
         raise PointListError(f"the workbook is damaged: {exc}") from exc
     if unpacked > most:
         raise PointListError(f"the workbook is larger than {most:,} bytes unpacked: keep only the list in it")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, time, timedelta
 from typing import Any, Final
@@ -28,8 +30,21 @@ from genba_shared.point_list.table import (
 
 MAX_UNPACKED_BYTES: Final = 200_000_000
 MAX_SHEETS: Final = 50
-_DAMAGED: Final = (InvalidFileException, zipfile.BadZipFile, ParseError, KeyError, ValueError, TypeError, IndexError)
-"""What openpyxl raises for a workbook that is damaged or made by hand."""
+_DAMAGED: Final = (
+    InvalidFileException,
+    zipfile.BadZipFile,
+    zlib.error,
+    ParseError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What zipfile and openpyxl raise for a workbook that is damaged, encrypted or made by hand, as fuzzing found."""
 
 
 def read_xlsx(content: bytes) -> tuple[Sheet, ...]:
@@ -40,16 +55,22 @@ def read_xlsx(content: bytes) -> tuple[Sheet, ...]:
     """
     check_unpacked_size(content, most=MAX_UNPACKED_BYTES)
     try:
-        workbook = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
-        try:
-            visible = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
-            if len(visible) > MAX_SHEETS:
-                raise PointListError(f"the workbook has more than {MAX_SHEETS} sheets: keep only the lists in it")
-            return tuple(Sheet(name=one_line(sheet.title), rows=tuple(_rows(sheet))) for sheet in visible)
-        finally:
-            workbook.close()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of parts that we do not read: styles, filters, print areas
+            return _sheets_of(content)
     except _DAMAGED as exc:
-        raise PointListError(f"the workbook cannot be read: {exc}") from exc
+        raise PointListError(f"the workbook cannot be read: {str(exc) or type(exc).__name__}") from exc
+
+
+def _sheets_of(content: bytes) -> tuple[Sheet, ...]:
+    workbook = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
+    try:
+        visible = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
+        if len(visible) > MAX_SHEETS:
+            raise PointListError(f"the workbook has more than {MAX_SHEETS} sheets: keep only the lists in it")
+        return tuple(Sheet(name=one_line(sheet.title), rows=tuple(_rows(sheet))) for sheet in visible)
+    finally:
+        workbook.close()
 
 
 def _rows(sheet: Any) -> Iterator[Row]:

@@ -12,7 +12,7 @@ from genba_shared.device_map.secrets import variable_of
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _secrets_of_the_examples(monkeypatch: pytest.MonkeyPatch) -> None:
     """The examples name secrets and hold none: here the environment has them."""
     for path in EXAMPLES.rglob("*.yaml"):

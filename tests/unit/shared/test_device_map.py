@@ -405,6 +405,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_device_map(tmp_path / "plant.yaml")
 
 
+@pytest.mark.usefixtures("_secrets_of_the_examples")
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_every_example_map_is_clean(path: Path) -> None:
     _, warnings = load_device_map_with_warnings(path)

@@ -39,6 +39,7 @@ def mutations(kind: str) -> list[tuple[Path, Mutation]]:
     return made
 
 
+@pytest.mark.usefixtures("_secrets_of_the_examples")
 @pytest.mark.parametrize("kind", MUTATORS)
 def test_a_mistake_gives_an_error_on_its_own_line(kind: str) -> None:
     for path, mutation in mutations(kind):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import random
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -312,6 +313,21 @@ def test_a_workbook_with_a_missing_part_is_told(tmp_path: Path) -> None:
         archive.writestr("x", b"")
     with pytest.raises(PointListError, match="the workbook cannot be read"):
         imported(tmp_path / "list.xlsx", content.getvalue())
+
+
+def test_damaged_workbooks_raise_nothing_but_point_list_errors(tmp_path: Path) -> None:
+    content = workbook(("S", [["Name", "Address", "Type"], *([f"p{n}", 40001 + n, "Int"] for n in range(5))]))
+    chance = random.Random(7)
+    told = 0
+    for _ in range(150):
+        damaged = bytearray(content)
+        for _ in range(chance.randint(1, 6)):
+            damaged[chance.randrange(4, len(damaged))] = chance.randrange(256)
+        try:
+            imported(tmp_path / "list.xlsx", bytes(damaged))
+        except PointListError:
+            told += 1
+    assert told > 50
 
 
 def test_a_list_of_two_thousand_points_passes_the_check(tmp_path: Path) -> None:
