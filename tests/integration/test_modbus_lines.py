@@ -11,6 +11,7 @@ import pytest
 
 from genba_edge.core.registers import Block
 from genba_edge.drivers.modbus import ModbusDriver
+from genba_edge.drivers.modbus_connection import ModbusConnection
 from genba_edge.drivers.modbus_line import ModbusLine, ModbusLines
 from genba_edge.ports import DeviceAlive, DeviceBack, DeviceLost, Failure, Quality
 from genba_shared.clock import ProductionClock
@@ -208,6 +209,25 @@ async def test_a_server_that_is_gone_loses_each_of_its_units_and_all_come_back(m
             await recorder.until(lambda recorder=recorder: len(recorder.of(DeviceBack)) == 2)  # type: ignore[misc]
     reasons = {recorder.of(DeviceLost)[0].reason for recorder in recorders}
     assert reasons == {f"connection refused by 127.0.0.1:{modbus_peer.port}"}
+
+
+async def test_a_server_that_is_gone_is_not_called_by_each_of_its_units(modbus_peer: ModbusPeer) -> None:
+    modbus_peer.stop()
+    lines = ModbusLines()
+    drivers = [driver_of(modbus_peer, unit, lines) for unit in range(1, 7)]
+    opened = 0
+    open_really = ModbusConnection.open
+
+    async def count_and_open(connection: ModbusConnection) -> None:
+        nonlocal opened
+        opened += 1
+        await open_really(connection)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ModbusConnection, "open", count_and_open)
+        async with running_all(*drivers):
+            await eventually(lambda: all(driver.meter.failures[Failure.CONNECT] >= 4 for driver in drivers))
+    assert opened <= sum(driver.meter.failures[Failure.CONNECT] for driver in drivers) / 2
 
 
 async def test_a_unit_that_leaves_the_line_does_not_take_it_away(modbus_peer: ModbusPeer) -> None:
