@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from genba_edge.core.registers import Block
+from genba_edge.drivers.modbus_connection import ModbusConnection
 from genba_edge.drivers.modbus_frames import FUNCTIONS, Frames, LineFault, Request, RtuFrames, TcpFrames
-from genba_shared.device_map.model import ModbusTable
+from genba_shared.device_map.model import Framing, ModbusDevice, ModbusTable
 
 blocks = st.builds(
     lambda table, count: Block(table=table, address=0, count=count, points=()),
@@ -76,3 +78,40 @@ def test_every_table_has_its_function() -> None:
         ModbusTable.HOLDING: 3,
         ModbusTable.INPUT: 4,
     }
+
+
+pieces = st.one_of(
+    st.binary(min_size=1, max_size=40),
+    st.sampled_from(
+        [
+            bytes.fromhex("0001 0000 0005 01 03 02 0007"),  # the answer
+            bytes.fromhex("0001 0000 0005"),  # its beginning
+            bytes.fromhex("0001 0000 0003 01 83 02"),  # an exception
+            bytes.fromhex("0002 0000 0005 01 03 02 0007"),  # the answer to another request
+            bytes.fromhex("01 03 02 0007 f986"),
+            bytes.fromhex("01 83 02 c0f1"),
+            bytes.fromhex("02 03 02 0007 f986"),
+        ]
+    ),
+)
+
+
+@given(framing=st.sampled_from(list(Framing)), before=st.lists(pieces, max_size=2), after=st.lists(pieces, max_size=5))
+def test_whatever_comes_over_a_connection_its_request_ends_with_data_or_a_fault(
+    framing: Framing, before: list[bytes], after: list[bytes]
+) -> None:
+    async def talk() -> None:
+        device = ModbusDevice(id="d", host="127.0.0.1", port=9, framing=framing, points={})
+        connection = ModbusConnection(device)
+        for piece in before:
+            connection._client.ctx.data_received(piece)
+        connection._is_noisy = False  # as after the silence that it would wait for
+        block = Block(table=ModbusTable.HOLDING, address=0, count=1, points=())
+        asked = asyncio.ensure_future(connection.ask(1, block, timeout_s=0.002))
+        await asyncio.sleep(0)
+        for piece in after:
+            connection._client.ctx.data_received(piece)
+        with contextlib.suppress(LineFault):
+            assert len(await asked) == 2
+
+    asyncio.run(talk())

@@ -158,6 +158,13 @@ class ModbusDriver:
     async def _read(self, plan: PollPlan, block: Block) -> Sequence[Observation] | None:
         """What a block says; None when the device is too busy to tell."""
         try:
+            return await self._read_whole(plan, block)
+        except ModbusRefused as exc:
+            return await self._read_in_parts(plan, block, reason=exc.reason)
+
+    async def _read_whole(self, plan: PollPlan, block: Block) -> Sequence[Observation] | None:
+        """As `_read`; raises `ModbusRefused` if the device will not give it in one piece."""
+        try:
             data = await self._unit.read(block)
         except BadReading as exc:
             return self._all_bad(block, exc.reason)
@@ -167,7 +174,7 @@ class ModbusDriver:
                 return None
             if exc.code in UNIT_UNREACHABLE:
                 raise DeviceUnreachable(device=self._device.id, reason=exc.reason) from exc
-            return await self._read_in_parts(plan, block, reason=exc.reason)
+            raise
         plan.accept(block)
         memory = self._memories.get(id(block))
         if memory is None:
@@ -178,14 +185,27 @@ class ModbusDriver:
         return memory.take(data, self._clock.now())
 
     async def _read_in_parts(self, plan: PollPlan, block: Block, *, reason: str) -> Sequence[Observation]:
-        """After a refusal: read the points one by one, so that only those that are really refused are bad."""
-        parts = plan.split(block)
-        self._memories.pop(id(block), None)
-        if not parts:
-            plan.refuse(block, now=asyncio.get_running_loop().time())
-            return self._all_bad(block, reason)
-        told = [one for part in parts for one in await self._read(plan, part) or ()]
-        plan.join(parts)
+        """After a refusal: read halves, and halves of those, so that only points that are really refused are bad."""
+        told: list[Observation] = []
+        answered: list[Block] = []
+        refused = [(block, reason)]
+        has_found = False
+        while refused:
+            part, why = refused.pop()
+            self._memories.pop(id(part), None)
+            halves = plan.split(part)
+            if not halves:
+                has_found = True
+                plan.refuse(part, now=asyncio.get_running_loop().time())
+                told.extend(self._all_bad(part, why))
+            for half in halves:
+                try:
+                    told.extend(await self._read_whole(plan, half) or ())
+                    answered.append(half)
+                except ModbusRefused as exc:
+                    refused.append((half, exc.reason))
+        if has_found:
+            plan.join(answered)
         self._describe()
         return told
 

@@ -24,6 +24,8 @@ PATIENCE = 5.0
 LEAST_PATIENCE_S = 0.25
 FULL_PATIENCE_EVERY = 8
 """Each eighth try waits for the whole time-out, so that a slow unit is found again, too."""
+SHARED_FAILURE_S = 0.25
+"""A connection that could not be opened is not tried for another unit of the line in this time."""
 UNIT_UNREACHABLE = frozenset({10, 11})
 """Exception codes of a Modbus gateway whose unit does not answer (10 no path, 11 no response)."""
 FADING = 0.99
@@ -40,16 +42,20 @@ class ModbusLine:
     def __init__(self, device: ModbusDevice) -> None:
         self._device = device
         self._connection: ModbusConnection | None = None
+        self._users: dict[Hashable, int] = {}  # with how often a silent one was tried
+        self.opened = 0
+        """How many times a connection was opened: what was learnt over an older one may be wrong."""
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        """Nobody used the line: what was known of it is forgotten."""
         self._turn = asyncio.Lock()
         self._trial_turn = asyncio.Lock()
-        self._users: dict[Hashable, int] = {}
+        self._revival = asyncio.Event()
         self._answering: set[Hashable] = set()
         self._failed: tuple[float, LineFault] | None = None
         self._timeouts = 0
         self._free_at = self._next_trial_at = self._slowest_s = 0.0
-        self._revival = asyncio.Event()
-        self.opened = 0
-        """How many times a connection was opened: what was learnt over an older one may be wrong."""
 
     @property
     def is_shared(self) -> bool:
@@ -63,6 +69,8 @@ class ModbusLine:
 
     def join(self, user: Hashable) -> None:
         """A unit will use the line."""
+        if not self._users:
+            self._start_anew()
         self._users[user] = 0
 
     async def leave(self, user: Hashable) -> None:
@@ -76,7 +84,7 @@ class ModbusLine:
         """Connect, unless somebody did.
 
         Raises:
-            CannotOpen: and so it is for everybody who asked before it was tried.
+            CannotOpen: and so it is for every unit of the line that asks at about the same time.
         """
         asked_at = asyncio.get_running_loop().time()
         async with self._turn:
@@ -175,16 +183,17 @@ class ModbusLine:
         """The connection, opened if need be; the caller has the turn."""
         if self._connection is not None and self._connection.fault is None:
             return self._connection
-        if self._failed is not None and self._failed[0] >= asked_at:
-            raise self._failed[1]
+        if self._failed is not None:
+            failed_at, fault = self._failed
+            if asked_at <= failed_at + (SHARED_FAILURE_S if self.is_shared else 0.0):
+                raise CannotOpen(fault.reason)
         await self._close()
         connection = ModbusConnection(self._device)
-        started = asyncio.get_running_loop().time()
         try:
             await connection.open()
             await asyncio.sleep(self._device.workarounds.pause_after_connect_s)
         except CannotOpen as fault:
-            self._failed = started, fault
+            self._failed = asyncio.get_running_loop().time(), fault
             self._answering.clear()
             await connection.close()
             raise

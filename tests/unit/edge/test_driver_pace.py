@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import itertools
 import logging
+from collections.abc import Callable
 
 import pytest
 
+from genba_edge.core.registers import Block
 from genba_edge.drivers.backoff import Backoff
 from genba_edge.drivers.link import end_if_cancelled, reason_of
 from genba_edge.drivers.modbus_plan import PollPlan
@@ -138,30 +140,50 @@ def due_of(plan: PollPlan, now: float) -> list[str]:
     return [str(block) for block in plan.due(now=now)]
 
 
-def test_a_refused_block_is_split_and_its_good_neighbours_are_joined() -> None:
-    plan = plan_of(0, 1, 2, 3, 4)
-    (whole,) = plan.due(now=0.0)
-    parts = plan.split(whole)
-    for part in parts:
-        if part.address == 2:
-            assert plan.split(part) == ()
-            plan.refuse(part, now=0.0)
-        else:
-            plan.accept(part)
-    plan.join(parts)
-    assert due_of(plan, 0.1) == ["holding 0-1", "holding 3-4"]
-    assert due_of(plan, 1.0) == ["holding 0-1", "holding 3-4", "holding 2-2"]
+def learn(plan: PollPlan, refuses: Callable[[Block], bool], now: float = 0.0) -> int:
+    """Read what is due from a device that refuses some blocks, as the driver does; how many requests it took."""
+    requests = 0
+    for block in plan.due(now=now):
+        answered, waiting, found = [], [block], False
+        while waiting:
+            part = waiting.pop()
+            requests += 1
+            if not refuses(part):
+                plan.accept(part)
+                answered.append(part)
+            elif halves := plan.split(part):
+                waiting.extend(halves)
+            else:
+                plan.refuse(part, now=now)
+                found = True
+        if found:
+            plan.join(answered)
+    return requests
+
+
+def test_a_refused_register_is_found_by_halving_and_its_good_neighbours_are_joined() -> None:
+    plan = plan_of(*range(100))
+    assert learn(plan, lambda block: block.address <= 41 < block.address + block.count) <= 16
+    assert due_of(plan, 0.1) == ["holding 0-40", "holding 42-99"]
+    assert due_of(plan, 1.0) == ["holding 0-40", "holding 42-99", "holding 41-41"]
+
+
+def test_a_device_that_takes_short_requests_only_gets_the_longest_that_it_takes() -> None:
+    plan = plan_of(*range(100))
+    assert learn(plan, lambda block: block.count > 32) == 7
+    assert due_of(plan, 0.0) == ["holding 0-24", "holding 25-49", "holding 50-74", "holding 75-99"]
+    assert learn(plan, lambda block: block.count > 32) == 4
 
 
 def test_neighbours_that_are_refused_together_again_stay_apart() -> None:
-    plan = plan_of(0, 1)
-    for _ in range(2):
-        for block in plan.due(now=0.0):
-            parts = plan.split(block)
-            for part in parts:
-                plan.accept(part)
-            plan.join(parts)
-    assert due_of(plan, 0.0) == ["holding 0-0", "holding 1-1"]
+    plan = plan_of(*range(8))
+
+    def refuses(block: Block) -> bool:
+        return block.count > 2 or block.address <= 3 < block.address + block.count
+
+    for _ in range(3):
+        learn(plan, refuses)
+    assert due_of(plan, 0.0) == ["holding 0-0", "holding 1-2", "holding 4-5", "holding 6-7"]
 
 
 def test_a_refused_point_is_tried_less_and_less_often_but_at_least_every_30_s() -> None:
