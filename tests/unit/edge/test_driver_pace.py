@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 
 import pytest
 
 from genba_edge.drivers.backoff import Backoff
 from genba_edge.drivers.link import end_if_cancelled, reason_of
 from genba_edge.drivers.modbus_plan import PollPlan
+from genba_edge.drivers.pace import PollPace
 from genba_edge.drivers.schedule import Schedule, phase_of
+from genba_edge.ports import Failure, Meter
 from genba_shared.device_map.model import ModbusPoint, ModbusTable, PointType, PollSettings
 
 
@@ -60,6 +63,61 @@ def test_a_poll_that_overran_skips_what_it_missed() -> None:
     _, due = schedule.next()
     schedule.done("fast", now=due + 1.7)
     assert schedule.next() == ("fast", due + 2.0)
+
+
+def test_the_groups_of_a_device_are_due_between_one_another() -> None:
+    schedule = Schedule({"fast": 0.5, "medium": 1.0, "slow": 10.0}, device="cell", start=100.0)
+    for group in ("fast", "medium", "slow"):
+        schedule.done(group, now=100.0)
+    times = []
+    for _ in range(60):
+        group, due = schedule.next()
+        times.append(due)
+        schedule.done(group, now=due)
+    assert min(later - earlier for earlier, later in itertools.pairwise(times)) > 0.1
+
+
+def test_a_faster_group_that_is_due_goes_before_the_rest_of_a_slow_poll() -> None:
+    schedule = Schedule({"fast": 0.5, "slow": 10.0}, device="cell", start=100.0)
+    schedule.done("fast", now=100.0)
+    _, due = schedule.next()
+    assert schedule.due_before("slow", now=100.0) is None
+    assert schedule.due_before("slow", now=102.0) == "fast"
+    assert schedule.due_before("fast", now=120.0) is None
+    assert due == 100.0
+
+
+def test_a_retry_comes_before_the_next_poll_and_does_not_move_it() -> None:
+    schedule = Schedule({"slow": 10.0}, device="cell", start=100.0)
+    schedule.done("slow", now=100.0)
+    _, due = schedule.next()
+    schedule.retry("slow", at=100.1)
+    assert schedule.next() == ("slow", 100.1)
+    assert schedule.is_retry("slow", now=100.1)
+    schedule.retried("slow")
+    assert schedule.next() == ("slow", due)
+    assert not schedule.is_retry("slow", now=100.2)
+
+
+def test_a_poll_is_late_when_it_ends_more_than_a_period_after_its_time() -> None:
+    schedule = Schedule({"fast": 0.5}, device="cell", start=100.0)
+    assert schedule.late_s("fast", due=100.0, now=100.4) == 0
+    assert schedule.late_s("fast", due=100.0, now=100.75) == 0.25
+
+
+def test_three_late_polls_running_are_an_overload_and_ten_in_time_the_end_of_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    meter = Meter(device="cell")
+    pace = PollPace(meter, group="fast", period_s=0.5)
+    with caplog.at_level(logging.INFO, logger="genba_edge"):
+        for late_s in (0.2, 0.0, *[0.2] * 5, *[0.0] * 9, 0.2, *[0.0] * 12):
+            pace.note(took_s=0.3, late_s=late_s)
+    assert [record.getMessage() for record in caplog.records] == [
+        "device overloaded device=cell group=fast period_s=0.5 poll_s=0.30 late_s=0.20",
+        "device in time again device=cell group=fast period_s=0.5",
+    ]
+    assert (meter.polls, meter.late_polls, meter.failures[Failure.OVERLOAD], meter.late_s) == (29, 7, 7, 0.0)
 
 
 def test_devices_poll_at_different_times_of_the_period() -> None:
@@ -161,6 +219,17 @@ def test_a_block_that_is_answered_again_is_no_longer_suspect() -> None:
     plan.accept(block)
     assert not plan.is_guilty(block)
     assert due_of(plan, 0.0) == ["holding 0-0", "holding 50-50"]
+
+
+def test_what_a_busy_device_put_off_is_told_once() -> None:
+    plan = plan_of(0, 50)
+    first, second = plan.due(now=0.0)
+    plan.put_off(second)
+    assert plan.is_put_off
+    assert plan.take_busy() == (second,)
+    assert plan.take_busy() == ()
+    assert not plan.is_put_off
+    assert str(first) == "holding 0-0"
 
 
 async def test_a_cancellation_that_was_swallowed_is_raised_again() -> None:

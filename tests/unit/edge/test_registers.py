@@ -6,9 +6,10 @@ import doctest
 
 import pytest
 
-from genba_edge.core import registers
-from genba_edge.core.registers import MIN_GAP, Block, decode_point, plan_blocks
-from genba_shared.device_map.model import ByteOrder, ModbusPoint, ModbusTable, PointType
+from genba_edge.core import register_values
+from genba_edge.core.register_values import decode_point, readers_of
+from genba_edge.core.registers import MIN_GAP, Block, plan_blocks
+from genba_shared.device_map.model import ByteOrder, ByteSide, ModbusPoint, ModbusTable, PointType, PollSettings
 from genba_shared.errors import BadReading
 
 HOLDING, INPUT, COIL = ModbusTable.HOLDING, ModbusTable.INPUT, ModbusTable.COIL
@@ -21,12 +22,12 @@ def point(
 
 
 def plan(*points: ModbusPoint, max_gap: int = 12, max_registers: int = 125) -> list[tuple[str, list[str]]]:
-    blocks = plan_blocks(points, max_gap=max_gap, max_registers=max_registers)
+    blocks = plan_blocks(points, PollSettings(max_gap=max_gap, max_registers=max_registers))
     return [(str(block), [point.name for point in block.points]) for block in blocks]
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    assert doctest.testmod(registers).failed == 0
+    assert doctest.testmod(register_values).failed == 0
 
 
 def test_neighbours_are_read_in_one_request() -> None:
@@ -82,6 +83,20 @@ def test_coils_allow_a_gap_of_as_many_bytes_as_registers_do() -> None:
     ]
 
 
+def test_a_request_for_coils_is_never_longer_than_the_device_allows() -> None:
+    coils = [point(f"c{address}", address, PointType.BOOL, table=COIL) for address in range(10)]
+    blocks = plan_blocks(coils, PollSettings(max_coils=4))
+    assert [str(block) for block in blocks] == ["coil 0-3", "coil 4-7", "coil 8-9"]
+
+
+def test_points_that_overlap_a_long_one_do_not_cost_a_request_each() -> None:
+    long = point("long", 1, PointType.STRING, length=20)
+    assert plan(point("a", 0), long, point("b", 2), max_registers=5) == [
+        ("holding 0-2", ["a", "b"]),
+        ("holding 1-10", ["long"]),
+    ]
+
+
 def test_coils_are_capped_at_2000() -> None:
     assert plan(
         point("a", 0, PointType.BOOL, table=COIL), point("b", 2000, PointType.BOOL, table=COIL), max_gap=200
@@ -99,11 +114,21 @@ def test_overlapping_points_are_read_in_one_request() -> None:
     ]
 
 
-def test_a_block_gives_each_point_its_own_words() -> None:
+def test_each_point_is_read_from_its_own_bytes_of_a_block() -> None:
     first, second = point("a", 100, PointType.UINT32), point("b", 103)
     block = Block(table=HOLDING, address=100, count=4, points=(first, second))
-    assert block.words_of(first, [1, 2, 3, 4]) == [1, 2]
-    assert block.words_of(second, [1, 2, 3, 4]) == [4]
+    data = bytes.fromhex("0001 0002 0003 0004")
+    assert {reader.name: reader.decode(data[reader.where]) for reader in readers_of(block, device="d")} == {
+        "a": 65538,
+        "b": 4,
+    }
+
+
+def test_each_bit_is_read_from_its_own_byte_of_a_block() -> None:
+    points = tuple(point(f"c{address}", address, PointType.BOOL, table=COIL) for address in (20, 27, 28, 29))
+    block = Block(table=COIL, address=20, count=10, points=points)
+    data = bytes([0b1000_0001, 0b10])
+    assert [reader.decode(data[reader.where]) for reader in readers_of(block, device="d")] == [True, True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -194,12 +219,44 @@ def test_a_text_with_swapped_registers_is_read_in_order() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "more", "words", "value"),
+    [
+        (PointType.UINT8, {}, [0x12FE], 0xFE),
+        (PointType.UINT8, {"byte": ByteSide.HIGH}, [0x12FE], 0x12),
+        (PointType.INT8, {}, [0x12FE], -2),
+        (PointType.INT8, {"byte": ByteSide.HIGH, "byte_order": ByteOrder.BADC}, [0x12FE], -2),
+        (PointType.BCD16, {}, [0x1234], 1234),
+        (PointType.BCD32, {}, [0x1234, 0x5678], 12345678),
+        (PointType.BCD32, {"byte_order": ByteOrder.CDAB}, [0x5678, 0x1234], 12345678),
+        (PointType.UINT16, {"mask": 0x0FF0}, [0xABCD], 0xBC),
+        (PointType.UINT32, {"mask": 0x000F_0000}, [0x1234, 0x5678], 4),
+        (PointType.UINT16, {"mask": 0x00FF, "scale": 0.5}, [0x0103], 1.5),
+        (PointType.INT16, {"offset": -40.0}, [65], 25.0),
+        (PointType.INT16, {"scale": 0.1, "offset": -40.0}, [653], 25.3),
+        (PointType.FLOAT32, {"scale": 2.0, "offset": 1.0}, [0x41AA, 0x0000], 43.5),
+        (PointType.BCD16, {"scale": 0.01}, [0x1234], 12.34),
+    ],
+)
+def test_parts_of_registers_and_calculated_values(
+    kind: PointType, more: dict[str, object], words: list[int], value: object
+) -> None:
+    decoded = decode_point(point("p", 0, kind, **more), words, device="d")
+    assert (decoded, type(decoded)) == (value, type(value))
+
+
+@pytest.mark.parametrize(("side", "words"), [(ByteSide.LOW, [0x0057, 0x004F]), (ByteSide.HIGH, [0x5700, 0x4F20])])
+def test_a_text_may_have_one_character_in_each_register(side: ByteSide, words: list[int]) -> None:
+    assert decode_point(point("p", 0, PointType.STRING, length=2, byte=side), words, device="d") == "WO"
+
+
+@pytest.mark.parametrize(
     ("kind", "words", "said"),
     [
         (PointType.UINT32, [1], "1 of 2 words"),
         (PointType.UINT16, [65536], "outside 16 bits"),
         (PointType.FLOAT32, [0x7FC0, 0x0000], "nan is not a number"),
         (PointType.FLOAT32, [0x7F80, 0x0000], "inf is not a number"),
+        (PointType.BCD16, [0x12AB], "0x12ab has a digit beyond 9: not BCD"),
     ],
 )
 def test_what_cannot_be_decoded_is_a_bad_reading(kind: PointType, words: list[int], said: str) -> None:
