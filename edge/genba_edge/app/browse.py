@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from genba_edge.core.commissioning import Draft, FoundVariable, draft_of, map_text, matches, points_text
-from genba_edge.drivers.opcua_browse import Browser, Extent
-from genba_edge.drivers.opcua_session import OpcUaSession
 from genba_shared.device_map.addresses import opcua_url_of
 from genba_shared.device_map.model import OpcUaDevice
 from genba_shared.device_map.problems import Wrong
@@ -42,6 +40,9 @@ def run_browse(args: argparse.Namespace) -> int:
 
 
 async def _browse(args: argparse.Namespace) -> Sequence[FoundVariable]:
+    from genba_edge.drivers.opcua_browse import Browser, Extent  # here, so that --help needs no protocol library
+    from genba_edge.drivers.opcua_session import OpcUaSession
+
     session = OpcUaSession(_device(args))
     try:
         await session.open()

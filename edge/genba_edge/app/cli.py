@@ -13,16 +13,19 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     run = commands.add_parser("run", help="run the gateway: poll devices, derive events, deliver them")
 
     probe = commands.add_parser("probe", help="read every point of a map now and show what came")
+    scan = commands.add_parser("scan", help="find out which Modbus addresses of a unit answer")
     browse = commands.add_parser("browse", help="show what an OPC UA server has, as a table or as a map")
 
     from genba_edge.app.browse import add_browse_arguments
     from genba_edge.app.check import add_check_arguments
     from genba_edge.app.probe import add_probe_arguments
     from genba_edge.app.run_arguments import add_run_arguments
+    from genba_edge.app.scan import add_scan_arguments
 
     add_check_arguments(check)
     add_probe_arguments(probe)
     add_browse_arguments(browse)
+    add_scan_arguments(scan)
     add_run_arguments(run)
 
 
@@ -35,6 +38,10 @@ def _run(args: argparse.Namespace) -> int:
         from genba_edge.app.probe import run_probe
 
         return run_probe(args)
+    if args.edge_command == "scan":
+        from genba_edge.app.scan import run_scan
+
+        return run_scan(args)
     if args.edge_command == "browse":
         from genba_edge.app.browse import run_browse
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,11 @@ from typing import Any
 from genba_edge.app.devices import make_drivers
 from genba_edge.core.probing import PointLook, Probe, hints
 from genba_edge.ports import Driver, Quality, Value
-from genba_shared.clock import ProductionClock
-from genba_shared.device_map import Device, DeviceMap, Point, load_device_map_with_warnings
-from genba_shared.errors import UsageError
+from genba_shared.clock import ProductionClock, format_time
+from genba_shared.device_map import Device, DeviceMap, ModbusDevice, Point, load_device_map_with_warnings
+from genba_shared.errors import DeviceError, UsageError
 
+MOST_TAGS = 20  # shown, those read most often
 LOOK_S = 0.05  # wall: how often it is looked whether everything was answered
 
 
@@ -52,14 +53,24 @@ def run_probe(args: argparse.Namespace) -> int:
     sys.stderr.writelines(f"{warning}\n" for warning in warnings)
     devices = _chosen(device_map, args.device)
     state_dir = args.state or args.map.parent / device_map.store.path
-    probes = asyncio.run(_probe(devices, state_dir, for_s=args.for_s, wait_s=args.wait_s))
+    looks = asyncio.run(_look(devices, state_dir, for_s=args.for_s, wait_s=args.wait_s))
     if args.json:
-        report = {device: _as_json(probe) for device, (probe, _) in probes.items()}
+        report = {look.device.id: _as_json(look) for look in looks}
         sys.stdout.write(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
     else:
-        for device, (probe, driver) in probes.items():
-            sys.stdout.writelines(f"{line}\n" for line in _lines(devices[device], probe, driver))
-    return 0 if all(_is_fine(probe) for probe, _ in probes.values()) else 1
+        for look in looks:
+            sys.stdout.writelines(f"{line}\n" for line in _lines(look))
+    return 0 if all(_is_fine(look.probe) for look in looks) else 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One device after the probe. `raw` is what came over the wire for each point, where the protocol shows it."""
+
+    device: Device
+    probe: Probe
+    driver: Driver
+    raw: Mapping[str, str]
 
 
 def points_of(device: Device) -> Mapping[str, Point]:
@@ -76,15 +87,10 @@ def _chosen(device_map: DeviceMap, wanted: str | None) -> dict[str, Device]:
     return {wanted: device_map.devices[wanted]}
 
 
-async def _probe(
-    devices: Mapping[str, Device], state_dir: Path, *, for_s: float, wait_s: float
-) -> dict[str, tuple[Probe, Driver]]:
-    drivers = {
-        driver.device: driver
-        for driver in make_drivers(devices.values(), clock=ProductionClock.from_environment(), state_dir=state_dir)
-    }
-    probes = {device: Probe(device, points_of(devices[device])) for device in drivers}
-    tasks = [asyncio.create_task(drivers[device].run(probe.take)) for device, probe in probes.items()]
+async def _look(devices: Mapping[str, Device], state_dir: Path, *, for_s: float, wait_s: float) -> list[Look]:
+    drivers = make_drivers(devices.values(), clock=ProductionClock.from_environment(), state_dir=state_dir)
+    probes = {driver.device: Probe(driver.device, points_of(devices[driver.device])) for driver in drivers}
+    tasks = [asyncio.create_task(driver.run(probes[driver.device].take)) for driver in drivers]
     loop = asyncio.get_running_loop()
     started_s = loop.time()
     try:
@@ -98,9 +104,35 @@ async def _probe(
     finally:
         for task in tasks:
             task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
-    return {device: (probe, drivers[device]) for device, probe in probes.items()}
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return [
+        Look(
+            device=devices[driver.device],
+            probe=probes[driver.device],
+            driver=driver,
+            raw=await _raw(devices[driver.device], probes[driver.device]),
+        )
+        for driver in drivers
+    ]
+
+
+async def _raw(device: Device, probe: Probe) -> dict[str, str]:
+    """The registers of each point of a Modbus unit as sent, and what each byte order would make of them."""
+    if not isinstance(device, ModbusDevice) or not probe.is_up:
+        return {}
+    from genba_edge.drivers.modbus_probe import ModbusProbe
+
+    try:
+        async with ModbusProbe(device) as modbus:
+            readings = await modbus.read_points()
+    except DeviceError as exc:
+        return dict.fromkeys(probe.points, f"(raw: {exc.reason})")
+    raw: dict[str, str] = {}
+    for reading in readings:
+        words = " ".join(f"0x{word:04x}" for word in reading.words)
+        orders = "  ".join(f"{order} {_value(value)}" for order, value in reading.by_order.items())
+        raw[reading.point.name] = f"raw {words}  {orders}".rstrip() if words else ""
+    return raw
 
 
 def _is_fine(probe: Probe) -> bool:
@@ -109,26 +141,28 @@ def _is_fine(probe: Probe) -> bool:
     )
 
 
-def _lines(device: Device, probe: Probe, driver: Driver) -> Iterator[str]:
+def _lines(look: Look) -> Iterator[str]:
+    probe, meter = look.probe, look.driver.meter
     state = "answers" if probe.is_up else f"does not answer: {probe.reason or 'no connection yet'}"
-    details = ", ".join(f"{key} {value}" for key, value in driver.meter.details.items())
-    yield f"{device.id}: {state}" + (f"  ({details})" if details else "")
+    details = ", ".join(f"{key} {value}" for key, value in meter.details.items())
+    yield f"{look.device.id}: {state}" + (f"  ({details})" if details else "")
     width = max((len(name) for name in probe.points), default=0)
-    for look in probe.points.values():
-        yield f"  {look.point:{width}}  {_shown(look, driver)}"
-    for tag in sorted(probe.tags.values(), key=lambda each: -each.reads)[:20]:
+    for point in probe.points.values():
+        shown = _shown(point, meter.bad_points.get(point.point, "cannot be read"))
+        yield f"  {point.point:{width}}  {shown}  {look.raw.get(point.point, '')}".rstrip()
+    for tag in sorted(probe.tags.values(), key=lambda each: -each.reads)[:MOST_TAGS]:
         rssi = "" if tag.best_rssi_dbm is None else f", best {tag.best_rssi_dbm:.0f} dBm"
         yield f"  tag {tag.tag}  antenna {tag.antenna}: {tag.reads} reads{rssi}"
-    for hint in hints(probe.points, points_of(device)):
+    for hint in hints(probe.points, points_of(look.device)):
         yield f"  ! {hint}"
 
 
-def _shown(look: PointLook, driver: Driver) -> str:
+def _shown(look: PointLook, reason: str) -> str:
     sample = look.last
     if sample is None:
         return "no answer"
     if sample.quality is Quality.BAD:
-        return f"bad: {driver.meter.bad_points.get(look.point, 'cannot be read')}"
+        return f"bad: {reason}"
     moved = len(set(look.values))
     trend = f", {moved} values in {look.readings} readings" if moved > 1 else ""
     return f"{_value(sample.value)}  {sample.quality}  {_lag(sample.at, sample.seen_at)}{trend}"
@@ -143,18 +177,20 @@ def _lag(at: datetime, seen_at: datetime) -> str:
     return "gateway's time" if lag_s == 0 else f"stamped {lag_s:.3f} s before it was read"
 
 
-def _as_json(probe: Probe) -> dict[str, Any]:
+def _as_json(look: Look) -> dict[str, Any]:
+    probe = look.probe
     return {
         "answers": probe.is_up,
         "reason": probe.reason,
         "points": {
-            look.point: {
-                "value": None if look.last is None else look.last.value,
-                "quality": "none" if look.last is None else str(look.last.quality),
-                "at": None if look.last is None else look.last.at.isoformat(),
-                "readings": look.readings,
+            point.point: {
+                "value": None if point.last is None else point.last.value,
+                "quality": "none" if point.last is None else str(point.last.quality),
+                "at": None if point.last is None else format_time(point.last.at),
+                "readings": point.readings,
+                "raw": look.raw.get(point.point, ""),
             }
-            for look in probe.points.values()
+            for point in probe.points.values()
         },
         "tags": [
             {"tag": tag.tag, "antenna": tag.antenna, "reads": tag.reads, "best_rssi_dbm": tag.best_rssi_dbm}
