@@ -3,44 +3,54 @@
 from __future__ import annotations
 
 import argparse
+import importlib
+from collections.abc import Callable
+from typing import Any, Final
 
 from genba_shared.cli.command import Command
 
+COMMANDS: Final[tuple[tuple[str, str, str], ...]] = (
+    ("import-tags", "import_tags", "print the device map of a point list (CSV, XLSX)"),
+    ("browse", "browse", "show what an OPC UA server has, as a table or as a map"),
+    ("scan", "scan", "find out which Modbus addresses of a unit answer"),
+    ("schema", "schema", "print the JSON Schema of a device map, for editors"),
+    ("check", "check", "check a device map offline: every problem with line and fix"),
+    ("probe", "probe", "read every point of a map now and show what came"),
+    ("run", "run_arguments", "run the gateway: read devices, derive events, deliver them"),
+)
+"""Name, module of this package, summary; in the order of a commissioning.
+
+A module has `add_NAME_arguments(parser)` and `run_NAME(args)`, and imports what is heavy only when it is run.
+"""
+
+EXAMPLES: Final = """\
+examples:
+  genba edge browse opc.tcp://10.1.2.10:4840 --yaml > plant.yaml
+                                          draft a map of what an OPC UA server has
+  genba edge check plant.yaml             find what is wrong in a device map, without touching a device
+  genba edge probe plant.yaml             read every point once, as the gateway would
+  genba edge run plant.yaml               read the devices and deliver events
+"""
+
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EXAMPLES
     commands = parser.add_subparsers(dest="edge_command", required=True, metavar="COMMAND")
-    check = commands.add_parser("check", help="check a device map offline: every problem with line and fix")
-    schema = commands.add_parser("schema", help="print the JSON Schema of a device map, for editors")
-    importing = commands.add_parser("import-tags", help="print the device map of a point list (CSV, XLSX)")
-    run = commands.add_parser("run", help="run the gateway: poll devices, derive events, deliver them")
-
-    from genba_edge.app.check import add_check_arguments
-    from genba_edge.app.import_tags import add_import_tags_arguments
-    from genba_edge.app.run_arguments import add_run_arguments
-    from genba_edge.app.schema import add_schema_arguments
-
-    add_check_arguments(check)
-    add_schema_arguments(schema)
-    add_import_tags_arguments(importing)
-    add_run_arguments(run)
+    for name, module, summary in COMMANDS:
+        _function(module, f"add_{_word(name)}_arguments")(commands.add_parser(name, help=summary))
 
 
 def _run(args: argparse.Namespace) -> int:
-    if args.edge_command == "check":
-        from genba_edge.app.check import run_check
+    module = next(module for name, module, _ in COMMANDS if name == args.edge_command)
+    return int(_function(module, f"run_{_word(args.edge_command)}")(args))
 
-        return run_check(args)
-    if args.edge_command == "schema":
-        from genba_edge.app.schema import run_schema
 
-        return run_schema(args)
-    if args.edge_command == "import-tags":
-        from genba_edge.app.import_tags import run_import_tags
+def _function(module: str, name: str) -> Callable[[Any], Any]:
+    return getattr(importlib.import_module(f"genba_edge.app.{module}"), name)  # type: ignore[no-any-return] # by name
 
-        return run_import_tags(args)
-    from genba_edge.app.run import run_gateway
 
-    return run_gateway(args)
+def _word(name: str) -> str:
+    return name.replace("-", "_")
 
 
 COMMAND = Command(

@@ -23,3 +23,10 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sink", type=Path, metavar="FILE.jsonl", help="also write every event to this file, as JSON lines"
     )
+
+
+def run_run(args: argparse.Namespace) -> int:
+    """Run the gateway."""
+    from genba_edge.app.run import run_gateway
+
+    return run_gateway(args)

@@ -64,11 +64,15 @@ class AddressRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """What a scan found, by rising address. `stopped` says why it ended before its last address; "" if it did not."""
+    """What a scan found, by rising address: ranges, and the register or bit of every address that answered.
+
+    `stopped` says why it ended before its last address; "" if it did not.
+    """
 
     table: ModbusTable
     ranges: tuple[AddressRange, ...]
     requests: int
+    words: Mapping[int, int] = field(default_factory=dict)
     stopped: str = ""
 
 
@@ -138,30 +142,50 @@ class ModbusProbe:
         """
         waiting = self._ranges(table, first, last)
         found: list[AddressRange] = []
+        words: dict[int, int] = {}
         requests = timeouts = 0
-        while waiting:
+        stopped = ""
+        while waiting and not stopped:
             if requests >= most_requests:
-                return _scan(table, found, requests, f"after {requests} requests: go on from address {waiting[-1][0]}")
+                stopped = f"after {requests} requests: go on from address {waiting[-1][0]}"
+                break
             low, high = waiting.pop()
             await asyncio.sleep(pause_s)
             requests += 1
+            block = Block(table=table, address=low, count=high - low + 1, points=())
             try:
-                await self._unit.read(Block(table=table, address=low, count=high - low + 1, points=()))
+                data = await self._unit.read(block)
             except (ModbusRefused, BadReading, ModbusTimeout) as exc:
                 timeouts = timeouts + 1 if isinstance(exc, ModbusTimeout) else 0
                 if _is_gone(exc) or timeouts >= MOST_TIMEOUTS:
-                    return _scan(table, found, requests, exc.reason)
-                if low < high:
+                    stopped = exc.reason
+                elif low < high:
                     middle = (low + high) // 2
                     waiting += [(middle + 1, high), (low, middle)]
                 else:
                     found.append(AddressRange(first=low, last=high, reason=exc.reason.partition(" for ")[0]))
             except DeviceUnreachable as exc:
-                return _scan(table, found, requests, exc.reason)
+                stopped = exc.reason
             else:
                 timeouts = 0
                 found.append(AddressRange(first=low, last=high))
-        return _scan(table, found, requests, "")
+                words.update(enumerate(_words_of(block, data), start=low))
+        return Scan(table=table, ranges=_joined(found), requests=requests, words=words, stopped=stopped)
+
+    async def read_again(self, scan: Scan, *, pause_s: float = PAUSE_S) -> dict[int, int]:
+        """What the addresses that answered hold now; those that do not answer any more are left out."""
+        words: dict[int, int] = {}
+        for one in scan.ranges:
+            if not one.answers:
+                continue
+            for low, high in self._ranges(scan.table, one.first, one.last)[::-1]:
+                await asyncio.sleep(pause_s)
+                block = Block(table=scan.table, address=low, count=high - low + 1, points=())
+                try:
+                    words.update(enumerate(_words_of(block, await self._unit.read(block)), start=low))
+                except (ModbusRefused, BadReading):
+                    continue
+        return words
 
     def _ranges(self, table: ModbusTable, first: int, last: int) -> list[tuple[int, int]]:
         """The addresses in pieces that the device may give at once, the first at the end."""
@@ -174,7 +198,7 @@ def _is_gone(exc: DeviceError) -> bool:
     return isinstance(exc, ModbusRefused) and exc.code in BUSY | UNIT_UNREACHABLE
 
 
-def _scan(table: ModbusTable, found: Sequence[AddressRange], requests: int, stopped: str) -> Scan:
+def _joined(found: Sequence[AddressRange]) -> tuple[AddressRange, ...]:
     """Neighbours that answer alike are one range."""
     joined: list[AddressRange] = []
     for one in found:
@@ -182,12 +206,13 @@ def _scan(table: ModbusTable, found: Sequence[AddressRange], requests: int, stop
             joined[-1] = replace(joined[-1], last=one.last)
         else:
             joined.append(one)
-    return Scan(table=table, ranges=tuple(joined), requests=requests, stopped=stopped)
+    return tuple(joined)
 
 
 def _words_of(block: Block, data: bytes) -> tuple[int, ...]:
+    """Registers, or bits, the lowest of the first byte first (MODBUS Application Protocol V1.1b3, 6.1)."""
     if block.table in BIT_TABLES:
-        return (data[0] & 1,)
+        return tuple(data[place // 8] >> place % 8 & 1 for place in range(block.count))
     return tuple(int.from_bytes(data[place : place + 2], "big") for place in range(0, len(data), 2))
 
 

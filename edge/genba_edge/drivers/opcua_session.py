@@ -147,6 +147,44 @@ class OpcUaSession:
 
         return await _in_parts(nodes, ask, largest=self._largest_read)
 
+    async def browse(self, nodes: Sequence[ua.NodeId]) -> list[list[ua.ReferenceDescription]]:
+        """What hangs below each node: objects and variables, in the server's order; nothing where it may not be seen.
+
+        Raises:
+            DeviceUnreachable, OpcUaRefused: the request as a whole failed.
+        """
+        wanted = [
+            ua.BrowseDescription(
+                NodeId=node,
+                BrowseDirection=ua.BrowseDirection.Forward,
+                ReferenceTypeId=standard_node(ObjectIds.HierarchicalReferences),
+                IncludeSubtypes=True,
+                NodeClassMask=ua.NodeClass.Object | ua.NodeClass.Variable,
+                ResultMask=ua.BrowseResultMask.All,
+            )
+            for node in nodes
+        ]
+
+        async def ask(part: Sequence[ua.BrowseDescription]) -> list[ua.BrowseResult]:
+            parameters = ua.BrowseParameters(NodesToBrowse=list(part))
+            return await self._call(self._client.uaclient.session.browse(parameters), timeout_s=self._device.timeout_s)
+
+        results = await _in_parts(wanted, ask, largest=self._largest_read)
+        return [list(result.References or ()) + await self._browse_on(result) for result in results]
+
+    async def _browse_on(self, result: ua.BrowseResult) -> list[ua.ReferenceDescription]:
+        """The rest of a long answer, which the server gives in pieces."""
+        found: list[ua.ReferenceDescription] = []
+        while result.ContinuationPoint:
+            parameters = ua.BrowseNextParameters(
+                ReleaseContinuationPoints=False, ContinuationPoints=[result.ContinuationPoint]
+            )
+            (result,) = await self._call(
+                self._client.uaclient.session.browse_next(parameters), timeout_s=self._device.timeout_s
+            )
+            found.extend(result.References or ())
+        return found
+
     async def subscribe(self, publishing_s: float) -> None:
         """Create the session's subscription; what it tells is collected for `take`.
 
