@@ -21,6 +21,7 @@ from genba_shared.device_map.kinds import name_of_key
 from genba_shared.device_map.model import CollectorSettings, Device, DeviceMap, GatewaySettings, StoreSettings
 from genba_shared.device_map.problems import Findings, Unusable
 from genba_shared.device_map.scalars import describe
+from genba_shared.device_map.secrets import Surroundings
 from genba_shared.device_map.spec import MAPPING_TAG, Names, ObjectSpec, Scope, Values, read_entries, read_object
 from genba_shared.device_map.tables_map import COLLECTOR, GATEWAY, ROOT, STORE
 from genba_shared.device_map.yaml_tree import entries
@@ -29,14 +30,14 @@ T = TypeVar("T")
 _EXAMPLES: Final = {"stations": "{CUT-1: {device: cutter1}}", "zones": "{sewing: {…}}", "nodes": "{CUT: {…}}"}
 
 
-def build_map(root: yaml.MappingNode, findings: Findings, *, sha256: str) -> DeviceMap:
+def build_map(root: yaml.MappingNode, findings: Findings, *, sha256: str, around: Surroundings) -> DeviceMap:
     """The checked map.
 
     Raises:
         ConfigError: with every problem of the file.
     """
     findings.places[""] = root
-    top = read_object(root, ROOT, Scope(findings=findings))
+    top = read_object(root, ROOT, Scope(findings=findings, around=around))
     profiles = _profiles(top)
     raw_devices = collect_devices(top.nodes["devices"], profiles, findings) if "devices" in top.nodes else []
     names = Names(
@@ -44,7 +45,7 @@ def build_map(root: yaml.MappingNode, findings: Findings, *, sha256: str) -> Dev
         stations=_keys_of(top, "stations"),
         zones=_keys_of(top, "zones"),
     )
-    scope = Scope(findings=findings, names=names)
+    scope = Scope(findings=findings, around=around, names=names)
     gateway = _group(top, "gateway", GATEWAY, GatewaySettings, scope)
     collector = _group(top, "collector", COLLECTOR, CollectorSettings, scope) if "collector" in top.nodes else None
     store = _group(top, "store", STORE, StoreSettings, scope)

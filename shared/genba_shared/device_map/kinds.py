@@ -5,14 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import yaml
 
 from genba_shared.device_map.problems import Unusable, Wrong, did_you_mean, nearest, shorten
-from genba_shared.device_map.scalars import describe, integer_of, number_of, scalar_text, text_of
+from genba_shared.device_map.scalars import (
+    FILE_TAG,
+    SECRET_TAG,
+    describe,
+    integer_of,
+    number_of,
+    scalar_text,
+    text_of,
+)
 from genba_shared.device_map.spec import Kind, ObjectSpec, Scope, Values, read_entries, read_object
 from genba_shared.device_map.units import Quantity
+from genba_shared.secret import Secret
 from genba_shared.topics import is_identifier
 
 T = TypeVar("T")
@@ -64,6 +74,34 @@ def name_of_key(node: yaml.Node, scope: Scope, word: str) -> str:
 IDENTIFIER: Final = text("an id of a-z, 0-9 and '-'", "cutter1", check=_identifier_of)
 NAME: Final = text("a name of letters, digits, '-' and '_'", "sewing-in", check=_name_of)
 LABEL: Final = text("a text", '"Cutter 1"')
+
+
+def secret_text() -> Kind:
+    """A password or key: only ``!secret NAME``, never the text itself. Gives a `Secret`; explain shows ``(secret)``."""
+
+    def read(node: yaml.Node, scope: Scope) -> Secret:
+        if not isinstance(node, yaml.ScalarNode) or node.tag != SECRET_TAG:
+            raise Wrong(
+                "a secret is never written in a map: !secret and its name are needed.",
+                f"Write {scope.path.rpartition('.')[2]}: !secret NAME.",
+            )
+        return scope.around.secret(str(node.value), scope.findings)
+
+    return Kind(allowed="!secret NAME", read=read, show=lambda _secret: "(secret)")
+
+
+def file_path(what: str, example: str) -> Kind:
+    """A file beside the map, written ``!file PATH``, that exists and can be read. Gives its `Path`."""
+
+    def read(node: yaml.Node, scope: Scope) -> Path:
+        if not isinstance(node, yaml.ScalarNode) or node.tag != FILE_TAG or not node.value:
+            raise Wrong(
+                f"{describe(node)} stands here: {what} is needed, written !file PATH.",
+                f"Write {scope.path.rpartition('.')[2]}: !file {example}.",
+            )
+        return scope.around.file(str(node.value))
+
+    return Kind(allowed=f"{what}: !file PATH", read=read)
 
 
 def choice(enumeration: type[StrEnum]) -> Kind:

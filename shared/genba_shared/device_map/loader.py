@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from genba_shared.device_map.build_map import build_map
 from genba_shared.device_map.model import DeviceMap
 from genba_shared.device_map.problems import Findings, Setting
+from genba_shared.device_map.secrets import Surroundings
 from genba_shared.device_map.yaml_tree import MAX_BYTES, compose
 from genba_shared.errors import ConfigError, Problem
 
@@ -43,7 +45,8 @@ def load_with_settings(path: Path, *, text: str | None = None) -> LoadedMap:
     findings = Findings(file=str(path))
     root = compose(written, findings)
     sha256 = hashlib.sha256(written.encode()).hexdigest()
-    built = build_map(root, findings, sha256=sha256)
+    around = Surroundings(folder=path.parent, environment=os.environ)
+    built = build_map(root, findings, sha256=sha256, around=around)
     return LoadedMap(map=built, warnings=findings.all(), settings=tuple(findings.settings))
 
 

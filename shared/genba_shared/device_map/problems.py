@@ -41,7 +41,7 @@ class Findings:
     file: str
     settings: list[Setting] = field(default_factory=list)
     places: dict[str, yaml.Node] = field(default_factory=dict)  # path of a setting → where its value stands
-    _problems: dict[tuple[int, int, str], Problem] = field(default_factory=dict)
+    _problems: dict[tuple[str, int, int, str], Problem] = field(default_factory=dict)
     _paths: dict[int, str] = field(default_factory=dict)
     _kept: list[yaml.Node] = field(default_factory=list)
 
@@ -63,9 +63,15 @@ class Findings:
         """Something that works, and is worth a second look."""
         self._add(node, path, message, fix, warning=True)
 
+    def error_in_file(self, file: str, message: str, fix: str, *, line: int = 0) -> None:
+        """Something wrong in a file beside the map, such as its secrets; 0: the file as a whole."""
+        column = 1 if line else 0
+        problem = Problem(file=file, line=line, column=column, path="", message=message, fix=fix)
+        self._problems.setdefault((file, line, column, message), problem)
+
     def all(self) -> tuple[Problem, ...]:
-        """Errors and warnings, in the order of the file."""
-        return tuple(sorted(self._problems.values(), key=lambda found: (found.line, found.column)))
+        """Errors and warnings, file by file, in the order of each file."""
+        return tuple(sorted(self._problems.values(), key=lambda found: (found.file, found.line, found.column)))
 
     def raise_errors(self) -> None:
         """Stop here if there is an error.
@@ -80,8 +86,9 @@ class Findings:
     def _add(self, node: yaml.Node, path: str, message: str, fix: str, *, warning: bool) -> None:
         mark = node.start_mark
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
+        file = mark.name if mark is not None else self.file
         problem = Problem(
-            file=self.file,
+            file=file,
             line=line,
             column=column,
             path=self.path_of(node) or path,
@@ -90,7 +97,7 @@ class Findings:
             warning=warning,
         )
         # A profile is read once for each device that uses it; what is wrong in it is said once.
-        self._problems.setdefault((line, column, message), problem)
+        self._problems.setdefault((file, line, column, message), problem)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -16,7 +16,19 @@ import yaml
 
 from genba_shared.device_map.problems import Wrong, shorten
 
-__all__ = ["Wrong", "describe", "integer_of", "key_text", "number_of", "raw_text", "scalar_text", "text_of"]
+__all__ = [
+    "FILE_TAG",
+    "SECRET_TAG",
+    "TAGS",
+    "Wrong",
+    "describe",
+    "integer_of",
+    "key_text",
+    "number_of",
+    "raw_text",
+    "scalar_text",
+    "text_of",
+]
 
 _BOOLEAN_WORDS: Final = re.compile(r"(?i)yes|no|on|off")
 _TRUE_OR_FALSE: Final = re.compile(r"true|True|TRUE|false|False|FALSE")
@@ -28,6 +40,13 @@ _BASE_60: Final = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
 _ODD_NUMBER: Final = re.compile(r"[-+]?(?:0x[0-9a-fA-F_]+|0b[01_]+|[0-9][0-9_]*_[0-9_.]*|\.[0-9]+|[0-9]+\.)")
 _NO_NUMBER: Final = re.compile(r"(?i)[-+]?\.(?:inf|nan)")
 MAX_DIGITS: Final = 25
+SECRET_TAG: Final = "!secret"  # noqa: S105  # the tag, not a secret
+FILE_TAG: Final = "!file"
+TAGS: Final = {
+    SECRET_TAG: "Write it like password: !secret cutter1_pw.",
+    FILE_TAG: "Write it like ca: !file certs/ca.pem.",
+}
+"""The tags that a map takes, each with how it is written."""
 
 
 def describe(node: yaml.Node) -> str:
@@ -59,6 +78,8 @@ def raw_text(node: yaml.Node, *, allowed: str, example: str) -> str:
     Raises:
         Wrong: a list, a group or nothing stands there.
     """
+    if node.tag in TAGS:
+        raise Wrong(f"{node.tag} is not taken here: {allowed} is needed.", f"Write it out, like {example}.")
     if not isinstance(node, yaml.ScalarNode) or is_empty(node):
         raise Wrong(f"{describe(node)} stands here: {allowed} is needed.", f"Write it like {example}.")
     return str(node.value)

@@ -16,6 +16,7 @@ import yaml
 
 from genba_shared.device_map.problems import Findings, Setting, Unusable, Wrong, did_you_mean, nearest, shorten
 from genba_shared.device_map.scalars import describe
+from genba_shared.device_map.secrets import Surroundings
 from genba_shared.device_map.yaml_tree import entries, join
 
 Model = TypeVar("Model")
@@ -49,6 +50,7 @@ class Scope:
     """
 
     findings: Findings
+    around: Surroundings
     names: Names = field(default_factory=Names)
     path: str = ""
     device: str = ""

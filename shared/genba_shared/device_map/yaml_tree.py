@@ -7,7 +7,7 @@ from typing import Any, Final
 import yaml
 
 from genba_shared.device_map.problems import Findings, shorten
-from genba_shared.device_map.scalars import Wrong, key_text
+from genba_shared.device_map.scalars import TAGS, Wrong, key_text
 from genba_shared.errors import ConfigError, Problem
 
 MAX_BYTES: Final = 1_000_000
@@ -22,8 +22,9 @@ class _Refused(yaml.MarkedYAMLError):
 class MapLoader(yaml.SafeLoader):
     """Composes nodes only; no object is ever constructed from them. Counts aliases and depth, notes explicit tags."""
 
-    def __init__(self, stream: str) -> None:
+    def __init__(self, stream: str, *, file: str) -> None:
         super().__init__(stream)
+        self.name = file  # every mark carries it, so that a problem names its own file
         self.tagged: list[tuple[yaml.Node, str]] = []
         self._aliases = 0
         self._depth = 0
@@ -67,7 +68,7 @@ def compose(text: str, findings: Findings) -> yaml.MappingNode:
             findings.file, f"the file is larger than {MAX_BYTES:,} bytes", "Split it: one map per gateway."
         )
     try:
-        loader = MapLoader(text)
+        loader = MapLoader(text, file=findings.file)
         root = loader.get_single_node()
     except yaml.MarkedYAMLError as exc:
         raise ConfigError((_problem_of(exc, findings.file),)) from exc
@@ -155,13 +156,15 @@ def _item_id(item: yaml.Node) -> str:
 
 def _check_tags(tagged: list[tuple[yaml.Node, str]], findings: Findings) -> None:
     for node, tag in tagged:
-        path = findings.path_of(node) or ""
-        if tag in {"!secret", "!file"}:
-            message, fix = f"{tag} is not supported by this version yet.", "Leave this setting out for now."
+        if tag in TAGS:
+            if isinstance(node, yaml.ScalarNode):
+                continue  # whether a tag may stand there, the kind of the value decides
+            message, fix = f"{tag} stands before a group or a list: one word is needed.", TAGS[tag]
         else:
             short = shorten(tag.replace("tag:yaml.org,2002:", "!!"))
-            message, fix = f"'{short}' is a YAML tag: a map takes none.", "Delete the word that starts with '!'."
-        findings.error(node, path, message, fix)
+            message = f"'{short}' is a YAML tag that a map does not take: only !secret and !file are."
+            fix = "Delete the word that starts with '!'."
+        findings.error(node, findings.path_of(node) or "", message, fix)
 
 
 def _problem_of(exc: yaml.MarkedYAMLError, file: str) -> Problem:
