@@ -14,10 +14,13 @@ from genba_shared.device_map import (
     DURATION,
     Device,
     DeviceMap,
+    ImpinjDevice,
     LlrpDevice,
     LoadedMap,
     ModbusDevice,
+    MqttInDevice,
     OpcUaDevice,
+    RfidReader,
     load_with_settings,
 )
 from genba_shared.errors import ConfigError, Problem
@@ -72,7 +75,7 @@ def _summary(loaded: LoadedMap) -> Iterable[str]:
     width = max(len(device) for device in device_map.devices)
     for device in device_map.devices.values():
         yield f"{device.id:{width}}  {_device_line(device)}"
-    points = sum(len(device.points) for device in device_map.devices.values() if not isinstance(device, LlrpDevice))
+    points = sum(len(device.points) for device in device_map.devices.values())
     yield (
         f"{_number(len(device_map.devices), 'device')}, {_number(points, 'point')}, "
         f"{_number(len(device_map.stations), 'station')}, {_number(len(device_map.zones), 'zone')}, "
@@ -95,11 +98,20 @@ def _device_line(device: Device) -> str:
             points = _number(len(device.points), "point")
             return f"Modbus {device.host}:{device.port} unit {device.unit}: {points} in {needed}"
         case LlrpDevice():
-            read_points = {antenna.read_point for antenna in device.antennas.values()}
-            antennas = _number(len(device.antennas), "antenna")
-            return f"LLRP {device.host}:{device.port}: {antennas} at {_number(len(read_points), 'read point')}"
+            return f"LLRP {device.host}:{device.port}: {_antennas(device)}"
+        case ImpinjDevice():
+            return f"Impinj {device.url}: {_antennas(device)}"
+        case MqttInDevice():
+            points = _number(len(device.points), "point") if device.points else ""
+            antennas = _antennas(device) if device.antennas else ""
+            return f"MQTT {device.broker}: {', '.join(part for part in (antennas, points) if part)}"
         case _:
             assert_never(device)
+
+
+def _antennas(reader: RfidReader) -> str:
+    read_points = {antenna.read_point for antenna in reader.antennas.values()}
+    return f"{_number(len(reader.antennas), 'antenna')} at {_number(len(read_points), 'read point')}"
 
 
 def requests_by_period(device: ModbusDevice) -> dict[float, int]:

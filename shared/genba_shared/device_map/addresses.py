@@ -141,35 +141,52 @@ def opcua_url_of(text: str) -> str:
     Raises:
         Wrong: another scheme, no host, a bad port, or a user in the URL.
     """
-    return _url_of(text, scheme="opc.tcp", default_port=4840, what="the URL of an OPC UA server")
+    return _url_of(text, ports={"opc.tcp": 4840}, what="the URL of an OPC UA server")
 
 
 def mqtt_url_of(text: str) -> str:
-    """Check the URL of an MQTT broker, ``mqtt://host:port``.
+    """Check the URL of an MQTT broker, ``mqtt://host:port``, or ``mqtts://host:port`` with TLS.
 
     Raises:
-        Wrong: another scheme (``mqtts`` comes later), no host, a bad port, or a user in the URL.
+        Wrong: another scheme, no host, a bad port, a user in the URL, or something behind the port.
     """
-    if text.startswith(("mqtts://", "ssl://")):
+    if text.startswith(("ssl://", "tcp://")):
+        meant = text.replace("ssl://", "mqtts://").replace("tcp://", "mqtt://")
+        raise Wrong(f"'{shorten(text)}' is not the URL of an MQTT broker.", f"Did you mean {shorten(meant)}?")
+    return _bare(_url_of(text, ports={"mqtt": 1883, "mqtts": 8883}, what="the URL of an MQTT broker"))
+
+
+def http_url_of(text: str) -> str:
+    """Check the URL of a reader, ``https://host`` or ``http://host``, with a port where it is not the usual one.
+
+    Raises:
+        Wrong: as `mqtt_url_of`.
+    """
+    return _bare(_url_of(text, ports={"https": 443, "http": 80}, what="the URL of a reader"))
+
+
+def _bare(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise Wrong(
-            "an encrypted connection to the broker (mqtts) is not supported by this version yet.",
-            "Write mqtt:// and let only trusted machines reach that network, or wait for the next version.",
+            f"something stands behind the host in '{shorten(url)}'.",
+            f"Write {parts.scheme}://{shorten(parts.netloc)}; other settings have keys of their own.",
         )
-    return _url_of(text, scheme="mqtt", default_port=1883, what="the URL of an MQTT broker")
+    return url.rstrip("/")
 
 
-def _url_of(text: str, *, scheme: str, default_port: int, what: str) -> str:
-    example = f"{scheme}://10.1.2.10:{default_port}"
+def _url_of(text: str, *, ports: Mapping[str, int], what: str) -> str:
+    scheme, default_port = next(iter(ports.items()))
     parts = _split(text)
-    if parts is None or parts.scheme != scheme or not parts.hostname:
-        raise Wrong(f"'{shorten(text)}' is not {what}, {scheme}://host:port.", f"Write it like {example}.")
+    if parts is None or parts.scheme not in ports or not parts.hostname:
+        forms = " or ".join(f"{name}://host:port" for name in ports)
+        raise Wrong(f"'{shorten(text)}' is not {what}, {forms}.", f"Write it like {scheme}://10.1.2.10:{default_port}.")
     if "@" in parts.netloc:
         raise Wrong(
             f"a user or password stands in {what}: secrets are never written in a map.",
-            f"Did you mean {scheme}://{shorten(parts.netloc.rpartition('@')[2])}?",
+            f"Did you mean {parts.scheme}://{shorten(parts.netloc.rpartition('@')[2])}?",
         )
-    authority = parts.netloc
-    endpoint_of(authority, default_port=default_port)
+    endpoint_of(parts.netloc, default_port=ports[parts.scheme])
     return text
 
 

@@ -9,21 +9,22 @@ from typing import Final, TypeVar
 import yaml
 
 from genba_shared.device_map.build_modbus import build_modbus
+from genba_shared.device_map.build_mqtt_in import build_mqtt_in
 from genba_shared.device_map.build_opcua import build_opcua
-from genba_shared.device_map.build_rfid import build_llrp
+from genba_shared.device_map.build_rfid import build_impinj, build_llrp
 from genba_shared.device_map.model import Device, Point
 from genba_shared.device_map.problems import Findings, Unusable, Wrong, did_you_mean, shorten
 from genba_shared.device_map.profiles import lay_over
 from genba_shared.device_map.scalars import describe, text_of
 from genba_shared.device_map.spec import DeviceNames, Scope, read_object
 from genba_shared.device_map.tables_modbus import MODBUS_DEVICE, MODBUS_POINT
+from genba_shared.device_map.tables_mqtt_in import MQTT_IN_DEVICE, MQTT_POINT
 from genba_shared.device_map.tables_opcua import OPCUA_DEVICE, OPCUA_POINT
-from genba_shared.device_map.tables_rfid import LLRP_DEVICE
+from genba_shared.device_map.tables_rfid import IMPINJ_DEVICE, LLRP_DEVICE
 from genba_shared.device_map.yaml_tree import entries, join
 
 P = TypeVar("P", bound=Point)
 
-LATER_PROTOCOLS: Final = ("impinj_http", "mqtt_in")
 _ANY: Final = DeviceNames(points=None, read_points=None)
 
 
@@ -108,7 +109,7 @@ def check_unused_profile(node: yaml.MappingNode, scope: Scope) -> None:
     values = read_object(node, spec, partly)
     points = values.nodes.get("points")
     if isinstance(points, yaml.MappingNode):
-        table = OPCUA_POINT if spec is OPCUA_DEVICE else MODBUS_POINT
+        table = _POINT_SPECS.get(protocol, MODBUS_POINT)
         for name, (_, point) in entries(points).items():
             read_object(point, table, dataclasses.replace(partly, path=f"{scope.path}.points.{name}"))
 
@@ -144,13 +145,6 @@ def _protocol_of(node: yaml.MappingNode, scope: Scope) -> str:
             raise Wrong(f"'protocol' is missing: one of {', '.join(_BUILDERS)} is needed.", "Write protocol: modbus.")
         at = written[1]
         word = text_of(at, allowed=f"one of {', '.join(_BUILDERS)}", example="protocol: modbus")
-        if word in LATER_PROTOCOLS:
-            raise Wrong(
-                f"the protocol '{word}' is not supported by this version yet: {', '.join(_BUILDERS)} are.",
-                "Set the reader to LLRP and write protocol: llrp."
-                if word == "impinj_http"
-                else "Leave it out for now.",
-            )
         if word not in _BUILDERS:
             raise Wrong(
                 f"'{shorten(word)}' is not a protocol: one of {', '.join(_BUILDERS)} is needed.",
@@ -167,5 +161,14 @@ _BUILDERS: Final[Mapping[str, Callable[[yaml.Node, Scope], Device]]] = {
     "opcua": build_opcua,
     "modbus": build_modbus,
     "llrp": build_llrp,
+    "impinj_http": build_impinj,
+    "mqtt_in": build_mqtt_in,
 }
-_SPECS: Final = {"opcua": OPCUA_DEVICE, "modbus": MODBUS_DEVICE, "llrp": LLRP_DEVICE}
+_SPECS: Final = {
+    "opcua": OPCUA_DEVICE,
+    "modbus": MODBUS_DEVICE,
+    "llrp": LLRP_DEVICE,
+    "impinj_http": IMPINJ_DEVICE,
+    "mqtt_in": MQTT_IN_DEVICE,
+}
+_POINT_SPECS: Final = {"opcua": OPCUA_POINT, "modbus": MODBUS_POINT, "mqtt_in": MQTT_POINT}

@@ -12,6 +12,7 @@ from genba_shared.device_map.model.device_map import (
     StoreSettings,
 )
 from genba_shared.device_map.model.modbus import ByteOrder, ModbusDevice, ModbusPoint, ModbusTable, PollSettings
+from genba_shared.device_map.model.mqtt_in import EpcEncoding, MqttInDevice, MqttPoint, TagFormat, TagMapping
 from genba_shared.device_map.model.opcua import OpcUaDevice, OpcUaPoint, ReadMode, SecurityPolicy
 from genba_shared.device_map.model.points import (
     AtLimit,
@@ -23,7 +24,15 @@ from genba_shared.device_map.model.points import (
     PointType,
     TimeSource,
 )
-from genba_shared.device_map.model.rfid import Antenna, LlrpDevice, PresenceSettings, ReadPointRef
+from genba_shared.device_map.model.rfid import (
+    Antenna,
+    ImpinjDevice,
+    InventorySession,
+    LlrpDevice,
+    PresenceSettings,
+    ReadPointRef,
+    RfidReader,
+)
 from genba_shared.device_map.model.work import (
     CompletionRule,
     CountedEnd,
@@ -46,11 +55,16 @@ __all__ = [
     "CounterSettings",
     "Device",
     "DeviceMap",
+    "EpcEncoding",
     "GatewaySettings",
+    "ImpinjDevice",
+    "InventorySession",
     "LlrpDevice",
     "ModbusDevice",
     "ModbusPoint",
     "ModbusTable",
+    "MqttInDevice",
+    "MqttPoint",
     "NodeRule",
     "OnDecrease",
     "OpcUaDevice",
@@ -62,11 +76,14 @@ __all__ = [
     "PresenceSettings",
     "ReadMode",
     "ReadPointRef",
+    "RfidReader",
     "SecurityPolicy",
     "StartRule",
     "StateRule",
     "Station",
     "StoreSettings",
+    "TagFormat",
+    "TagMapping",
     "TimeSource",
     "WorkOrderSource",
     "Zone",

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from genba_shared.broker import BrokerAddress
 from genba_shared.device_map.model.points import Point
 from genba_shared.device_map.model.rfid import RfidReader
-from genba_shared.mqtt import BrokerAddress
 
 
 class TagFormat(StrEnum):
