@@ -121,6 +121,7 @@ class MqttLink:
         self._accepted = False  # whether the broker took the present connection
         self._outage: Outage | None = None
         self._outage_told = False
+        self._subscription_refused = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._client = self._new_client()
@@ -134,6 +135,11 @@ class MqttLink:
     def outage(self) -> Outage | None:
         """Why the last connection ended or could not be made; None before the first outage."""
         return self._outage
+
+    @property
+    def subscription_refused(self) -> bool:
+        """Whether the broker refused a subscription on the present connection, or on the last one."""
+        return self._subscription_refused
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -232,6 +238,7 @@ class MqttLink:
             client.subscribe(topic_filter, qos)
         self._outage_told = False
         self._unsent = deque()
+        self._subscription_refused = False
         self._accepted = self._connected = True
         self._call(self.on_connect)
 
@@ -250,6 +257,7 @@ class MqttLink:
         self, client: Client, userdata: Any, mid: int, codes: list[ReasonCode], properties: Properties | None
     ) -> None:
         if any(code.is_failure for code in codes):
+            self._subscription_refused = True
             logger.error("subscription refused broker=%s filters=%s", self.address, ",".join(self._filters))
 
     def _when_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import ssl
 from pathlib import Path
 from typing import Final
@@ -35,4 +37,34 @@ def trusting_context(*, ca: Path | None) -> ssl.SSLContext:
     """
     context = ssl.create_default_context(cafile=None if ca is None else str(ca))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+class FingerprintMismatch(ssl.SSLError):
+    """The server showed another certificate than the one that is pinned."""
+
+    def __init__(self, shown: str) -> None:
+        super().__init__(f"the server shows another certificate than the pinned one: sha256:{shown}")
+        self.shown = shown
+
+
+def pinned_context(*, fingerprint: str) -> ssl.SSLContext:
+    """A context that takes one certificate only, whoever signed it: that with this SHA-256 (64 hex digits).
+
+    It is compared within the handshake, before anything of ours is sent. Authority, name and dates do not matter: the
+    certificate itself is known, as that of a device that signs its own and has no name.
+    """
+
+    class PinnedConnection(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            super().do_handshake()
+            shown = hashlib.sha256(self.getpeercert(binary_form=True) or b"").hexdigest()
+            if not hmac.compare_digest(shown, fingerprint):
+                raise FingerprintMismatch(shown)
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.sslobject_class = PinnedConnection
     return context

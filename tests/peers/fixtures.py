@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.peers.impinj import ImpinjReader
 from tests.peers.process import ModbusPeer, OpcUaPeer
 from tests.peers.reader import FieldReader
 
@@ -47,6 +48,13 @@ def modbus_peer(modbus_peer_program: str) -> Iterator[ModbusPeer]:
 def field_reader() -> Iterator[FieldReader]:
     """An LLRP reader on a free port, with an empty field."""
     with FieldReader() as reader:
+        yield reader
+
+
+@pytest.fixture
+def impinj_reader() -> Iterator[ImpinjReader]:
+    """An Impinj reader over HTTP on a free port, with an empty field."""
+    with ImpinjReader() as reader:
         yield reader
 
 

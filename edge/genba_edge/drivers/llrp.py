@@ -17,6 +17,7 @@ import logging
 
 from llrpkit.protocol import LLRPMessage, enums, messages, params
 
+from genba_edge.drivers.antennas import AntennaStates
 from genba_edge.drivers.backoff import Backoff
 from genba_edge.drivers.link import Link
 from genba_edge.drivers.llrp_reports import ReportReader
@@ -29,7 +30,7 @@ from genba_edge.drivers.llrp_rospec import (
     keepalive_config,
 )
 from genba_edge.drivers.llrp_session import Answer, LlrpSession
-from genba_edge.drivers.trouble import ConnectionTrouble, failure_of
+from genba_edge.drivers.trouble import Complaints, ConnectionTrouble, failure_of
 from genba_edge.ports import DeviceAlive, Emit, Failure, Meter
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import LlrpDevice
@@ -58,7 +59,8 @@ class LlrpDriver:
         self._meter = Meter(device=device.id)
         self._reports = ReportReader(device, clock)
         self._cadence = Cadence.INTERVAL
-        self._warned: set[str] = set()
+        self._antennas = AntennaStates(self._meter, device.antennas)
+        self._complaints = Complaints(device.id)
 
     @property
     def device(self) -> str:
@@ -119,7 +121,7 @@ class LlrpDriver:
             case messages.READER_EVENT_NOTIFICATION(reader_event_notification_data=data):
                 self._hear_event(data, link)
             case messages.ERROR_MESSAGE(llrp_status=status):
-                self._warn(f"reader complains: status {int(status.status_code)} {status.error_description}")
+                self._complaints.once(f"reader complains: status {int(status.status_code)} {status.error_description}")
             case _:
                 logger.debug("message skipped device=%s type=%s", self._device.id, type(message).__name__)
 
@@ -137,21 +139,12 @@ class LlrpDriver:
         if data.reader_exception_event is not None:
             logger.warning("reader exception device=%s text=%s", device, data.reader_exception_event.message)
         if (antenna := data.antenna_event) is not None:
-            self._note_antenna(antenna.antenna_id, antenna.event_type == enums.AntennaEventType.Antenna_Connected)
+            if antenna.event_type == enums.AntennaEventType.Antenna_Connected:
+                self._antennas.connected(antenna.antenna_id)
+            else:
+                self._antennas.disconnected(antenna.antenna_id)
         if data.connection_close_event is not None:
             raise ConnectionTrouble(device=device, reason="the reader closed the connection", failure=Failure.CLOSED)
-
-    def _note_antenna(self, number: int, connected: object) -> None:
-        """What the reader says of an antenna; those that the map does not use may hang in the air."""
-        name = f"antenna {number}"
-        if number not in self._device.antennas or (name not in self._meter.bad_points) is connected:
-            return
-        if connected:
-            del self._meter.bad_points[name]
-            logger.info("antenna connected again device=%s antenna=%d", self._device.id, number)
-        else:
-            self._meter.bad_points[name] = "the reader says that it is not connected"
-            logger.warning("antenna disconnected device=%s antenna=%d", self._device.id, number)
 
     # What we make it do.
 
@@ -169,7 +162,7 @@ class LlrpDriver:
         await session.ask(keepalive_config(self._device), messages.SET_READER_CONFIG_RESPONSE)
         await self._try(session, events_config(), messages.SET_READER_CONFIG_RESPONSE)
         if not abilities.can_hold:
-            self._warn("reader cannot hold reports: reads during an outage are lost")
+            self._complaints.once("reader cannot hold reports: reads during an outage are lost")
         else:
             await self._try(session, holding_config(), messages.SET_READER_CONFIG_RESPONSE)
         specs = await self._rospecs(session)
@@ -178,7 +171,8 @@ class LlrpDriver:
             session, messages.GET_READER_CONFIG(requested_data=0), messages.GET_READER_CONFIG_RESPONSE
         )
         for antenna in config.antenna_properties if config is not None else ():
-            self._note_antenna(antenna.antenna_id, antenna.antenna_connected)
+            note = self._antennas.connected if antenna.antenna_connected else self._antennas.disconnected
+            note(antenna.antenna_id)
         match next((known.current_state for known in specs or () if known.ro_spec_id == spec.ro_spec_id), None):
             case enums.ROSpecState.Active:
                 logger.info("reader still runs our ROSpec device=%s id=%d", self._device.id, spec.ro_spec_id)
@@ -248,13 +242,8 @@ class LlrpDriver:
         try:
             return await session.ask(message, wanted)
         except (DeviceRefused, BadReading) as exc:
-            self._warn(exc.reason)
+            self._complaints.once(exc.reason)
             return None
-
-    def _warn(self, what: str) -> None:
-        if what not in self._warned:
-            self._warned.add(what)
-            logger.warning("%s device=%s", what, self._device.id)
 
     def _alive(self) -> DeviceAlive:
         return DeviceAlive(device=self._device.id, at=self._clock.now())
