@@ -44,7 +44,7 @@ class FingerprintMismatch(ssl.SSLError):
     """The server showed another certificate than the one that is pinned."""
 
     def __init__(self, shown: str) -> None:
-        super().__init__(f"the server shows another certificate than the pinned one: sha256:{shown}")
+        super().__init__(ssl.SSL_ERROR_SSL, f"the server shows another certificate than the pinned one: sha256:{shown}")
         self.shown = shown
 
 

@@ -138,7 +138,10 @@ class ImpinjReader:
             writer.transport.abort()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        first = await reader.readexactly(1)
+        if not first.isalpha():
+            return _respond(writer, 400) and False
+        head = (first + await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         method, path, _ = head[0].split(" ")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])}
         await reader.readexactly(int(headers.get("content-length", "0")))

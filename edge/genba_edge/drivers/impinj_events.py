@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from genba_edge.drivers.json_values import MISSING, BadValue, dig, epc_of, number_of, time_of, whole_of
+from genba_edge.drivers.json_values import MISSING, BadValue, Digits, dig, epc_of, number_of, time_of, whole_of
 from genba_shared.device_map.model import EpcEncoding
 
 MAX_PORT: Final = 255
@@ -64,7 +64,7 @@ def read_event(document: object) -> Event:
         BadValue: it is no event, or lacks what its type needs.
     """
     kind = dig(document, "eventType")
-    if not isinstance(kind, str):
+    if not isinstance(kind, str) or isinstance(kind, Digits):
         raise BadValue("an event has no eventType")
     match kind:
         case "tagInventory":

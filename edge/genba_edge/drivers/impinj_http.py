@@ -170,7 +170,7 @@ class ImpinjHttp:
                 case ssl.SSLCertVerificationError():
                     return self._trouble(Failure.SECURITY, certificate_trouble(cause, host=self._host))
                 case FingerprintMismatch():
-                    return self._trouble(Failure.SECURITY, str(cause.strerror or cause))
+                    return self._trouble(Failure.SECURITY, str(cause))
                 case ssl.SSLError():
                     return self._trouble(Failure.SECURITY, f"TLS with {self._where} failed: {cause.reason or cause}")
                 case OSError() if cause.errno is not None:

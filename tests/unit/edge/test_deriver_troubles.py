@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 from genba_edge.core.counting import Counting
-from genba_edge.core.observations import Quality
+from genba_edge.core.observations import Quality, ReadingsLost
 from genba_shared.events import (
     Confidence,
     DataGapSeen,
     DataQuestioned,
     DispatchOpened,
+    GapCause,
     NodeCompleted,
     NodeStarted,
     PiecesCounted,
@@ -211,6 +212,27 @@ def test_reads_that_a_reader_had_not_reported_yet_lie_in_the_declared_gap() -> N
     world.kill_and_restart()
     (gap,) = of(DataGapSeen, world.see(back("gate", 30)))
     assert gap.begin == at(19)  # the report delay of the gate is 1 s
+
+
+def test_readings_that_a_device_lost_are_declared_since_it_was_last_heard_of() -> None:
+    world = gate_world()
+    world.see(alive("gate", 20))
+    (gap,) = of(DataGapSeen, world.see(ReadingsLost(device="gate", at=at(25), reason="buffer ran over")))
+    assert (gap.begin, gap.end, gap.subject, gap.cause) == (at(19), at(25), "gate", GapCause.DEVICE)
+
+
+def test_losses_of_a_device_that_was_never_heard_of_lie_in_no_interval() -> None:
+    world = World()
+    assert world.see(ReadingsLost(device="gate", at=at(25), reason="buffer ran over")) == []
+
+
+def test_a_counter_whose_readings_were_lost_starts_anew_from_its_next_reading() -> None:
+    """What it counted meanwhile is there; when it counted is not known."""
+    world = cutter_world()
+    world.see(sample("cutter1", "parts", 1, 1), alive("cutter1", 1))
+    world.see(ReadingsLost(device="cutter1", at=at(100), reason="queue ran over"))
+    events = [*world.see(sample("cutter1", "parts", 9, 100), alive("cutter1", 100)), *world.stop()]
+    assert sum(event.delta for event in of(PiecesCounted, events)) == 8
 
 
 # Bugs of our own.
