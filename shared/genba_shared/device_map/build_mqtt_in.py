@@ -68,7 +68,7 @@ def _tags(values: Values, mapping: Values) -> dict[str, Any]:
     values.broken = values.broken or mapping.broken
     if mapping.broken:
         return {}
-    tags = mapping.build(TagMapping) if form is TagFormat.CUSTOM else ZEBRA
+    tags = ZEBRA if form is TagFormat.ZEBRA else mapping.build(TagMapping)
     return {"tags_format": form, "tags": tags}
 
 

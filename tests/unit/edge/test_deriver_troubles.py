@@ -214,6 +214,22 @@ def test_reads_that_a_reader_had_not_reported_yet_lie_in_the_declared_gap() -> N
     assert gap.begin == at(19)  # the report delay of the gate is 1 s
 
 
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        "protocol: impinj_http\n    url: https://127.0.0.1",
+        "protocol: mqtt_in\n    broker: mqtt://127.0.0.1\n    topics: tags\n    tags_from: {format: zebra}",
+    ],
+)
+def test_passages_are_the_same_whatever_the_reader_speaks(protocol: str) -> None:
+    world = World(replace_in_map=("protocol: llrp\n    host: 127.0.0.1:5084", protocol))
+    world.see(back("gate", 0))
+    world.dispatch(document(wanted={"WO-1": {"PACK": 5}}, tags=[("3034a1", "WO-1", 5)]))
+    events = passes(world, "3034a1", 1, 10) + passes(world, "3034a1", 2, 200)
+    assert [event.direction for event in of(TagPassed, events)] == ["enter", "leave"]
+    assert [(event.node, event.at) for event in of(NodeCompleted, events)] == [("PACK", at(203))]
+
+
 def test_readings_that_a_device_lost_are_declared_since_it_was_last_heard_of() -> None:
     world = gate_world()
     world.see(alive("gate", 20))
