@@ -68,6 +68,20 @@ async def test_an_antenna_that_is_off_is_shown_by_its_number_until_it_is_on_agai
             await eventually(lambda: driver.meter.bad_points == {})
 
 
+async def test_an_antenna_that_was_off_before_we_came_is_shown() -> None:
+    async with sim_reader() as reader:
+        reader.unplug(1)
+        reader.unplug(3)
+        driver = LlrpDriver(gate(reader), FAST_PLANT)
+        async with running(driver) as recorder:
+            await recorder.until(lambda: recorder.of(DeviceBack) != [])
+            assert driver.meter.bad_points == {"antenna 1": "the reader says that it is not connected"}
+            reader.recover()
+            reader.drop_connection()
+            await recorder.until(lambda: len(recorder.of(DeviceBack)) == 2)
+            assert driver.meter.bad_points == {}
+
+
 async def test_a_reader_that_its_last_client_left_without_a_word_is_ours_as_soon_as_it_notices() -> None:
     """As after a crash or a power cut of the gateway: the reader still holds the dead connection (sllurp issue 151)."""
     async with sim_reader() as reader:

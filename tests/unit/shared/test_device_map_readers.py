@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -172,3 +173,22 @@ def test_topics_fall_under_filters_as_the_standard_says(topic_filter: str, topic
 )
 def test_filters_are_those_of_the_standard(text: str, *, valid: bool) -> None:
     assert is_topic_filter(text) is valid
+
+
+HOWTO = Path(__file__).parents[3] / "docs" / "howto"
+HEAD = "version: 1\ngateway: {id: gw-1, site: site-a}\ndevices:\n"
+SNIPPETS = [
+    (name, number, snippet)
+    for name in ("rfid.md", "mqtt-in.md")
+    for number, snippet in enumerate(re.findall(r"```yaml\n(.*?)```", (HOWTO / name).read_text(encoding="utf-8"), re.S))
+]
+
+
+@pytest.mark.parametrize(("name", "number", "snippet"), SNIPPETS)
+def test_every_device_of_the_how_tos_can_be_copied_into_a_map(name: str, number: int, snippet: str) -> None:
+    loaded = load_with_settings(Path(f"{name}-{number}.yaml"), text=HEAD + snippet)
+    assert [problem.message for problem in loaded.warnings] == []
+
+
+def test_the_how_tos_have_devices() -> None:
+    assert len(SNIPPETS) == 5
