@@ -121,15 +121,17 @@ async def test_a_bad_line_is_counted_and_the_others_go_on(
     assert len(log_lines(caplog.records, of="antenna 9 is not in the map")) == 1
 
 
-async def test_a_line_without_end_does_not_fill_the_memory(impinj_reader: ImpinjReader) -> None:
+async def test_a_line_that_is_too_long_does_not_fill_the_memory_and_is_no_event(impinj_reader: ImpinjReader) -> None:
     driver = driver_of(impinj_reader)
+    too_long = event_line("tagInventory", epc=SHIRT_BASE64URL, antennaPort=2, note="x" * 400_000)
     async with running(driver) as recorder:
         await until_streaming(recorder, impinj_reader)
-        for _ in range(40):
-            impinj_reader.send(b'{"x": "' + bytes(10_000).replace(b"\0", b"x"))
-        impinj_reader.send(b'"}\r\n' + event_line("tagInventory", epc=SHIRT_BASE64URL, antennaPort=1))
-        await recorder.until(lambda: bool(recorder.of(TagRead)))
-    assert driver.meter.failures[Failure.BAD_READING] >= 1
+        for start in range(0, len(too_long), 10_000):
+            impinj_reader.send(too_long[start : start + 10_000])
+        impinj_reader.say("tagInventory", epc=SHIRT_BASE64URL, antennaPort=1)
+        await recorder.until(lambda: any(read.antenna == 1 for read in recorder.of(TagRead)))
+    assert [read.antenna for read in recorder.of(TagRead)] == [1]
+    assert driver.meter.failures == {Failure.BAD_READING: 1}
     assert recorder.of(DeviceLost) == []
 
 
