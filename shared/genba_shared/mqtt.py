@@ -106,6 +106,8 @@ class MqttLink:
         on_message: OnMessage = _nothing,
         on_connect: Callable[[], None] = _nothing,
         on_disconnect: Callable[[str], None] = _nothing,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        retry_max_s: float = LAST_RETRY_S,
     ) -> None:
         self.address = broker if isinstance(broker, BrokerAddress) else BrokerAddress.parse(broker)
         self.on_message = on_message
@@ -113,6 +115,8 @@ class MqttLink:
         self.on_disconnect = on_disconnect
         self._client_id = client_id
         self._will = will
+        self._connect_timeout_s = connect_timeout_s
+        self._retry_max_s = retry_max_s
         self._tls = _tls_context(self.address) if self.address.tls else None
         self._filters: dict[str, int] = {}
         self._unsent: deque[tuple[MQTTMessageInfo, int]] = deque()  # with their bytes
@@ -183,7 +187,7 @@ class MqttLink:
     def _new_client(self) -> Client:
         """A client for one connection: paho would carry unacknowledged messages into the next one, behind our back."""
         client = _make_client(self._client_id, self.address.version)
-        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.connect_timeout = self._connect_timeout_s
         password = self.address.password
         if self.address.username is not None:
             client.username_pw_set(self.address.username, None if password is None else password.reveal())
@@ -201,20 +205,20 @@ class MqttLink:
         return client
 
     def _keep_connected(self) -> None:
-        delay_s = FIRST_RETRY_S
+        delay_s = first_s = min(FIRST_RETRY_S, self._retry_max_s)
         while not self._closing.is_set():
             self._accepted = False
             self._client = self._new_client()
             try:
                 self._client.reconnect()
                 if self._serve():
-                    delay_s = FIRST_RETRY_S
+                    delay_s = first_s
             except _ANYTHING_PAHO_RAISES as exc:
                 self._tell_outage(_outage_of(exc, self.address))
             self._connected = False
             # jitter between half and all of it: many gateways do not come back in the same moment
             self._closing.wait(delay_s * random.uniform(0.5, 1.0))  # noqa: S311 (no secret)
-            delay_s = min(LAST_RETRY_S, delay_s * 2)
+            delay_s = min(self._retry_max_s, delay_s * 2)
 
     def _serve(self) -> bool:
         """Run the network loop until the connection ends; whether the broker had accepted us."""

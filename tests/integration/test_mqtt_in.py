@@ -280,6 +280,21 @@ async def test_a_device_that_falls_silent_is_lost_though_its_broker_is_there(pub
     assert lost.reason == f"the device has published nothing for 1 s; the broker {publisher.url} is there"
 
 
+async def test_a_device_that_is_back_from_silence_has_the_state_that_the_broker_keeps(publisher: Publisher) -> None:
+    publisher.say("1", topic="plant/light", retain=True)
+    light = point("state", PointType.UINT16, field_path="", topic="plant/light")
+    driver = driver_of(publisher, light, topics=(), heartbeat=TOPIC, alive_within_s=1.0)
+    async with running(driver) as recorder:
+        await recorder.until(lambda: recorder.values("state") == [1])
+        publisher.fall_silent()
+        await recorder.until(lambda: bool(recorder.of(DeviceLost)))
+        publisher.say("ok")
+        await recorder.until(lambda: recorder.values("state") == [1, 1])
+    assert [sample.quality for sample in recorder.samples("state")] == [Quality.UNCERTAIN, Quality.UNCERTAIN]
+    back = recorder.all.index(recorder.of(DeviceBack)[-1])
+    assert recorder.all.index(recorder.samples("state")[1]) > back
+
+
 async def test_a_heartbeat_is_a_sign_of_life(publisher: Publisher) -> None:
     driver = driver_of(publisher, point("count", PointType.UINT32), topics=("plant/other",), heartbeat=TOPIC)
     async with running(driver) as recorder:

@@ -160,7 +160,7 @@ class LlrpDriver:
         self._meter.details.update(model=abilities.model or "?", firmware=abilities.firmware or "?")
         spec = build_rospec(self._device, abilities, self._cadence)
         await session.ask(keepalive_config(self._device), messages.SET_READER_CONFIG_RESPONSE)
-        await self._try(session, events_config(), messages.SET_READER_CONFIG_RESPONSE)
+        await self._try(session, events_config(abilities), messages.SET_READER_CONFIG_RESPONSE)
         if not abilities.can_hold:
             self._complaints.once("reader cannot hold reports: reads during an outage are lost")
         else:

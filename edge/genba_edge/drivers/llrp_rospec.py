@@ -33,7 +33,7 @@ class Cadence(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
-    """What the reader says it can do.
+    """What the reader says it can do; nothing else is asked of it.
 
     `powers_dbm` maps the index in its power table to dBm, `modes` the number of a mode to its longest Tari (ns).
     """
@@ -41,6 +41,7 @@ class Abilities:
     model: str = ""
     firmware: str = ""
     can_hold: bool = True
+    can_warn: bool = True
     powers_dbm: Mapping[int, float] = field(default_factory=dict)
     modes: Mapping[int, int] = field(default_factory=dict)
     hop_table: int = 0
@@ -57,6 +58,7 @@ class Abilities:
             model=f"{general.device_manufacturer_name}/{general.model_name}" if general is not None else "",
             firmware=general.reader_firmware_version if general is not None else "",
             can_hold=llrp is None or llrp.supports_event_and_report_holding,
+            can_warn=llrp is None or llrp.can_report_buffer_fill_warning,
             powers_dbm={
                 entry.index: entry.transmit_power_value / 100
                 for entry in (band.transmit_power_level_table_entrys if band is not None else ())
@@ -88,13 +90,11 @@ def holding_config() -> messages.SET_READER_CONFIG:
     )
 
 
-def events_config() -> messages.SET_READER_CONFIG:
-    """Tell us of what goes wrong in the reader; we log it."""
-    wanted = (
-        enums.NotificationEventType.Report_Buffer_Fill_Warning,
-        enums.NotificationEventType.Reader_Exception_Event,
-        enums.NotificationEventType.Antenna_Event,
-    )
+def events_config(abilities: Abilities) -> messages.SET_READER_CONFIG:
+    """Tell us of what goes wrong in the reader; of a buffer that ran over it tells without being asked."""
+    wanted = [enums.NotificationEventType.Reader_Exception_Event, enums.NotificationEventType.Antenna_Event]
+    if abilities.can_warn:
+        wanted.insert(0, enums.NotificationEventType.Report_Buffer_Fill_Warning)
     states = [params.EventNotificationState(event_type=event, notification_state=True) for event in wanted]
     return messages.SET_READER_CONFIG(
         reader_event_notification_spec=params.ReaderEventNotificationSpec(event_notification_states=states)

@@ -70,7 +70,11 @@ class MqttInDriver:
 
 
 class Listening:
-    """One stay at the broker, over all its outages."""
+    """One stay at the broker, over all its outages.
+
+    Raises:
+        UsageError: a certificate file cannot be used.
+    """
 
     def __init__(
         self, device: MqttInDevice, clock: ProductionClock, reader: MessageReader, meter: Meter, link: Link
@@ -89,22 +93,19 @@ class Listening:
         self._quiet_since_s = self._loop.time()
         self._silence_told = False
         self._unheard_due_s: float | None = None
-
-    async def run(self) -> None:
-        """Listen for ever.
-
-        Raises:
-            UsageError: a certificate file cannot be used.
-        """
         self._mqtt = MqttLink(
-            self._device.broker,
+            device.broker,
             f"genba-in-{secrets.token_hex(6)}",
             on_message=self._when_message,
             on_connect=self._when_connected,
             on_disconnect=self._when_disconnected,
+            connect_timeout_s=device.timeout_s,
+            retry_max_s=device.reconnect_max_s,
         )
-        for topic in dict.fromkeys(self._topics()):
-            self._mqtt.subscribe(topic, qos=QOS)
+
+    async def run(self) -> None:
+        """Listen for ever."""
+        self._subscribe()
         async with self._mqtt:
             while True:
                 with contextlib.suppress(TimeoutError):
@@ -114,9 +115,12 @@ class Listening:
                 self._take()
                 self._look_at_silence()
 
-    def _topics(self) -> list[str]:
-        points = [point.topic for point in self._device.points.values() if point.topic]
-        return [*self._device.topics, *points, *([self._device.heartbeat] if self._device.heartbeat else [])]
+    def _subscribe(self) -> None:
+        """Each subscription also has the broker send what it retains, again."""
+        points = [point.topic for point in self._device.points.values()]
+        for topic in dict.fromkeys([*self._device.topics, *points, self._device.heartbeat]):
+            if topic:
+                self._mqtt.subscribe(topic, qos=QOS)
 
     # Said by the connection, in order.
 
@@ -170,6 +174,8 @@ class Listening:
         now_s = self._loop.time()
         if not self._link.is_up:
             self._unheard_due_s = now_s + self._device.alive_within_s
+        if self._silence_told:
+            self._subscribe()  # states that it changed long ago are retained, and known to nobody else
         self._quiet_since_s = now_s
         self._silence_told = False
         alive = DeviceAlive(device=self._device.id, at=self._clock.now())
@@ -192,6 +198,7 @@ class Listening:
                 failure = Failure.SECURITY if self._mqtt.subscription_refused else Failure.SILENT
                 self._meter.failures[failure] += 1
                 self._silence_told = True
+                self._reader.begin()
             self._link.lost(reason, retry_s=within_s)
 
     def _wait_s(self) -> float:

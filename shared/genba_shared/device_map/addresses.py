@@ -187,6 +187,11 @@ def _url_of(text: str, *, ports: Mapping[str, int], what: str) -> str:
             f"Did you mean {parts.scheme}://{shorten(parts.netloc.rpartition('@')[2])}?",
         )
     endpoint_of(parts.netloc, default_port=ports[parts.scheme])
+    if parts.netloc.count(":") > 1 and not parts.netloc.startswith("["):
+        raise Wrong(
+            f"'{shorten(parts.netloc)}' has more than one colon: where does the port begin?",
+            f"Write {parts.scheme}://HOST:{ports[parts.scheme]}, with an IPv6 address in brackets.",
+        )
     return text
 
 
