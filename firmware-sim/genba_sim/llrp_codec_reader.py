@@ -6,7 +6,7 @@ Source: EPCglobal LLRP 1.0.1, chapters 10 (ROSpec), 12 (configuration), 13 (repo
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -297,11 +297,13 @@ def _regulatory_capabilities() -> bytes:
     )
 
 
-def reader_config(*, keepalive_ms: int, hold_upon_reconnect: bool) -> bytes:
-    """Body of GET_READER_CONFIG_RESPONSE: keepalive and holding, whatever part was asked for."""
+def reader_config(*, keepalive_ms: int, hold_upon_reconnect: bool, antennas: int, unplugged: Collection[int]) -> bytes:
+    """Body of GET_READER_CONFIG_RESPONSE: antennas, keepalive and holding, whatever part was asked for."""
+    plugs = ((number, 0 if number in unplugged else 0x80) for number in range(1, antennas + 1))
     return b"".join(
         (
             status(Status.SUCCESS),
+            *(tlv(ParameterType.ANTENNA_PROPERTIES, struct.pack("!BHh", flag, number, 0)) for number, flag in plugs),
             tlv(ParameterType.KEEPALIVE_SPEC, struct.pack("!BI", int(keepalive_ms > 0), keepalive_ms)),
             tlv(ParameterType.EVENTS_AND_REPORTS, bytes((0x80 if hold_upon_reconnect else 0,))),
         )

@@ -87,6 +87,7 @@ class _Faults:
     refusing: bool = False
     silent: bool = False
     unsupported: set[MessageType] = field(default_factory=set)
+    unplugged: set[int] = field(default_factory=set)
 
 
 class SimReader:
@@ -182,6 +183,10 @@ class SimReader:
     def stop_supporting(self, message: MessageType) -> None:
         """From now on answer messages of this type with ERROR_MESSAGE "unsupported"."""
         self._faults.unsupported.add(message)
+
+    def unplug(self, antenna: int) -> None:
+        """From now on say of this antenna that it is not connected, when asked."""
+        self._faults.unplugged.add(antenna)
 
     def recover(self) -> None:
         """End all of these faults."""
@@ -291,7 +296,10 @@ class SimReader:
             case MessageType.GET_READER_CONFIG:
                 settings = self._settings
                 return reader_config(
-                    keepalive_ms=settings.keepalive_ms, hold_upon_reconnect=settings.hold_upon_reconnect
+                    keepalive_ms=settings.keepalive_ms,
+                    hold_upon_reconnect=settings.hold_upon_reconnect,
+                    antennas=self._antennas,
+                    unplugged=self._faults.unplugged,
                 )
             case MessageType.SET_READER_CONFIG:
                 self._configure(client, frame.body)

@@ -1,4 +1,4 @@
-"""MQTT 3.1.1 for asyncio: a thin adapter of paho, and the only place that knows paho.
+"""MQTT 3.1.1 and 5 for asyncio: a thin adapter of paho, and the only place that knows paho.
 
 paho's own queue is memory only and its reconnect loop has neither jitter nor a callback for a first connect that
 fails, so this adapter runs the network loop in its own thread, reconnects by itself, and refuses to publish while there
@@ -19,17 +19,20 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from enum import StrEnum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import parse_qsl, unquote, urlsplit
 
+from genba_shared.broker import BrokerAddress, MqttVersion
 from genba_shared.errors import UplinkError, UsageError
+from genba_shared.tls import certificate_trouble, trusting_context
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
+
+__all__ = ["BrokerAddress", "MqttLink", "MqttVersion", "OnMessage", "Outage", "OutageKind", "Will"]
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +42,7 @@ FIRST_RETRY_S: Final = 0.2
 LAST_RETRY_S: Final = 3.0
 MAX_UNSENT: Final = 4 * 1024 * 1024  # bytes that may wait for a socket that does not take them
 _UNSPECIFIED: Final = 0x80
+_BAD_LOGIN: Final = frozenset({0x86, 0x87})  # reason codes of MQTT 5, which paho makes of those of 3.1.1, too
 _LOOP_S: Final = 1.0
 _STOP_S: Final = 2.0
 
@@ -52,54 +56,25 @@ def _nothing(*_: object) -> None:
     """Callback of somebody who does not want to know."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokerAddress:
-    """Where a broker is and how to enter. Passwords and key files are not part of `repr`."""
+class OutageKind(StrEnum):
+    """What kept us from a broker."""
 
-    host: str
-    port: int
-    tls: bool = False
-    username: str | None = None
-    password: str | None = None
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-
-    def __repr__(self) -> str:
-        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
-
-    @classmethod
-    def parse(cls, url: str) -> BrokerAddress:
-        """Read ``mqtt[s]://[user[:password]@]host[:port][?ca=FILE&cert=FILE&key=FILE]``; ports are 1883 and 8883.
-
-        Raises:
-            UsageError: any other form; the message shows the right one.
-        """
-        try:
-            parts = urlsplit(url)
-            port, options = parts.port, dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
-        except ValueError as exc:
-            raise UsageError(f"broker address {_without_password(url)!r} is not understood; {_ADDRESS_HINT}") from exc
-        tls = parts.scheme == "mqtts"
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path not in ("", "/"):
-            raise UsageError(f"broker address {_without_password(url)!r} is not understood; {_ADDRESS_HINT}")
-        unknown = options.keys() - {"ca", "cert", "key"}
-        if unknown or (options and not tls) or ("key" in options) != ("cert" in options):
-            raise UsageError(f"broker address {_without_password(url)!r}: {_OPTIONS_HINT}")
-        return cls(
-            host=parts.hostname,
-            port=port or (8883 if tls else 1883),
-            tls=tls,
-            username=unquote(parts.username) if parts.username else None,
-            password=unquote(parts.password) if parts.password else None,
-            ca=_path(options.get("ca")),
-            certificate=_path(options.get("cert")),
-            key=_path(options.get("key")),
-        )
+    UNREACHABLE = "unreachable"
+    """No connection: refused, no route, unknown host, no answer."""
+    CLOSED = "closed"
+    """The connection was closed, or it broke."""
+    SECURITY = "security"
+    """Certificate, user or password."""
+    REFUSED = "refused"
+    """The broker answered that it will not have us, for another reason."""
 
 
-_ADDRESS_HINT: Final = "write mqtt://HOST:1883, or mqtts://HOST:8883?ca=FILE for TLS"
-_OPTIONS_HINT: Final = "options are for mqtts only: ca=FILE, and cert=FILE together with key=FILE"
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Why there is no connection, by kind and as a sentence."""
+
+    kind: OutageKind
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,11 +86,12 @@ class Will:
 
 
 class MqttLink:
-    """One connection to a broker, kept up for ever; use it as ``async with MqttLink(url, client_id) as link``.
+    """One connection to a broker, kept up for ever; use it as ``async with MqttLink(broker, client_id) as link``.
 
     All callbacks run on the asyncio loop that entered the link. `on_connect()` comes after each connect, when the
     subscriptions are on their way. `on_disconnect(reason)` comes once per outage: when a connection is lost, or when
-    the first one cannot be made. `on_message(topic, payload, retained)` may come more than once for a message.
+    the first one cannot be made; `outage` tells its kind.
+    `on_message(topic, payload, retained)` may come more than once for a message.
 
     Raises:
         UsageError: paho-mqtt is not installed, the address is not understood, or a certificate file cannot be used.
@@ -123,26 +99,33 @@ class MqttLink:
 
     def __init__(
         self,
-        url: str,
+        broker: str | BrokerAddress,
         client_id: str,
         *,
         will: Will | None = None,
         on_message: OnMessage = _nothing,
         on_connect: Callable[[], None] = _nothing,
         on_disconnect: Callable[[str], None] = _nothing,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        retry_max_s: float = LAST_RETRY_S,
     ) -> None:
-        self.address = BrokerAddress.parse(url)
+        self.address = broker if isinstance(broker, BrokerAddress) else BrokerAddress.parse(broker)
         self.on_message = on_message
         self.on_connect = on_connect
         self.on_disconnect = on_disconnect
         self._client_id = client_id
         self._will = will
+        self._connect_timeout_s = connect_timeout_s
+        self._retry_max_s = retry_max_s
         self._tls = _tls_context(self.address) if self.address.tls else None
         self._filters: dict[str, int] = {}
         self._unsent: deque[tuple[MQTTMessageInfo, int]] = deque()  # with their bytes
         self._closing = threading.Event()
         self._connected = False
+        self._accepted = False  # whether the broker took the present connection
+        self._outage: Outage | None = None
         self._outage_told = False
+        self._subscription_refused = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._client = self._new_client()
@@ -151,6 +134,16 @@ class MqttLink:
     def connected(self) -> bool:
         """Whether the broker accepted us and the connection has not been lost since."""
         return self._connected
+
+    @property
+    def outage(self) -> Outage | None:
+        """Why the last connection ended or could not be made; None before the first outage."""
+        return self._outage
+
+    @property
+    def subscription_refused(self) -> bool:
+        """Whether the broker refused a subscription on the present connection, or on the last one."""
+        return self._subscription_refused
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -193,10 +186,11 @@ class MqttLink:
 
     def _new_client(self) -> Client:
         """A client for one connection: paho would carry unacknowledged messages into the next one, behind our back."""
-        client = _make_client(self._client_id)
-        client.connect_timeout = CONNECT_TIMEOUT_S
+        client = _make_client(self._client_id, self.address.version)
+        client.connect_timeout = self._connect_timeout_s
+        password = self.address.password
         if self.address.username is not None:
-            client.username_pw_set(self.address.username, self.address.password)
+            client.username_pw_set(self.address.username, None if password is None else password.reveal())
         if self._tls is not None:
             client.tls_set_context(self._tls)
         if self._will is not None:
@@ -211,45 +205,45 @@ class MqttLink:
         return client
 
     def _keep_connected(self) -> None:
-        delay_s = FIRST_RETRY_S
+        delay_s = first_s = min(FIRST_RETRY_S, self._retry_max_s)
         while not self._closing.is_set():
+            self._accepted = False
             self._client = self._new_client()
             try:
                 self._client.reconnect()
                 if self._serve():
-                    delay_s = FIRST_RETRY_S
+                    delay_s = first_s
             except _ANYTHING_PAHO_RAISES as exc:
-                self._tell_outage(str(exc) or type(exc).__name__)
+                self._tell_outage(_outage_of(exc, self.address))
             self._connected = False
             # jitter between half and all of it: many gateways do not come back in the same moment
             self._closing.wait(delay_s * random.uniform(0.5, 1.0))  # noqa: S311 (no secret)
-            delay_s = min(LAST_RETRY_S, delay_s * 2)
+            delay_s = min(self._retry_max_s, delay_s * 2)
 
     def _serve(self) -> bool:
         """Run the network loop until the connection ends; whether the broker had accepted us."""
-        accepted = False
         stop_at = math.inf
         while self._client.loop(_LOOP_S) == 0 and time.monotonic() < stop_at:
-            accepted = accepted or self._connected
             if self._closing.is_set():
                 if not self._connected:
-                    return accepted
+                    return self._accepted
                 stop_at = min(stop_at, time.monotonic() + _STOP_S)
-        self._tell_outage("connection lost")
-        return accepted
+        self._tell_outage(Outage(OutageKind.CLOSED, "connection lost"))
+        return self._accepted
 
     def _when_connected(
         self, client: Client, userdata: Any, flags: ConnectFlags, code: ReasonCode, properties: Properties | None
     ) -> None:
         if code.is_failure:
-            self._tell_outage(f"broker refused: {code}")
+            self._tell_outage(_refusal_of(code))
             client.disconnect()
             return
         for topic_filter, qos in self._filters.items():
             client.subscribe(topic_filter, qos)
         self._outage_told = False
         self._unsent = deque()
-        self._connected = True
+        self._subscription_refused = False
+        self._accepted = self._connected = True
         self._call(self.on_connect)
 
     def _when_disconnected(
@@ -257,12 +251,17 @@ class MqttLink:
     ) -> None:
         self._connected = False
         # paho says "Unspecified error" for every loss of the connection
-        self._tell_outage("connection lost" if code.value == _UNSPECIFIED else str(code))
+        if self._accepted:
+            reason = "connection lost" if code.value == _UNSPECIFIED else str(code)
+            self._tell_outage(Outage(OutageKind.CLOSED, reason))
+        else:
+            self._tell_outage(_closed_unaccepted(self.address))
 
     def _when_subscribed(
         self, client: Client, userdata: Any, mid: int, codes: list[ReasonCode], properties: Properties | None
     ) -> None:
         if any(code.is_failure for code in codes):
+            self._subscription_refused = True
             logger.error("subscription refused broker=%s filters=%s", self.address, ",".join(self._filters))
 
     def _when_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:
@@ -272,10 +271,11 @@ class MqttLink:
             return
         self._call(self.on_message, topic, message.payload, message.retain)
 
-    def _tell_outage(self, reason: str) -> None:
+    def _tell_outage(self, outage: Outage) -> None:
         if not self._outage_told and not self._closing.is_set():
             self._outage_told = True
-            self._call(self.on_disconnect, reason)
+            self._outage = outage
+            self._call(self.on_disconnect, outage.reason)
 
     def _call(self, callback: Callable[..., None], *args: Any) -> None:
         if self._loop is None or self._closing.is_set():
@@ -284,17 +284,18 @@ class MqttLink:
             self._loop.call_soon_threadsafe(callback, *args)
 
 
-def _make_client(client_id: str) -> Client:
+def _make_client(client_id: str, version: MqttVersion) -> Client:
     try:
-        from paho.mqtt.client import Client, MQTTv311
+        from paho.mqtt.client import Client, MQTTv5, MQTTv311
         from paho.mqtt.enums import CallbackAPIVersion
     except ImportError as exc:
         raise UsageError("MQTT needs the paho-mqtt library: pip install 'genba[edge]'") from exc
+    is_v5 = version is MqttVersion.V5
     return Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
-        clean_session=True,
-        protocol=MQTTv311,
+        clean_session=None if is_v5 else True,
+        protocol=MQTTv5 if is_v5 else MQTTv311,
         reconnect_on_failure=False,
     )
 
@@ -307,21 +308,42 @@ def _is_done(info: MQTTMessageInfo) -> bool:
         return True
 
 
+def _outage_of(exc: Exception, address: BrokerAddress) -> Outage:
+    match exc:
+        case ssl.SSLCertVerificationError():
+            return Outage(OutageKind.SECURITY, certificate_trouble(exc, host=address.host))
+        case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "RECORD_LAYER_FAILURE"):
+            return Outage(
+                OutageKind.SECURITY, f"{address.host}:{address.port} does not speak TLS: is it the mqtts port?"
+            )
+        case ssl.SSLError():
+            return Outage(OutageKind.SECURITY, f"TLS with {address.host} failed: {exc.reason or exc}")
+        case ConnectionResetError() if address.tls:
+            reason = f"{address.host}:{address.port} broke the connection at the TLS handshake: is it the mqtts port?"
+            return Outage(OutageKind.SECURITY, reason)
+        case _:
+            return Outage(OutageKind.UNREACHABLE, str(exc) or type(exc).__name__)
+
+
+def _refusal_of(code: ReasonCode) -> Outage:
+    kind = OutageKind.SECURITY if code.value in _BAD_LOGIN else OutageKind.REFUSED
+    return Outage(kind, f"broker refused: {code}")
+
+
+def _closed_unaccepted(address: BrokerAddress) -> Outage:
+    """TLS 1.3 tells a client that its certificate is missing or bad only after the handshake, and paho keeps it."""
+    if not address.tls:
+        return Outage(OutageKind.CLOSED, "the broker closed the connection before it accepted us")
+    hint = "wants another client certificate" if address.certificate else "wants a client certificate"
+    return Outage(OutageKind.SECURITY, f"the broker closed the connection before it accepted us: perhaps it {hint}")
+
+
 def _tls_context(address: BrokerAddress) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=None if address.ca is None else str(address.ca))
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context = trusting_context(ca=address.ca)
         if address.certificate is not None:
-            context.load_cert_chain(str(address.certificate), None if address.key is None else str(address.key))
+            key = None if address.key is None else str(address.key)
+            context.load_cert_chain(str(address.certificate), key, password="")  # else OpenSSL asks at the terminal
     except (OSError, ssl.SSLError) as exc:
         raise UsageError(f"certificate files of {address} cannot be used: {exc}") from exc
     return context
-
-
-def _path(text: str | None) -> Path | None:
-    return None if text is None else Path(text)
-
-
-def _without_password(url: str) -> str:
-    head, at, tail = url.rpartition("@")
-    return f"…@{tail}" if at else head + tail

@@ -8,30 +8,40 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from genba_edge.drivers.impinj import ImpinjDriver
 from genba_edge.drivers.llrp import LlrpDriver
 from genba_edge.drivers.modbus import ModbusDriver
+from genba_edge.drivers.mqtt_in import MqttInDriver
 from genba_edge.drivers.opcua import OpcUaDriver
 from genba_edge.ports import DeviceAlive, DeviceBack, DeviceLost, Driver, Observation, Quality, Sample, TagRead
+from genba_shared.broker import BrokerAddress
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import (
     Antenna,
+    ImpinjDevice,
     LlrpDevice,
     ModbusDevice,
     ModbusPoint,
     ModbusTable,
+    MqttInDevice,
+    MqttPoint,
     OpcUaDevice,
     OpcUaPoint,
     PointType,
     PollSettings,
 )
+from genba_shared.secret import Secret
+from tests.peers.impinj import ImpinjReader
 from tests.peers.process import ModbusPeer, OpcUaPeer
+from tests.peers.publisher import Publisher
 from tests.peers.reader import FieldReader
 from tests.peers.recorder import Recorder, log_lines, running
 
-BENCHES = ["modbus_bench", "opcua_bench", "llrp_bench"]
+BENCHES = ["modbus_bench", "opcua_bench", "llrp_bench", "impinj_bench", "mqtt_in_bench"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +141,62 @@ def llrp_bench(field_reader: FieldReader) -> Bench:
         produce=produce,
         bad_point=None,
     )
+
+
+@pytest.fixture
+def impinj_bench(impinj_reader: ImpinjReader) -> Bench:
+    device = ImpinjDevice(
+        id="gate",
+        url=impinj_reader.url,
+        user="root",
+        password=Secret("impinj"),
+        preset="default",
+        antennas={1: Antenna(read_point="in")},
+        alive_within_s=3.0,
+        reconnect_max_s=0.5,
+        timeout_s=2.0,
+    )
+    brought = 0
+
+    def produce() -> Callable[[Recorder], bool]:
+        nonlocal brought
+        brought += 1
+        tag = f"3034257bf7194e40{brought:08x}"
+        impinj_reader.bring(tag)
+        return lambda recorder: any(read.tag == tag for read in recorder.of(TagRead))
+
+    return Bench(
+        driver=ImpinjDriver(device, ProductionClock()),
+        stop=impinj_reader.stop,
+        start=impinj_reader.start,
+        produce=produce,
+        bad_point=None,
+    )
+
+
+@pytest.fixture
+def mqtt_in_bench(tmp_path: Path) -> Iterator[Bench]:
+    """The device publishes its count again and again, as a camera does, and `missing` is not what the map says."""
+    with Publisher(tmp_path, topic="camera/line1") as camera:
+        points = {
+            name: MqttPoint(name=name, type=PointType.UINT32, field_path=field)
+            for name, field in (("good", "count"), ("missing", "mode"))
+        }
+        device = MqttInDevice(
+            id="camera",
+            broker=BrokerAddress.parse(camera.url),
+            topics=("camera/line1",),
+            points=points,
+            alive_within_s=3.0,
+            reconnect_max_s=0.5,
+        )
+        yield Bench(
+            driver=MqttInDriver(device, ProductionClock()),
+            stop=camera.stop,
+            start=camera.start,
+            produce=makes(lambda value: camera.publish({"count": value, "mode": "line crossing"})),
+            bad_point="missing",
+        )
 
 
 @pytest.fixture(params=BENCHES)

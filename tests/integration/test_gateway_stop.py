@@ -45,7 +45,7 @@ async def test_a_full_disk_does_not_hold_up_the_end(tmp_path: Path, caplog: pyte
         outbox=outbox,
         clock=ProductionClock(),
         state_dir=tmp_path,
-        broker_url=None,
+        broker=None,
         sink=None,
     )
     running = asyncio.create_task(Gateway(setup).run(stop))

@@ -358,7 +358,7 @@ async def test_overflow_of_the_readers_buffer_is_an_error_in_the_log(caplog: pyt
         reader.recover()
         await recorder.until(lambda: len(recorder.of(DeviceBack)) == 2)
 
-        assert "tag reads were lost device=gate" in caplog.text
+        assert "readings lost device=gate reason=the reader's report buffer ran over" in caplog.text
         assert reads_by_tag(recorder) == {(1, SHIRT): 1, (1, TROUSERS): 1}
 
 

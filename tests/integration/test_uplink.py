@@ -89,7 +89,7 @@ class Gateway:
         self.uplink = Uplink(
             outbox=self.outbox,
             gateway=GATEWAY,
-            broker_url=url,
+            broker=url,
             state=self.describe,
             on_dispatch=self.documents.append,
             clock=ProductionClock(),

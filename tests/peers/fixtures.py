@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.peers.impinj import ImpinjReader
 from tests.peers.process import ModbusPeer, ModbusRtuPeer, OpcUaPeer
 from tests.peers.reader import FieldReader
 from tests.peers.serial_bus import SerialBus
@@ -66,6 +67,13 @@ def serial_unit(modbus_peer_program: str, serial_bus: SerialBus) -> Iterator[Cal
 def field_reader() -> Iterator[FieldReader]:
     """An LLRP reader on a free port, with an empty field."""
     with FieldReader() as reader:
+        yield reader
+
+
+@pytest.fixture
+def impinj_reader() -> Iterator[ImpinjReader]:
+    """An Impinj reader over HTTP on a free port, with an empty field."""
+    with ImpinjReader() as reader:
         yield reader
 
 

@@ -15,10 +15,13 @@ from genba_shared.device_map import (
     DURATION,
     Device,
     DeviceMap,
+    ImpinjDevice,
     LlrpDevice,
     LoadedMap,
     ModbusDevice,
+    MqttInDevice,
     OpcUaDevice,
+    RfidReader,
     load_with_settings,
 )
 from genba_shared.errors import ConfigError, Problem
@@ -113,7 +116,7 @@ def _summary(loaded: LoadedMap, language: Language) -> Iterable[str]:
     width = max(len(device) for device in device_map.devices)
     for device in device_map.devices.values():
         yield f"{device.id:{width}}  {render(_device_line(device), language)}"
-    points = sum(len(device.points) for device in device_map.devices.values() if not isinstance(device, LlrpDevice))
+    points = sum(len(device.points) for device in device_map.devices.values())
     yield say(
         "check-totals",
         "{devices} {devices:device|devices}, {points} {points:point|points}, {stations} {stations:station|stations}, "
@@ -147,18 +150,33 @@ def _device_line(device: Device) -> Text:
                 requests=listed([_requests_each(*each) for each in requests_by_period(device).items()]),
             )
         case LlrpDevice():
-            read_points = {antenna.read_point for antenna in device.antennas.values()}
             return say(
                 "check-llrp-device",
-                "LLRP {host}:{port}: {antennas} {antennas:antenna|antennas} "
-                "at {read_points} {read_points:read point|read points}",
+                "LLRP {host}:{port}: {antennas}",
                 host=device.host,
                 port=device.port,
-                antennas=Count(len(device.antennas)),
-                read_points=Count(len(read_points)),
+                antennas=_antennas(device),
             )
+        case ImpinjDevice():
+            return say("check-impinj-device", "Impinj {url}: {antennas}", url=device.url, antennas=_antennas(device))
+        case MqttInDevice():
+            parts = [_antennas(device)] if device.antennas else []
+            if device.points:
+                parts.append(
+                    say("number-of-points", "{points} {points:point|points}", points=Count(len(device.points)))
+                )
+            return say("check-mqtt-device", "MQTT {broker}: {parts}", broker=repr(device.broker), parts=listed(parts))
         case _:
             assert_never(device)
+
+
+def _antennas(reader: RfidReader) -> Text:
+    return say(
+        "antennas-at-read-points",
+        "{antennas} {antennas:antenna|antennas} at {read_points} {read_points:read point|read points}",
+        antennas=Count(len(reader.antennas)),
+        read_points=Count(len({antenna.read_point for antenna in reader.antennas.values()})),
+    )
 
 
 def _requests_each(period_s: float, count: int) -> Text:

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from genba_edge.ports import Driver
 from genba_shared.clock import ProductionClock
-from genba_shared.device_map import Device, LlrpDevice, ModbusDevice, OpcUaDevice
+from genba_shared.device_map import Device, ImpinjDevice, LlrpDevice, ModbusDevice, MqttInDevice, OpcUaDevice
 
 
 def make_drivers(devices: Iterable[Device], *, clock: ProductionClock, state_dir: Path) -> list[Driver]:
@@ -34,5 +34,13 @@ def _make_driver(device: Device, clock: ProductionClock, _state_dir: Path) -> Dr
             from genba_edge.drivers.llrp import LlrpDriver
 
             return LlrpDriver(device, clock)
+        case ImpinjDevice():
+            from genba_edge.drivers.impinj import ImpinjDriver
+
+            return ImpinjDriver(device, clock)
+        case MqttInDevice():
+            from genba_edge.drivers.mqtt_in import MqttInDriver
+
+            return MqttInDriver(device, clock)
         case _:
             assert_never(device)

@@ -25,8 +25,9 @@ from genba_edge.core.journal import Commit, Identity, Moment
 from genba_edge.core.watch import Pace
 from genba_edge.ports import DeviceBack, DeviceLost, Observation, Outbox
 from genba_edge.uplink import Uplink
+from genba_shared.broker import BrokerAddress
 from genba_shared.clock import ProductionClock, format_time
-from genba_shared.device_map import DeviceMap, LlrpDevice, ModbusDevice
+from genba_shared.device_map import DeviceMap, ModbusDevice, RfidReader
 from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.errors import OutboxFull
 from genba_shared.supervisor import supervise
@@ -49,7 +50,7 @@ class GatewaySetup:
     outbox: Outbox
     clock: ProductionClock
     state_dir: Path
-    broker_url: str | None
+    broker: BrokerAddress | None
     sink: Sink | None
 
 
@@ -78,11 +79,11 @@ class Gateway:
             moment=self._moment(),
         )
         self._uplink: Uplink | None = None
-        if setup.broker_url is not None:
+        if setup.broker is not None:
             self._uplink = Uplink(
                 outbox=self._outbox,
                 gateway=self._map.gateway.id,
-                broker_url=setup.broker_url,
+                broker=setup.broker,
                 state=self.describe,
                 on_dispatch=self._take_dispatch,
                 clock=self._clock,
@@ -229,7 +230,7 @@ def _pace(device_map: DeviceMap, speed: float) -> Pace:
                 periods = [period for name, period in device.poll.groups.items() if name in groups]
                 if periods:
                     poll_s[device.id] = min(periods) * speed
-            case LlrpDevice():
+            case RfidReader():
                 report_delay_s[device.id] = REPORT_DELAY * device.report_s * speed
             case _:
                 pass

@@ -24,23 +24,26 @@ logger = logging.getLogger(__name__)
 def run_gateway(args: argparse.Namespace) -> int:
     """Run until SIGTERM or Ctrl-C; everything that was counted is committed before it ends."""
     device_map = load_device_map(args.map)
-    broker = (
-        args.broker or os.environ.get(BROKER_VARIABLE) or (device_map.collector.mqtt if device_map.collector else None)
-    )
+    broker = _broker(args.broker or os.environ.get(BROKER_VARIABLE), device_map)
     if broker is None and args.sink is None:
         raise UsageError(
             "nowhere to send events: add `collector: {mqtt: mqtt://HOST:1883}` to the map, or --broker URL, "
             "or --sink FILE.jsonl to write them to a file"
         )
-    if broker is not None:
-        BrokerAddress.parse(broker)
     state_dir = args.state or folder_of(args.map) / device_map.store.path
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     asyncio.run(_run(device_map, broker=broker, state_dir=state_dir, sink=args.sink))
     return 0
 
 
-async def _run(device_map: DeviceMap, *, broker: str | None, state_dir: Path, sink: Path | None) -> None:
+def _broker(url: str | None, device_map: DeviceMap) -> BrokerAddress | None:
+    """The broker of the command line takes the place of the map's, with everything that is written beside that."""
+    if url:
+        return BrokerAddress.parse(url)
+    return device_map.collector.broker if device_map.collector else None
+
+
+async def _run(device_map: DeviceMap, *, broker: BrokerAddress | None, state_dir: Path, sink: Path | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -56,7 +59,7 @@ async def _run(device_map: DeviceMap, *, broker: str | None, state_dir: Path, si
             outbox=outbox,
             clock=ProductionClock.from_environment(),
             state_dir=state_dir,
-            broker_url=broker,
+            broker=broker,
             sink=file,
         )
         gateway = Gateway(setup)
@@ -64,7 +67,7 @@ async def _run(device_map: DeviceMap, *, broker: str | None, state_dir: Path, si
             "gateway started gateway=%s devices=%d broker=%s epoch=%s next_seq=%d",
             device_map.gateway.id,
             len(device_map.devices),
-            "none" if broker is None else BrokerAddress.parse(broker),
+            broker or "none",
             outbox.mark().epoch,
             outbox.mark().next_seq,
         )

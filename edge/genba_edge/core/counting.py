@@ -18,7 +18,7 @@ from genba_edge.core.observations import Sample, Value
 from genba_edge.core.work import Work
 from genba_edge.core.zones import Zones
 from genba_shared.clock import format_time, parse_time
-from genba_shared.device_map.model import CounterSettings, DeviceMap, LlrpDevice, PointRef, ResetEvidence, ResetSign
+from genba_shared.device_map.model import CounterSettings, DeviceMap, PointRef, ResetEvidence, ResetSign
 from genba_shared.events import (
     Confidence,
     CountMethod,
@@ -341,8 +341,6 @@ def _counted_points(device_map: DeviceMap) -> Iterable[CountedPoint]:
     for station in device_map.stations.values():
         for result, ref in station.counts.items():
             device = device_map.devices[ref.device]
-            if isinstance(device, LlrpDevice):  # a reader has no points; the loader refuses such a reference
-                continue
             point = device.points[ref.point]
             if point.counter is not None:
                 yield CountedPoint(ref=ref, settings=point.counter, station=station.id, result=result)

@@ -20,6 +20,7 @@ from genba_edge.core.observations import (
     DeviceLost,
     Observation,
     Quality,
+    ReadingsLost,
     Sample,
     TagRead,
     Unchanged,
@@ -110,6 +111,8 @@ class Deriver:
                 self._take_unchanged(observation)
             case TagRead():
                 self._pass(observation.device, self._tags.read(observation))
+            case ReadingsLost():
+                self._watch.lose_readings(observation.device, observation.at)
             case DeviceAlive():
                 self._watch.hear(observation.device, observation.at)
                 if not self._watch.is_polled(observation.device):
@@ -243,4 +246,4 @@ def _subject(observation: Observation) -> str:
             return observation.device
 
 
-_RANK = {DeviceBack: 0, TagRead: 1, Sample: 1, Unchanged: 1, DeviceAlive: 2, DeviceLost: 3}
+_RANK = {DeviceBack: 0, ReadingsLost: 0, TagRead: 1, Sample: 1, Unchanged: 1, DeviceAlive: 2, DeviceLost: 3}

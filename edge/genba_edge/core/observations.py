@@ -65,6 +65,15 @@ class Unchanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingsLost:
+    """The device says at `at` that it lost readings since it was last heard of: a queue or a buffer ran over."""
+
+    device: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceLost:
     """The device does not answer since `at`; said once per outage."""
 
@@ -81,4 +90,4 @@ class DeviceBack:
     at: datetime
 
 
-Observation = Sample | Unchanged | TagRead | DeviceAlive | DeviceLost | DeviceBack
+Observation = Sample | Unchanged | TagRead | ReadingsLost | DeviceAlive | DeviceLost | DeviceBack

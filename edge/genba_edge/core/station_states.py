@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from genba_edge.core.journal import Journal, load
 from genba_edge.core.observations import Quality, Sample
 from genba_shared.clock import format_time, parse_time
-from genba_shared.device_map.model import DeviceMap, LlrpDevice, PointRef, Station
+from genba_shared.device_map.model import DeviceMap, PointRef, Station
 from genba_shared.events import Source, SourceType, StationState, StationStateChanged
 
 _KEY = "state/"
@@ -34,8 +34,7 @@ class StationStates:
             ref = station.state.point
             self._stations.setdefault(ref, []).append(station)
             device = device_map.devices[ref.device]
-            if not isinstance(device, LlrpDevice):
-                self._labels[ref] = device.points[ref.point].labels
+            self._labels[ref] = device.points[ref.point].labels
 
     def take(self, sample: Sample) -> None:
         """One reading of a state point, or of a counter whose cadence tells."""

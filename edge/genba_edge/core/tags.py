@@ -14,7 +14,7 @@ from genba_edge.core.observations import TagRead
 from genba_edge.core.passage import Cluster, close_silent, take_reads
 from genba_edge.core.zones import Zones
 from genba_shared.clock import format_time, parse_time
-from genba_shared.device_map.model import DeviceMap, LlrpDevice, NodeRule, ReadPointRef, WorkOrderSource, Zone
+from genba_shared.device_map.model import DeviceMap, NodeRule, ReadPointRef, RfidReader, WorkOrderSource, Zone
 from genba_shared.dispatch_document import TagBinding
 from genba_shared.events import Direction, Source, SourceType, TagPassed
 
@@ -35,7 +35,7 @@ class Tags:
         saved: Mapping[str, str],
     ) -> None:
         self._journal, self._nodes, self._zones, self._bindings = journal, nodes, zones, bindings
-        self._readers = {name: device for name, device in device_map.devices.items() if isinstance(device, LlrpDevice)}
+        self._readers = {name: device for name, device in device_map.devices.items() if isinstance(device, RfidReader)}
         self._accept = {name: re.compile(reader.accept) for name, reader in self._readers.items()}
         self._clusters: dict[str, dict[tuple[str, str], Cluster]] = {name: {} for name in self._readers}
         self._dirty: set[str] = set()

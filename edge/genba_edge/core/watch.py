@@ -107,6 +107,17 @@ class Watch:
         if heard is None or at > heard:
             self._heard[device] = at
 
+    def lose_readings(self, device: str, at: datetime) -> None:
+        """The device lost readings: what it was asked for since it was last heard of is not all there.
+
+        Its points are followed anew: whether one of them changed in between is not known.
+        """
+        begin = self._heard.get(device, self._before_start.get(device))
+        if begin is None:  # never heard of before: there is no interval that anybody relies on
+            return
+        self._followed = {ref for ref in self._followed if ref.device != device}
+        self._say(device, min(begin - self._delay.get(device, timedelta(0)), at), at, GapCause.DEVICE)
+
     def save(self) -> None:
         """Put into the journal when each device was last heard of."""
         known = {**self._before_start, **self._heard}

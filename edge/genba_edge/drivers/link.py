@@ -11,7 +11,17 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 
-from genba_edge.ports import DeviceBack, DeviceLost, Emit, Meter, Observation, Quality, Sample
+from genba_edge.ports import (
+    DeviceBack,
+    DeviceLost,
+    Emit,
+    Failure,
+    Meter,
+    Observation,
+    Quality,
+    ReadingsLost,
+    Sample,
+)
 from genba_shared.clock import ProductionClock
 
 logger = logging.getLogger(__name__)
@@ -56,6 +66,12 @@ class Link:
         self._is_up = False
         self._lost_since_s = time.monotonic()
         self._emit([DeviceLost(device=self._device, at=self._clock.now(), reason=reason)])
+
+    def readings_lost(self, reason: str) -> None:
+        """The device said that it lost readings: tell the core, which declares what was not observed."""
+        logger.error("readings lost device=%s reason=%s", self._device, reason)
+        self._meter.failures[Failure.DATA_LOST] += 1
+        self._emit([ReadingsLost(device=self._device, at=self._clock.now(), reason=reason)])
 
 
 class BadPoints:

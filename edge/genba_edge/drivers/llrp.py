@@ -17,6 +17,7 @@ import logging
 
 from llrpkit.protocol import LLRPMessage, enums, messages, params
 
+from genba_edge.drivers.antennas import AntennaStates
 from genba_edge.drivers.backoff import Backoff
 from genba_edge.drivers.link import Link
 from genba_edge.drivers.llrp_reports import ReportReader
@@ -29,10 +30,11 @@ from genba_edge.drivers.llrp_rospec import (
     keepalive_config,
 )
 from genba_edge.drivers.llrp_session import Answer, LlrpSession
-from genba_edge.ports import DeviceAlive, Emit, Meter
+from genba_edge.drivers.trouble import Complaints, ConnectionTrouble, failure_of
+from genba_edge.ports import DeviceAlive, Emit, Failure, Meter
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import LlrpDevice
-from genba_shared.errors import BadReading, DeviceError, DeviceRefused, DeviceUnreachable
+from genba_shared.errors import BadReading, DeviceError, DeviceRefused
 
 __all__ = ["LlrpDriver"]
 
@@ -57,7 +59,8 @@ class LlrpDriver:
         self._meter = Meter(device=device.id)
         self._reports = ReportReader(device, clock)
         self._cadence = Cadence.INTERVAL
-        self._warned: set[str] = set()
+        self._antennas = AntennaStates(self._meter, device.antennas)
+        self._complaints = Complaints(device.id)
 
     @property
     def device(self) -> str:
@@ -80,6 +83,7 @@ class LlrpDriver:
                 await self._serve(link, emit)
             except DeviceError as exc:
                 reason = exc.reason
+                self._meter.failures[failure_of(exc)] += 1
             if loop.time() - started_s > self._device.reconnect_max_s:  # it worked for a while: start small again
                 backoff.reset()
             retry_s = backoff.next_s()
@@ -88,7 +92,7 @@ class LlrpDriver:
 
     async def _serve(self, link: Link, emit: Emit) -> None:
         """One connection, from opening it to losing it (`DeviceError`)."""
-        session = LlrpSession(self._device, lambda message: self._hear(message, link, emit))
+        session = LlrpSession(self._device, self._meter, lambda message: self._hear(message, link, emit))
         try:
             await session.open()
             spec = await self._set_up(session)
@@ -106,6 +110,7 @@ class LlrpDriver:
         match message:
             case messages.RO_ACCESS_REPORT():
                 reads = self._reports.reads(message)
+                self._meter.samples += len(reads)
                 if link.is_up:
                     link.deliver([*reads, self._alive()])
                 elif reads:
@@ -114,13 +119,13 @@ class LlrpDriver:
                 if link.is_up:
                     link.deliver([self._alive()])
             case messages.READER_EVENT_NOTIFICATION(reader_event_notification_data=data):
-                self._hear_event(data)
+                self._hear_event(data, link)
             case messages.ERROR_MESSAGE(llrp_status=status):
-                self._warn(f"reader complains: status {int(status.status_code)} {status.error_description}")
+                self._complaints.once(f"reader complains: status {int(status.status_code)} {status.error_description}")
             case _:
                 logger.debug("message skipped device=%s type=%s", self._device.id, type(message).__name__)
 
-    def _hear_event(self, data: params.ReaderEventNotificationData) -> None:
+    def _hear_event(self, data: params.ReaderEventNotificationData, link: Link) -> None:
         device = self._device.id
         attempt = data.connection_attempt_event
         if attempt is not None and attempt.status == enums.ConnectionAttemptStatusType.Another_Connection_Attempted:
@@ -128,16 +133,18 @@ class LlrpDriver:
         elif attempt is not None:
             self._reports.connected(data.timestamp)
         if data.report_buffer_overflow_error_event is not None:
-            logger.error("reader buffer overflowed: tag reads were lost device=%s", device)
+            link.readings_lost("the reader's report buffer ran over")
         if (level := data.report_buffer_level_warning_event) is not None:
             logger.warning("reader buffer fills device=%s percent=%d", device, level.report_buffer_percentage_full)
         if data.reader_exception_event is not None:
             logger.warning("reader exception device=%s text=%s", device, data.reader_exception_event.message)
         if (antenna := data.antenna_event) is not None:
-            state = "connected" if antenna.event_type == enums.AntennaEventType.Antenna_Connected else "disconnected"
-            logger.warning("antenna %s device=%s antenna=%d", state, device, antenna.antenna_id)
+            if antenna.event_type == enums.AntennaEventType.Antenna_Connected:
+                self._antennas.connected(antenna.antenna_id)
+            else:
+                self._antennas.disconnected(antenna.antenna_id)
         if data.connection_close_event is not None:
-            raise DeviceUnreachable(device=device, reason="the reader closed the connection")
+            raise ConnectionTrouble(device=device, reason="the reader closed the connection", failure=Failure.CLOSED)
 
     # What we make it do.
 
@@ -150,16 +157,22 @@ class LlrpDriver:
         logger.info(
             "reader device=%s model=%s firmware=%s", self._device.id, abilities.model or "?", abilities.firmware or "?"
         )
+        self._meter.details.update(model=abilities.model or "?", firmware=abilities.firmware or "?")
         spec = build_rospec(self._device, abilities, self._cadence)
         await session.ask(keepalive_config(self._device), messages.SET_READER_CONFIG_RESPONSE)
-        await self._try(session, events_config(), messages.SET_READER_CONFIG_RESPONSE)
+        await self._try(session, events_config(abilities), messages.SET_READER_CONFIG_RESPONSE)
         if not abilities.can_hold:
-            self._warn("reader cannot hold reports: reads during an outage are lost")
+            self._complaints.once("reader cannot hold reports: reads during an outage are lost")
         else:
             await self._try(session, holding_config(), messages.SET_READER_CONFIG_RESPONSE)
         specs = await self._rospecs(session)
         session.tell(messages.ENABLE_EVENTS_AND_REPORTS())
-        await self._try(session, messages.GET_READER_CONFIG(requested_data=0), messages.GET_READER_CONFIG_RESPONSE)
+        config = await self._try(
+            session, messages.GET_READER_CONFIG(requested_data=0), messages.GET_READER_CONFIG_RESPONSE
+        )
+        for antenna in config.antenna_properties if config is not None else ():
+            note = self._antennas.connected if antenna.antenna_connected else self._antennas.disconnected
+            note(antenna.antenna_id)
         match next((known.current_state for known in specs or () if known.ro_spec_id == spec.ro_spec_id), None):
             case enums.ROSpecState.Active:
                 logger.info("reader still runs our ROSpec device=%s id=%d", self._device.id, spec.ro_spec_id)
@@ -229,13 +242,8 @@ class LlrpDriver:
         try:
             return await session.ask(message, wanted)
         except (DeviceRefused, BadReading) as exc:
-            self._warn(exc.reason)
+            self._complaints.once(exc.reason)
             return None
-
-    def _warn(self, what: str) -> None:
-        if what not in self._warned:
-            self._warned.add(what)
-            logger.warning("%s device=%s", what, self._device.id)
 
     def _alive(self) -> DeviceAlive:
         return DeviceAlive(device=self._device.id, at=self._clock.now())

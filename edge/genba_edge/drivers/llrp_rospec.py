@@ -13,14 +13,14 @@ from enum import StrEnum
 
 from llrpkit.protocol import enums, messages, params
 
-from genba_shared.device_map.model import LlrpDevice
+from genba_shared.device_map.model import InventorySession, LlrpDevice
 from genba_shared.errors import DeviceRefused
 
 logger = logging.getLogger(__name__)
 
-# Session 0: a tag forgets that it was read as soon as the field is off, so that a tag that stays is read again and
+# In session 0 a tag forgets that it was read as soon as the field is off, so that a tag that stays is read again and
 # again. In the other sessions a still tag falls silent for seconds to minutes and would look departed.
-SESSION = 0
+_SESSIONS = {session: number for number, session in enumerate(InventorySession)}
 TAG_POPULATION = 32
 
 
@@ -33,12 +33,17 @@ class Cadence(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
-    """What the reader says it can do. `powers_dbm` maps the index in its power table to dBm."""
+    """What the reader says it can do; nothing else is asked of it.
+
+    `powers_dbm` maps the index in its power table to dBm, `modes` the number of a mode to its longest Tari (ns).
+    """
 
     model: str = ""
     firmware: str = ""
     can_hold: bool = True
+    can_warn: bool = True
     powers_dbm: Mapping[int, float] = field(default_factory=dict)
+    modes: Mapping[int, int] = field(default_factory=dict)
     hop_table: int = 0
     channel: int = 0
 
@@ -53,9 +58,15 @@ class Abilities:
             model=f"{general.device_manufacturer_name}/{general.model_name}" if general is not None else "",
             firmware=general.reader_firmware_version if general is not None else "",
             can_hold=llrp is None or llrp.supports_event_and_report_holding,
+            can_warn=llrp is None or llrp.can_report_buffer_fill_warning,
             powers_dbm={
                 entry.index: entry.transmit_power_value / 100
                 for entry in (band.transmit_power_level_table_entrys if band is not None else ())
+            },
+            modes={
+                entry.mode_identifier: entry.max_tari_value
+                for table in (band.air_protocol_uhfrf_mode_tables if band is not None else ())
+                for entry in table.c1_g2_uhfrf_mode_table_entrys
             },
             hop_table=hops[0].hop_table_id if hops else 0,
             channel=0 if hops else 1,
@@ -79,13 +90,11 @@ def holding_config() -> messages.SET_READER_CONFIG:
     )
 
 
-def events_config() -> messages.SET_READER_CONFIG:
-    """Tell us of what goes wrong in the reader; we log it."""
-    wanted = (
-        enums.NotificationEventType.Report_Buffer_Fill_Warning,
-        enums.NotificationEventType.Reader_Exception_Event,
-        enums.NotificationEventType.Antenna_Event,
-    )
+def events_config(abilities: Abilities) -> messages.SET_READER_CONFIG:
+    """Tell us of what goes wrong in the reader; of a buffer that ran over it tells without being asked."""
+    wanted = [enums.NotificationEventType.Reader_Exception_Event, enums.NotificationEventType.Antenna_Event]
+    if abilities.can_warn:
+        wanted.insert(0, enums.NotificationEventType.Report_Buffer_Fill_Warning)
     states = [params.EventNotificationState(event_type=event, notification_state=True) for event in wanted]
     return messages.SET_READER_CONFIG(
         reader_event_notification_spec=params.ReaderEventNotificationSpec(event_notification_states=states)
@@ -99,7 +108,7 @@ def build_rospec(device: LlrpDevice, abilities: Abilities, cadence: Cadence) -> 
     `report_s`, which makes the reader report, and the immediate start trigger starts it again.
 
     Raises:
-        DeviceRefused: the map asks for a power that the reader does not have.
+        DeviceRefused: the map asks for a power or a mode that the reader does not have.
     """
     interval = cadence is Cadence.INTERVAL
     spec = params.ROSpec(
@@ -154,8 +163,9 @@ def _report_spec(*, tags: int) -> params.ROReportSpec:
 
 def _antenna_configurations(device: LlrpDevice, abilities: Abilities) -> list[params.AntennaConfiguration]:
     """One for all antennas (id 0) when the map names no power, else one for each."""
+    inventory = _inventory(device, abilities)
     if all(antenna.power_dbm is None for antenna in device.antennas.values()):
-        return [params.AntennaConfiguration(antenna_id=0, air_protocol_inventory_command_settings=[_inventory()])]
+        return [params.AntennaConfiguration(antenna_id=0, air_protocol_inventory_command_settings=[inventory])]
     return [
         params.AntennaConfiguration(
             antenna_id=number,
@@ -166,19 +176,28 @@ def _antenna_configurations(device: LlrpDevice, abilities: Abilities) -> list[pa
                 channel_index=abilities.channel,
                 transmit_power=_power_index(device, abilities, antenna=number, dbm=antenna.power_dbm),
             ),
-            air_protocol_inventory_command_settings=[_inventory()],
+            air_protocol_inventory_command_settings=[inventory],
         )
         for number, antenna in sorted(device.antennas.items())
     ]
 
 
-def _inventory() -> params.C1G2InventoryCommand:
+def _inventory(device: LlrpDevice, abilities: Abilities) -> params.C1G2InventoryCommand:
     return params.C1G2InventoryCommand(
         tag_inventory_state_aware=False,
+        c1_g2_rf_control=None if device.mode is None else _rf_control(device, abilities, mode=device.mode),
         c1_g2_singulation_control=params.C1G2SingulationControl(
-            session=SESSION, tag_population=TAG_POPULATION, tag_transit_time=0
+            session=_SESSIONS[device.session], tag_population=TAG_POPULATION, tag_transit_time=0
         ),
     )
+
+
+def _rf_control(device: LlrpDevice, abilities: Abilities, *, mode: int) -> params.C1G2RFControl:
+    """The mode by its number; modes differ by reader and firmware (sllurp issue 118), so only what it names is sent."""
+    if mode not in abilities.modes:
+        known = ", ".join(str(number) for number in sorted(abilities.modes)) or "none that it tells"
+        raise DeviceRefused(device=device.id, reason=f"the reader has no mode {mode}: it has {known}")
+    return params.C1G2RFControl(mode_index=mode, tari=abilities.modes[mode])
 
 
 def _power_index(device: LlrpDevice, abilities: Abilities, *, antenna: int, dbm: float) -> int:

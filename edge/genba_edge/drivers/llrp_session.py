@@ -18,8 +18,10 @@ from llrpkit.exceptions import MessageDecodeError
 from llrpkit.protocol import LLRPMessage, codec, decode_message, enums, messages, params
 
 from genba_edge.drivers.link import reason_of
+from genba_edge.drivers.trouble import ConnectionTrouble
+from genba_edge.ports import Failure, Meter
 from genba_shared.device_map.model import LlrpDevice
-from genba_shared.errors import BadReading, DeviceRefused, DeviceUnreachable
+from genba_shared.errors import BadReading, DeviceError, DeviceRefused
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +53,9 @@ class LlrpSession:
     at a third of that.
     """
 
-    def __init__(self, device: LlrpDevice, hear: Hear) -> None:
+    def __init__(self, device: LlrpDevice, meter: Meter, hear: Hear) -> None:
         self._device = device
+        self._meter = meter
         self._hear = hear
         self._where = f"{device.host}:{device.port}"
         self._writer: asyncio.StreamWriter | None = None
@@ -66,18 +69,20 @@ class LlrpSession:
         """Connect and wait for the reader's word that it takes us.
 
         Raises:
-            DeviceUnreachable: no connection, or no word in time.
-            DeviceRefused: the reader serves another client, or refuses for another reason.
+            ConnectionTrouble: no connection, no word in time, or the reader serves another client.
+            DeviceRefused: the reader refuses for another reason.
         """
         try:
             async with asyncio.timeout(self._device.timeout_s):
                 stream, self._writer = await asyncio.open_connection(self._device.host, self._device.port)
         except OSError as exc:  # TimeoutError is one of them
-            raise self._unreachable(reason_of(exc, where=self._where, timeout_s=self._device.timeout_s)) from exc
+            failure = Failure.TIMEOUT if isinstance(exc, TimeoutError) else Failure.CONNECT
+            reason = reason_of(exc, where=self._where, timeout_s=self._device.timeout_s)
+            raise self._trouble(failure, reason) from exc
         self._receiving = asyncio.get_running_loop().create_task(self._receive(stream))
         attempt = await self._first_of(self._greeting, "the connection")
         if attempt.status in _IN_USE:
-            raise self._refused(f"reader {self._where} is in use by another client")
+            raise self._trouble(Failure.BUSY, f"reader {self._where} is in use by another client")
         if attempt.status != enums.ConnectionAttemptStatusType.Success:
             raise self._refused(f"reader {self._where} refused the connection (status {int(attempt.status)})")
 
@@ -85,7 +90,7 @@ class LlrpSession:
         """Send a message and wait for the answer with the same message id.
 
         Raises:
-            DeviceUnreachable: the connection is lost, or no answer in time.
+            ConnectionTrouble: the connection is lost, or no answer in time.
             DeviceRefused: the answer is an error.
             BadReading: the answer is of another type, or cannot be decoded.
         """
@@ -94,6 +99,7 @@ class LlrpSession:
         name = type(message).__name__
         future: asyncio.Future[LLRPMessage] = asyncio.get_running_loop().create_future()
         self._pending[message_id] = future
+        self._meter.requests += 1
         try:
             self._write(message, message_id)
             answer = await self._first_of(future, name)
@@ -115,7 +121,7 @@ class LlrpSession:
         """Let the connection work for a while.
 
         Raises:
-            DeviceUnreachable | BadReading: it was lost meanwhile.
+            DeviceError: it was lost meanwhile.
         """
         if self._receiving is not None:
             await asyncio.wait({self._receiving}, timeout=seconds)
@@ -124,7 +130,7 @@ class LlrpSession:
 
     async def say_goodbye(self) -> None:
         """Close as the standard asks a client to; reports that are still on their way are heard."""
-        with contextlib.suppress(DeviceUnreachable, DeviceRefused, BadReading, TimeoutError):
+        with contextlib.suppress(DeviceError, TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
                 await self.ask(messages.CLOSE_CONNECTION(), messages.CLOSE_CONNECTION_RESPONSE)
 
@@ -147,7 +153,7 @@ class LlrpSession:
         up then would throw the rest of it away.
         """
         if self._receiving is None:
-            raise self._unreachable("not connected")
+            raise self._trouble(Failure.CLOSED, "not connected")
         either: set[asyncio.Future[Any]] = {future, self._receiving}
         give_up_s = asyncio.get_running_loop().time() + BACKLOG_S
         reports = -1
@@ -158,11 +164,12 @@ class LlrpSession:
                 return future.result()
             if self._receiving.done():
                 self._receiving.result()
-        raise self._unreachable(f"no answer to {what} from {self._where} within {self._device.timeout_s:g} s")
+        reason = f"no answer to {what} from {self._where} within {self._device.timeout_s:g} s"
+        raise self._trouble(Failure.TIMEOUT, reason)
 
     def _write(self, message: LLRPMessage, message_id: int) -> None:
         if self._writer is None:
-            raise self._unreachable("not connected")
+            raise self._trouble(Failure.CLOSED, "not connected")
         self._writer.write(message.to_bytes(message_id=message_id))
 
     async def _receive(self, stream: asyncio.StreamReader) -> NoReturn:
@@ -173,9 +180,9 @@ class LlrpSession:
                     frame = await self._read_frame(stream)
             except TimeoutError as exc:
                 reason = f"reader {self._where} was silent for {self._device.timeout_s:g} s (3 keepalives)"
-                raise self._unreachable(reason) from exc
+                raise self._trouble(Failure.SILENT, reason) from exc
             except (OSError, asyncio.IncompleteReadError) as exc:
-                raise self._unreachable(f"connection to {self._where} broke") from exc
+                raise self._trouble(Failure.CLOSED, f"connection to {self._where} broke") from exc
             self._take(frame)
             await asyncio.sleep(0)  # a backlog comes without a pause: let others work too
 
@@ -184,7 +191,7 @@ class LlrpSession:
         length = int.from_bytes(header[2:6], "big")
         reserved, version = header[0] >> 5, header[0] >> 2 & 0b111
         if reserved or not version or not HEADER_BYTES <= length <= MAX_FRAME_BYTES:
-            raise BadReading(device=self._device.id, reason=f"reader {self._where} sent no LLRP: {header.hex()}")
+            raise self._trouble(Failure.OUT_OF_STEP, f"reader {self._where} sent no LLRP: {header.hex()}")
         return header + await stream.readexactly(length - HEADER_BYTES)
 
     def _take(self, frame: bytes) -> None:
@@ -192,11 +199,11 @@ class LlrpSession:
         try:
             message = decode_message(frame)
         except MessageDecodeError as exc:
-            bad = BadReading(device=self._device.id, reason=f"reader {self._where} sent a bad frame: {exc}")
+            reason = f"reader {self._where} sent a bad frame: {exc}"
             if waiting is not None and not waiting.done():  # the answer to a question: who asked decides
-                waiting.set_exception(bad)
+                waiting.set_exception(BadReading(device=self._device.id, reason=reason))
                 return
-            raise bad from exc
+            raise self._trouble(Failure.OUT_OF_STEP, reason) from exc
         match message:
             case messages.KEEPALIVE():
                 self._write(messages.KEEPALIVE_ACK(), message.message_id)
@@ -210,8 +217,8 @@ class LlrpSession:
                 return
         self._hear(message)
 
-    def _unreachable(self, reason: str) -> DeviceUnreachable:
-        return DeviceUnreachable(device=self._device.id, reason=reason)
+    def _trouble(self, failure: Failure, reason: str) -> ConnectionTrouble:
+        return ConnectionTrouble(device=self._device.id, reason=reason, failure=failure)
 
     def _refused(self, reason: str) -> DeviceRefused:
         return DeviceRefused(device=self._device.id, reason=reason)

@@ -44,7 +44,7 @@ from genba_shared.clock import ProductionClock
 from genba_shared.codec import Lane
 from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.errors import ContractError, UplinkError
-from genba_shared.mqtt import MqttLink, Will
+from genba_shared.mqtt import BrokerAddress, MqttLink, Will
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Uplink:
         *,
         outbox: Outbox,
         gateway: str,
-        broker_url: str,
+        broker: str | BrokerAddress,
         state: Callable[[], State],
         on_dispatch: Callable[[DispatchDocument], None],
         clock: ProductionClock,
@@ -81,7 +81,7 @@ class Uplink:
     ) -> None:
         self._outbox = outbox
         self._gateway = gateway
-        self._broker_url = broker_url
+        self._address = broker
         self._state = state
         self._on_dispatch = on_dispatch
         self._clock = clock
@@ -133,7 +133,7 @@ class Uplink:
         """Deliver until cancelled."""
         self._begin()
         link = MqttLink(
-            self._broker_url,
+            self._address,
             load_client_id(self._state_dir, gateway=self._gateway),
             will=Will(topic=topics.state(self._gateway), payload=self._offline()),
             on_message=self._when_message,

@@ -8,12 +8,14 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from genba_shared.device_map.model import ModbusTable
-from genba_shared.device_map.phrases import meant, out_of_range, write_like
+from genba_shared.device_map.phrases import any_of, meant, out_of_range, write_like
 from genba_shared.device_map.problems import Wrong, shorten
 from genba_shared.texts import Text, say
 
 LAST_ADDRESS: Final = 65535
 OPCUA_URL: Final = say("url-of-opcua-server", "the URL of an OPC UA server")
+READER_URL: Final = say("url-of-reader", "the URL of a reader")
+_MQTT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 MQTT_URL: Final = say("url-of-mqtt-broker", "the URL of an MQTT broker")
 TABLES: Final[Mapping[str, ModbusTable]] = {
     "0": ModbusTable.COIL,
@@ -196,50 +198,73 @@ def opcua_url_of(text: str) -> str:
     Raises:
         Wrong: another scheme, no host, a bad port, or a user in the URL.
     """
-    return _url_of(text, scheme="opc.tcp", default_port=4840, what=OPCUA_URL)
+    return _url_of(text, ports={"opc.tcp": 4840}, what=OPCUA_URL)
 
 
 def mqtt_url_of(text: str) -> str:
-    """Check the URL of an MQTT broker, ``mqtt://host:port``.
+    """Check the URL of an MQTT broker, ``mqtt://host:port``, or ``mqtts://host:port`` with TLS.
 
     Raises:
-        Wrong: another scheme (``mqtts`` comes later), no host, a bad port, or a user in the URL.
+        Wrong: another scheme, no host, a bad port, a user in the URL, or something behind the port.
     """
-    if text.startswith(("mqtts://", "ssl://")):
+    if text.startswith(("ssl://", "tcp://")):
+        spelt = text.replace("ssl://", "mqtts://").replace("tcp://", "mqtt://")
+        raise Wrong(_not_a_url(text, _MQTT_PORTS, MQTT_URL), meant(shorten(spelt)))
+    return _bare(_url_of(text, ports=_MQTT_PORTS, what=MQTT_URL))
+
+
+def http_url_of(text: str) -> str:
+    """Check the URL of a reader, ``https://host`` or ``http://host``, with a port where it is not the usual one.
+
+    Raises:
+        Wrong: as `mqtt_url_of`.
+    """
+    return _bare(_url_of(text, ports={"https": 443, "http": 80}, what=READER_URL))
+
+
+def _bare(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise Wrong(
+            say("behind-the-host", "something stands behind the host in '{word}'.", word=shorten(url)),
             say(
-                "mqtts-not-supported",
-                "an encrypted connection to the broker (mqtts) is not supported by this version yet.",
-            ),
-            say(
-                "write-mqtt",
-                "Write mqtt:// and let only trusted machines reach that network, or wait for the next version.",
+                "write-bare-url",
+                "Write {snippet}; other settings have keys of their own.",
+                snippet=f"{parts.scheme}://{shorten(parts.netloc)}",
             ),
         )
-    return _url_of(text, scheme="mqtt", default_port=1883, what=MQTT_URL)
+    return url.rstrip("/")
 
 
-def _url_of(text: str, *, scheme: str, default_port: int, what: str) -> str:
-    example = f"{scheme}://10.1.2.10:{default_port}"
+def _not_a_url(text: str, ports: Mapping[str, int], what: str) -> Text:
+    forms = any_of([f"{scheme}://host:port" for scheme in ports])
+    return say("not-a-url", "'{word}' is not {what}, {forms}.", word=shorten(text), what=what, forms=forms)
+
+
+def _url_of(text: str, *, ports: Mapping[str, int], what: str) -> str:
+    scheme, default_port = next(iter(ports.items()))
     parts = _split(text)
-    if parts is None or parts.scheme != scheme or not parts.hostname:
-        raise Wrong(
-            say(
-                "not-a-url",
-                "'{word}' is not {what}, {scheme}://host:port.",
-                word=shorten(text),
-                what=what,
-                scheme=scheme,
-            ),
-            write_like(example),
-        )
+    if parts is None or parts.scheme not in ports or not parts.hostname:
+        raise Wrong(_not_a_url(text, ports, what), write_like(f"{scheme}://10.1.2.10:{default_port}"))
     if "@" in parts.netloc:
         raise Wrong(
             say("secret-in-url", "a user or password stands in {what}: secrets are never written in a map.", what=what),
-            meant(f"{scheme}://{shorten(parts.netloc.rpartition('@')[2])}"),
+            meant(f"{parts.scheme}://{shorten(parts.netloc.rpartition('@')[2])}"),
         )
-    authority = parts.netloc
-    endpoint_of(authority, default_port=default_port)
+    endpoint_of(parts.netloc, default_port=ports[parts.scheme])
+    if parts.netloc.count(":") > 1 and not parts.netloc.startswith("["):
+        raise Wrong(
+            say(
+                "several-colons",
+                "'{word}' has more than one colon: where does the port begin?",
+                word=shorten(parts.netloc),
+            ),
+            say(
+                "ipv6-in-brackets",
+                "Write {snippet}, with an IPv6 address in brackets.",
+                snippet=f"{parts.scheme}://HOST:{ports[parts.scheme]}",
+            ),
+        )
     return text
 
 

@@ -9,23 +9,24 @@ from typing import Final, TypeVar
 import yaml
 
 from genba_shared.device_map.build_modbus import build_modbus
+from genba_shared.device_map.build_mqtt_in import build_mqtt_in
 from genba_shared.device_map.build_opcua import build_opcua
-from genba_shared.device_map.build_rfid import build_llrp
+from genba_shared.device_map.build_rfid import build_impinj, build_llrp
 from genba_shared.device_map.model import Device, Point
-from genba_shared.device_map.phrases import meant, meant_word, needs_group, none_yet, not_yet, one_of, write
+from genba_shared.device_map.phrases import meant, meant_word, needs_group, none_yet, one_of, write
 from genba_shared.device_map.problems import Findings, Unusable, Wrong, did_you_mean, nearest, shorten
 from genba_shared.device_map.profiles import lay_over
 from genba_shared.device_map.scalars import describe, text_of
 from genba_shared.device_map.spec import DeviceNames, ObjectSpec, Scope, read_object
 from genba_shared.device_map.tables_modbus import MODBUS_DEVICE, MODBUS_POINT
+from genba_shared.device_map.tables_mqtt_in import MQTT_IN_DEVICE, MQTT_POINT
 from genba_shared.device_map.tables_opcua import OPCUA_DEVICE, OPCUA_POINT
-from genba_shared.device_map.tables_rfid import LLRP_DEVICE
+from genba_shared.device_map.tables_rfid import IMPINJ_DEVICE, LLRP_DEVICE
 from genba_shared.device_map.yaml_tree import entries, join
 from genba_shared.texts import say
 
 P = TypeVar("P", bound=Point)
 
-LATER_PROTOCOLS: Final = ("impinj_http", "mqtt_in")
 _ANY: Final = DeviceNames(points=None, read_points=None)
 
 
@@ -114,7 +115,7 @@ def check_profile(node: yaml.MappingNode, scope: Scope) -> None:
     values = read_object(node, spec, partly)
     points = values.nodes.get("points")
     if isinstance(points, yaml.MappingNode):
-        table = POINT_TABLES[protocol]
+        table = POINT_TABLES.get(protocol, MODBUS_POINT)
         for name, (_, point) in entries(points).items():
             read_object(point, table, dataclasses.replace(partly, path=f"{scope.path}.points.{name}"))
 
@@ -165,18 +166,6 @@ def _protocol_of(node: yaml.MappingNode, scope: Scope) -> str:
             )
         at = written[1]
         word = text_of(at, allowed=one_of(list(_BUILDERS)), example="protocol: modbus")
-        if word in LATER_PROTOCOLS:
-            raise Wrong(
-                say(
-                    "protocol-not-supported",
-                    "the protocol '{word}' is not supported by this version yet: {known} are.",
-                    word=word,
-                    known=", ".join(_BUILDERS),
-                ),
-                say("set-reader-to-llrp", "Set the reader to LLRP and write protocol: llrp.")
-                if word == "impinj_http"
-                else not_yet(),
-            )
         if word not in _BUILDERS:
             raise Wrong(
                 say(
@@ -211,7 +200,15 @@ _BUILDERS: Final[Mapping[str, Callable[[yaml.Node, Scope], Device]]] = {
     "opcua": build_opcua,
     "modbus": build_modbus,
     "llrp": build_llrp,
+    "impinj_http": build_impinj,
+    "mqtt_in": build_mqtt_in,
 }
-DEVICE_TABLES: Final[Mapping[str, ObjectSpec]] = {"opcua": OPCUA_DEVICE, "modbus": MODBUS_DEVICE, "llrp": LLRP_DEVICE}
-POINT_TABLES: Final[Mapping[str, ObjectSpec]] = {"opcua": OPCUA_POINT, "modbus": MODBUS_POINT}
+DEVICE_TABLES: Final[Mapping[str, ObjectSpec]] = {
+    "opcua": OPCUA_DEVICE,
+    "modbus": MODBUS_DEVICE,
+    "llrp": LLRP_DEVICE,
+    "impinj_http": IMPINJ_DEVICE,
+    "mqtt_in": MQTT_IN_DEVICE,
+}
+POINT_TABLES: Final[Mapping[str, ObjectSpec]] = {"opcua": OPCUA_POINT, "modbus": MODBUS_POINT, "mqtt_in": MQTT_POINT}
 """Of the protocols whose devices have `points`."""

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 import yaml
 
+from genba_shared.device_map.build_broker import take_broker
 from genba_shared.device_map.build_devices import (
     RawDevice,
     build_device,
@@ -61,7 +62,7 @@ def build_map(root: yaml.MappingNode, findings: Findings, *, sha256: str, around
     )
     scope = Scope(findings=findings, around=around, names=names)
     gateway = _group(top, "gateway", GATEWAY, GatewaySettings, scope) if "gateway" in top.nodes else None
-    collector = _group(top, "collector", COLLECTOR, CollectorSettings, scope) if "collector" in top.nodes else None
+    collector = _collector(top, scope)
     store = _group(top, "store", STORE, StoreSettings, scope)
     clock = _group(top, "clock", CLOCK, ClockSettings, scope)
     telemetry = _group(top, "telemetry", TELEMETRY, TelemetrySettings, scope)
@@ -108,6 +109,17 @@ def _group(top: Values, key: str, spec: ObjectSpec, model: Callable[..., T], sco
     values = read_object(node, spec, dataclasses.replace(scope, path=key))
     try:
         return values.build(model)
+    except Unusable:
+        return None
+
+
+def _collector(top: Values, scope: Scope) -> CollectorSettings | None:
+    node = top.nodes.get("collector")
+    if node is None:
+        return None
+    values = read_object(node, COLLECTOR, dataclasses.replace(scope, path="collector"))
+    try:
+        return CollectorSettings(broker=take_broker(values, "mqtt"))
     except Unusable:
         return None
 

@@ -10,7 +10,6 @@ from genba_shared.device_map.model import (
     CompletionRule,
     CountedEnd,
     Device,
-    LlrpDevice,
     ModbusDevice,
     NodeRule,
     Point,
@@ -41,7 +40,7 @@ class _Parts:
 
     def point(self, ref: PointRef) -> Point | None:
         device = self.devices.get(ref.device)
-        return None if device is None or isinstance(device, LlrpDevice) else device.points.get(ref.point)
+        return None if device is None else device.points.get(ref.point)
 
     def error(self, path: str, message: str, fix: str) -> None:
         """Report at the setting, or at the nearest group around it that is written."""
@@ -75,8 +74,6 @@ def check_references(
 
 
 def _check_device(parts: _Parts, device: Device) -> None:
-    if isinstance(device, LlrpDevice):
-        return
     for point in device.points.values():
         if point.counter is None or point.counter.reset_by is None:
             continue

@@ -14,9 +14,10 @@ from genba_shared.device_map.tables_devices import RECONNECT
 from genba_shared.device_map.tables_map import CLOCK, COLLECTOR, GATEWAY, ROOT, STORE, TELEMETRY
 from genba_shared.device_map.tables_modbus import MODBUS_DEVICE, MODBUS_POINT, POLL
 from genba_shared.device_map.tables_modbus_line import SERIAL, WORKAROUNDS
+from genba_shared.device_map.tables_mqtt_in import MQTT_IN_DEVICE, MQTT_POINT, TAGS_FROM
 from genba_shared.device_map.tables_opcua import OPCUA_DEVICE, OPCUA_POINT, SECURITY
 from genba_shared.device_map.tables_points import COUNTER, RESET_BY
-from genba_shared.device_map.tables_rfid import ANTENNA, LLRP_DEVICE, PRESENCE, TAGS
+from genba_shared.device_map.tables_rfid import ANTENNA, IMPINJ_DEVICE, LLRP_DEVICE, PRESENCE, SELF_SET_ANTENNA, TAGS
 from genba_shared.device_map.tables_work import COUNTS, DONE_WHEN, NODE, STATE, STATION, WORK_ORDER, ZONE
 
 SECTIONS: Final[tuple[tuple[str, ObjectSpec], ...]] = (
@@ -29,16 +30,21 @@ SECTIONS: Final[tuple[tuple[str, ObjectSpec], ...]] = (
     ("devices, protocol: opcua", OPCUA_DEVICE),
     ("devices, protocol: modbus", MODBUS_DEVICE),
     ("devices, protocol: llrp", LLRP_DEVICE),
+    ("devices, protocol: impinj_http", IMPINJ_DEVICE),
+    ("devices, protocol: mqtt_in", MQTT_IN_DEVICE),
     ("devices.*.security", SECURITY),
     ("devices.*.reconnect", RECONNECT),
     ("devices.*.poll", POLL),
     ("devices.*.serial", SERIAL),
     ("devices.*.workarounds", WORKAROUNDS),
     ("devices.*.antennas.*", ANTENNA),
+    ("devices.*.antennas.*, protocol: impinj_http or mqtt_in", SELF_SET_ANTENNA),
     ("devices.*.tags", TAGS),
     ("devices.*.presence", PRESENCE),
+    ("devices.*.tags_from", TAGS_FROM),
     ("devices.*.points.* of OPC UA", OPCUA_POINT),
     ("devices.*.points.* of Modbus", MODBUS_POINT),
+    ("devices.*.points.* of MQTT", MQTT_POINT),
     ("devices.*.points.*.counter", COUNTER),
     ("devices.*.points.*.counter.reset_by", RESET_BY),
     ("stations.*", STATION),

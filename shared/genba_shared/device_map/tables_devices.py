@@ -66,8 +66,8 @@ def common_device_keys() -> tuple[Key, ...]:
         Key(name="label", kind=LABEL, meaning="its name for people, in any language", example='label: "Cutter 1"'),
         Key(
             name="protocol",
-            kind=raw(any_of(("opcua", "modbus", "llrp"))),
-            meaning="what it speaks: `opcua`, `modbus` or `llrp`",
+            kind=raw(any_of(("opcua", "modbus", "llrp", "impinj_http", "mqtt_in"))),
+            meaning="what it speaks: `opcua`, `modbus`, `llrp`, `impinj_http` or `mqtt_in`",
             example="protocol: modbus",
             required=True,
         ),

@@ -23,6 +23,7 @@ from genba_shared.device_map.phrases import write_like
 from genba_shared.device_map.problems import Wrong, did_you_mean, shorten
 from genba_shared.device_map.scalars import integer_of
 from genba_shared.device_map.spec import Key, Kind, ObjectSpec, Scope, keys
+from genba_shared.device_map.tables_broker import broker_keys
 from genba_shared.device_map.units import DURATION, SIZE
 from genba_shared.texts import say
 
@@ -99,12 +100,12 @@ COLLECTOR: Final = ObjectSpec(
         Key(
             name="mqtt",
             kind=text(MQTT_URL, "mqtt://10.1.2.3:1883", check=mqtt_url_of),
-            meaning="the broker that events go to; `genba edge run --broker` takes its place",
+            meaning="the broker that events go to (mqtts: encrypted); `genba edge run --broker` takes its place",
             example="mqtt: mqtt://10.1.2.3:1883",
             required=True,
-        )
+        ),
+        *broker_keys(),
     ),
-    later=dict.fromkeys(("ca", "client_cert", "client_key"), ""),
 )
 STORE: Final = ObjectSpec(
     name=say("group-store", "the store"),

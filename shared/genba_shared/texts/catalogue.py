@@ -37,7 +37,10 @@ from genba_shared.texts import Language
 from genba_shared.texts.areas.beside import BESIDE
 from genba_shared.texts.areas.commands import COMMANDS
 from genba_shared.texts.areas.devices import DEVICES
+from genba_shared.texts.areas.modbus import MODBUS
+from genba_shared.texts.areas.opcua import OPCUA
 from genba_shared.texts.areas.phrases import PHRASES
+from genba_shared.texts.areas.readers import READERS
 from genba_shared.texts.areas.remedies import REMEDIES
 from genba_shared.texts.areas.structure import STRUCTURE
 from genba_shared.texts.areas.values import VALUES
@@ -50,6 +53,9 @@ AREAS: Final[tuple[Mapping[str, Phrase], ...]] = (
     STRUCTURE,
     VALUES,
     DEVICES,
+    MODBUS,
+    OPCUA,
+    READERS,
     WORK,
     BESIDE,
     REMEDIES,

@@ -11,6 +11,9 @@ from typing import Final
 
 from genba_shared.texts.areas.beside import BESIDE
 from genba_shared.texts.areas.devices import DEVICES
+from genba_shared.texts.areas.modbus import MODBUS
+from genba_shared.texts.areas.opcua import OPCUA
+from genba_shared.texts.areas.readers import READERS
 from genba_shared.texts.areas.structure import STRUCTURE
 from genba_shared.texts.areas.values import VALUES
 from genba_shared.texts.areas.work import WORK
@@ -24,6 +27,9 @@ SECTIONS: Final[tuple[tuple[str, Mapping[str, Message]], ...]] = (
     ("The file and its groups", STRUCTURE),
     ("Values", VALUES),
     ("Devices and points", DEVICES),
+    ("Modbus", MODBUS),
+    ("OPC UA", OPCUA),
+    ("RFID readers and MQTT", READERS),
     ("Stations, zones and nodes", WORK),
     ("Secrets and files beside the map", BESIDE),
 )

@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 
 from genba_edge.core.counting import Counting
-from genba_edge.core.observations import Quality
+from genba_edge.core.observations import Quality, ReadingsLost
 from genba_shared.events import (
     Confidence,
     CountMethod,
     DataGapSeen,
     DataQuestioned,
     DispatchOpened,
+    GapCause,
     NodeCompleted,
     NodeStarted,
     PiecesCounted,
@@ -239,6 +240,43 @@ def test_reads_that_a_reader_had_not_reported_yet_lie_in_the_declared_gap() -> N
     world.kill_and_restart()
     (gap,) = of(DataGapSeen, world.see(back("gate", 30)))
     assert gap.begin == at(19)  # the report delay of the gate is 1 s
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        "protocol: impinj_http\n    url: https://127.0.0.1",
+        "protocol: mqtt_in\n    broker: mqtt://127.0.0.1\n    topics: tags\n    tags_from: {format: zebra}",
+    ],
+)
+def test_passages_are_the_same_whatever_the_reader_speaks(protocol: str) -> None:
+    world = World(replace_in_map=("protocol: llrp\n    host: 127.0.0.1:5084", protocol))
+    world.see(back("gate", 0))
+    world.dispatch(document(wanted={"WO-1": {"PACK": 5}}, tags=[("3034a1", "WO-1", 5)]))
+    events = passes(world, "3034a1", 1, 10) + passes(world, "3034a1", 2, 200)
+    assert [event.direction for event in of(TagPassed, events)] == ["enter", "leave"]
+    assert [(event.node, event.at) for event in of(NodeCompleted, events)] == [("PACK", at(203))]
+
+
+def test_readings_that_a_device_lost_are_declared_since_it_was_last_heard_of() -> None:
+    world = gate_world()
+    world.see(alive("gate", 20))
+    (gap,) = of(DataGapSeen, world.see(ReadingsLost(device="gate", at=at(25), reason="buffer ran over")))
+    assert (gap.begin, gap.end, gap.subject, gap.cause) == (at(19), at(25), "gate", GapCause.DEVICE)
+
+
+def test_losses_of_a_device_that_was_never_heard_of_lie_in_no_interval() -> None:
+    world = World()
+    assert world.see(ReadingsLost(device="gate", at=at(25), reason="buffer ran over")) == []
+
+
+def test_a_counter_whose_readings_were_lost_starts_anew_from_its_next_reading() -> None:
+    """What it counted meanwhile is there; when it counted is not known."""
+    world = cutter_world()
+    world.see(sample("cutter1", "parts", 1, 1), alive("cutter1", 1))
+    world.see(ReadingsLost(device="cutter1", at=at(100), reason="queue ran over"))
+    events = [*world.see(sample("cutter1", "parts", 9, 100), alive("cutter1", 100)), *world.stop()]
+    assert sum(event.delta for event in of(PiecesCounted, events)) == 8
 
 
 # Bugs of our own.

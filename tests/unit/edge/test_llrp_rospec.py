@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from llrpkit.protocol import messages, params
 
 from genba_edge.drivers.llrp_rospec import Abilities, Cadence, build_rospec, holding_config, keepalive_config
-from genba_shared.device_map.model import Antenna, LlrpDevice
+from genba_shared.device_map.model import Antenna, InventorySession, LlrpDevice
 from genba_shared.errors import DeviceRefused
 
 GATE = LlrpDevice(
@@ -45,6 +47,31 @@ def test_rospec_reads_the_mapped_antennas_and_reports_by_interval() -> None:
         "00ba001d 0001 01 00de0016 0000 014a0010 00 0150000b 00 0020 00000000"  # C1G2, all antennas, session 0, 32 tags
         "00ed000d 01 0000 00ee0006 1780"  # at the end of the AISpec: antenna, RSSI, first, last, count
     )
+
+
+@pytest.mark.parametrize(("session", "flags"), [("s0", "00"), ("s1", "40"), ("s2", "80"), ("s3", "c0")])
+def test_session_of_the_map_is_asked_for(session: str, flags: str) -> None:
+    device = dataclasses.replace(GATE, session=InventorySession(session))
+    wire = build_rospec(device, Abilities(), Cadence.INTERVAL).encode()
+
+    assert bytes.fromhex(f"0150000b {flags} 0020 00000000") in wire
+
+
+def test_mode_of_the_map_is_asked_for_with_the_tari_that_the_reader_names() -> None:
+    device = dataclasses.replace(GATE, mode=1002)
+    wire = build_rospec(device, Abilities(modes={0: 25000, 1002: 6250}), Cadence.INTERVAL).encode()
+
+    assert bytes.fromhex("014f0008 03ea 186a") in wire
+
+
+def test_mode_that_the_reader_does_not_have_is_refused_and_its_own_are_named() -> None:
+    device = dataclasses.replace(GATE, mode=1002)
+    with pytest.raises(DeviceRefused, match="the reader has no mode 1002: it has 0, 3"):
+        build_rospec(device, Abilities(modes={3: 6250, 0: 25000}), Cadence.INTERVAL)
+
+
+def test_without_a_mode_none_is_sent() -> None:
+    assert bytes.fromhex("014f0008") not in build_rospec(GATE, Abilities(modes={0: 25000}), Cadence.INTERVAL).encode()
 
 
 def test_rospec_by_tag_never_ends_and_reports_each_tag() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from genba_shared.broker import BrokerAddress
 from genba_shared.device_map import (
     Antenna,
     AtLimit,
@@ -116,7 +117,7 @@ def loaded() -> DeviceMap:
 
 def test_gateway_collector_and_store_are_as_written(loaded: DeviceMap) -> None:
     assert loaded.gateway == GatewaySettings(id="gw-1", site="site-a", timezone="Asia/Tokyo")
-    assert loaded.collector == CollectorSettings(mqtt="mqtt://127.0.0.1:18830")
+    assert loaded.collector == CollectorSettings(broker=BrokerAddress(host="127.0.0.1", port=18830))
     assert loaded.store.path == Path("box")
     assert loaded.sha256 == hashlib.sha256(MAP.encode()).hexdigest()
 

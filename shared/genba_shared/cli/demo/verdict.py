@@ -15,10 +15,12 @@ from genba_shared.cli.demo.api_client import ApiClient, ApiUnreachable
 from genba_shared.cli.demo.check import Difference, Seen, compare, read_declared, read_product, read_truth
 from genba_shared.device_map import (
     DeviceMap,
+    ImpinjDevice,
     LlrpDevice,
     ModbusDevice,
     NodeRule,
     OpcUaDevice,
+    RfidReader,
     WorkOrderSource,
     load_device_map,
 )
@@ -134,7 +136,7 @@ def judge(answers: Mapping[str, Any], truth: Path, device_map: DeviceMap) -> Ver
     tag_nodes = {
         rule.done_when.all_left: code for code, rule in device_map.nodes.items() if rule.done_when.all_left is not None
     }
-    readers = frozenset(name for name, device in device_map.devices.items() if isinstance(device, LlrpDevice))
+    readers = frozenset(name for name, device in device_map.devices.items() if isinstance(device, RfidReader))
     slack = max((rule.tolerance for rule in seen.values() if rule.by_tags), default=timedelta())
     true = read_truth(lines, tag_nodes=tag_nodes)
     product = read_product(answers["orders"], answers["wip"])
@@ -169,9 +171,10 @@ def _interval_s(device_map: DeviceMap, name: str) -> float:
             return max(device.poll.groups[point.group] for point in device.points.values() if point.counter is not None)
         case OpcUaDevice() as device:
             return max(point.sampling_s for point in device.points.values() if point.counter is not None)
-        case LlrpDevice() as device:
+        case RfidReader() as device:
             return device.report_s
 
 
 def _protocol(device: object) -> str:
-    return {OpcUaDevice: "opcua", ModbusDevice: "modbus", LlrpDevice: "llrp"}[type(device)]
+    names = {OpcUaDevice: "opcua", ModbusDevice: "modbus", LlrpDevice: "llrp", ImpinjDevice: "impinj_http"}
+    return names.get(type(device), "mqtt_in")

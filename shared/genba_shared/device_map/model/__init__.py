@@ -27,6 +27,7 @@ from genba_shared.device_map.model.modbus import (
     SerialPort,
     Workarounds,
 )
+from genba_shared.device_map.model.mqtt_in import EpcEncoding, MqttInDevice, MqttPoint, TagFormat, TagMapping
 from genba_shared.device_map.model.opcua import OpcUaDevice, OpcUaPoint, ReadMode, SecurityPolicy
 from genba_shared.device_map.model.points import (
     AtLimit,
@@ -40,7 +41,15 @@ from genba_shared.device_map.model.points import (
     ResetSign,
     TimeSource,
 )
-from genba_shared.device_map.model.rfid import Antenna, LlrpDevice, PresenceSettings, ReadPointRef
+from genba_shared.device_map.model.rfid import (
+    Antenna,
+    ImpinjDevice,
+    InventorySession,
+    LlrpDevice,
+    PresenceSettings,
+    ReadPointRef,
+    RfidReader,
+)
 from genba_shared.device_map.model.work import (
     CompletionRule,
     CountedEnd,
@@ -66,12 +75,17 @@ __all__ = [
     "CounterSettings",
     "Device",
     "DeviceMap",
+    "EpcEncoding",
     "Framing",
     "GatewaySettings",
+    "ImpinjDevice",
+    "InventorySession",
     "LlrpDevice",
     "ModbusDevice",
     "ModbusPoint",
     "ModbusTable",
+    "MqttInDevice",
+    "MqttPoint",
     "NodeRule",
     "OnDecrease",
     "OpcUaDevice",
@@ -86,6 +100,7 @@ __all__ = [
     "ReadPointRef",
     "ResetEvidence",
     "ResetSign",
+    "RfidReader",
     "SecurityPolicy",
     "SerialPort",
     "StartRule",
@@ -94,6 +109,8 @@ __all__ = [
     "Stocktake",
     "StoreSettings",
     "StoredKind",
+    "TagFormat",
+    "TagMapping",
     "TelemetrySend",
     "TelemetrySettings",
     "TimeSource",

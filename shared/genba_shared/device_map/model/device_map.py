@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from genba_shared.broker import BrokerAddress
 from genba_shared.device_map.model.modbus import ModbusDevice
+from genba_shared.device_map.model.mqtt_in import MqttInDevice
 from genba_shared.device_map.model.opcua import OpcUaDevice
-from genba_shared.device_map.model.rfid import LlrpDevice
+from genba_shared.device_map.model.rfid import ImpinjDevice, LlrpDevice
 from genba_shared.device_map.model.work import NodeRule, Station, Zone
 
-Device = OpcUaDevice | ModbusDevice | LlrpDevice
+Device = OpcUaDevice | ModbusDevice | LlrpDevice | ImpinjDevice | MqttInDevice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +28,9 @@ class GatewaySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorSettings:
-    """Where events go: ``mqtt://host:port``."""
+    """Where events go."""
 
-    mqtt: str
+    broker: BrokerAddress
 
 
 class StoredKind(StrEnum):

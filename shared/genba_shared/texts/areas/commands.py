@@ -29,10 +29,7 @@ COMMANDS: Final[Mapping[str, Phrase]] = {
         zh="Modbus {line} 站号 {unit}：{points} 个点位，{requests}",
         ja="Modbus {line} ユニット {unit}：ポイント {points} 点、{requests}",
     ),
-    "check-llrp-device": Phrase(
-        zh="LLRP {host}:{port}：{antennas} 副天线，{read_points} 个读取点",
-        ja="LLRP {host}:{port}：アンテナ {antennas} 本、読取ポイント {read_points} か所",
-    ),
+    "check-llrp-device": Phrase(zh="LLRP {host}:{port}：{antennas}", ja="LLRP {host}:{port}：{antennas}"),
     "requests-each": Phrase(zh="每 {period} {count} 个请求", ja="{period} ごとに {count} 要求"),
     "check-overloaded": Phrase(
         zh="{device} 跟不上：按每个请求 {assumed} 计，请求耗时是轮询周期的 {times} 倍；请放慢轮询或少读点位",
@@ -60,4 +57,11 @@ COMMANDS: Final[Mapping[str, Phrase]] = {
         ),
     ),
     "devices-on-line": Phrase(zh="{line} 上的 {devices}", ja="{line} の {devices}"),
+    "antennas-at-read-points": Phrase(
+        zh="{antennas} 副天线，{read_points} 个读取点",
+        ja="アンテナ {antennas} 本、読取ポイント {read_points} か所",
+    ),
+    "check-impinj-device": Phrase(zh="Impinj {url}：{antennas}", ja="Impinj {url}：{antennas}"),
+    "check-mqtt-device": Phrase(zh="MQTT {broker}：{parts}", ja="MQTT {broker}：{parts}"),
+    "number-of-points": Phrase(zh="{points} 个点位", ja="ポイント {points} 点"),
 }

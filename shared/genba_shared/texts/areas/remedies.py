@@ -64,10 +64,6 @@ REMEDIES: Final[Mapping[str, Phrase]] = {
         zh="请写一个模板，然后用 `use:` 引用。",
         ja="プロファイルを書き、`use:` で参照してください。",
     ),
-    "write-mqtt": Phrase(
-        zh="请写 mqtt:// 并且只让可信的机器接入该网络，或等待下一版本。",
-        ja="mqtt:// と書き、そのネットワークには信頼できる機器だけを接続するか、次のバージョンをお待ちください。",
-    ),
     "free-text": Phrase(
         zh="请按这样写：{example}；自由文字写在 `label` 中。",
         ja="{example} のように書いてください。自由な文字は `label` に書きます。",
@@ -146,10 +142,6 @@ REMEDIES: Final[Mapping[str, Phrase]] = {
     "begin-with-dash": Phrase(
         zh="每个设备以短横线开头：`- id: cutter1`。",
         ja="装置ごとにハイフンで始めてください：`- id: cutter1`。",
-    ),
-    "set-reader-to-llrp": Phrase(
-        zh="请把读写器设为 LLRP，并写 protocol: llrp。",
-        ja="リーダを LLRP に設定し、protocol: llrp と書いてください。",
     ),
     "update-or-write": Phrase(
         zh="请更新 genba，或写 {snippet}。",
@@ -254,4 +246,54 @@ REMEDIES: Final[Mapping[str, Phrase]] = {
         ja="装置に `serial` か `host` のどちらかを書いてください。",
     ),
     "write-snippet-at-device": Phrase(zh="请在设备处写 {snippet}。", ja="装置に {snippet} と書いてください。"),
+    "write-bare-url": Phrase(
+        zh="请写 {snippet}；其他内容有各自的键。",
+        ja="{snippet} と書いてください。ほかの設定には専用のキーがあります。",
+    ),
+    "ipv6-in-brackets": Phrase(
+        zh="请写 {snippet}，IPv6 地址加方括号。",
+        ja="{snippet} と書いてください。IPv6 アドレスは角括弧で囲みます。",
+    ),
+    "write-unless-passing": Phrase(
+        zh="除非标签只是经过，否则请写 {snippet}。",
+        ja="タグが通過するだけの場合を除き、{snippet} と書いてください。",
+    ),
+    "keep-fingerprint": Phrase(
+        zh="读写器自签的证书请保留 server_fingerprint。",
+        ja="リーダの自己署名証明書には server_fingerprint を残してください。",
+    ),
+    "write-if-reader-can": Phrase(
+        zh="如果读写器支持，请写 {snippet}。",
+        ja="リーダが対応していれば、{snippet} と書いてください。",
+    ),
+    "write-if-broker-can": Phrase(
+        zh="如果代理支持，请写 {snippet}。",
+        ja="ブローカが対応していれば、{snippet} と書いてください。",
+    ),
+    "leave-out-or-write": Phrase(zh="请去掉它，或写 {snippet}。", ja="削除するか、{snippet} と書いてください。"),
+    "power-at-reader": Phrase(
+        zh="请在读写器上设定功率：该协议只接收。",
+        ja="電力はリーダで設定してください。このプロトコルは受信だけです。",
+    ),
+    "write-as-printed": Phrase(
+        zh="请按这样写：{example}，即 `{snippet}` 的输出。",
+        ja="`{snippet}` が表示するとおり、{example} のように書いてください。",
+    ),
+    "write-as-reader-shows": Phrase(
+        zh="请按读写器自己的页面所示填写。",
+        ja="リーダの画面に表示されるとおりに書いてください。",
+    ),
+    "sends-at-once": Phrase(
+        zh="请去掉：该读写器立即发送每次读取。",
+        ja="削除してください。このリーダは読取をすぐに送ります。",
+    ),
+    "set-in-preset": Phrase(zh="请在读写器的预设中设定 {key}。", ja="{key} はリーダのプリセットで設定してください。"),
+    "publishes-when-it-wants": Phrase(
+        zh="请去掉：设备自行决定何时发布。",
+        ja="削除してください。いつ発行するかは装置が決めます。",
+    ),
+    "time-in-tags-or-point": Phrase(
+        zh="请在 `tags_from` 中写 `time`，或在点位写 `time_field`。",
+        ja="`tags_from` に `time` を書くか、ポイントに `time_field` を書いてください。",
+    ),
 }

@@ -193,13 +193,6 @@ STRUCTURE: Final[Mapping[str, Message]] = {
         do="Write one of the protocols that the message lists.",
         example="- {id: i, protocol: modbuss, …}",
     ),
-    "protocol-not-supported": Message(
-        zh="本版本尚不支持协议 '{word}'：支持 {known}。",
-        ja="プロトコル '{word}' はこのバージョンではまだ使えません。使えるのは {known} です。",
-        why="The device-map contract knows this protocol; this version of the program has no driver for it yet.",
-        do="Let the device speak one of the supported protocols, or leave it out for now.",
-        example="protocol: impinj_http",
-    ),
     "unknown-key-of-device": Message(
         zh="'{word}' 不是设备的设置项。",
         ja="'{word}' は装置の設定項目ではありません。",

@@ -115,20 +115,6 @@ VALUES: Final[Mapping[str, Message]] = {
         do="Write a path with forward slashes, relative to the map, or absolute.",
         example='store: {path: "C:\\\\state"}',
     ),
-    "not-a-regular-expression": Message(
-        zh="'{word}' 不是正则表达式：{parser_says}。",
-        ja="'{word}' は正規表現ではありません：{parser_says}。",
-        why="The expression that finds our tags has an error; what the parser said about it is quoted in English.",
-        do="Mend the expression, or write only the leading hex digits of your EPCs after ^.",
-        example='tags: {accept: "^(3034"}',
-    ),
-    "capital-letters": Message(
-        zh="'{word}' 含大写字母：EPC 按小写十六进制比较。",
-        ja="'{word}' に大文字があります。EPC は小文字の 16 進数で比較します。",
-        why="EPCs are compared as lower-case hex, so that an expression with capital letters never finds one.",
-        do="Write the letters a to f small.",
-        example='tags: {accept: "^3034AB"}',
-    ),
     "not-a-quantity": Message(
         zh="'{word}' 不是{what}：应为数字加 {units}。",
         ja="'{word}' は{what}ではありません。数値に {units} を付けてください。",
@@ -203,13 +189,6 @@ VALUES: Final[Mapping[str, Message]] = {
         ),
         do="Write plain decimal digits, or put a text in quotes.",
         example="poll: {max_gap: 0x0C, …}",
-    ),
-    "not-a-baud-rate": Message(
-        zh="{word} 不是常用的波特率：{allowed}。",
-        ja="{word} は一般的なボーレートではありません：{allowed}。",
-        why="Serial ports and devices know these rates alone.",
-        do="Write the rate that is set at the devices of the line.",
-        example="serial: {…, baud: 9601, …}",
     ),
     "not-true-or-false": Message(
         zh="'{word}' 不是 true 或 false。",
