@@ -92,7 +92,9 @@ def opcua_node_of(text: str) -> str:
     """
     example = 'node: "nsu=urn:plc:cutter;s=DB10.PartCount"'
     if text.startswith("path:"):
-        raise Wrong("browse paths (path:) are not supported by this version yet.", f"Write the node id: {example}.")
+        raise Wrong(
+            "a browse path is a setting of its own.", f'Write path: "{shorten(text[5:].strip())}" in the place of node.'
+        )
     form = _NODE.fullmatch(text)
     if form is None:
         raise Wrong(

@@ -14,6 +14,7 @@ from genba_shared.device_map.build_rfid import build_llrp
 from genba_shared.device_map.model import Device, Point
 from genba_shared.device_map.problems import Findings, Unusable, Wrong, did_you_mean, shorten
 from genba_shared.device_map.profiles import lay_over
+from genba_shared.device_map.profiles_opcua import with_ready_points
 from genba_shared.device_map.scalars import describe, text_of
 from genba_shared.device_map.spec import DeviceNames, Scope, read_object
 from genba_shared.device_map.tables_modbus import MODBUS_DEVICE, MODBUS_POINT
@@ -55,6 +56,7 @@ def collect_devices(node: yaml.Node, profiles: Mapping[str, yaml.MappingNode], f
             )
             continue
         device = _with_profile(item, number, path, profiles, findings)
+        device = dataclasses.replace(device, node=with_ready_points(device.node, findings))
         if device.id in found:
             findings.error(
                 entries(item)["id"][1],

@@ -13,6 +13,7 @@ from genba_shared.device_map.problems import Unusable, Wrong, did_you_mean, near
 from genba_shared.device_map.scalars import describe, integer_of, number_of, scalar_text, text_of
 from genba_shared.device_map.spec import Kind, ObjectSpec, Scope, Values, read_entries, read_object
 from genba_shared.device_map.units import Quantity
+from genba_shared.secret import Secret
 from genba_shared.topics import is_identifier
 
 T = TypeVar("T")
@@ -26,6 +27,21 @@ def text(allowed: str, example: str, *, check: Callable[[str], Any] = str) -> Ki
         read=lambda node, _scope: check(text_of(node, allowed=allowed, example=example)),
         show=lambda value: f'"{value}"',
     )
+
+
+def secret_text(what: str, example: str) -> Kind:
+    """A text that must not be seen: taken from `!secret NAME` or `!file PATH`, refused where it is written in the map.
+
+    The loader has put the secret's text in the place of the name; the tag says that it did.
+    """
+    name = example.partition(" ")[2] or "NAME"
+
+    def read(node: yaml.Node, _scope: Scope) -> Secret:
+        if node.tag not in {"!secret", "!file"}:
+            raise Wrong(f"{what} stands here in the open: secrets are never written in a map.", f"Write {example}.")
+        return Secret(text_of(node, allowed=what, example=f"!secret {name}"))
+
+    return Kind(allowed=f"{what}, as `{example}`", read=read, show=lambda _secret: "***")
 
 
 def _identifier_of(word: str) -> str:

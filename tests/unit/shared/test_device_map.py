@@ -31,6 +31,8 @@ from genba_shared.device_map import (
     PollSettings,
     PresenceSettings,
     ReadMode,
+    SecurityPolicy,
+    SecuritySettings,
     ReadPointRef,
     StartRule,
     StateRule,
@@ -194,6 +196,7 @@ def test_an_opcua_device_is_as_written(loaded: DeviceMap) -> None:
         id="cutter1",
         label="自动裁床",
         url="opc.tcp://10.1.2.10:4840/x",
+        security=SecuritySettings(policy=SecurityPolicy.NONE),
         time=TimeSource.GATEWAY,
         reconnect_max_s=5.0,
         points={

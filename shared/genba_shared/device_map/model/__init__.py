@@ -12,7 +12,17 @@ from genba_shared.device_map.model.device_map import (
     StoreSettings,
 )
 from genba_shared.device_map.model.modbus import ByteOrder, ModbusDevice, ModbusPoint, ModbusTable, PollSettings
-from genba_shared.device_map.model.opcua import OpcUaDevice, OpcUaPoint, ReadMode, SecurityPolicy
+from genba_shared.device_map.model.opcua import (
+    BrowseStep,
+    NodeAddress,
+    OpcUaDevice,
+    OpcUaPoint,
+    OpcUaProfile,
+    ReadMode,
+    SecurityMode,
+    SecurityPolicy,
+    SecuritySettings,
+)
 from genba_shared.device_map.model.points import (
     AtLimit,
     CountDirection,
@@ -38,6 +48,7 @@ from genba_shared.device_map.model.work import (
 __all__ = [
     "Antenna",
     "AtLimit",
+    "BrowseStep",
     "ByteOrder",
     "CollectorSettings",
     "CompletionRule",
@@ -51,10 +62,12 @@ __all__ = [
     "ModbusDevice",
     "ModbusPoint",
     "ModbusTable",
+    "NodeAddress",
     "NodeRule",
     "OnDecrease",
     "OpcUaDevice",
     "OpcUaPoint",
+    "OpcUaProfile",
     "Point",
     "PointRef",
     "PointType",
@@ -62,7 +75,9 @@ __all__ = [
     "PresenceSettings",
     "ReadMode",
     "ReadPointRef",
+    "SecurityMode",
     "SecurityPolicy",
+    "SecuritySettings",
     "StartRule",
     "StateRule",
     "Station",
