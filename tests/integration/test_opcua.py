@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from genba_edge.drivers.opcua import OpcUaDriver
+from genba_edge.drivers.opcua import OpcUaDriver, Pace
 from genba_edge.ports import DeviceAlive, DeviceBack, DeviceLost, Quality, Sample
 from genba_shared.clock import ProductionClock
-from genba_shared.device_map.model import CounterSettings, OpcUaDevice, OpcUaPoint, PointType, ReadMode, TimeSource
+from genba_shared.device_map.model import (
+    CounterSettings,
+    OpcUaDevice,
+    OpcUaPoint,
+    PointType,
+    ReadMode,
+    SecurityPolicy,
+    SecuritySettings,
+    TimeSource,
+)
 from tests.peers.process import OpcUaPeer
 from tests.peers.recorder import log_lines, running
 
@@ -32,17 +43,18 @@ def point(name: str, kind: PointType = PointType.UINT32, *, node: str = "", **mo
 
 
 def driver_of(
-    peer: OpcUaPeer, *points: OpcUaPoint, time: TimeSource = TimeSource.SOURCE, clock: ProductionClock | None = None
+    peer: OpcUaPeer, *points: OpcUaPoint, clock: ProductionClock | None = None, pace: Pace | None = None, **more: object
 ) -> OpcUaDriver:
     device = OpcUaDevice(
         id="cutter1",
         url=peer.url,
         points={point.name: point for point in points},
-        time=time,
+        security=SecuritySettings(policy=SecurityPolicy.NONE),
         reconnect_max_s=0.5,
         timeout_s=2.0,
     )
-    return OpcUaDriver(device, clock or ProductionClock())
+    device = replace(device, **more)  # type: ignore[arg-type]
+    return OpcUaDriver(device, clock or ProductionClock(), state_dir=Path(peer.folder), pace=pace)
 
 
 async def test_every_type_arrives_as_it_is(opcua_peer: OpcUaPeer) -> None:
@@ -185,7 +197,7 @@ async def test_a_point_in_read_mode_is_read_in_its_period(opcua_peer: OpcUaPeer)
 async def test_a_point_whose_item_the_server_refuses_is_read_instead(
     start_opcua_peer: Callable[..., OpcUaPeer], caplog: pytest.LogCaptureFixture
 ) -> None:
-    peer = start_opcua_peer("few-items")
+    peer = start_opcua_peer("few-items", "one-subscription")
     names = ("parts", "scrap", "temperature")
     with caplog.at_level(logging.INFO, logger="genba_edge"):
         async with running(driver_of(peer, *(point(name, PointType.FLOAT64) for name in names))) as recorder:
@@ -194,7 +206,7 @@ async def test_a_point_whose_item_the_server_refuses_is_read_instead(
             await recorder.until(lambda: recorder.latest("temperature") == 5)
     assert {sample.quality for sample in recorder.of(Sample)} == {Quality.GOOD}
     assert log_lines(caplog.records, of="point read instead") == [
-        "point read instead device=cutter1 point=temperature reason=BadTooManyMonitoredItems"
+        "point read instead device=cutter1 point=temperature reason=no more subscription: BadTooManySubscriptions"
     ]
 
 
@@ -275,8 +287,10 @@ async def test_a_server_with_only_encrypted_endpoints_is_named_with_what_it_offe
 ) -> None:
     async with running(driver_of(start_opcua_peer("secure"), point("parts"))) as recorder:
         await recorder.until(lambda: bool(recorder.of(DeviceLost)))
-    assert "offers no endpoint without security" in recorder.of(DeviceLost)[0].reason
-    assert recorder.of(DeviceLost)[0].reason.endswith("it offers Basic256Sha256/Sign, Basic256Sha256/SignAndEncrypt")
+    assert recorder.of(DeviceLost)[0].reason.partition(" does ")[2] == (
+        "not offer an endpoint without security; it offers Basic256Sha256/Sign, Basic256Sha256/SignAndEncrypt: "
+        "write security: {policy: Basic256Sha256, mode: SignAndEncrypt}"
+    )
 
 
 async def test_a_stopped_driver_leaves_no_session_behind(opcua_peer: OpcUaPeer) -> None:

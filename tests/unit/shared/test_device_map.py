@@ -31,9 +31,9 @@ from genba_shared.device_map import (
     PollSettings,
     PresenceSettings,
     ReadMode,
+    ReadPointRef,
     SecurityPolicy,
     SecuritySettings,
-    ReadPointRef,
     StartRule,
     StateRule,
     Station,
@@ -309,7 +309,6 @@ devices:
     _, warnings = load_device_map_with_warnings(Path("m"), text=text)
     assert [(problem.line, problem.path, problem.warning) for problem in warnings] == [
         (3, "profiles.spare", True),
-        (5, "devices.a", True),
         (9, "devices.a.points.fast.node", True),
         (9, "devices.a.points.fast.counter", True),
         (10, "devices.a.points.free.counter", True),
