@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-from genba_edge.drivers.opcua import OpcUaDriver, Pace
 from genba_edge.ports import DeviceAlive, DeviceBack, DeviceLost, Quality, Sample
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import (
     CounterSettings,
-    OpcUaDevice,
-    OpcUaPoint,
     PointType,
     ReadMode,
-    SecurityPolicy,
-    SecuritySettings,
     TimeSource,
 )
+from tests.peers.opcua_devices import driver_of, point
 from tests.peers.process import OpcUaPeer
 from tests.peers.recorder import log_lines, running
 
@@ -30,31 +24,6 @@ pytestmark = pytest.mark.peer("node-opcua")
 
 IN_PLANT_TIME = "2026-01-05T07:00:00.250Z"
 AT = datetime(2026, 1, 5, 7, 0, 0, 250_000, tzinfo=UTC)
-
-
-def point(name: str, kind: PointType = PointType.UINT32, *, node: str = "", **more: object) -> OpcUaPoint:
-    return OpcUaPoint(
-        name=name,
-        type=kind,
-        node=node or f"nsu=urn:genba:peer;s={name}",
-        sampling_s=more.pop("sampling_s", 0.05),  # type: ignore[arg-type]
-        **more,  # type: ignore[arg-type]
-    )
-
-
-def driver_of(
-    peer: OpcUaPeer, *points: OpcUaPoint, clock: ProductionClock | None = None, pace: Pace | None = None, **more: object
-) -> OpcUaDriver:
-    device = OpcUaDevice(
-        id="cutter1",
-        url=peer.url,
-        points={point.name: point for point in points},
-        security=SecuritySettings(policy=SecurityPolicy.NONE),
-        reconnect_max_s=0.5,
-        timeout_s=2.0,
-    )
-    device = replace(device, **more)  # type: ignore[arg-type]
-    return OpcUaDriver(device, clock or ProductionClock(), state_dir=Path(peer.folder), pace=pace)
 
 
 async def test_every_type_arrives_as_it_is(opcua_peer: OpcUaPeer) -> None:

@@ -27,7 +27,8 @@
 //   skip                                   ok    a message number of each subscription is left out and cannot be had
 //   lose                                   ok    the next message with data is lost on its way; it can be had again
 //   raw NAME JSON STATUS_NUMBER            ok    a status code that has no name
-//   state NAME | mode NAME                 ok    of the machine; "-": not active
+//   execute NAME                           ok    the ExecuteState of Packer1; "-": not active
+//   item NAME | mode NAME                  ok    the MachineryItemState and MachineryOperationMode of Press1
 //   counts NAME JSON                       ok    [[ID, name, count, accumulated count], …] of Packer1
 //   subscriptions                          N
 //   sessions                               N
@@ -37,7 +38,7 @@ const path = require("node:path");
 const readline = require("node:readline");
 const {
   DataType, MessageSecurityMode, OPCUACertificateManager, OPCUAServer, SecurityPolicy, StatusCodes, Variant,
-  VariantArrayType, coerceInt64, nodesets, makeStatusCode, UserTokenType,
+  VariantArrayType, DataValue, coerceInt64, coerceLocalizedText, nodesets,
 } = require("node-opcua");
 
 const TYPES = {
@@ -84,6 +85,20 @@ function subscriptions(state) {
   return Object.values(state.server.engine._sessions).flatMap((session) => session.publishEngine.subscriptions);
 }
 
+function monitoredItems(state) {
+  return subscriptions(state).flatMap((subscription) => [...subscription.monitoredItems.values()]);
+}
+
+// Queues the values as a server does that samples faster than it publishes.
+function burst(state, name, count) {
+  for (let value = 1; value <= count; value++) {
+    set(state, name, String(value));
+    for (const item of monitoredItems(state)) {
+      if (item.node === state.variables[name]) item.recordValue(new DataValue(state.variables[name].readValue()), true);
+    }
+  }
+}
+
 function addLine(state) {
   const { namespace, space } = state;
   const line = namespace.addObject({ organizedBy: space.rootFolder.objects, browseName: "Line", nodeId: "s=Line" });
@@ -109,7 +124,7 @@ function addMachine(state, options) {
       state.counts[name.toLowerCase()] = child(child(machine, "Admin"), `Prod${name}Count`);
     }
     const base = child(machine, "BaseStateMachine");
-    state.current = child(child(child(base, "MachineState"), "ExecuteState"), "CurrentState");
+    state.execute = child(child(child(base, "MachineState"), "ExecuteState"), "CurrentState");
     child(child(machine, "Status"), "CurMachSpeed").setValueFromSource({ dataType: DataType.Float, value: 12.5 });
     child(child(machine, "Status"), "UnitModeCurrent").setValueFromSource({ dataType: DataType.Int32, value: 1 });
   }
@@ -124,14 +139,14 @@ function addMachine(state, options) {
     const machine = (type, name) => space.findObjectType(type, index).instantiate({
       browseName: { name, namespaceIndex: index }, componentOf: blocks, namespace,
     }).getChildByName("CurrentState");
-    state.current = machine("MachineryItemState_StateMachineType", "MachineryItemState");
+    state.item = machine("MachineryItemState_StateMachineType", "MachineryItemState");
     state.mode = machine("MachineryOperationModeStateMachineType", "MachineryOperationMode");
   }
 }
 
 function tellState(variable, name) {
   if (name === "-") variable.setValueFromSource({ dataType: DataType.Null }, StatusCodes.BadStateNotActive);
-  else variable.setValueFromSource({ dataType: DataType.LocalizedText, value: { text: name } });
+  else variable.setValueFromSource({ dataType: DataType.LocalizedText, value: coerceLocalizedText(name) });
 }
 
 function tellCounts(state, name, json) {
@@ -156,22 +171,19 @@ function obey(state, line) {
   const [word, name, json, status, time] = line.trim().split(" ");
   switch (word) {
     case "stall":
-      subscriptions(state).forEach((subscription) => Object.values(subscription.monitoredItems).forEach(
-        (item) => { item._enqueue_value = () => undefined; }));
+      for (const item of monitoredItems(state)) item._enqueue_value = () => undefined;
       return "ok";
     case "skip": subscriptions(state).forEach((subscription) => subscription._get_next_sequence_number()); return "ok";
     case "lose": subscriptions(state).forEach(loseNext); return "ok";
     case "raw":
-      state.variables[name].setValueFromSource(variantOf(name, JSON.parse(json)), makeStatusCode(Number(status)));
+      state.variables[name].setValueFromSource(
+        variantOf(name, JSON.parse(json)), Object.create(StatusCodes.Bad, { value: { value: Number(status) } }));
       return "ok";
-    case "state": tellState(state.current, name); return "ok";
-    case "mode": tellState(state.mode, name); return "ok";
+    case "execute": case "item": case "mode": tellState(state[word], name); return "ok";
     case "counts": tellCounts(state, name, json); return "ok";
     case "subscriptions": return String(subscriptions(state).length);
     case "set": set(state, name, json, status, time); return "ok";
-    case "burst":
-      for (let value = 1; value <= Number(json); value++) set(state, name, String(value));
-      return "ok";
+    case "burst": burst(state, name, Number(json)); return "ok";
     case "remove": state.space.deleteNode(state.variables[name]); return "ok";
     case "add": addVariable(state, name); return "ok";
     case "reset":
@@ -187,9 +199,9 @@ function obey(state, line) {
 // A PLC with too little memory for a large request: it drops the connection instead of answering.
 function closeOnLargeCalls(server) {
   for (const endpoint of server.endpoints) {
-    endpoint.on("newChannel", (channel) => channel.on("message", ({ request }) => {
-      if ((request.nodesToRead || request.itemsToCreate || []).length > 20) channel.close(() => undefined);
-    }));
+    endpoint.prependListener("message", ({ request }, channel) => {
+      if ((request.nodesToRead || request.itemsToCreate || []).length > 20) channel.abruptlyInterrupt();
+    });
   }
 }
 
@@ -204,7 +216,7 @@ async function main() {
     securityModes: policies.length ? [MessageSecurityMode.Sign, MessageSecurityMode.SignAndEncrypt] : [MessageSecurityMode.None],
     nodeset_filename: [
       nodesets.standard, ...(options.includes("packml") ? [nodesets.packML] : []),
-      ...(options.includes("machinery") ? [nodesets.di, nodesets.machinery] : []),
+      ...(options.includes("machinery") ? [nodesets.di, nodesets.ia, nodesets.machinery] : []),
     ],
     ...(options.includes("users") && {
       allowAnonymous: false, userManager: { isValidUser: (user, password) => user === "edge" && password === "sesame" },

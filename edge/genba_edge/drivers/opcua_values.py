@@ -156,7 +156,7 @@ def _with_words(words: Mapping[str, int], convert: Convert) -> Convert:
     def to_number(value: object) -> Value:
         text = value.Text if isinstance(value, ua.LocalizedText) else value
         if not isinstance(text, str):
-            return convert(value)
+            return convert(text)
         number = words.get(text.strip())
         if number is None:
             raise Misfit(f"{text!r} is not one of the words of the map: {', '.join(words)}")
@@ -180,6 +180,8 @@ def _with_member(member: str, decode: Decode | None, convert: Convert) -> Conver
 
 def _with_element(element: int | str, member: str, decode: Decode | None, convert: Convert) -> Convert:
     def to_element(value: object) -> Value:
+        if value is None:
+            raise _misfit(None, "")
         if not isinstance(value, list):
             raise Misfit("one value where the map says an array: leave `element` out")
         if isinstance(element, int):
