@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,7 +97,7 @@ class OpcUaDriver:
             bad_points=self._bad_points,
             data_watch=self._data_watch,
         )
-        self._deliver(link, await points.attach(self._device.points.values()))
+        link.deliver(await points.attach(self._device.points.values()))
         periods: Mapping[str, float] = {}
         schedule = self._new_schedule(periods)
         while True:
@@ -108,15 +108,15 @@ class OpcUaDriver:
             task, due = schedule.next()
             await session.wait(due - loop.time())
             if arrivals := session.take():
-                self._deliver(link, points.samples(arrivals))
+                link.deliver(points.samples(arrivals))
             session.raise_if_broken()
             if loop.time() < due:
                 continue
             if task == WATCHDOG:
-                self._deliver(link, await self._watchdog(session, points))
+                link.deliver(await self._watchdog(session, points))
                 backoff.reset()
             else:
-                self._deliver(link, await self._poll(points, task, periods[task], due))
+                link.deliver(await self._poll(points, task, periods[task], due))
             schedule.done(task, now=loop.time())
 
     async def _poll(self, points: PointSet, period: str, period_s: float, due: float) -> list[Sample]:
@@ -143,10 +143,6 @@ class OpcUaDriver:
         await points.check_data(now=now)
         batch.append(DeviceAlive(device=self._device.id, at=self._clock.now()))
         return batch
-
-    def _deliver(self, link: Link, observations: Sequence[Observation]) -> None:
-        self._meter.samples += sum(1 for each in observations if isinstance(each, Sample))
-        link.deliver(observations)
 
     def _new_schedule(self, periods: Mapping[str, float]) -> Schedule:
         now = asyncio.get_running_loop().time()

@@ -62,7 +62,11 @@ class DataWatch:
 
     def _chosen(self, tracked_by_handle: dict[int, Tracked]) -> list[int]:
         """The suspects of last time, and the next ones in turn; points sampled too slowly to tell are left out."""
-        able = [handle for handle, tracked in tracked_by_handle.items() if tracked.revised_s <= self._every_s / 2]
+        able = [
+            handle
+            for handle, tracked in tracked_by_handle.items()
+            if tracked.item and tracked.revised_s <= self._every_s / 2
+        ]
         start = self._next if self._next < len(able) else 0
         self._next = start + BATCH
         turn = [handle for handle in able[start : start + BATCH] if handle not in self._suspects]
@@ -77,7 +81,7 @@ class DataWatch:
 
 
 def _is_told(tracked: Tracked, item: Item) -> bool:
-    """Whether value and status are those that were told; a queue's overflow bit makes no difference."""
+    """Whether value and severity are those that were told."""
     told, is_now = tracked.last, item[1]
     both_nan = isinstance(told, float) and isinstance(is_now, float) and math.isnan(told) and math.isnan(is_now)
-    return (told == is_now or both_nan) and tracked.last_status >> 16 == item[2] >> 16
+    return (told == is_now or both_nan) and tracked.last_status >> 30 == item[2] >> 30

@@ -38,9 +38,18 @@ _SCALARS: Final = {
 _USUAL: Final = {
     (mask << 8) | kind: Struct(f"<Ixx{scalar.format[1:]}{times}")
     for kind, scalar in _SCALARS.items()
-    for mask, times in ((0x0D, "qq"), (0x0F, "Iqq"))
+    for mask, times in (
+        (0x0D, "qq"),
+        (0x0F, "Iqq"),
+        (0x1D, "qxxq"),
+        (0x1F, "Iqxxq"),
+        (0x2D, "qqxx"),
+        (0x2F, "Iqqxx"),
+        (0x3D, "qxxqxx"),
+        (0x3F, "Iqxxqxx"),
+    )
 }
-"""A whole item by mask and type: handle, value, status if there is one, source and server time."""
+"""A whole item by mask and type: handle, value, status if there is one, source and server time; no picoseconds."""
 _STRING, _STRUCTURE, _ARRAY = 12, 22, 0x80
 _DATA_CHANGE, _STATUS_CHANGE = 811, 820
 _PUBLISH_RESPONSE, _READ_RESPONSE = 829, 634
@@ -190,7 +199,7 @@ def _add_items(body: bytes, at: int, items: list[Item]) -> None:
             (handle,) = _U32.unpack_from(body, at)
             value, status, source, server, at = _data_value(body, at + 4)
             add((handle, value, status, source, server))
-        elif mask == 0x0D:
+        elif not mask & 2:
             handle, value, source, server = whole.unpack_from(body, at)
             add((handle, value, 0, source, server))
             at += whole.size

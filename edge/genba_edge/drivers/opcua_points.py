@@ -88,11 +88,10 @@ class PointSet:
             return []
         for name in names:
             self._retries[name] = (self._retries[name][0], math.inf)
-        for handle, tracked in list(self._watched.items()):
-            if tracked.point.name in names:
-                del self._watched[handle]
-                if tracked.subscription is not None and tracked.item:
-                    await self._session.forget(tracked.subscription, [tracked.item])
+        for tracked in [tracked for tracked in self._watched.values() if tracked.point.name in names]:
+            self._unwatch(tracked)
+            if tracked.subscription is not None and tracked.item:
+                await self._session.forget(tracked.subscription, [tracked.item])
         return await self.attach(self._device.points[name] for name in names)
 
     def schedule_retries(self, *, now: float) -> None:
@@ -200,11 +199,13 @@ class PointSet:
                 break
             if full:
                 self._subscription = None
+                for tracked in full:
+                    self._unwatch(tracked)
             waiting = full
         return samples
 
     def _request(self, tracked: Tracked) -> ItemRequest:
-        handle = self._next_handle
+        tracked.handle = handle = self._next_handle
         self._next_handle += 1
         self._watched[handle] = tracked
         return ItemRequest(
@@ -251,7 +252,7 @@ class PointSet:
             self._read[tracked.point.name] = tracked
 
     def _unwatch(self, tracked: Tracked) -> None:
-        self._watched = {handle: each for handle, each in self._watched.items() if each is not tracked}
+        self._watched.pop(tracked.handle, None)
 
     def _refuse_tracked(self, tracked: Tracked, reason: str) -> Sequence[Sample]:
         tracked.is_bad = True

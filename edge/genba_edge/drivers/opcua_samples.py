@@ -38,6 +38,7 @@ class Tracked:
     node: ua.NodeId
     convert: Convert
     time: TimeSource
+    handle: int = 0
     subscription: Subscription | None = None
     item: int = 0
     revised_s: float = 0.0
@@ -128,6 +129,7 @@ class Sampler:
                     status=name,
                 )
             )
+        self._meter.samples += len(samples)
         return samples
 
     def describe(self) -> None:

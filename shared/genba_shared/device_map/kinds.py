@@ -29,19 +29,21 @@ def text(allowed: str, example: str, *, check: Callable[[str], Any] = str) -> Ki
     )
 
 
-def secret_text(what: str, example: str) -> Kind:
-    """A text that must not be seen: taken from `!secret NAME` or `!file PATH`, refused where it is written in the map.
+def secret_text() -> Kind:
+    """A password or key: only ``!secret NAME``, never the text itself. Gives a `Secret`; explain shows ``(secret)``.
 
     The loader has put the secret's text in the place of the name; the tag says that it did.
     """
-    name = example.partition(" ")[2] or "NAME"
 
-    def read(node: yaml.Node, _scope: Scope) -> Secret:
-        if node.tag not in {"!secret", "!file"}:
-            raise Wrong(f"{what} stands here in the open: secrets are never written in a map.", f"Write {example}.")
-        return Secret(text_of(node, allowed=what, example=f"!secret {name}"))
+    def read(node: yaml.Node, scope: Scope) -> Secret:
+        if not isinstance(node, yaml.ScalarNode) or node.tag != "!secret":
+            raise Wrong(
+                "a secret is never written in a map: !secret and its name are needed.",
+                f"Write {scope.path.rpartition('.')[2]}: !secret NAME.",
+            )
+        return Secret(str(node.value))
 
-    return Kind(allowed=f"{what}, as `{example}`", read=read, show=lambda _secret: "***")
+    return Kind(allowed="!secret NAME", read=read, show=lambda _secret: "(secret)")
 
 
 def _identifier_of(word: str) -> str:

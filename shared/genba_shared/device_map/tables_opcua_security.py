@@ -65,7 +65,7 @@ SECURITY: Final = ObjectSpec(
         ),
         Key(
             name="password",
-            kind=secret_text("the user's password", "!secret cutter1_pw"),
+            kind=secret_text(),
             meaning="the user's password, from the secrets file or the environment, never written here",
             example="password: !secret cutter1_pw",
         ),
