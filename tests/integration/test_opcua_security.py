@@ -185,6 +185,14 @@ def test_our_key_is_ours_alone_and_made_once(tmp_path: Path) -> None:
     assert names.value.get_values_for_type(x509.DNSName)
 
 
+def test_our_certificate_stays_when_the_machine_gets_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Keys(tmp_path).own()
+    monkeypatch.setattr("socket.gethostname", lambda: "container-7f3a")
+    assert Keys(tmp_path).own() == own
+
+
 def test_an_expired_certificate_is_made_anew_with_the_same_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = Keys(tmp_path)
     long_ago = datetime(2001, 1, 1, tzinfo=UTC)

@@ -32,6 +32,8 @@ class Pace:
 
     watchdog_s: float = 1.0
     data_check_s: float = 30.0
+    refused_s: float = 10.0
+    """Pause after a refusal for the sake of security: servers lock users out, and keep every try in their list."""
 
 
 class OpcUaDriver:
@@ -79,10 +81,13 @@ class OpcUaDriver:
             except (OpcUaLost, OpcUaRefused) as exc:
                 reason = exc.reason
                 self._meter.failures[exc.failure] += 1
+                failure = exc.failure
             finally:
                 await session.close()
             end_if_cancelled()
             retry_s = backoff.next_s()
+            if failure is Failure.SECURITY:
+                retry_s = max(retry_s, self._pace.refused_s)
             link.lost(reason, retry_s=retry_s)
             await asyncio.sleep(retry_s)
 

@@ -39,12 +39,12 @@ class Keys:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.uri = f"urn:{socket.gethostname()}:genba:edge"
 
     def own(self) -> OwnCertificate:
-        """Our certificate; made the first time, and anew when it has expired or this machine has another name.
+        """Our certificate; made the first time, and anew when it has expired.
 
-        Takes a second on a small gateway: call it in a thread.
+        It stays when the machine gets another name, as containers do at every start: servers trust the certificate, and
+        ask only that our ApplicationUri is the one in it. Takes a second on a small gateway: call it in a thread.
 
         Raises:
             OSError: the folder cannot be written.
@@ -52,14 +52,14 @@ class Keys:
         with _MAKING:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             files = self._folder / "genba-edge.der", self._folder / "genba-edge-key.pem"
-            certificate = _usable(*files, uri=self.uri)
+            certificate = _usable(*files)
             if certificate is None:
                 key = _load_key(files[1]) or rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
-                certificate = _self_signed(key, uri=self.uri)
+                certificate = _self_signed(key, uri=application_uri())
                 _write(files[1], _pem(key), mode=0o600)
                 _write(files[0], certificate.public_bytes(serialization.Encoding.DER), mode=0o644)
             return OwnCertificate(
-                certificate=files[0], key=files[1], uri=self.uri, expires=certificate.not_valid_after_utc
+                certificate=files[0], key=files[1], uri=_uri_of(certificate), expires=certificate.not_valid_after_utc
             )
 
     def pin_file(self, device: str) -> Path:
@@ -107,8 +107,13 @@ def validity_of(expires: datetime, *, now: datetime) -> str:
     return f"expires soon, on {day}" if expires - now < EXPIRES_SOON else f"valid until {day}"
 
 
-def _usable(certificate_file: Path, key_file: Path, *, uri: str) -> x509.Certificate | None:
-    """The certificate on disk, if its key is there, the time has not run out and the name is still ours."""
+def application_uri() -> str:
+    """Who we are to a server that asks for no certificate."""
+    return f"urn:{socket.gethostname()}:genba:edge"
+
+
+def _usable(certificate_file: Path, key_file: Path) -> x509.Certificate | None:
+    """The certificate on disk, if its key is there and its time has not run out."""
     key = _load_key(key_file)
     try:
         certificate = x509.load_der_x509_certificate(certificate_file.read_bytes())
@@ -116,8 +121,16 @@ def _usable(certificate_file: Path, key_file: Path, *, uri: str) -> x509.Certifi
         return None
     if key is None or certificate.public_key() != key.public_key() or certificate.not_valid_after_utc < _now():
         return None
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return certificate if uri in names.get_values_for_type(x509.UniformResourceIdentifier) else None
+    return certificate if _uri_of(certificate) else None
+
+
+def _uri_of(certificate: x509.Certificate) -> str:
+    """The ApplicationUri in a certificate; empty where it has none."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ""
+    return next(iter(names.get_values_for_type(x509.UniformResourceIdentifier)), "")
 
 
 def _load_key(path: Path) -> rsa.RSAPrivateKey | None:

@@ -15,10 +15,11 @@ from genba_edge.drivers.backoff import Backoff, backoff_of_point
 from genba_edge.drivers.link import BadPoints
 from genba_edge.drivers.opcua_datawatch import DataWatch
 from genba_edge.drivers.opcua_faults import NODE_FAULTS, OpcUaRefused, name_of_status
+from genba_edge.drivers.opcua_items import ItemRequest
 from genba_edge.drivers.opcua_nodes import NodeUnknown, browse_path, resolve, show_path
 from genba_edge.drivers.opcua_publishing import Subscription
 from genba_edge.drivers.opcua_samples import Sampler, Tracked
-from genba_edge.drivers.opcua_session import Arrival, ItemRequest, OpcUaSession
+from genba_edge.drivers.opcua_session import Arrival, OpcUaSession
 from genba_edge.drivers.opcua_structures import Structures
 from genba_edge.drivers.opcua_values import converter_of
 from genba_edge.ports import Sample

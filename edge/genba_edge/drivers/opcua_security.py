@@ -16,7 +16,14 @@ from asyncua.ua.status_codes import StatusCodes
 from cryptography.x509 import load_der_x509_certificate
 
 from genba_edge.drivers.opcua_faults import BAD_IDENTITY, OpcUaLost, is_about_security
-from genba_edge.drivers.opcua_keys import Keys, OwnCertificate, fingerprint_of, first_of_chain, validity_of
+from genba_edge.drivers.opcua_keys import (
+    Keys,
+    OwnCertificate,
+    application_uri,
+    fingerprint_of,
+    first_of_chain,
+    validity_of,
+)
 from genba_edge.ports import Failure
 from genba_shared.device_map.model import OpcUaDevice, SecurityMode, SecurityPolicy, SecuritySettings
 
@@ -65,7 +72,7 @@ class Security:
         Raises:
             OpcUaLost: the server does not offer that, or is not the one that we know.
         """
-        client.application_uri = self._keys.uri
+        client.application_uri = application_uri()
         self._details["security"] = str(self._settings.policy)
         if self.is_open:
             return
@@ -76,6 +83,7 @@ class Security:
         server = first_of_chain(endpoint.ServerCertificate or b"")
         self._check_known(server)
         own = await self._own_certificate()
+        client.application_uri = own.uri
         await client.set_security(
             _POLICIES[self._settings.policy],
             certificate=CertProperties(own.certificate),

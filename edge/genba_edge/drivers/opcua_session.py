@@ -7,7 +7,7 @@ import logging
 import struct
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,13 +18,13 @@ from asyncua.client.client import Client
 from asyncua.common.utils import Buffer
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
-from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.ua_binary import struct_from_binary
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
 from genba_edge.drivers.link import reason_of
 from genba_edge.drivers.opcua_decode import Item, Published, decode_read, published_of
 from genba_edge.drivers.opcua_faults import OpcUaLost, OpcUaRefused, name_of_status
+from genba_edge.drivers.opcua_items import ItemRequest, until_full
 from genba_edge.drivers.opcua_keys import Keys
 from genba_edge.drivers.opcua_limits import Call, CallSizes
 from genba_edge.drivers.opcua_nodes import standard_node
@@ -52,16 +52,6 @@ _LIMITS = {
     Call.MONITOR: ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall,
     Call.TRANSLATE: ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerTranslateBrowsePathsToNodeIds,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemRequest:
-    """An item to monitor; its notifications carry `handle`."""
-
-    handle: int
-    node: ua.NodeId
-    sampling_s: float
-    queue: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +206,7 @@ class OpcUaSession:
             RequestedPublishingInterval=interval_s * 1000,
             RequestedMaxKeepAliveCount=keep_alive,
             RequestedLifetimeCount=max(3 * keep_alive, round(LIFETIME_S / interval_s)),
-            MaxNotificationsPerPublish=0,
+            MaxNotificationsPerPublish=10_000,
             PublishingEnabled=True,
             Priority=0,
         )
@@ -248,7 +238,7 @@ class OpcUaSession:
             parameters = ua.CreateMonitoredItemsParameters(
                 SubscriptionId=subscription.id,
                 TimestampsToReturn=ua.TimestampsToReturn.Both,
-                ItemsToCreate=[_item_request(item) for item in part],
+                ItemsToCreate=[item.to_ua() for item in part],
             )
             answer = self._client.uaclient.session.create_monitored_items(parameters)
             return await self._call(answer, timeout_s=self._device.timeout_s)
@@ -373,31 +363,6 @@ class OpcUaSession:
         return None
 
 
-def until_full(
-    ask: Callable[[Sequence[ItemRequest]], Awaitable[list[ua.MonitoredItemCreateResult]]],
-) -> Callable[[Sequence[ItemRequest]], Awaitable[list[ua.MonitoredItemCreateResult]]]:
-    """Servers that refuse a whole request for want of room: ask for halves of it until one item is too many."""
-    refused = ua.MonitoredItemCreateResult(StatusCode=ua.StatusCode(ua.UInt32(StatusCodes.BadTooManyMonitoredItems)))
-    is_full = False
-
-    async def ask_part(part: Sequence[ItemRequest]) -> list[ua.MonitoredItemCreateResult]:
-        nonlocal is_full
-        if is_full:
-            return [refused] * len(part)
-        try:
-            return await ask(part)
-        except OpcUaRefused as exc:
-            if exc.code != StatusCodes.BadTooManyMonitoredItems:
-                raise
-        if len(part) == 1:
-            is_full = True
-            return [refused]
-        middle = len(part) // 2
-        return [*await ask_part(part[:middle]), *await ask_part(part[middle:])]
-
-    return ask_part
-
-
 def _kind_of(exc: OSError) -> Failure:
     match exc:
         case TimeoutError():
@@ -408,16 +373,3 @@ def _kind_of(exc: OSError) -> Failure:
             return Failure.CLOSED
         case _:
             return Failure.CONNECT
-
-
-def _item_request(item: ItemRequest) -> ua.MonitoredItemCreateRequest:
-    return ua.MonitoredItemCreateRequest(
-        ItemToMonitor=ua.ReadValueId(NodeId=item.node, AttributeId=AttributeIds.Value),
-        MonitoringMode=ua.MonitoringMode.Reporting,
-        RequestedParameters=ua.MonitoringParameters(
-            ClientHandle=item.handle,
-            SamplingInterval=item.sampling_s * 1000,
-            QueueSize=item.queue,
-            DiscardOldest=True,
-        ),
-    )
