@@ -227,26 +227,22 @@ async def test_a_frozen_server_is_lost_within_seconds_with_one_log_line(
     assert "no answer from 127.0.0.1" in recorder.of(DeviceLost)[0].reason
 
 
-async def test_a_subscription_that_dies_alone_is_noticed(start_opcua_peer: Callable[..., OpcUaPeer]) -> None:
-    peer = start_opcua_peer()
-    async with running(driver_of(peer, point("parts"))) as recorder:
+async def test_a_subscription_that_dies_alone_is_noticed(opcua_peer: OpcUaPeer) -> None:
+    async with running(driver_of(opcua_peer, point("parts"))) as recorder:
         await recorder.until(lambda: recorder.values("parts") == [0])
-        peer.tell("forget")
+        opcua_peer.tell("forget")
         await recorder.until(lambda: bool(recorder.of(DeviceLost)))
-        peer.tell("set parts 4")
+        opcua_peer.tell("set parts 4")
         await recorder.until(lambda: recorder.latest("parts") == 4)
     assert "subscription" in recorder.of(DeviceLost)[0].reason
 
 
-async def test_a_subscription_that_falls_silent_is_noticed_although_the_server_answers(
-    start_opcua_peer: Callable[..., OpcUaPeer],
-) -> None:
-    peer = start_opcua_peer()
-    async with running(driver_of(peer, point("parts"))) as recorder:
+async def test_a_subscription_that_falls_silent_is_noticed_although_the_server_answers(opcua_peer: OpcUaPeer) -> None:
+    async with running(driver_of(opcua_peer, point("parts"))) as recorder:
         await recorder.until(lambda: recorder.values("parts") == [0])
-        peer.tell("mute")
+        opcua_peer.tell("mute")
         await recorder.until(lambda: bool(recorder.of(DeviceLost)), within_s=6.0)
-        peer.tell("set parts 4")
+        opcua_peer.tell("set parts 4")
         await recorder.until(lambda: recorder.latest("parts") == 4)
     assert "is silent since" in recorder.of(DeviceLost)[0].reason
 

@@ -55,25 +55,22 @@ async def test_a_server_that_hangs_up_on_large_requests_is_asked_in_small_ones(
     assert recorder.latest("v59") == 59
 
 
-async def test_a_subscription_that_keeps_alive_and_tells_nothing_is_rebuilt(
-    start_opcua_peer: Callable[..., OpcUaPeer],
-) -> None:
-    peer = start_opcua_peer()
-    driver = driver_of(peer, point("parts"), pace=QUICK)
+async def test_a_subscription_that_keeps_alive_and_tells_nothing_is_rebuilt(opcua_peer: OpcUaPeer) -> None:
+    driver = driver_of(opcua_peer, point("parts"), pace=QUICK)
     async with running(driver) as recorder:
         await recorder.until(lambda: recorder.values("parts") == [0])
-        peer.tell("stall")
-        peer.tell("set parts 4")
+        opcua_peer.tell("stall")
+        opcua_peer.tell("set parts 4")
         await recorder.until(lambda: recorder.latest("parts") == 4)
         assert recorder.of(DeviceLost)[0].reason.endswith(
             "is dead for data: parts is 4 at the server and was last told as 0"
         )
         assert driver.meter.failures[Failure.SILENT] == 1
-        peer.tell("stall")
-        peer.tell("set parts 5")
+        opcua_peer.tell("stall")
+        opcua_peer.tell("set parts 5")
         await recorder.until(lambda: recorder.latest("parts") == 5)
-        peer.tell("stall")
-        peer.tell("set parts 6")
+        opcua_peer.tell("stall")
+        opcua_peer.tell("set parts 6")
         await recorder.until(lambda: recorder.latest("parts") == 6)
     assert len(recorder.of(DeviceLost)) == 2  # the third time it was read instead
 
@@ -103,15 +100,12 @@ async def test_a_message_that_was_lost_on_its_way_is_asked_for_again_and_taken_i
     assert not recorder.of(DeviceLost)
 
 
-async def test_a_message_that_cannot_be_had_again_rebuilds_the_session(
-    start_opcua_peer: Callable[..., OpcUaPeer],
-) -> None:
-    peer = start_opcua_peer()
-    driver = driver_of(peer, point("parts"))
+async def test_a_message_that_cannot_be_had_again_rebuilds_the_session(opcua_peer: OpcUaPeer) -> None:
+    driver = driver_of(opcua_peer, point("parts"))
     async with running(driver) as recorder:
         await recorder.until(lambda: recorder.values("parts") == [0])
-        peer.tell("skip")
-        peer.tell("set parts 3")
+        opcua_peer.tell("skip")
+        opcua_peer.tell("set parts 3")
         await recorder.until(lambda: len(recorder.of(DeviceBack)) == 2 and recorder.latest("parts") == 3)
     assert recorder.of(DeviceLost)[0].reason.startswith("1 notification messages were lost on the way")
     assert driver.meter.failures[Failure.DATA_LOST] == 1

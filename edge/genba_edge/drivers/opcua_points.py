@@ -7,6 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
@@ -168,7 +169,8 @@ class PointSet:
     async def _track(self, point: OpcUaPoint, node: ua.NodeId) -> Tracked:
         decode = None
         if point.member or isinstance(point.element, str):
-            decode = await self._structures.decoder_of(node)
+            with suppress(OpcUaRefused):  # then its values are bad, with the reason
+                decode = await self._structures.decoder_of(node)
         return Tracked(
             point=point, node=node, convert=converter_of(point, decode), time=point.time or self._device.time
         )

@@ -342,8 +342,8 @@ class OpcUaSession:
         except UaStatusCodeError as exc:
             reason = f"{self._where} answers {name_of_status(exc.code)}"
             raise OpcUaRefused(device=self._device.id, reason=reason, code=exc.code) from exc
-        except UaError as exc:
-            raise self._lost(f"{self._where}: {exc}", Failure.OUT_OF_STEP) from exc
+        except (UaError, struct.error, ValueError) as exc:
+            raise self._lost(f"an answer of {self._where} cannot be used: {exc}", Failure.OUT_OF_STEP) from exc
 
     async def _endpoints(self) -> list[ua.EndpointDescription]:
         """What the server offers; every server tells it without security. Source: OPC 10000-4, 5.5.4."""

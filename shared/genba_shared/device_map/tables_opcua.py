@@ -161,7 +161,8 @@ OPCUA_POINT: Final = ObjectSpec(
             kind=text("an OPC UA node id", '"nsu=urn:plc:cutter;s=DB10.PartCount"', check=opcua_node_of),
             meaning="the node id, with the namespace as URI; `ns=3;…` works and is warned about",
             example='node: "nsu=urn:plc:cutter;s=DB10.PartCount"',
-            default_text="`path` says where it is",
+            default_text="required, unless `path` is written",
+            derived=True,
         ),
         Key(
             name="path",
