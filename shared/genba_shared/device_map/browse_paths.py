@@ -10,7 +10,9 @@ from genba_shared.device_map.model import BrowseStep, NodeAddress
 from genba_shared.device_map.problems import Wrong, shorten
 
 EXAMPLE: Final = '"nsu=urn:plc:press;Press1/Counters/Good"'
-_STEP: Final = re.compile(r"(?:nsu=(?P<uri>[^;]+);|ns=(?P<index>[0-9]{1,5});)?(?P<name>(?:&.|[^/&])+)(?:/(?=.)|$)")
+_STEP: Final = re.compile(
+    r"(?:nsu=(?P<uri>[^;]+);|ns=(?P<index>[0-9]{1,5});)?(?!nsu=|ns=[0-9]+;)(?P<name>(?:&.|[^/&])+)(?:/(?=.)|$)"
+)
 _ESCAPED: Final = re.compile(r"&(.)")
 _NODE_ID: Final = re.compile(r"(?:ns=[0-9]+;|nsu=[^;]+;)?[isgb]=.+", re.DOTALL)
 MAX_STEPS: Final = 32
