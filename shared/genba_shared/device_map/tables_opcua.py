@@ -59,7 +59,7 @@ def _code_of(written: str) -> int:
     if not re.fullmatch(r"0x[0-9a-fA-F]{1,8}", written):
         raise Wrong(
             f"'{shorten(written)}' is not a status code: 0x and up to 8 hex digits in quotes.",
-            'Write it like "0x80AB0000"; the message of a bad point shows it.',
+            'Write it like "0x80AB0000": the number of the status in OPC 10000-6, A.2.',
         )
     return int(written, 16)
 
