@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from asyncua import ua
 
@@ -28,6 +29,8 @@ from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import OpcUaDevice, OpcUaPoint, TimeSource
 
 logger = logging.getLogger(__name__)
+
+_GOOD: Final = (Quality.GOOD, "Good", None)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -78,55 +81,31 @@ class Sampler:
         """
         seen_at = self._clock.at_wall(wall_s)
         latest = raw_time(seen_at + FUTURE)
-        device = self._device
         samples: list[Sample] = []
         for handle, raw, status, source, server in items:
             tracked = tracked_by_handle.get(handle)
             if tracked is None:
                 continue
             tracked.changes += 1
-            tracked.last = raw
-            tracked.last_status = status
-            quality, name, word = Quality.GOOD, "Good", None
-            if status:
-                quality, name, word = self._look_at_status(tracked, status)
-            if source < tracked.last_source:
-                self._backwards += 1
-            tracked.last_source = source
-            stamp = source or server if tracked.time is TimeSource.SOURCE else server
-            if tracked.time is TimeSource.GATEWAY or not stamp:
-                at = seen_at
-            elif not EARLIEST_RAW <= stamp <= latest:
-                at = seen_at
-                self._disbelieve(tracked, stamp, seen_at)
-            elif stamp == self._stamp:
-                at = self._stamp_at
-            else:
-                self._stamp, self._stamp_at = stamp, time_at(stamp)
-                at = self._stamp_at
+            tracked.last, tracked.last_status = raw, status
+            at = self._time_of(tracked, source, server, seen_at=seen_at, latest=latest)
+            quality, name, word = self._look_at_status(tracked, status) if status else _GOOD
             if quality is Quality.BAD:
-                if status in NODE_FAULTS:
-                    samples.extend(gone(tracked, name))
-                else:
-                    samples.extend(self._bad(tracked, name, at=at, status=name))
+                is_gone = status in NODE_FAULTS
+                samples.extend(gone(tracked, name) if is_gone else self._bad(tracked, name, at=at, status=name))
                 continue
             try:
                 value: Value = tracked.convert(raw) if word is None else word
             except Misfit as exc:
                 samples.extend(self._bad(tracked, str(exc), at=at, status=name))
                 continue
+            point = tracked.point.name
             if tracked.is_bad:
                 tracked.is_bad = False
-                self._bad_points.good(tracked.point.name)
+                self._bad_points.good(point)
             samples.append(
                 Sample(
-                    device=device,
-                    point=tracked.point.name,
-                    value=value,
-                    at=at,
-                    seen_at=seen_at,
-                    quality=quality,
-                    status=name,
+                    device=self._device, point=point, value=value, at=at, seen_at=seen_at, quality=quality, status=name
                 )
             )
         self._meter.samples += len(samples)
@@ -136,6 +115,23 @@ class Sampler:
         """Note for people what was counted."""
         if self._backwards:
             self._meter.details["source_time_backwards"] = str(self._backwards)
+
+    def _time_of(self, tracked: Tracked, source: int, server: int, *, seen_at: datetime, latest: int) -> datetime:
+        """The time that the map chose: the source's, where missing the server's, where missing or absurd ours."""
+        if 0 < source < tracked.last_source:
+            self._backwards += 1
+        tracked.last_source = source
+        if tracked.time is TimeSource.GATEWAY:
+            return seen_at
+        stamp = source or server if tracked.time is TimeSource.SOURCE else server
+        if not stamp:
+            return seen_at
+        if not EARLIEST_RAW <= stamp <= latest:
+            self._disbelieve(tracked, stamp, seen_at)
+            return seen_at
+        if stamp != self._stamp:
+            self._stamp, self._stamp_at = stamp, time_at(stamp)
+        return self._stamp_at
 
     def _look_at_status(self, tracked: Tracked, status: int) -> tuple[Quality, str, int | None]:
         """Quality, name, and the number if the map has the status among the words of the point."""
