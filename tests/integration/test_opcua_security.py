@@ -167,7 +167,15 @@ async def test_a_user_signs_in_and_a_wrong_password_is_said(
     assert "barley" not in caplog.text
 
 
-async def test_a_server_without_users_is_said(opcua_peer_script: str, secure_peer: OpcUaPeer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("open_way", [{"policy": SecurityPolicy.NONE}, {"mode": SecurityMode.SIGN}])
+async def test_a_password_never_leaves_over_a_connection_that_can_be_read(
+    opcua_peer: OpcUaPeer, tmp_path: Path, open_way: dict[str, object]
+) -> None:
+    reason = await reason_of_loss(driver_of(opcua_peer, tmp_path, replace(USER, **open_way)))  # type: ignore[arg-type]
+    assert reason == "a user signs in only over an encrypted connection"
+
+
+async def test_a_server_without_users_is_said(secure_peer: OpcUaPeer, tmp_path: Path) -> None:
     settings = replace(USER, mode=SecurityMode.SIGN_AND_ENCRYPT)
     reason = await reason_of_loss(driver_of(secure_peer, tmp_path, settings))
     assert "refuses the user edge" in reason or "takes no user and password" in reason

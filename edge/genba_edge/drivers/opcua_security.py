@@ -74,6 +74,8 @@ class Security:
         """
         client.application_uri = application_uri()
         self._details["security"] = str(self._settings.policy)
+        if self._settings.user and (self.is_open or self._settings.mode is not SecurityMode.SIGN_AND_ENCRYPT):
+            raise self._lost("a user signs in only over an encrypted connection")
         if self.is_open:
             return
         wanted = (_POLICIES[self._settings.policy].URI, _MODES[self._settings.mode])
@@ -131,7 +133,10 @@ class Security:
         """What a connection that ended while the secure channel was being opened means: many servers just hang up."""
         if self._secured is None:
             return None
-        return f"{self._where} hung up when the secure channel was opened: most likely {self._please_trust()}"
+        return (
+            f"{self._where} hung up when the secure channel was opened, most likely because it does not trust us yet: "
+            f"{self._please_trust()}"
+        )
 
     def explain_only_secure(self, endpoints: Sequence[ua.EndpointDescription]) -> str | None:
         """Why an open connection was refused, if the server has only protected ones."""
