@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from asyncua import ua
+from asyncua.ua.object_ids import ObjectIds
 
+from genba_edge.drivers.opcua_nodes import standard_node
+from genba_edge.drivers.opcua_session import OpcUaSession
 from genba_edge.ports import DeviceBack, DeviceLost, Quality, Sample
-from genba_shared.device_map.model import PointType
-from tests.peers.opcua_devices import driver_of, driver_of_map, point
+from genba_shared.device_map.model import OpcUaDevice, PointType
+from tests.peers.opcua_devices import OPEN, driver_of, driver_of_map, point
 from tests.peers.process import OpcUaPeer
 from tests.peers.recorder import running
 
@@ -109,3 +114,18 @@ async def test_one_element_of_an_array_is_a_point(opcua_peer: OpcUaPeer) -> None
         await recorder.until(lambda: recorder.latest("second") == 9 and len(recorder.of(Sample)) >= 4)
     assert driver.meter.bad_points["tenth"] == "the array has 2 elements: there is no element 9"
     assert driver.meter.bad_points["member"] == "a int where the map says a structure"
+
+
+async def test_a_command_looks_around_at_a_server(opcua_peer: OpcUaPeer, tmp_path: Path) -> None:
+    opcua_peer.tell("set scrap -12")
+    device = OpcUaDevice(id="any", url=opcua_peer.url, security=OPEN, points={})
+    session = OpcUaSession.alone(device, state_dir=tmp_path)
+    try:
+        await session.open()
+        (below,) = await session.browse([standard_node(ObjectIds.ObjectsFolder)])
+        (scrap,) = [reference for reference in below if reference.BrowseName.Name == "scrap"]
+        index = scrap.NodeId.NamespaceIndex
+        (data,) = await session.read_data_values([ua.NodeId("scrap", index)])
+    finally:
+        await session.close()
+    assert (data.Value.Value, data.Value.VariantType) == (-12, ua.VariantType.Int32)

@@ -222,6 +222,7 @@ async function main() {
       allowAnonymous: false, userManager: { isValidUser: (user, password) => user === "edge" && password === "sesame" },
     }),
     serverCapabilities: {
+      maxSessions: 100, // sessions whose connection was cut live on until they time out
       ...(options.includes("one-subscription") && { maxSubscriptionsPerSession: 1 }),
       ...(options.includes("large-calls-close") && { operationLimits: { maxNodesPerRead: 0, maxMonitoredItemsPerCall: 0 } }),
       ...(options.includes("few-items") && { maxMonitoredItemsPerSubscription: 2 }),

@@ -25,6 +25,7 @@ class Call(StrEnum):
 
     READ = "read"
     MONITOR = "monitor"
+    BROWSE = "browse"
     TRANSLATE = "translate"
 
 

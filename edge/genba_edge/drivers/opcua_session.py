@@ -4,36 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import struct
 import time
 from collections import deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TypeVar
+from pathlib import Path
 
 from asyncua import ua
-from asyncua.client.client import Client
 from asyncua.common.utils import Buffer
-from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.ua_binary import struct_from_binary
-from asyncua.ua.uaerrors import UaError, UaStatusCodeError
+from asyncua.ua.uaerrors import UaError
 
-from genba_edge.drivers.link import reason_of
-from genba_edge.drivers.opcua_decode import Item, Published, decode_read, published_of
+from genba_edge.drivers.opcua_client import OpcUaClient
+from genba_edge.drivers.opcua_decode import Item, Published, published_of
 from genba_edge.drivers.opcua_faults import OpcUaLost, OpcUaRefused, name_of_status
 from genba_edge.drivers.opcua_items import ItemRequest, until_full
 from genba_edge.drivers.opcua_keys import Keys
 from genba_edge.drivers.opcua_limits import Call, CallSizes
 from genba_edge.drivers.opcua_nodes import standard_node
 from genba_edge.drivers.opcua_publishing import MessageNumbers, Publishing, Subscription
+from genba_edge.drivers.opcua_requests import OpcUaRequests
 from genba_edge.drivers.opcua_security import Security
 from genba_edge.ports import Failure, Meter
 from genba_shared.device_map.model import OpcUaDevice
-
-T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +45,7 @@ GOODBYE_S = 1.0
 _LIMITS = {
     Call.READ: ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead,
     Call.MONITOR: ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall,
+    Call.BROWSE: ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerBrowse,
     Call.TRANSLATE: ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerTranslateBrowsePathsToNodeIds,
 }
 
@@ -62,7 +58,7 @@ class Arrival:
     wall_s: float
 
 
-class OpcUaSession:
+class OpcUaSession(OpcUaRequests):
     """Wraps asyncua's client for one connection; a session that failed is closed and never used again.
 
     The library can reconnect and publish by itself, but it does not resolve namespaces again, does not say when it was
@@ -70,23 +66,19 @@ class OpcUaSession:
     """
 
     def __init__(self, device: OpcUaDevice, *, keys: Keys, sizes: CallSizes, meter: Meter) -> None:
-        self._device = device
-        self._meter = meter
-        self._sizes = sizes
-        self._client = Client(device.url, timeout=device.timeout_s, watchdog_intervall=LIFETIME_S)
-        self._client.name = self._client.description = "genba edge"
-        self._client.session_timeout = int(LIFETIME_S * 1000)
+        super().__init__(device, OpcUaClient(device, lifetime_s=LIFETIME_S), sizes=sizes, meter=meter)
         self._client.connection_lost_callback = self._connection_lost
-        url = self._client.server_url
-        self._where = f"{url.hostname}:{url.port}"
-        self._closed = f"{self._where} closed the connection"
         self._security = Security(device, keys, where=self._where, details=meter.details)
         self._publishing = Publishing(
             send=self._ask_publish, republish=self._republish, take=self._published, broken=self._break
         )
         self._arrivals: deque[Arrival] = deque()
         self._news = asyncio.Event()
-        self._fault: OpcUaLost | None = None
+
+    @classmethod
+    def alone(cls, device: OpcUaDevice, *, state_dir: Path) -> OpcUaSession:
+        """A session for a command that looks at a server once; with the same certificates as the gateway's driver."""
+        return cls(device, keys=Keys(state_dir / "opcua"), sizes=CallSizes(), meter=Meter(device=device.id))
 
     async def open(self) -> None:
         """Connect, open a session and ask how much the server takes in one request.
@@ -126,72 +118,6 @@ class OpcUaSession:
                 await self._client.disconnect()
         self._client.disconnect_socket()
         await asyncio.sleep(0)  # the tasks that the library cancelled end in this turn of the loop
-
-    async def namespaces(self) -> Sequence[str]:
-        """The server's namespace URIs; the place in this list is the index, which differs by server and restart."""
-        (item,) = await self.read([standard_node(ObjectIds.Server_NamespaceArray)])
-        return [str(uri) for uri in item[1]] if isinstance(item[1], list) else []
-
-    async def server_time(self, *, timeout_s: float) -> datetime | None:
-        """The server's clock; None where it tells none."""
-        (item,) = await self._read([standard_node(ObjectIds.Server_ServerStatus_CurrentTime)], timeout_s=timeout_s)
-        return item[1] if isinstance(item[1], datetime) else None
-
-    async def read(self, nodes: Sequence[ua.NodeId]) -> list[Item]:
-        """Present values with both timestamps, in the order asked. A node that cannot be read has a bad status.
-
-        Raises:
-            OpcUaLost, OpcUaRefused: the request as a whole failed.
-        """
-        return await self._sizes.in_parts(Call.READ, nodes, self._read)
-
-    async def _read(self, nodes: Sequence[ua.NodeId], *, timeout_s: float | None = None) -> list[Item]:
-        request = ua.ReadRequest()
-        request.Parameters = ua.ReadParameters(
-            MaxAge=0,
-            TimestampsToReturn=ua.TimestampsToReturn.Both,
-            NodesToRead=[ua.ReadValueId(NodeId=node, AttributeId=AttributeIds.Value) for node in nodes],
-        )
-        body = await self._call(self._send(request), timeout_s=timeout_s or self._device.timeout_s)
-        try:
-            return decode_read(body)
-        except (UaError, struct.error, IndexError, ValueError) as exc:
-            raise self._lost(f"an answer of {self._where} cannot be decoded: {exc}", Failure.OUT_OF_STEP) from exc
-
-    async def read_attribute(self, node: ua.NodeId, attribute: AttributeIds) -> object:
-        """Another attribute of a node than its value; None where it has none."""
-        parameters = ua.ReadParameters(NodesToRead=[ua.ReadValueId(NodeId=node, AttributeId=attribute)])
-        answer = self._client.uaclient.session.read(parameters)
-        (data,) = await self._call(answer, timeout_s=self._device.timeout_s)
-        return data.Value.Value if data.Value is not None else None
-
-    async def parents_of_type(self, data_type: ua.NodeId) -> list[ua.NodeId]:
-        """The types that a type is derived from directly."""
-        description = ua.BrowseDescription(
-            NodeId=data_type,
-            BrowseDirection=ua.BrowseDirection.Inverse,
-            ReferenceTypeId=standard_node(ObjectIds.HasSubtype),
-            IncludeSubtypes=True,
-            NodeClassMask=ua.NodeClass.Unspecified,
-            ResultMask=ua.UInt32(0),
-        )
-        parameters = ua.BrowseParameters(NodesToBrowse=[description], RequestedMaxReferencesPerNode=10)
-        answer = self._client.uaclient.session.browse(parameters)
-        (result,) = await self._call(answer, timeout_s=self._device.timeout_s)
-        return [reference.NodeId for reference in result.References or ()]
-
-    async def translate(self, paths: Sequence[ua.BrowsePath]) -> list[ua.BrowsePathResult]:
-        """The nodes at the end of browse paths, in the order asked.
-
-        Raises:
-            OpcUaLost, OpcUaRefused: the request as a whole failed.
-        """
-
-        async def ask(part: Sequence[ua.BrowsePath]) -> list[ua.BrowsePathResult]:
-            answer = self._client.uaclient.session.translate_browsepaths_to_nodeids(list(part))
-            return await self._call(answer, timeout_s=self._device.timeout_s)
-
-        return await self._sizes.in_parts(Call.TRANSLATE, paths, ask)
 
     async def subscribe(self, publishing_s: float) -> Subscription:
         """Create a subscription; what it tells is collected for `take`.
@@ -306,9 +232,6 @@ class OpcUaSession:
         self._fault = self._fault or self._lost(reason, failure)
         self._news.set()
 
-    def _lost(self, reason: str, failure: Failure) -> OpcUaLost:
-        return OpcUaLost(device=self._device.id, reason=reason, failure=failure)
-
     async def _ask_publish(self, request: object) -> bytes:
         """Wait for the next notification, for as long as that takes; the watchdog sees whether the server lives."""
         return await self._call(self._send(request, timeout_s=0), timeout_s=None)
@@ -318,36 +241,9 @@ class OpcUaSession:
         message = await self._call(answer, timeout_s=self._device.timeout_s)
         return published_of(subscription, message)
 
-    async def _send(self, request: object, *, timeout_s: float | None = None) -> bytes:
-        """The bytes of an answer; `timeout_s` 0 leaves the time open."""
-        protocol = self._client.uaclient.protocol
-        if protocol is None:
-            raise ConnectionError
-        return bytes(await protocol.send_request(request, timeout_s))
-
-    async def _call(self, answer: Awaitable[T], *, timeout_s: float | None) -> T:
-        """Wait for an answer of the library and turn its errors into ours."""
-        self._meter.requests += 1
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await answer
-        except OSError as exc:
-            if self._fault is not None:
-                raise self._fault from exc
-            failure = _kind_of(exc)
-            reason = reason_of(exc, where=self._where, timeout_s=timeout_s or self._device.timeout_s)
-            if failure is Failure.CLOSED:
-                reason = self._closed
-            raise self._lost(reason, failure) from exc
-        except UaStatusCodeError as exc:
-            reason = f"{self._where} answers {name_of_status(exc.code)}"
-            raise OpcUaRefused(device=self._device.id, reason=reason, code=exc.code) from exc
-        except (UaError, struct.error, ValueError) as exc:
-            raise self._lost(f"an answer of {self._where} cannot be used: {exc}", Failure.OUT_OF_STEP) from exc
-
     async def _endpoints(self) -> list[ua.EndpointDescription]:
         """What the server offers; every server tells it without security. Source: OPC 10000-4, 5.5.4."""
-        client = Client(self._device.url, timeout=self._device.timeout_s)
+        client = OpcUaClient(self._device, lifetime_s=LIFETIME_S)
         try:
             answer = client.connect_and_get_server_endpoints()
             return await self._call(answer, timeout_s=self._device.timeout_s * 2)
@@ -361,15 +257,3 @@ class OpcUaSession:
         with suppress(OpcUaLost, OpcUaRefused):
             return self._security.explain_only_secure(await self._endpoints())
         return None
-
-
-def _kind_of(exc: OSError) -> Failure:
-    match exc:
-        case TimeoutError():
-            return Failure.TIMEOUT
-        case ConnectionRefusedError():
-            return Failure.CONNECT
-        case ConnectionError():
-            return Failure.CLOSED
-        case _:
-            return Failure.CONNECT
