@@ -174,8 +174,8 @@ async def test_a_point_whose_item_the_server_refuses_is_read_instead(
             peer.tell("set temperature 5")
             await recorder.until(lambda: recorder.latest("temperature") == 5)
     assert {sample.quality for sample in recorder.of(Sample)} == {Quality.GOOD}
-    assert log_lines(caplog.records, of="point read instead") == [
-        "point read instead device=cutter1 point=temperature reason=no more subscription: BadTooManySubscriptions"
+    assert log_lines(caplog.records, of="points read instead") == [
+        "points read instead device=cutter1 points=temperature reason=no more subscription: BadTooManySubscriptions"
     ]
 
 

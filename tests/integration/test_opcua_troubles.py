@@ -171,6 +171,21 @@ async def test_the_servers_clock_is_compared_with_ours(opcua_peer: OpcUaPeer) ->
         await recorder.until(lambda: len(recorder.of(DeviceAlive)) >= 2)
     assert abs(float(driver.meter.details["clock_offset_s"])) < 5
     assert driver.meter.details["publishing_s"] == "0.05"
+    assert "NodeOPCUA" in driver.meter.details["server"]
+    assert "sampled_slower" not in driver.meter.details
+
+
+async def test_a_server_that_samples_slower_than_asked_is_said_in_one_line(
+    opcua_peer: OpcUaPeer, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = ("parts", "scrap", "temperature", "reset", "order", "big", "when")
+    driver = driver_of(opcua_peer, *(point(name, sampling_s=0.01) for name in names))
+    with caplog.at_level(logging.INFO, logger="genba_edge"):
+        async with running(driver) as recorder:
+            await recorder.until(lambda: bool(recorder.of(DeviceAlive)))
+    (line,) = log_lines(caplog.records, of="points sampled slower")
+    assert line.partition(" points=")[2] == "parts,scrap,temperature,reset,order and 2 more asked_s=0.01 got_s=0.05"
+    assert driver.meter.details["sampled_slower"].endswith("and 2 more: 0.05 s instead of 0.01 s")
 
 
 async def test_status_codes_are_kept_and_odd_ones_mean_what_the_map_says(opcua_peer: OpcUaPeer) -> None:

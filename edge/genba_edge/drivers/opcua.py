@@ -101,6 +101,7 @@ class OpcUaDriver:
             sampler=self._sampler,
             bad_points=self._bad_points,
             data_watch=self._data_watch,
+            meter=self._meter,
         )
         link.deliver(await points.attach(self._device.points.values()))
         periods: Mapping[str, float] = {}

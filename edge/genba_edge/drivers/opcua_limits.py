@@ -42,7 +42,8 @@ class CallSizes:
     def server_names(self, call: Call, limit: object) -> None:
         """Take the server's own limit; 0, nothing and nonsense mean that it names none."""
         named = limit if isinstance(limit, int) and limit > 0 else LARGEST_UNNAMED
-        self._sizes[call] = min(named, LARGEST, self._refused.get(call, LARGEST))
+        size, refused = min(named, LARGEST), self._refused.get(call, LARGEST + 1)
+        self._sizes[call] = size if size < refused else max(1, refused // 2)
 
     async def in_parts(
         self, call: Call, requests: Sequence[Request], ask: Callable[[Sequence[Request]], Awaitable[list[T]]]
@@ -69,4 +70,5 @@ class CallSizes:
         return results
 
     def _halve(self, call: Call, refused: int) -> None:
-        self._sizes[call] = self._refused[call] = max(1, refused // 2)
+        self._refused[call] = refused
+        self._sizes[call] = max(1, refused // 2)

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from typing import Final
 
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
@@ -23,10 +24,13 @@ from genba_edge.drivers.opcua_samples import Sampler, Tracked
 from genba_edge.drivers.opcua_session import Arrival, OpcUaSession
 from genba_edge.drivers.opcua_structures import Structures
 from genba_edge.drivers.opcua_values import converter_of
-from genba_edge.ports import Sample
+from genba_edge.ports import Meter, Sample
 from genba_shared.device_map.model import NodeAddress, OpcUaDevice, OpcUaPoint, ReadMode
 
 logger = logging.getLogger(__name__)
+
+SHOWN: Final = 5
+"""Points that a line names; a server that treats one point so mostly treats all of them so."""
 
 
 class PointSet:
@@ -40,8 +44,10 @@ class PointSet:
         sampler: Sampler,
         bad_points: BadPoints,
         data_watch: DataWatch,
+        meter: Meter,
     ) -> None:
         self._device = device
+        self._meter = meter
         self._session = session
         self._sampler = sampler
         self._bad_points = bad_points
@@ -55,6 +61,8 @@ class PointSet:
         self._retries: dict[str, tuple[Backoff, float]] = {}
         self._subscription: Subscription | None = None
         self._no_subscription = ""
+        self._slowed: list[Tracked] = []
+        self._read_because: dict[str, list[str]] = {}
 
     @property
     def periods(self) -> Mapping[str, float]:
@@ -81,6 +89,7 @@ class PointSet:
             else:
                 to_watch.append(tracked)
         samples.extend(await self._watch(to_watch))
+        self._tell_what_differs()
         return samples
 
     async def retry(self, *, now: float) -> list[Sample]:
@@ -226,16 +235,8 @@ class PointSet:
             return ()
         tracked.subscription, tracked.item = subscription, result.MonitoredItemId
         tracked.revised_s = result.RevisedSamplingInterval / 1000
-        if tracked.revised_s > tracked.point.sampling_s or result.RevisedQueueSize < tracked.point.queue:
-            logger.info(
-                "item revised device=%s point=%s sampling_s=%.3f got_s=%.3f queue=%d got=%d",
-                self._device.id,
-                tracked.point.name,
-                tracked.point.sampling_s,
-                tracked.revised_s,
-                tracked.point.queue,
-                result.RevisedQueueSize,
-            )
+        if tracked.revised_s > tracked.point.sampling_s:
+            self._slowed.append(tracked)
         return ()
 
     async def _subscribed(self) -> Subscription | None:
@@ -251,8 +252,25 @@ class PointSet:
     def _read_instead(self, points: Iterable[Tracked], reason: str) -> None:
         for tracked in points:
             self._unwatch(tracked)
-            logger.info("point read instead device=%s point=%s reason=%s", self._device.id, tracked.point.name, reason)
             self._read[tracked.point.name] = tracked
+            self._read_because.setdefault(reason, []).append(tracked.point.name)
+
+    def _tell_what_differs(self) -> None:
+        """Say in one line each what the server gives other than it was asked for."""
+        for reason, names in self._read_because.items():
+            logger.info("points read instead device=%s points=%s reason=%s", self._device.id, _some(names), reason)
+        if self._slowed:
+            slowest = max(self._slowed, key=lambda tracked: tracked.revised_s)
+            asked_s, got_s = slowest.point.sampling_s, slowest.revised_s
+            points = _some([tracked.point.name for tracked in self._slowed])
+            logger.info(
+                "points sampled slower device=%s points=%s asked_s=%g got_s=%g", self._device.id, points, asked_s, got_s
+            )
+            self._meter.details["sampled_slower"] = f"{points}: {got_s:g} s instead of {asked_s:g} s"
+        if self._read:
+            self._meter.details["read_in_polls"] = _some(list(self._read))
+        self._read_because.clear()
+        self._slowed.clear()
 
     def _unwatch(self, tracked: Tracked) -> None:
         self._watched.pop(tracked.handle, None)
@@ -268,6 +286,12 @@ class PointSet:
         backoff, _ = self._retries.get(point.name) or (backoff_of_point(), 0.0)
         self._retries[point.name] = (backoff, -1.0)
         return self._bad_points.bad(point.name, reason)
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names of a list, and how many more there are."""
+    shown, more = ",".join(names[:SHOWN]), len(names) - SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _period_of(tracked: Tracked) -> str:

@@ -49,6 +49,12 @@ _LIMITS = {
     Call.TRANSLATE: ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerTranslateBrowsePathsToNodeIds,
 }
 
+_BUILD = (
+    ObjectIds.Server_ServerStatus_BuildInfo_ManufacturerName,
+    ObjectIds.Server_ServerStatus_BuildInfo_ProductName,
+    ObjectIds.Server_ServerStatus_BuildInfo_SoftwareVersion,
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
@@ -105,10 +111,17 @@ class OpcUaSession(OpcUaRequests):
         pinned = await self._security.trust()
         if pinned is not None:
             logger.info("server certificate pinned device=%s fingerprint=%s", self._device.id, pinned)
-        for call, item in zip(_LIMITS, await self.read([standard_node(n) for n in _LIMITS.values()]), strict=True):
+        await self._get_to_know()
+
+    async def _get_to_know(self) -> None:
+        """Ask how much the server takes in one request, and what it is."""
+        told = await self.read([standard_node(number) for number in (*_LIMITS.values(), *_BUILD)])
+        for call, item in zip(_LIMITS, told, strict=False):
             self._sizes.server_names(call, item[1] if item[2] == 0 else None)
-        self._meter.details["nodes_per_request"] = str(self._sizes)
-        self._meter.details["session_timeout_s"] = f"{self._client.session_timeout / 1000:g}"
+        details = self._meter.details
+        details["server"] = " ".join(str(item[1]) for item in told[len(_LIMITS) :] if item[1])
+        details["nodes_per_request"] = str(self._sizes)
+        details["session_timeout_s"] = f"{self._client.session_timeout / 1000:g}"
 
     async def close(self) -> None:
         """Say goodbye if the server still listens, and close the socket in any case."""

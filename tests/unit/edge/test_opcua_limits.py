@@ -56,6 +56,15 @@ async def test_a_named_limit_is_kept_and_a_large_one_bounded() -> None:
     assert (max(server.asked[:34]), max(server.asked[34:36]), max(server.asked[36:])) == (30, 500, 200)
 
 
+async def test_a_limit_that_is_named_below_what_was_refused_is_believed() -> None:
+    sizes, server = CallSizes(), Server(2, refused(StatusCodes.BadTooManyOperations))
+    await sizes.in_parts(Call.READ, NODES[:7], server.ask)
+    sizes.server_names(Call.READ, 2)
+    server.asked.clear()
+    await sizes.in_parts(Call.READ, NODES[:6], server.ask)
+    assert server.asked == [2, 2, 2]
+
+
 async def test_another_refusal_is_no_matter_of_size() -> None:
     server = Server(0, refused(StatusCodes.BadUserAccessDenied))
     with pytest.raises(OpcUaRefused):
