@@ -33,6 +33,8 @@ from genba_shared.device_map.model import (
     OpcUaPoint,
     PointType,
     PollSettings,
+    SecurityPolicy,
+    SecuritySettings,
 )
 from genba_shared.secret import Secret
 from tests.peers.impinj import ImpinjReader
@@ -99,14 +101,21 @@ def modbus_bench(modbus_peer: ModbusPeer) -> Bench:
 
 
 @pytest.fixture
-def opcua_bench(opcua_peer: OpcUaPeer) -> Bench:
+def opcua_bench(opcua_peer: OpcUaPeer, tmp_path: Path) -> Bench:
     points = {
         name: OpcUaPoint(name=name, type=PointType.UINT32, node=f"nsu=urn:genba:peer;s={node}", sampling_s=0.05)
         for name, node in (("good", "parts"), ("missing", "missing"))
     }
-    device = OpcUaDevice(id="cutter1", url=opcua_peer.url, points=points, reconnect_max_s=0.5, timeout_s=2.0)
+    device = OpcUaDevice(
+        id="cutter1",
+        url=opcua_peer.url,
+        security=SecuritySettings(policy=SecurityPolicy.NONE),
+        points=points,
+        reconnect_max_s=0.5,
+        timeout_s=2.0,
+    )
     return Bench(
-        driver=OpcUaDriver(device, ProductionClock()),
+        driver=OpcUaDriver(device, ProductionClock(), state_dir=tmp_path),
         stop=opcua_peer.stop,
         start=opcua_peer.start,
         produce=makes(lambda value: opcua_peer.tell(f"set parts {value}")),

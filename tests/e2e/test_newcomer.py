@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Callable
@@ -14,8 +15,16 @@ from tests.e2e.installation import GENBA
 from tests.peers.process import OpcUaPeer
 
 
-def genba(folder: Path, *arguments: str) -> str:
-    done = subprocess.run([*GENBA, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+def genba(folder: Path, *arguments: str, **environment: str) -> str:
+    done = subprocess.run(
+        [*GENBA, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, **environment},
+    )
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout
 
@@ -34,7 +43,26 @@ def test_a_newcomer_counts_pieces_of_an_unknown_server_with_four_commands(
     plant = tmp_path / "plant.yaml"
 
     plant.write_text(genba(tmp_path, "edge", "browse", peer.url, "--yaml"), "utf-8")
-    assert "1 device, 5 points, 1 station" in genba(tmp_path, "edge", "check", "plant.yaml")
+    assert "security: {policy: none}" in plant.read_text("utf-8")
+    assert_pieces_are_counted(tmp_path, peer)
+
+
+def test_a_newcomer_counts_pieces_of_an_encrypted_server_that_wants_a_user(
+    tmp_path: Path, start_opcua_peer: Callable[..., OpcUaPeer]
+) -> None:
+    peer = start_opcua_peer("secure", "users")
+    peer.tell("set parts 40")
+
+    plant = genba(tmp_path, "edge", "browse", peer.url, "--yaml", "--user", "edge", GENBA_PASSWORD="sesame")
+    (tmp_path / "plant.yaml").write_text(plant, "utf-8")
+    assert 'security: {policy: Basic256Sha256, mode: SignAndEncrypt, user: "edge", password: !secret plc1_pw}' in plant
+    (tmp_path / "secrets.yaml").write_text("plc1_pw: 'sesame'\n", "utf-8")
+    (tmp_path / "secrets.yaml").chmod(0o600)
+    assert_pieces_are_counted(tmp_path, peer)
+
+
+def assert_pieces_are_counted(tmp_path: Path, peer: OpcUaPeer) -> None:
+    assert "1 device, 6 points, 1 station" in genba(tmp_path, "edge", "check", "plant.yaml")
     assert "parts        40  good" in genba(tmp_path, "edge", "probe", "plant.yaml", "--for", "0")
     command = [*GENBA, "edge", "run", "plant.yaml", "--sink", "events.jsonl"]
     with (tmp_path / "log").open("wb") as log:

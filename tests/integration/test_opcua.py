@@ -8,10 +8,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from genba_edge.drivers.opcua import OpcUaDriver
 from genba_edge.ports import DeviceAlive, DeviceBack, DeviceLost, Quality, Sample
 from genba_shared.clock import ProductionClock
-from genba_shared.device_map.model import CounterSettings, OpcUaDevice, OpcUaPoint, PointType, ReadMode, TimeSource
+from genba_shared.device_map.model import (
+    CounterSettings,
+    PointType,
+    ReadMode,
+    TimeSource,
+)
+from tests.peers.opcua_devices import driver_of, point
 from tests.peers.process import OpcUaPeer
 from tests.peers.recorder import log_lines, running
 
@@ -19,30 +24,6 @@ pytestmark = pytest.mark.peer("node-opcua")
 
 IN_PLANT_TIME = "2026-01-05T07:00:00.250Z"
 AT = datetime(2026, 1, 5, 7, 0, 0, 250_000, tzinfo=UTC)
-
-
-def point(name: str, kind: PointType = PointType.UINT32, *, node: str = "", **more: object) -> OpcUaPoint:
-    return OpcUaPoint(
-        name=name,
-        type=kind,
-        node=node or f"nsu=urn:genba:peer;s={name}",
-        sampling_s=more.pop("sampling_s", 0.05),  # type: ignore[arg-type]
-        **more,  # type: ignore[arg-type]
-    )
-
-
-def driver_of(
-    peer: OpcUaPeer, *points: OpcUaPoint, time: TimeSource = TimeSource.SOURCE, clock: ProductionClock | None = None
-) -> OpcUaDriver:
-    device = OpcUaDevice(
-        id="cutter1",
-        url=peer.url,
-        points={point.name: point for point in points},
-        time=time,
-        reconnect_max_s=0.5,
-        timeout_s=2.0,
-    )
-    return OpcUaDriver(device, clock or ProductionClock())
 
 
 async def test_every_type_arrives_as_it_is(opcua_peer: OpcUaPeer) -> None:
@@ -185,7 +166,7 @@ async def test_a_point_in_read_mode_is_read_in_its_period(opcua_peer: OpcUaPeer)
 async def test_a_point_whose_item_the_server_refuses_is_read_instead(
     start_opcua_peer: Callable[..., OpcUaPeer], caplog: pytest.LogCaptureFixture
 ) -> None:
-    peer = start_opcua_peer("few-items")
+    peer = start_opcua_peer("few-items", "one-subscription")
     names = ("parts", "scrap", "temperature")
     with caplog.at_level(logging.INFO, logger="genba_edge"):
         async with running(driver_of(peer, *(point(name, PointType.FLOAT64) for name in names))) as recorder:
@@ -193,8 +174,8 @@ async def test_a_point_whose_item_the_server_refuses_is_read_instead(
             peer.tell("set temperature 5")
             await recorder.until(lambda: recorder.latest("temperature") == 5)
     assert {sample.quality for sample in recorder.of(Sample)} == {Quality.GOOD}
-    assert log_lines(caplog.records, of="point read instead") == [
-        "point read instead device=cutter1 point=temperature reason=BadTooManyMonitoredItems"
+    assert log_lines(caplog.records, of="points read instead") == [
+        "points read instead device=cutter1 points=temperature reason=no more subscription: BadTooManySubscriptions"
     ]
 
 
@@ -246,26 +227,22 @@ async def test_a_frozen_server_is_lost_within_seconds_with_one_log_line(
     assert "no answer from 127.0.0.1" in recorder.of(DeviceLost)[0].reason
 
 
-async def test_a_subscription_that_dies_alone_is_noticed(start_opcua_peer: Callable[..., OpcUaPeer]) -> None:
-    peer = start_opcua_peer()
-    async with running(driver_of(peer, point("parts"))) as recorder:
+async def test_a_subscription_that_dies_alone_is_noticed(opcua_peer: OpcUaPeer) -> None:
+    async with running(driver_of(opcua_peer, point("parts"))) as recorder:
         await recorder.until(lambda: recorder.values("parts") == [0])
-        peer.tell("forget")
+        opcua_peer.tell("forget")
         await recorder.until(lambda: bool(recorder.of(DeviceLost)))
-        peer.tell("set parts 4")
+        opcua_peer.tell("set parts 4")
         await recorder.until(lambda: recorder.latest("parts") == 4)
     assert "subscription" in recorder.of(DeviceLost)[0].reason
 
 
-async def test_a_subscription_that_falls_silent_is_noticed_although_the_server_answers(
-    start_opcua_peer: Callable[..., OpcUaPeer],
-) -> None:
-    peer = start_opcua_peer()
-    async with running(driver_of(peer, point("parts"))) as recorder:
+async def test_a_subscription_that_falls_silent_is_noticed_although_the_server_answers(opcua_peer: OpcUaPeer) -> None:
+    async with running(driver_of(opcua_peer, point("parts"))) as recorder:
         await recorder.until(lambda: recorder.values("parts") == [0])
-        peer.tell("mute")
+        opcua_peer.tell("mute")
         await recorder.until(lambda: bool(recorder.of(DeviceLost)), within_s=6.0)
-        peer.tell("set parts 4")
+        opcua_peer.tell("set parts 4")
         await recorder.until(lambda: recorder.latest("parts") == 4)
     assert "is silent since" in recorder.of(DeviceLost)[0].reason
 
@@ -275,8 +252,10 @@ async def test_a_server_with_only_encrypted_endpoints_is_named_with_what_it_offe
 ) -> None:
     async with running(driver_of(start_opcua_peer("secure"), point("parts"))) as recorder:
         await recorder.until(lambda: bool(recorder.of(DeviceLost)))
-    assert "offers no endpoint without security" in recorder.of(DeviceLost)[0].reason
-    assert recorder.of(DeviceLost)[0].reason.endswith("it offers Basic256Sha256/Sign, Basic256Sha256/SignAndEncrypt")
+    assert recorder.of(DeviceLost)[0].reason.partition(" does ")[2] == (
+        "not offer an endpoint without security; it offers Basic256Sha256/Sign, Basic256Sha256/SignAndEncrypt: "
+        "write security: {policy: Basic256Sha256, mode: SignAndEncrypt}"
+    )
 
 
 async def test_a_stopped_driver_leaves_no_session_behind(opcua_peer: OpcUaPeer) -> None:

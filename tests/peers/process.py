@@ -140,6 +140,7 @@ class OpcUaPeer(PeerProcess):
 
     def __init__(self, script: str, folder: str, *options: str) -> None:
         super().__init__(["node", script, folder, "0", *options])
+        self.folder = folder
         self.url = ""
 
     def on_start(self, line: str) -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import shlex
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
+from genba_edge.app.browse_security import OPEN, add_security_arguments, choose, secret_name, security_line
 from genba_edge.core.commissioning import Draft, FoundVariable, draft_of, map_text, matches, points_text
 from genba_shared.device_map.addresses import opcua_url_of
-from genba_shared.device_map.model import OpcUaDevice
+from genba_shared.device_map.model import OpcUaDevice, SecuritySettings
 from genba_shared.device_map.problems import Wrong
 from genba_shared.errors import DeviceError, GenbaError, UsageError
 
@@ -25,13 +26,16 @@ def run_browse(args: argparse.Namespace) -> int:
     except Wrong as exc:
         raise UsageError(f"{exc.message} {exc.fix}") from exc
     try:
-        found = asyncio.run(_browse(args))
+        found, security = asyncio.run(_browse(args))
     except DeviceError as exc:
         raise GenbaError(exc.reason) from exc
     chosen = [variable for variable in found if matches(variable, args.pattern)]
     sys.stderr.write(f"{len(chosen)} of {len(found)} variables match {args.pattern}\n")
     if args.yaml:
-        sys.stdout.write(_map(draft_of(chosen), args))
+        sys.stdout.write(_map(draft_of(chosen), security, args))
+        if security.user:
+            name = secret_name(args.device)
+            sys.stderr.write(f"write the password into secrets.yaml beside the map (chmod 600): {name}: '…'\n")
     elif args.points:
         sys.stdout.write(points_text(draft_of(chosen)))
     else:
@@ -39,13 +43,16 @@ def run_browse(args: argparse.Namespace) -> int:
     return 0 if chosen else 1
 
 
-async def _browse(args: argparse.Namespace) -> Sequence[FoundVariable]:
+async def _browse(args: argparse.Namespace) -> tuple[Sequence[FoundVariable], SecuritySettings]:
     from genba_edge.drivers.opcua_browse import Browser, Extent  # here, so that --help needs no protocol library
     from genba_edge.drivers.opcua_session import OpcUaSession
 
-    session = OpcUaSession(_device(args))
+    device = OpcUaDevice(id=args.device, url=args.url, points={}, security=OPEN)
+    security = choose(await OpcUaSession.alone(device, state_dir=args.state).offers(), args)
+    session = OpcUaSession.alone(dataclasses.replace(device, security=security), state_dir=args.state)
     try:
         await session.open()
+        _tell_security(security, session.details)
         extent = Extent.EVERYTHING if args.all else Extent.MACHINE
         browser = Browser(session, most_nodes=args.limit, extent=extent)
         found: list[FoundVariable] = []
@@ -57,18 +64,23 @@ async def _browse(args: argparse.Namespace) -> Sequence[FoundVariable]:
                 sys.stderr.write(f"… {browser.seen} nodes, {len(found)} variables\n")
         if browser.is_cut:
             sys.stderr.write(f"stopped after {args.limit} nodes: name a pattern, or a higher --limit\n")
-        return found
+        return found, security
     finally:
         await session.close()
 
 
-def _device(args: argparse.Namespace) -> OpcUaDevice:
-    return OpcUaDevice(id=args.device, url=args.url, points={})
+def _tell_security(security: SecuritySettings, details: Mapping[str, str]) -> None:
+    if security == OPEN:
+        sys.stderr.write(
+            "not encrypted: the server was reached with policy none, and everybody on the way can read along\n"
+        )
+        return
+    sys.stderr.write(f"protected: {details['security']}, server certificate {details['server_certificate']}\n")
 
 
-def _map(draft: Draft, args: argparse.Namespace) -> str:
+def _map(draft: Draft, security: SecuritySettings, args: argparse.Namespace) -> str:
     command = shlex.join(["genba", "edge", "browse", args.url, args.pattern, "--yaml"])
-    connection = ["protocol: opcua", f"url: {args.url}", "security: {policy: none}"]
+    connection = ["protocol: opcua", f"url: {args.url}", security_line(security, device=args.device)]
     return map_text(draft, device=args.device, connection=connection, command=command)
 
 
@@ -91,6 +103,7 @@ def add_browse_arguments(parser: argparse.ArgumentParser) -> None:
         "A pattern is matched with the whole path and with the last name, whatever the capitals: 'part*', '*/DB10/*'.\n"
         "examples:\n"
         "  genba edge browse opc.tcp://10.1.2.10:4840 'part*'\n"
+        "  GENBA_PASSWORD=… genba edge browse opc.tcp://10.1.2.10:4840 --user edge\n"
         "  genba edge browse opc.tcp://10.1.2.10:4840 --yaml > plant.yaml && genba edge check plant.yaml"
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -102,6 +115,4 @@ def add_browse_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", metavar="ID", default="plc1", help="id of the device in the map (default: plc1)")
     parser.add_argument("--all", action="store_true", help="also the server's own variables")
     parser.add_argument("--limit", metavar="N", type=int, default=50_000, help="look at most at N nodes (50000)")
-    parser.add_argument(
-        "--state", metavar="DIR", type=Path, default=Path("state"), help="where our certificate is kept (state)"
-    )
+    add_security_arguments(parser)

@@ -19,12 +19,12 @@ def make_drivers(devices: Iterable[Device], *, clock: ProductionClock, state_dir
     return [_make_driver(device, clock, state_dir) for device in devices]
 
 
-def _make_driver(device: Device, clock: ProductionClock, _state_dir: Path) -> Driver:
+def _make_driver(device: Device, clock: ProductionClock, state_dir: Path) -> Driver:
     match device:
         case OpcUaDevice():
             from genba_edge.drivers.opcua import OpcUaDriver
 
-            return OpcUaDriver(device, clock)
+            return OpcUaDriver(device, clock, state_dir=state_dir)
         case ModbusDevice():
             from genba_edge.drivers.modbus import ModbusDriver
             from genba_edge.drivers.modbus_line import LINES

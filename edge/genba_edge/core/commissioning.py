@@ -20,6 +20,8 @@ __all__ = ["Draft", "DraftPoint", "FoundVariable", "draft_of", "map_text", "matc
 
 WHOLE_NUMBERS = frozenset(
     {
+        PointType.INT8,
+        PointType.UINT8,
         PointType.INT16,
         PointType.UINT16,
         PointType.INT32,
@@ -44,7 +46,8 @@ TORN_STEP = 65536
 class FoundVariable:
     """A variable of an OPC UA server. `path`: browse names from below Objects; `type` None: no point can hold it.
 
-    `type_name` is the server's own word for the type; `value` is shown to people only.
+    `type_name` is the server's own word for the type; `value` is shown to people only. `element`: an array, each place
+    of which a point of this type can hold.
     """
 
     node: str
@@ -53,6 +56,7 @@ class FoundVariable:
     type_name: str
     value: Value = None
     status: str = ""
+    element: PointType | None = None
 
     @property
     def name(self) -> str:
@@ -120,9 +124,7 @@ def draft_of(variables: Iterable[FoundVariable]) -> Draft:
 def points_text(draft: Draft, *, indent: str = "      ") -> str:
     """The draft's points as lines of YAML below ``points:``."""
     lines = [f"{indent}{point.name}: {{{point.settings}}}{point.note}" for point in draft.points]
-    lines += [
-        f"{indent}# {variable.name}: {variable.type_name}, which a point cannot hold" for variable in draft.left_out
-    ]
+    lines += [f"{indent}# {variable.name}: {_left_out(variable)}" for variable in draft.left_out]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -185,12 +187,23 @@ def _result_of(variable: FoundVariable) -> Result | None:
 
 
 def _settings(variable: FoundVariable, *, is_counter: bool, is_state: bool) -> str:
-    parts = [f"node: {json.dumps(variable.node, ensure_ascii=False)}", f"type: {variable.type}"]
+    parts = [_place(variable), f"type: {variable.type}"]
     if is_counter:
         parts.append("counter: {}")
     if is_state:
         parts.append(f"labels: {{0: {StationState.IDLE}, 1: {StationState.RUNNING}}}")
     return ", ".join(parts)
+
+
+def _left_out(variable: FoundVariable) -> str:
+    if variable.element is None:
+        return f"{variable.type_name}, which a point cannot hold"
+    name, settings = _name_of(variable.path, set()), _place(variable)
+    return f"{variable.type_name}; one of it: {name}-0: {{{settings}, element: 0, type: {variable.element}}}"
+
+
+def _place(variable: FoundVariable) -> str:
+    return f"node: {json.dumps(variable.node, ensure_ascii=False)}"
 
 
 def _note(variable: FoundVariable) -> str:

@@ -19,7 +19,10 @@ class Quality(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One reading of a point. `at`: time of the source chosen in the map; `seen_at`: when the gateway read it."""
+    """One reading of a point. `at`: time of the source chosen in the map; `seen_at`: when the gateway read it.
+
+    `status` is the protocol's own word for the quality (``Good``, ``BadSensorFailure``); empty where it has none.
+    """
 
     device: str
     point: str
@@ -27,6 +30,7 @@ class Sample:
     at: datetime
     seen_at: datetime
     quality: Quality = Quality.GOOD
+    status: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

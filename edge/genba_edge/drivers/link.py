@@ -88,7 +88,7 @@ class BadPoints:
         """After a new connection the core is told again of every point that cannot be read."""
         self._told.clear()
 
-    def bad(self, point: str, reason: str, *, at: datetime | None = None) -> tuple[Sample, ...]:
+    def bad(self, point: str, reason: str, *, at: datetime | None = None, status: str = "") -> tuple[Sample, ...]:
         """The point cannot be read: one sample of bad quality the first time, none after that. `at`: None is now."""
         if point not in self._logged:
             logger.warning("point bad device=%s point=%s reason=%s", self._device, point, reason)
@@ -98,7 +98,17 @@ class BadPoints:
             return ()
         self._told.add(point)
         now = self._clock.now()
-        return (Sample(device=self._device, point=point, value=None, at=at or now, seen_at=now, quality=Quality.BAD),)
+        return (
+            Sample(
+                device=self._device,
+                point=point,
+                value=None,
+                at=at or now,
+                seen_at=now,
+                quality=Quality.BAD,
+                status=status,
+            ),
+        )
 
     def good(self, point: str) -> None:
         """The point was read."""

@@ -4,37 +4,59 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from genba_edge.drivers.backoff import Backoff
 from genba_edge.drivers.link import BadPoints, Link, end_if_cancelled, quieten
+from genba_edge.drivers.opcua_datawatch import DataWatch
+from genba_edge.drivers.opcua_faults import OpcUaLost, OpcUaRefused
+from genba_edge.drivers.opcua_keys import Keys
+from genba_edge.drivers.opcua_limits import CallSizes
 from genba_edge.drivers.opcua_points import PointSet
+from genba_edge.drivers.opcua_samples import Sampler
 from genba_edge.drivers.opcua_session import OpcUaSession
 from genba_edge.drivers.schedule import Schedule
-from genba_edge.ports import DeviceAlive, Emit, Meter, Observation
+from genba_edge.ports import DeviceAlive, Emit, Failure, Meter, Observation, Sample
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import OpcUaDevice
-from genba_shared.errors import DeviceError
 
-__all__ = ["OpcUaDriver"]
+__all__ = ["OpcUaDriver", "Pace"]
 
 WATCHDOG = "watchdog"
-WATCHDOG_S = 1.0
-"""How often the server must show that it answers and that the subscription lives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often the server must show that it answers and that subscriptions live, and that what they tell is true."""
+
+    watchdog_s: float = 1.0
+    data_check_s: float = 30.0
+    refused_s: float = 10.0
+    """Pause after a refusal for the sake of security: servers lock users out, and keep every try in their list."""
 
 
 class OpcUaDriver:
     """Reads one OPC UA server for ever.
 
-    Each connection is a new session with a new subscription, whose first notifications are the present values; node
-    ids are resolved again, since a namespace's index may change with a restart. The watchdog reads the server's time
-    and looks at the subscription's keep-alives: a server that answers one but not the other is lost all the same.
+    Each connection is a new session with new subscriptions, whose first notifications are the present values; node
+    ids and browse paths are resolved again, since a namespace's index may change with a restart. The watchdog reads the
+    server's time and looks at the subscriptions' keep-alives: a server that answers one but not the other is lost all
+    the same.
     """
 
-    def __init__(self, device: OpcUaDevice, clock: ProductionClock) -> None:
+    def __init__(
+        self, device: OpcUaDevice, clock: ProductionClock, *, state_dir: Path, pace: Pace | None = None
+    ) -> None:
         self._device = device
         self._clock = clock
+        self._pace = pace or Pace()
+        self._keys = Keys(state_dir / "opcua")
         self._meter = Meter(device=device.id)
         self._bad_points = BadPoints(self._meter, clock=clock)
+        self._sizes = CallSizes()
+        self._data_watch = DataWatch(self._pace.data_check_s)
+        self._sampler = Sampler(device, meter=self._meter, bad_points=self._bad_points, clock=clock)
 
     @property
     def device(self) -> str:
@@ -52,24 +74,35 @@ class OpcUaDriver:
         link = Link(self._meter, clock=self._clock, emit=emit)
         backoff = Backoff(max_s=self._device.reconnect_max_s)
         while True:
-            session = OpcUaSession(self._device)
+            session = OpcUaSession(self._device, keys=self._keys, sizes=self._sizes, meter=self._meter)
             try:
                 await session.open()
                 await self._serve(session, link, backoff)
-            except DeviceError as exc:
+            except (OpcUaLost, OpcUaRefused) as exc:
                 reason = exc.reason
+                self._meter.failures[exc.failure] += 1
+                failure = exc.failure
             finally:
                 await session.close()
             end_if_cancelled()
             retry_s = backoff.next_s()
+            if failure is Failure.SECURITY:
+                retry_s = max(retry_s, self._pace.refused_s)
             link.lost(reason, retry_s=retry_s)
             await asyncio.sleep(retry_s)
 
     async def _serve(self, session: OpcUaSession, link: Link, backoff: Backoff) -> None:
-        """Deliver what the server says until the session cannot be used any more (`DeviceError`)."""
+        """Deliver what the server says until the session cannot be used any more (`OpcUaLost`, `OpcUaRefused`)."""
         loop = asyncio.get_running_loop()
         self._bad_points.forget_told()
-        points = PointSet(self._device, session=session, bad_points=self._bad_points, clock=self._clock)
+        points = PointSet(
+            self._device,
+            session=session,
+            sampler=self._sampler,
+            bad_points=self._bad_points,
+            data_watch=self._data_watch,
+            meter=self._meter,
+        )
         link.deliver(await points.attach(self._device.points.values()))
         periods: Mapping[str, float] = {}
         schedule = self._new_schedule(periods)
@@ -80,8 +113,8 @@ class OpcUaDriver:
                 schedule = self._new_schedule(periods)
             task, due = schedule.next()
             await session.wait(due - loop.time())
-            if changes := session.take():
-                link.deliver(points.samples(changes))
+            if arrivals := session.take():
+                link.deliver(points.samples(arrivals))
             session.raise_if_broken()
             if loop.time() < due:
                 continue
@@ -89,8 +122,22 @@ class OpcUaDriver:
                 link.deliver(await self._watchdog(session, points))
                 backoff.reset()
             else:
-                link.deliver(await points.read(task))
+                link.deliver(await self._poll(points, task, periods[task], due))
             schedule.done(task, now=loop.time())
+
+    async def _poll(self, points: PointSet, period: str, period_s: float, due: float) -> list[Sample]:
+        """Read the points of one period, and note how long that took and how late it was."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        samples = await points.read(period)
+        meter = self._meter
+        meter.polls += 1
+        meter.last_poll_s = loop.time() - began
+        meter.late_s = max(0.0, loop.time() - due - period_s)
+        if meter.late_s:
+            meter.late_polls += 1
+            meter.failures[Failure.OVERLOAD] += 1
+        return samples
 
     async def _watchdog(self, session: OpcUaSession, points: PointSet) -> list[Observation]:
         """Make sure that all is well; what was refused gets its next try on the same occasion."""
@@ -99,9 +146,10 @@ class OpcUaDriver:
         batch: list[Observation] = [*await points.retry(now=now)]
         await session.check()
         batch.extend(points.samples(session.take()))
+        await points.check_data(now=now)
         batch.append(DeviceAlive(device=self._device.id, at=self._clock.now()))
         return batch
 
     def _new_schedule(self, periods: Mapping[str, float]) -> Schedule:
         now = asyncio.get_running_loop().time()
-        return Schedule({WATCHDOG: WATCHDOG_S, **periods}, device=self._device.id, start=now)
+        return Schedule({WATCHDOG: self._pace.watchdog_s, **periods}, device=self._device.id, start=now)

@@ -16,7 +16,8 @@ from asyncua import ua
 from asyncua.ua.object_ids import ObjectIds
 
 from genba_edge.core.commissioning import FoundVariable
-from genba_edge.drivers.opcua_session import OpcUaSession, standard_node
+from genba_edge.drivers.opcua_nodes import standard_node
+from genba_edge.drivers.opcua_session import OpcUaSession
 from genba_edge.ports import Value
 from genba_shared.device_map.model import PointType
 
@@ -25,8 +26,8 @@ AT_ONCE: Final = 50
 
 TYPES: Final = {
     ua.VariantType.Boolean: PointType.BOOL,
-    ua.VariantType.SByte: PointType.INT16,
-    ua.VariantType.Byte: PointType.UINT16,
+    ua.VariantType.SByte: PointType.INT8,
+    ua.VariantType.Byte: PointType.UINT8,
     ua.VariantType.Int16: PointType.INT16,
     ua.VariantType.UInt16: PointType.UINT16,
     ua.VariantType.Int32: PointType.INT32,
@@ -73,7 +74,7 @@ class Browser:
         """Variables below `start` (None: the Objects folder), nearest first, each once.
 
         Raises:
-            DeviceUnreachable, OpcUaRefused: the server does not let us browse, or went away.
+            OpcUaLost, OpcUaRefused: the server does not let us browse, or went away.
         """
         self._namespaces = await self._session.namespaces()
         waiting = deque([_Place(start or standard_node(ObjectIds.ObjectsFolder), ())])
@@ -110,19 +111,20 @@ class Browser:
     async def _read(self, places: Sequence[_Place]) -> list[FoundVariable]:
         if not places:
             return []
-        answers = await self._session.read([place.node for place in places])
+        answers = await self._session.read_data_values([place.node for place in places])
         return [self._found(place, data) for place, data in zip(places, answers, strict=True)]
 
     def _found(self, place: _Place, data: ua.DataValue) -> FoundVariable:
         variant = data.Value
         is_bad = data.StatusCode is not None and not data.StatusCode.is_good()
-        kind, type_name = None, "no value"
+        kind, element, type_name = None, None, "no value"
         if variant is not None and variant.VariantType is not ua.VariantType.Null:
             type_name = variant.VariantType.name
+            one = TYPES.get(ua.VariantType(variant.VariantType.value))
             if isinstance(variant.Value, list):
-                type_name = f"array of {type_name}"
+                type_name, element = f"array of {type_name}", one
             else:
-                kind = TYPES.get(ua.VariantType(variant.VariantType.value))
+                kind = one
         return FoundVariable(
             node=stable_id(place.node, self._namespaces),
             path=place.path,
@@ -130,6 +132,7 @@ class Browser:
             type_name=type_name,
             value=_plain(variant.Value) if kind is not None and variant is not None else None,
             status=data.StatusCode.name if is_bad and data.StatusCode is not None else "",
+            element=element,
         )
 
 

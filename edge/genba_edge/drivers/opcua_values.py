@@ -1,100 +1,150 @@
-"""What OPC UA says, in our words: node ids, values, quality and time."""
+"""What OPC UA says, in our words: values as the map wants them, quality, and time."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from asyncua import ua
-from asyncua.ua.uaerrors import UaError
 
+from genba_edge.drivers.opcua_decode import RawStructure
+from genba_edge.drivers.opcua_faults import name_of_status
 from genba_edge.ports import Quality, Value
-from genba_shared.device_map.model import OpcUaPoint, PointType, TimeSource
+from genba_shared.device_map.model import OpcUaDevice, OpcUaPoint, PointType
 from genba_shared.errors import GenbaError
 
-NO_TIME_BEFORE = datetime(1602, 1, 1, tzinfo=UTC)
-"""A timestamp of 1601-01-01 means that there is none. Source: OPC 10000-6, 5.2.2.5."""
+Convert = Callable[[object], Value]
+Decode = Callable[[RawStructure], Mapping[str, object]]
+
+_ZERO: Final = datetime(1601, 1, 1, tzinfo=UTC)
+FUTURE: Final = timedelta(days=1)
+"""A source time further ahead of us than this is a PLC whose clock was never set."""
+BELIEVED_FROM: Final = datetime(2015, 1, 1, tzinfo=UTC)
+"""PLCs without battery start again at 1970, 1984, 1990, 2000 or 2012; before this no time of a source is believed."""
+OVERFLOW: Final = 0x0480
+"""InfoType DataValue and the overflow bit: the queue lost samples before this one. Source: OPC 10000-4, 7.39.1."""
 
 
-class NodeUnknown(GenbaError):
-    """The map's node id cannot be brought to a node id of this server; the message says why."""
+class Misfit(GenbaError):
+    """A value that does not fit the map; the message says why."""
 
 
-def resolve(node: str, namespaces: Sequence[str]) -> ua.NodeId:
-    """The server's node id for the map's, with the namespace's present index put in for its URI.
+def raw_time(at: datetime) -> int:
+    """A time as OPC UA counts it: 100 ns since 1601-01-01 UTC. Source: OPC 10000-6, 5.2.2.5."""
+    return (at - _ZERO) // timedelta(microseconds=1) * 10
 
-    Raises:
-        NodeUnknown: not a node id, or a namespace that the server does not have (now).
+
+def time_at(raw: int) -> datetime:
+    """The time behind OPC UA's number; the part below a microsecond is cut off."""
+    return _ZERO + timedelta(microseconds=raw // 10)
+
+
+EARLIEST_RAW: Final = raw_time(BELIEVED_FROM)
+
+
+class Qualities:
+    """What a server's status codes mean: by their severity, or as the map says for this server."""
+
+    def __init__(self, device: OpcUaDevice) -> None:
+        self._known = {
+            **dict.fromkeys(device.uncertain_codes, Quality.UNCERTAIN),
+            **dict.fromkeys(device.good_codes, Quality.GOOD),
+        }
+        self._names: dict[int, str] = {}
+
+    def of(self, status: int) -> tuple[Quality, str]:
+        """Quality and name of a status code. Only the severity counts: an overflow bit leaves a value as good as it is.
+
+        Both reserved severities are bad. Source: OPC 10000-4, 7.39.1.
+        """
+        name = self._names.get(status)
+        if name is None:
+            name = self._names[status] = name_of_status(status)
+        quality = self._known.get(status) or self._known.get(status & 0xFFFF_0000)
+        if quality is None:
+            quality = (Quality.GOOD, Quality.UNCERTAIN, Quality.BAD, Quality.BAD)[status >> 30]
+        return quality, name
+
+
+def converter_of(point: OpcUaPoint, decode: Decode | None = None) -> Convert:
+    """How the values of a point are brought to what the map says; what does not fit raises `Misfit`.
+
+    Integers stay integers, and text is never turned into a number; a number becomes text only where the map says that
+    the point is a string. `decode`: how the structures of this point are read, if they are.
     """
-    try:
-        parsed = ua.NodeId.from_string(node)
-    except (UaError, ValueError) as exc:
-        raise NodeUnknown(f"{node!r} is not a node id") from exc
-    uri = parsed.NamespaceUri if isinstance(parsed, ua.ExpandedNodeId) else None
-    if uri is None:
-        return parsed
-    if uri not in namespaces:
-        raise NodeUnknown(f"the server has no namespace {uri}, but {', '.join(namespaces)}")
-    return ua.NodeId(parsed.Identifier, ua.Int16(namespaces.index(uri)), parsed.NodeIdType)
+    convert = _scalar_converter(point)
+    if point.words:
+        convert = _with_words(point.words, convert)
+    if point.member:
+        convert = _with_member(point.member, decode, convert)
+    return _with_element(point.element, point.member, decode, convert) if point.element is not None else convert
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """A value as the core takes it; `reason` says why it is bad."""
+def _scalar_converter(point: OpcUaPoint) -> Convert:
+    if point.type is PointType.STRING:
+        return _to_text
+    if point.counter is not None:
+        return _to_count
+    is_bool, is_float = point.type is PointType.BOOL, point.type in (PointType.FLOAT32, PointType.FLOAT64)
 
-    value: Value
-    quality: Quality
-    reason: str = ""
+    def to_number(value: object) -> Value:
+        kind = type(value)
+        if kind is int:
+            return bool(value) if is_bool else value  # type: ignore[return-value]  # kind says that it is an int
+        if kind is bool:
+            return value  # type: ignore[return-value]  # kind says that it is a bool
+        if isinstance(value, float):
+            return _finite(value) if is_float else _whole(_finite(value))
+        raise _misfit(value, point.type)
 
-
-def reading_of(data: ua.DataValue, point: OpcUaPoint) -> Reading:
-    """Value and quality of what the server sent for a point.
-
-    A bad status has no value, whatever the server attached. Integers stay integers, and text is never turned into a
-    number; a number becomes text only where the map says that the point is a string. Everything else that does not fit
-    the map (an array, text for a number, a fraction for a counter) is bad. Only the severity of the status counts:
-    the overflow bit of a queue that lost samples leaves the value as good as it is.
-    """
-    status = data.StatusCode or ua.StatusCode()
-    if status.is_bad():
-        return Reading(value=None, quality=Quality.BAD, reason=status.name)
-    value, fault = _convert(data.Value.Value if data.Value is not None else None, point)
-    if fault:
-        return Reading(value=None, quality=Quality.BAD, reason=fault)
-    return Reading(value=value, quality=Quality.UNCERTAIN if status.is_uncertain() else Quality.GOOD)
+    return to_number
 
 
-def _convert(value: object, point: OpcUaPoint) -> tuple[Value, str]:
-    """The value in the type of the map, or why that cannot be."""
+def _to_count(value: object) -> Value:
+    if type(value) is int:
+        return value
+    if isinstance(value, bool):
+        raise Misfit(f"{value} where the map says counter")
+    if isinstance(value, float):
+        whole = _whole(_finite(value))
+        if isinstance(whole, int):
+            return whole
+        raise Misfit(f"{value} where the map says counter")
+    raise _misfit(value, "counter")
+
+
+def _to_text(value: object) -> Value:
+    if isinstance(value, str):
+        return value
     if isinstance(value, ua.LocalizedText):
-        value = value.Text
-    is_text = point.type is PointType.STRING
+        return _to_text(value.Text)
+    if type(value) is int:
+        return str(value)
+    if isinstance(value, bool | float):
+        raise Misfit(f"{value} where the map says string")
+    raise _misfit(value, PointType.STRING)
+
+
+def _misfit(value: object, wanted: str) -> Misfit:
     match value:
         case None:
-            return None, "the server has no value"
-        case bool():
-            converted: Value = value
-        case int():
-            converted = str(value) if is_text else bool(value) if point.type is PointType.BOOL else int(value)
-        case float() if not math.isfinite(value):
-            return None, f"{value} is not a number"
-        case float():
-            converted = _whole(value) if point.type not in (PointType.FLOAT32, PointType.FLOAT64) else value
-        case str() if is_text:
-            return value, ""
-        case str():
-            return None, f"text where the map says {point.type}"
+            return Misfit("the server has no value")
+        case str() | ua.LocalizedText():
+            return Misfit(f"text where the map says {wanted}")
         case list():
-            return None, "an array where the map says one value"
+            return Misfit("an array where the map says one value: add `element` to the point")
+        case RawStructure():
+            return Misfit("a structure where the map says one value: add `field` to the point")
         case _:
-            return None, f"a {type(value).__name__} where the map says {point.type}"
-    if is_text and not isinstance(converted, str):
-        return None, f"{value} where the map says string"
-    if point.counter is not None and (isinstance(converted, bool) or not isinstance(converted, int)):
-        return None, f"{value} where the map says counter"
-    return converted, ""
+            return Misfit(f"a {type(value).__name__} where the map says {wanted}")
+
+
+def _finite(value: float) -> float:
+    if math.isfinite(value):
+        return value
+    raise Misfit(f"{value} is not a number")
 
 
 def _whole(value: float) -> int | float:
@@ -102,11 +152,63 @@ def _whole(value: float) -> int | float:
     return int(value) if value.is_integer() else value
 
 
-def time_of(data: ua.DataValue, source: TimeSource, *, seen_at: datetime) -> datetime:
-    """The time that the map chose: the source's, where missing the server's, where missing the gateway's."""
-    stamps = {
-        TimeSource.SOURCE: (data.SourceTimestamp, data.ServerTimestamp),
-        TimeSource.SERVER: (data.ServerTimestamp,),
-        TimeSource.GATEWAY: (),
-    }[source]
-    return next((stamp for stamp in stamps if stamp is not None and stamp >= NO_TIME_BEFORE), seen_at)
+def _with_words(words: Mapping[str, int], convert: Convert) -> Convert:
+    def to_number(value: object) -> Value:
+        text = value.Text if isinstance(value, ua.LocalizedText) else value
+        if not isinstance(text, str):
+            return convert(text)
+        number = words.get(text.strip())
+        if number is None:
+            raise Misfit(f"{text!r} is not one of the words of the map: {', '.join(words)}")
+        return number
+
+    return to_number
+
+
+def _with_member(member: str, decode: Decode | None, convert: Convert) -> Convert:
+    path = member.split(".")
+
+    def to_member(value: object) -> Value:
+        if isinstance(value, list):
+            raise Misfit("an array where the map says one value: add `element` to the point")
+        for name in path:
+            value = _member_of(value, name, decode)
+        return convert(value)
+
+    return to_member
+
+
+def _with_element(element: int | str, member: str, decode: Decode | None, convert: Convert) -> Convert:
+    def to_element(value: object) -> Value:
+        if value is None:
+            raise _misfit(None, "")
+        if not isinstance(value, list):
+            raise Misfit("one value where the map says an array: leave `element` out")
+        if isinstance(element, int):
+            if element >= len(value):
+                raise Misfit(f"the array has {len(value)} elements: there is no element {element}")
+            return convert(value[element])
+        for each in value:
+            if element in (str(_member_of(each, "Name", decode)), str(_member_of(each, "ID", decode, default=""))):
+                return convert(each)
+        raise Misfit(f"the array has no element with the Name or ID {element!r}")
+
+    return to_element
+
+
+_NO_DEFAULT: Final = object()
+
+
+def _member_of(value: object, name: str, decode: Decode | None, default: object = _NO_DEFAULT) -> object:
+    members: object = value
+    if isinstance(value, RawStructure):
+        if decode is None:
+            raise Misfit("the server does not describe its structures: give the member a node of its own")
+        members = decode(value)
+    if isinstance(members, Mapping):
+        if name in members:
+            return members[name]
+        if default is not _NO_DEFAULT:
+            return default
+        raise Misfit(f"the structure has no member {name}, but {', '.join(members)}")
+    raise Misfit(f"a {type(value).__name__} where the map says a structure")

@@ -131,8 +131,13 @@ def opcua_node_of(text: str) -> str:
     example = 'node: "nsu=urn:plc:cutter;s=DB10.PartCount"'
     if text.startswith("path:"):
         raise Wrong(
-            say("browse-path", "browse paths (path:) are not supported by this version yet."),
-            say("write-node-id", "Write the node id: {example}.", example=example),
+            say("browse-path", "a browse path is a setting of its own."),
+            say(
+                "write-in-place-of",
+                "Write {snippet} in the place of `{key}`.",
+                snippet=f'path: "{shorten(text[5:].strip())}"',
+                key="node",
+            ),
         )
     form = _NODE.fullmatch(text)
     if form is None:

@@ -16,6 +16,7 @@ from genba_shared.device_map.model import Device, Point
 from genba_shared.device_map.phrases import meant, meant_word, needs_group, none_yet, one_of, write
 from genba_shared.device_map.problems import Findings, Unusable, Wrong, did_you_mean, nearest, shorten
 from genba_shared.device_map.profiles import lay_over
+from genba_shared.device_map.profiles_opcua import with_ready_points
 from genba_shared.device_map.scalars import describe, text_of
 from genba_shared.device_map.spec import DeviceNames, ObjectSpec, Scope, read_object
 from genba_shared.device_map.tables_modbus import MODBUS_DEVICE, MODBUS_POINT
@@ -57,6 +58,7 @@ def collect_devices(node: yaml.Node, profiles: Mapping[str, yaml.MappingNode], f
             findings.error(item, path, message, write("- id: cutter1"))
             continue
         device = _with_profile(item, number, path, profiles, findings)
+        device = dataclasses.replace(device, node=with_ready_points(device.node, findings))
         if device.id in found:
             findings.error(
                 entries(item)["id"][1],

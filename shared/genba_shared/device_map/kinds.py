@@ -324,21 +324,11 @@ def raw(allowed: str, schema: Mapping[str, Any] | None = None) -> Kind:
     return Kind(allowed=allowed, read=read, show=None, schema=schema or {})
 
 
-def only_word(word: str, *, later: tuple[str, ...] = (), fix: str = "") -> Kind:
-    """The one word that this version takes; `later` are words of the contract that it does not take yet."""
+def only_word(word: str) -> Kind:
+    """The one word that is taken."""
 
     def read(node: yaml.Node, _scope: Scope) -> str:
         written = scalar_text(node, allowed=word, example=word)
-        if written in later:
-            raise Wrong(
-                say(
-                    "word-not-supported",
-                    "'{written}' is not supported by this version yet: {word} is.",
-                    written=written,
-                    word=word,
-                ),
-                fix or write(word),
-            )
         if written != word:
             near = nearest(written, [word])
             raise Wrong(

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from genba_shared.device_map.addresses import READER_URL, http_url_of
+from genba_shared.device_map.fingerprints import EXAMPLE_FINGERPRINT, FINGERPRINT, sha256_of
 from genba_shared.device_map.kinds import (
     NAME,
     by_number,
@@ -232,25 +233,15 @@ LLRP_DEVICE: Final = ObjectSpec(
 
 
 def _fingerprint_of(written: str) -> str:
-    digits = written.lower().removeprefix("sha256:").replace(":", "")
-    if not _SHA256.fullmatch(digits):
-        raise Wrong(
-            say(
-                "not-a-fingerprint",
-                "'{word}' is not the SHA-256 of a certificate: 64 hexadecimal digits.",
-                word=shorten(written),
-            ),
-            say(
-                "write-as-printed",
-                "Write it like {example}, as `{snippet}` prints it.",
-                example='"sha256:ab12…"',
-                snippet="openssl x509 -fingerprint -sha256",
-            ),
-        )
-    return digits
+    fix = say(
+        "write-as-printed",
+        "Write it like {example}, as `{snippet}` prints it.",
+        example=EXAMPLE_FINGERPRINT,
+        snippet="openssl x509 -fingerprint -sha256",
+    )
+    return sha256_of(written, fix=fix)
 
 
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _PRESET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,63}")
 
 
@@ -296,9 +287,7 @@ IMPINJ_DEVICE: Final = ObjectSpec(
         ),
         Key(
             name="server_fingerprint",
-            kind=text(
-                say("sha256-of-certificate", "the SHA-256 of a certificate"), '"sha256:ab12…"', check=_fingerprint_of
-            ),
+            kind=text(FINGERPRINT, EXAMPLE_FINGERPRINT, check=_fingerprint_of),
             attribute="fingerprint",
             meaning="the one certificate that the reader may show; for those that sign their own",
             example='server_fingerprint: "sha256:ab12…"',

@@ -8,21 +8,28 @@ import pytest
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
 
-from genba_edge.drivers.opcua_values import NodeUnknown, reading_of, resolve, time_of
+from genba_edge.drivers.opcua_nodes import NodeUnknown, browse_path, resolve
+from genba_edge.drivers.opcua_values import Misfit, Qualities, converter_of, raw_time, time_at
 from genba_edge.ports import Quality
-from genba_shared.device_map.model import CounterSettings, OpcUaPoint, PointType, TimeSource
+from genba_shared.device_map.model import (
+    BrowseStep,
+    CounterSettings,
+    NodeAddress,
+    OpcUaDevice,
+    OpcUaPoint,
+    PointType,
+)
 
 NAMESPACES = ["http://opcfoundation.org/UA/", "urn:server", "urn:plc:cutter"]
-SOURCE, SERVER, GATEWAY = (datetime(2026, 1, 5, 7, minute, tzinfo=UTC) for minute in (0, 1, 2))
-NO_TIME = datetime(1601, 1, 1, tzinfo=UTC)
+COUNTER = CounterSettings(limit=65535)
 
 
-def point(kind: PointType, *, counter: CounterSettings | None = None) -> OpcUaPoint:
-    return OpcUaPoint(name="p", type=kind, node="i=1", counter=counter)
+def point(kind: PointType, **more: object) -> OpcUaPoint:
+    return OpcUaPoint(name="p", type=kind, node="i=1", **more)  # type: ignore[arg-type]
 
 
-def sent(value: object, status: int = StatusCodes.Good) -> ua.DataValue:
-    return ua.DataValue(ua.Variant(value), StatusCode=ua.StatusCode(ua.UInt32(status)))
+def device(*, good: tuple[int, ...] = (), uncertain: tuple[int, ...] = ()) -> OpcUaDevice:
+    return OpcUaDevice(id="a", url="opc.tcp://a:4840", points={}, good_codes=good, uncertain_codes=uncertain)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +57,15 @@ def test_text_that_is_no_node_id_is_said_to_be_none() -> None:
         resolve("DB10.Parts", NAMESPACES)
 
 
+def test_a_browse_path_starts_at_its_root_with_the_servers_indexes() -> None:
+    address = NodeAddress(node="nsu=urn:plc:cutter;s=Line", steps=(BrowseStep(name="Good", uri="urn:server"),))
+    path = browse_path(address, NAMESPACES)
+    assert path.StartingNode.to_string() == "ns=2;s=Line"
+    assert [(step.TargetName.NamespaceIndex, step.TargetName.Name) for step in path.RelativePath.Elements] == [
+        (1, "Good")
+    ]
+
+
 @pytest.mark.parametrize(
     ("kind", "value", "expected"),
     [
@@ -68,9 +84,8 @@ def test_text_that_is_no_node_id_is_said_to_be_none() -> None:
     ],
 )
 def test_values_keep_their_type(kind: PointType, value: object, expected: object) -> None:
-    reading = reading_of(sent(value), point(kind))
-    assert (reading.value, type(reading.value)) == (expected, type(expected))
-    assert reading.quality is Quality.GOOD
+    converted = converter_of(point(kind))(value)
+    assert (converted, type(converted)) == (expected, type(expected))
 
 
 @pytest.mark.parametrize(
@@ -79,53 +94,87 @@ def test_values_keep_their_type(kind: PointType, value: object, expected: object
         (PointType.UINT32, "41", "text where the map says uint32"),
         (PointType.STRING, 4.5, "4.5 where the map says string"),
         (PointType.STRING, True, "True where the map says string"),
-        (PointType.UINT32, [1, 2], "an array where the map says one value"),
+        (PointType.UINT32, [1, 2], "an array where the map says one value: add `element` to the point"),
         (PointType.UINT32, None, "the server has no value"),
         (PointType.FLOAT64, float("nan"), "nan is not a number"),
         (PointType.UINT32, b"41", "a bytes where the map says uint32"),
     ],
 )
-def test_a_value_that_does_not_fit_the_map_is_bad(kind: PointType, value: object, said: str) -> None:
-    reading = reading_of(sent(value), point(kind))
-    assert (reading.value, reading.quality, reading.reason) == (None, Quality.BAD, said)
+def test_a_value_that_does_not_fit_the_map_says_why(kind: PointType, value: object, said: str) -> None:
+    with pytest.raises(Misfit) as raised:
+        converter_of(point(kind))(value)
+    assert str(raised.value) == said
 
 
-@pytest.mark.parametrize("value", [7.5, True])
+@pytest.mark.parametrize("value", [7.5, True, "7"])
 def test_a_counter_is_a_whole_number(value: object) -> None:
-    reading = reading_of(sent(value), point(PointType.UINT32, counter=CounterSettings(limit=65535)))
-    assert (reading.value, reading.quality) == (None, Quality.BAD)
+    with pytest.raises(Misfit, match="where the map says counter"):
+        converter_of(point(PointType.UINT32, counter=COUNTER))(value)
 
 
-def test_a_bad_status_takes_the_value_away() -> None:
-    reading = reading_of(sent(41, StatusCodes.BadSensorFailure), point(PointType.UINT32))
-    assert (reading.value, reading.quality, reading.reason) == (None, Quality.BAD, "BadSensorFailure")
+def test_a_counter_in_a_floating_point_variable_is_whole() -> None:
+    assert converter_of(point(PointType.UINT32, counter=COUNTER))(7.0) == 7
 
 
-def test_an_uncertain_status_keeps_the_value() -> None:
-    reading = reading_of(sent(41, StatusCodes.UncertainLastUsableValue), point(PointType.UINT32))
-    assert (reading.value, reading.quality) == (41, Quality.UNCERTAIN)
-
-
-def test_the_overflow_bit_of_a_queue_leaves_a_value_good() -> None:
-    good_with_overflow = 0x0000_0480  # InfoType DataValue and Overflow: OPC 10000-4, 7.39.1
-    reading = reading_of(sent(41, good_with_overflow), point(PointType.UINT32))
-    assert (reading.value, reading.quality) == (41, Quality.GOOD)
+@pytest.mark.parametrize(("element", "expected"), [(1, 20), ("Jar", 20), ("17", 10)])
+def test_an_element_is_taken_by_place_by_name_or_by_id(element: int | str, expected: int) -> None:
+    value = [{"ID": 17, "Name": "Bottle", "Count": 10}, {"ID": 18, "Name": "Jar", "Count": 20}]
+    assert converter_of(point(PointType.INT32, element=element, member="Count"))(value) == expected
 
 
 @pytest.mark.parametrize(
-    ("chosen", "source", "server", "expected"),
+    ("element", "value", "said"),
     [
-        (TimeSource.SOURCE, SOURCE, SERVER, SOURCE),
-        (TimeSource.SOURCE, None, SERVER, SERVER),
-        (TimeSource.SOURCE, NO_TIME, SERVER, SERVER),
-        (TimeSource.SOURCE, None, None, GATEWAY),
-        (TimeSource.SERVER, SOURCE, SERVER, SERVER),
-        (TimeSource.SERVER, SOURCE, None, GATEWAY),
-        (TimeSource.GATEWAY, SOURCE, SERVER, GATEWAY),
+        (2, [1, 2], "the array has 2 elements: there is no element 2"),
+        ("Can", [{"Name": "Jar"}], "the array has no element with the Name or ID 'Can'"),
+        (0, 5, "one value where the map says an array: leave `element` out"),
     ],
 )
-def test_time_comes_from_whom_the_map_chose_or_the_next_best(
-    chosen: TimeSource, source: datetime | None, server: datetime | None, expected: datetime
-) -> None:
-    data = ua.DataValue(ua.Variant(1), SourceTimestamp=source, ServerTimestamp=server)  # type: ignore[arg-type]
-    assert time_of(data, chosen, seen_at=GATEWAY) == expected
+def test_an_element_that_is_not_there_is_said(element: int | str, value: object, said: str) -> None:
+    with pytest.raises(Misfit) as raised:
+        converter_of(point(PointType.INT32, element=element))(value)
+    assert str(raised.value) == said
+
+
+def test_a_member_of_a_member_is_taken() -> None:
+    assert converter_of(point(PointType.INT32, member="Counts.Good"))({"Counts": {"Good": 5}}) == 5
+
+
+def test_a_member_that_is_not_there_is_named_with_those_that_are() -> None:
+    with pytest.raises(Misfit, match="no member Gut, but Good, Scrap"):
+        converter_of(point(PointType.INT32, member="Gut"))({"Good": 5, "Scrap": 1})
+
+
+def test_the_text_of_a_state_becomes_its_number() -> None:
+    convert = converter_of(point(PointType.INT32, words={"Execute": 6}))
+    assert (convert(ua.LocalizedText("Execute")), convert("Execute"), convert(4)) == (6, 6, 4)
+    with pytest.raises(Misfit, match="'Ausführen' is not one of the words of the map: Execute"):
+        convert("Ausführen")
+
+
+@pytest.mark.parametrize(
+    ("status", "quality", "name"),
+    [
+        (0, Quality.GOOD, "Good"),
+        (0x0000_00C0, Quality.GOOD, "Good"),  # good of OPC DA, as wrappers hand it on
+        (0x0000_0480, Quality.GOOD, "Good"),  # InfoType DataValue and Overflow: OPC 10000-4, 7.39.1
+        (StatusCodes.UncertainLastUsableValue, Quality.UNCERTAIN, "UncertainLastUsableValue"),
+        (StatusCodes.BadSensorFailure, Quality.BAD, "BadSensorFailure"),
+        (0x9123_0000, Quality.BAD, "Bad 0x91230000"),
+        (0xC000_0000, Quality.BAD, "Bad 0xC0000000"),
+    ],
+)
+def test_the_severity_of_a_status_decides(status: int, quality: Quality, name: str) -> None:
+    assert Qualities(device()).of(status) == (quality, name)
+
+
+def test_the_map_says_what_odd_codes_of_a_server_mean() -> None:
+    qualities = Qualities(device(good=(0xC000_0000,), uncertain=(StatusCodes.BadNotConnected,)))
+    assert qualities.of(0xC000_0000)[0] is Quality.GOOD
+    assert qualities.of(StatusCodes.BadNotConnected)[0] is Quality.UNCERTAIN
+
+
+def test_times_keep_their_microseconds() -> None:
+    at = datetime(2026, 1, 5, 7, 0, 0, 250_001, tzinfo=UTC)
+    assert time_at(raw_time(at)) == at
+    assert time_at(116_444_736_000_000_000) == datetime(1970, 1, 1, tzinfo=UTC)

@@ -34,6 +34,8 @@ from genba_shared.device_map import (
     ReadMode,
     ReadPointRef,
     ResetEvidence,
+    SecurityPolicy,
+    SecuritySettings,
     StartRule,
     StateRule,
     Station,
@@ -195,6 +197,7 @@ def test_an_opcua_device_is_as_written(loaded: DeviceMap) -> None:
         id="cutter1",
         label="自动裁床",
         url="opc.tcp://10.1.2.10:4840/x",
+        security=SecuritySettings(policy=SecurityPolicy.NONE),
         time=TimeSource.GATEWAY,
         reconnect_max_s=5.0,
         points={
@@ -309,7 +312,6 @@ devices:
     _, warnings = load_device_map_with_warnings(Path("m"), text=text)
     assert [(problem.line, problem.path, problem.warning) for problem in warnings] == [
         (3, "profiles.spare", True),
-        (5, "devices.a", True),
         (9, "devices.a.points.fast.node", True),
         (9, "devices.a.points.fast.counter", True),
         (10, "devices.a.points.free.counter", True),

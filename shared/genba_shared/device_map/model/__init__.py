@@ -28,7 +28,17 @@ from genba_shared.device_map.model.modbus import (
     Workarounds,
 )
 from genba_shared.device_map.model.mqtt_in import EpcEncoding, MqttInDevice, MqttPoint, TagFormat, TagMapping
-from genba_shared.device_map.model.opcua import OpcUaDevice, OpcUaPoint, ReadMode, SecurityPolicy
+from genba_shared.device_map.model.opcua import (
+    BrowseStep,
+    NodeAddress,
+    OpcUaDevice,
+    OpcUaPoint,
+    OpcUaProfile,
+    ReadMode,
+    SecurityMode,
+    SecurityPolicy,
+    SecuritySettings,
+)
 from genba_shared.device_map.model.points import (
     AtLimit,
     CountDirection,
@@ -65,6 +75,7 @@ from genba_shared.device_map.model.work import (
 __all__ = [
     "Antenna",
     "AtLimit",
+    "BrowseStep",
     "ByteOrder",
     "ByteSide",
     "ClockSettings",
@@ -86,10 +97,12 @@ __all__ = [
     "ModbusTable",
     "MqttInDevice",
     "MqttPoint",
+    "NodeAddress",
     "NodeRule",
     "OnDecrease",
     "OpcUaDevice",
     "OpcUaPoint",
+    "OpcUaProfile",
     "Parity",
     "Point",
     "PointRef",
@@ -101,7 +114,9 @@ __all__ = [
     "ResetEvidence",
     "ResetSign",
     "RfidReader",
+    "SecurityMode",
     "SecurityPolicy",
+    "SecuritySettings",
     "SerialPort",
     "StartRule",
     "StateRule",

@@ -168,4 +168,11 @@ PHRASES: Final[Mapping[str, Phrase]] = {
     "group-tags-from": Phrase(zh="消息中读取记录的位置", ja="メッセージ内の読取の場所"),
     "group-mqtt-device": Phrase(zh="通过 MQTT 发布的设备", ja="MQTT で発行する装置"),
     "group-mqtt-point": Phrase(zh="MQTT 设备的点位", ja="MQTT 装置のポイント"),
+    "an-element": Phrase(zh="数组中从 0 起算的位置，或名称", ja="0 から数える配列内の位置、または名前"),
+    "numbers-by-text": Phrase(zh="按文字列出数字的一组设置", ja="文字ごとの数値のグループ"),
+    "status-codes": Phrase(zh="状态码", ja="ステータスコード"),
+    "a-status-code": Phrase(zh="带引号的状态码", ja="引用符で囲んだステータスコード"),
+    "a-browse-path": Phrase(zh="浏览路径", ja="ブラウズパス"),
+    "name-of-member": Phrase(zh="成员名称", ja="メンバーの名前"),
+    "a-root": Phrase(zh="节点 ID 或浏览路径", ja="ノード ID またはブラウズパス"),
 }

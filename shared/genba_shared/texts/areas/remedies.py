@@ -27,10 +27,6 @@ REMEDIES: Final[Mapping[str, Phrase]] = {
         zh="如果设备允许，请写 {snippet} 或更大的值。",
         ja="装置が対応していれば、{snippet} またはそれ以上を書いてください。",
     ),
-    "write-if-meant": Phrase(
-        zh="如果确实如此，请写 {snippet}。",
-        ja="意図したものであれば {snippet} と書いてください。",
-    ),
     "write-at-a-device": Phrase(
         zh="请在某个设备处写 {snippet}。",
         ja="いずれかの装置に {snippet} と書いてください。",
@@ -45,7 +41,6 @@ REMEDIES: Final[Mapping[str, Phrase]] = {
         zh="请在该点位的 labels 中写其中之一。",
         ja="ポイントの labels にこの中のどれかを書いてください。",
     ),
-    "write-node-id": Phrase(zh="请写节点 ID：{example}。", ja="ノード ID を書いてください：{example}。"),
     "write-namespace-uri": Phrase(
         zh="请把命名空间写成 URI：{example}。",
         ja="名前空間を URI で書いてください：{example}。",
@@ -108,11 +103,6 @@ REMEDIES: Final[Mapping[str, Phrase]] = {
     "llrp-has-time": Phrase(
         zh="请去掉：读取记录自带读写器的 UTC 时间。",
         ja="削除してください。読取記録にはリーダの UTC 時刻が付いています。",
-    ),
-    "defaults-suit": Phrase(zh="默认值适合大多数服务器。", ja="ほとんどのサーバでは既定値で問題ありません。"),
-    "none-in-closed-network": Phrase(
-        zh="仅当网络封闭且服务器提供不加密的端点时，才写 none。",
-        ja="閉じたネットワークで、サーバが暗号化なしのエンドポイントを提供する場合にだけ none と書いてください。",
     ),
     "point-for-each-bit": Phrase(zh="请为每个 `bit` 写一个点位。", ja="`bit` ごとにポイントを一つ書いてください。"),
     "name-reset-bit": Phrase(
@@ -295,5 +285,26 @@ REMEDIES: Final[Mapping[str, Phrase]] = {
     "time-in-tags-or-point": Phrase(
         zh="请在 `tags_from` 中写 `time`，或在点位写 `time_field`。",
         ja="`tags_from` に `time` を書くか、ポイントに `time_field` を書いてください。",
+    ),
+    "write-in-place-of": Phrase(
+        zh="请用 {snippet} 代替 `{key}`。",
+        ja="`{key}` の代わりに {snippet} と書いてください。",
+    ),
+    "write-browse-path": Phrase(
+        zh="请按这样写：{example}；名称中的 '/' 写成 '&/'。",
+        ja="{example} のように書いてください。名前の中の '/' は '&/' と書きます。",
+    ),
+    "leave-one-out": Phrase(zh="请去掉其中一个。", ja="どちらか一つを削除してください。"),
+    "write-status-code": Phrase(
+        zh="请按这样写：{example}，即 OPC 10000-6 A.2 中该状态的编号。",
+        ja="{example} のように書いてください。OPC 10000-6 A.2 にあるステータスの番号です。",
+    ),
+    "fingerprint-from-server": Phrase(
+        zh="请从首次连接的日志行或服务器的证书页面复制。",
+        ja="最初の接続のログ行か、サーバの証明書のページからコピーしてください。",
+    ),
+    "write-and-switch-on": Phrase(
+        zh="请写 {snippet}，并在服务器上启用它。",
+        ja="{snippet} と書き、サーバで有効にしてください。",
     ),
 }

@@ -118,11 +118,11 @@ STRUCTURE: Final[Mapping[str, Message]] = {
         zh="本版本尚不支持 '{key}'：{owner}可用的有 {known}。",
         ja="'{key}' はこのバージョンではまだ使えません。{owner}で使えるのは {known} です。",
         why=(
-            "The device-map contract knows this setting; this version of the program does not read it yet, and "
-            "says so instead of ignoring it."
+            "The device-map contract knows this setting; this version of the program does not read it yet, and says "
+            "so instead of ignoring it."
         ),
         do="Leave it out for now, or do what the message offers.",
-        example="profile: packml",
+        example='temp: {node: "nsu=urn:plc:cutter;s=Temp", type: int16, scale: 0.1, …}',
     ),
     "missing-key": Message(
         zh="缺少 '{key}'：{owner}必须有这一项。",

@@ -77,13 +77,6 @@ VALUES: Final[Mapping[str, Message]] = {
         do="Write one of the words that the message lists.",
         example="E: {…, start_when: first_pice}",
     ),
-    "word-not-supported": Message(
-        zh="本版本尚不支持 '{written}'：只支持 {word}。",
-        ja="'{written}' はこのバージョンではまだ使えません。使えるのは {word} です。",
-        why="The device-map contract knows this word; this version of the program does not yet.",
-        do="Write the word that is supported, if that is acceptable in your plant.",
-        example="security: {policy: Basic256Sha256, …}",
-    ),
     "not-an-id": Message(
         zh="'{word}' 不是 id：应为 1 到 40 个 a-z、0-9 和 '-'，以字母或数字开头。",
         ja="'{word}' は id ではありません。a-z、0-9、'-' を 1～40 文字、先頭は英字か数字にしてください。",
