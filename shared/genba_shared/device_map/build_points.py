@@ -16,7 +16,8 @@ from genba_shared.device_map.model import (
 )
 from genba_shared.device_map.problems import Unusable
 from genba_shared.device_map.spec import ObjectSpec, Scope, Values, read_entries, read_object
-from genba_shared.device_map.units import RATE
+from genba_shared.device_map.tables_points import REPORTING
+from genba_shared.device_map.units import DURATION, RATE
 from genba_shared.device_map.yaml_tree import join
 
 P = TypeVar("P", bound=Point)
@@ -78,6 +79,26 @@ def check_use(values: Values) -> None:
         values.broken = values.broken or counter.broken
     if "labels" in values.taken and kind in {PointType.STRING, PointType.FLOAT32, PointType.FLOAT64}:
         values.error("labels", f"a {kind} has no labels: they are for bool and whole numbers.", "Leave `labels` out.")
+    _check_reporting(values)
+
+
+def _check_reporting(values: Values) -> None:
+    """Only a measured number is thinned out: of what counts, switches or names, every change is a fact."""
+    kind = values.taken.get("type")
+    what = f"a {kind}" if kind in {PointType.BOOL, PointType.STRING} else ""
+    what = what or (
+        "a counter" if "counter" in values.nodes else "a point with labels" if "labels" in values.nodes else ""
+    )
+    for key in REPORTING:
+        if key in values.nodes and what:
+            values.error(key, f"{what} is not thinned out: every change of it matters.", f"Leave `{key}` out.")
+    least, most = values.taken.get("min_interval_s"), values.taken.get("max_interval_s")
+    if least is not None and most is not None and least > most:
+        values.error(
+            "max_interval",
+            f"reported at least every {DURATION.show(most)} cannot be, with min_interval: {DURATION.show(least)}.",
+            f"Write max_interval: {DURATION.show(least)} or more.",
+        )
 
 
 def _build_counter(values: Values, counter: Values, kind: PointType) -> CounterSettings | None:

@@ -5,7 +5,10 @@ One row is one key: kind, the model's field, its line in the reference.
 
 from __future__ import annotations
 
+import re
 from typing import Final
+
+import yaml
 
 from genba_shared.device_map.kinds import (
     LABEL,
@@ -19,12 +22,15 @@ from genba_shared.device_map.model import (
     AtLimit,
     CountDirection,
     CounterSettings,
+    Deadband,
     OnDecrease,
     PointType,
 )
+from genba_shared.device_map.problems import Wrong, shorten
 from genba_shared.device_map.references import POINT_REF
-from genba_shared.device_map.spec import Key, ObjectSpec, Values, keys
-from genba_shared.device_map.units import RATE
+from genba_shared.device_map.scalars import scalar_text
+from genba_shared.device_map.spec import Key, Kind, ObjectSpec, Scope, Values, keys
+from genba_shared.device_map.units import DURATION, RATE
 
 BIG: Final = 2**64 - 1
 
@@ -104,11 +110,24 @@ COUNTER: Final = ObjectSpec(
 
 POINT_LATER: Final = {
     "unit": "",
-    "deadband": "",
     "offset": "",
     "mask": "Write one point for each `bit`.",
     "time": "Write `time` at the device.",
 }
+REPORTING: Final = ("deadband", "min_interval", "max_interval")
+
+
+def _read_deadband(node: yaml.Node, _scope: Scope) -> Deadband:
+    written = scalar_text(node, allowed=_DEADBAND_ALLOWED, example="0.2")
+    form = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(%?)", written)
+    amount = 0.0 if form is None else float(form[1])
+    if form is None or amount == 0 or (form[2] and amount > 100):
+        raise Wrong(f"'{shorten(written)}' is not {_DEADBAND_ALLOWED}.", "Write deadband: 0.2, or deadband: 2%.")
+    return Deadband(fraction=amount / 100) if form[2] else Deadband(amount=amount)
+
+
+_DEADBAND_ALLOWED: Final = "a number above 0 in the point's unit, or a percentage up to 100%"
+DEADBAND: Final = Kind(allowed=_DEADBAND_ALLOWED, read=_read_deadband)
 LABELS: Final = by_number(
     LABEL,
     low=-(2**31),
@@ -140,5 +159,26 @@ def common_point_keys(*, type_default: str) -> tuple[Key, ...]:
             kind=LABELS,
             meaning="words for the values of a whole number or bool (false is 0); a station's `state` needs them",
             example="labels: {0: idle, 1: running}",
+        ),
+        Key(
+            name="deadband",
+            kind=DEADBAND,
+            meaning="a reading is reported when it is further than this from the value last reported (in the point's "
+            "unit, or as % of that value); without it every change is",
+            example="deadband: 0.2",
+        ),
+        Key(
+            name="min_interval",
+            kind=quantity(DURATION, "1ms", "1d", "1s"),
+            meaning="a reading is reported at most this often; a change of quality at once",
+            example="min_interval: 1s",
+            attribute="min_interval_s",
+        ),
+        Key(
+            name="max_interval",
+            kind=quantity(DURATION, "1ms", "7d", "10min"),
+            meaning="a reading is reported at least this often, also when nothing changed",
+            example="max_interval: 10min",
+            attribute="max_interval_s",
         ),
     )
