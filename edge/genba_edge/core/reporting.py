@@ -60,6 +60,9 @@ class Reporter:
             if not isinstance(device, LlrpDevice)
             for point in device.points.values()
         }
+        self._timed = {ref for ref, rule in self._rules.items() if rule.min_interval or rule.max_interval}
+        self.thinned = frozenset(ref.device for ref, rule in self._rules.items() if rule != _EVERY_CHANGE)
+        """Devices that have a point with a rule of its own."""
         self._read: dict[PointRef, Sample] = {}
         self._reported: dict[PointRef, Sample] = {}
 
@@ -70,7 +73,7 @@ class Reporter:
                 return self._report((observation,))
             case Unchanged():
                 refs = (PointRef(observation.device, point) for point in observation.points)
-                again = [self._read[ref] for ref in refs if ref in self._read]
+                again = [self._read[ref] for ref in refs if ref in self._timed and ref in self._read]
                 return self._report(replace(sample, at=observation.at, seen_at=observation.at) for sample in again)
             case _:
                 return ()
