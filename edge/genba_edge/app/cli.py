@@ -9,54 +9,48 @@ from typing import Any, Final
 
 from genba_shared.cli.command import Command
 
-COMMANDS: Final[tuple[tuple[str, str, str, str], ...]] = (
-    # name, summary, where its arguments are, where it is run: a module is imported only when it is needed
-    (
-        "check",
-        "check a device map offline: every problem with line and fix",
-        "check:add_check_arguments",
-        "check:run_check",
-    ),
-    (
-        "run",
-        "run the gateway: read devices, derive events, deliver them",
-        "run_arguments:add_run_arguments",
-        "run:run_gateway",
-    ),
-    (
-        "reload",
-        "give the running gateway another map, without a break",
-        "reload:add_reload_arguments",
-        "reload:run_reload",
-    ),
+COMMANDS: Final[tuple[tuple[str, str, str], ...]] = (
+    ("check", "check", "check a device map offline: every problem with line and fix"),
+    ("doctor", "doctor", "folder, disk, clock, network: what would keep the gateway from working"),
+    ("run", "run_arguments", "run the gateway: read devices, derive events, deliver them"),
+    ("reload", "reload", "give the running gateway another map, without a break"),
+    ("record", "record", "write down everything that the devices say"),
+    ("replay", "replay", "derive what was recorded once more, with any map"),
 )
-"""In the order of a commissioning; a new command is one line here."""
+"""Name, module of this package, summary; in the order of a commissioning.
+
+A module has `add_NAME_arguments(parser)` and `run_NAME(args)`, and imports what is heavy only when it is run.
+"""
 
 EXAMPLES: Final = """\
 examples:
   genba edge check plant.yaml             find what is wrong in a device map, without touching a device
-  genba edge doctor plant.yaml            folder, disk, clock, network: what would keep the gateway from working
-  genba edge run plant.yaml               read the devices and deliver events; prints where its status page is
-  genba edge reload plant.yaml --dry-run  what the changed map would change in the running gateway
+  genba edge doctor plant.yaml            see what would keep the gateway from working on this machine
+  genba edge run plant.yaml               read the devices and deliver events; says where its status page is
+  genba edge reload plant.yaml --dry-run  see what the changed map would change in the running gateway
+  genba edge replay raw.jsonl.gz --map new.yaml --against plant.yaml
+                                          see which completions a change of the map adds, loses or moves
 """
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(dest="edge_command", required=True, metavar="COMMAND")
-    for name, summary, arguments, _ in COMMANDS:
-        _resolve(arguments)(commands.add_parser(name, help=summary))
+    for name, module, summary in COMMANDS:
+        _function(module, f"add_{_word(name)}_arguments")(commands.add_parser(name, help=summary))
 
 
 def _run(args: argparse.Namespace) -> int:
-    entry = next(entry for name, _, _, entry in COMMANDS if name == args.edge_command)
-    return int(_resolve(entry)(args))
+    module = next(module for name, module, _ in COMMANDS if name == args.edge_command)
+    return int(_function(module, f"run_{_word(args.edge_command)}")(args))
 
 
-def _resolve(entry: str) -> Callable[[Any], Any]:
-    module, _, name = entry.partition(":")
+def _function(module: str, name: str) -> Callable[[Any], Any]:
     return getattr(importlib.import_module(f"genba_edge.app.{module}"), name)  # type: ignore[no-any-return] # by name
+
+
+def _word(name: str) -> str:
+    return name.replace("-", "_")
 
 
 COMMAND = Command(

@@ -33,3 +33,10 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--record", type=Path, metavar="RAW.jsonl.gz", help="also write every reading to this file, for `replay`"
     )
+
+
+def run_run(args: argparse.Namespace) -> int:
+    """Run the gateway."""
+    from genba_edge.app.run import run_gateway
+
+    return run_gateway(args)

@@ -204,7 +204,7 @@ def _points(device: Device, now: DeviceNow, meter: Meter, reporter: Reporter) ->
             now=now.points.get(name),
             read_at=now.read_at.get(name),
             bad_reason=meter.bad_points.get(name, ""),
-            reported=reporter.reported(PointRef(device.id, name)) if device.id in reporter.thinned else None,
+            reported=reporter.reported(PointRef(device.id, name)),
         )
 
 

@@ -79,8 +79,8 @@ class Reporter:
                 return ()
 
     def reported(self, ref: PointRef) -> Sample | None:
-        """The reading of the point that was reported last."""
-        return self._reported.get(ref)
+        """The reading that was reported last, of a point with a rule of its own."""
+        return self._reported.get(ref) if self._rules.get(ref, _EVERY_CHANGE) != _EVERY_CHANGE else None
 
     def _report(self, samples: Iterable[Sample]) -> tuple[Sample, ...]:
         told: list[Sample] = []

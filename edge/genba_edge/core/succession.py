@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from genba_edge.core.deriver import Deriver
 from genba_edge.core.journal import Identity, Moment
 from genba_edge.core.map_change import MapChange
-from genba_edge.core.present import Present
+from genba_edge.core.observations import Sample
+from genba_edge.core.present import DeviceStatus, Present
 from genba_edge.core.watch import Pace, without_heard
 from genba_shared.device_map.model import DeviceMap
 
@@ -39,5 +40,9 @@ def succeed(
         moment=moment,
     )
     for device in same:
-        deriver.observe(present.retell(device), moment)
+        told = present.retell(device)
+        if present.devices[device].status is DeviceStatus.LOST:  # its readings do not hold any more
+            deriver.recall(each for each in told if isinstance(each, Sample))
+            told = tuple(each for each in told if not isinstance(each, Sample))
+        deriver.observe(told, moment)
     return deriver

@@ -29,6 +29,7 @@ POINTS_SHOWN: Final = 200  # of one device; /status.json has all
 _STATIC: Final = Path(__file__).parent / "static"
 FILES: Final = {
     "/status.css": ("text/css; charset=utf-8", (_STATIC / "status.css").read_bytes()),
+    "/mark.svg": ("image/svg+xml", (_STATIC / "mark.svg").read_bytes()),
     "/status.js": ("text/javascript; charset=utf-8", (_STATIC / "status.js").read_bytes()),
 }
 _MARKS: Final = {DeviceStatus.ONLINE: "●", DeviceStatus.LOST: "✕", DeviceStatus.CONNECTING: "…"}
@@ -54,6 +55,7 @@ class _Page:
             element("title", name),
             element("meta", name="viewport", content="width=device-width, initial-scale=1"),
             element("link", rel="stylesheet", href="/status.css"),
+            element("link", rel="icon", type="image/svg+xml", href="/mark.svg"),
             element("script", src="/status.js", defer=""),
             element("noscript", element("meta", http_equiv="refresh", content="10")),
         )
@@ -96,17 +98,19 @@ class _Page:
             self._tile("outbox", *self._outbox()),
             self._tile("uplink", *self._uplink()),
             self._tile("clock", *self._clock()),
-            self._tile("map", now.map_sha256[:12]),
-            self._tile("version", now.version),
-            self._tile("up", self._span((now.at - now.started_at).total_seconds())),
+            self._tile("map", now.map_sha256[:12], f"genba {now.version}"),
         ]
         if now.derive_failures:
             tiles.append(self._tile("failures", str(now.derive_failures), good=False))
         if now.record is not None:
             tiles.append(self._tile("recording", now.record.name))
+        running = self._word("up", age=self._span((now.at - now.started_at).total_seconds()))
         at = element("time", self._clock_time(now.at), datetime=now.at.isoformat(timespec="seconds"), id="at")
         return element(
-            "dl", *tiles, element("div", element("dt", self._words["time"]), element("dd", at)), class_="tiles"
+            "dl",
+            *tiles,
+            element("div", element("dt", self._words["time"]), element("dd", at, element("small", running))),
+            class_="tiles",
         )
 
     def _tile(self, key: str, text: str, more: str | None = None, *, good: bool | None = None) -> Html:
@@ -294,7 +298,7 @@ class _Page:
         work = " ".join(filter(None, (event.work_order, event.node)))
         match event:
             case PiecesCounted():
-                return f"+{event.delta} {event.result} ({event.total}) {work}"
+                return f"+{event.delta} {self._words[f'result.{event.result}']} ({event.total}) {work}"
             case NodeCompleted():
                 return f"{work} ({event.pieces})"
             case StationStateChanged():

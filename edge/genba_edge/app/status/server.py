@@ -69,7 +69,7 @@ def _parse(address: str) -> tuple[str, int]:
         raise UsageError(f"--status {address}: write {STATUS_DEFAULT}, another port of this machine, or off") from exc
     if not is_ours:
         raise UsageError(
-            f"--status {address}: the page has no password and is for this machine only ({STATUS_DEFAULT}). From another "
+            f"--status {address}: the page has no password and is for this machine only. From another "
             f"machine open a tunnel: ssh -L {number}:127.0.0.1:{number} USER@GATEWAY, then http://127.0.0.1:{number}"
         )
     return host, number
