@@ -31,7 +31,7 @@ class Reloads:
         try:
             device_map = await asyncio.to_thread(load_device_map, path)
         except ConfigError as exc:
-            return {"problems": [str(problem) for problem in exc.problems]}
+            return {"problems": _errors(exc)}
         change = await self._gateway.reload(device_map)
         if not change.refusals:
             self._path = path
@@ -42,7 +42,7 @@ class Reloads:
         try:
             device_map = await asyncio.to_thread(load_device_map, Path(str(asked["map"])))
         except ConfigError as exc:
-            return {"problems": [str(problem) for problem in exc.problems]}
+            return {"problems": _errors(exc)}
         return _answer(compare(self._gateway.device_map, device_map), device_map)
 
     async def again(self) -> None:
@@ -62,3 +62,7 @@ def _answer(change: MapChange, device_map: DeviceMap) -> Answer:
         "kept": len(change.devices.same),
         "devices": len(device_map.devices),
     }
+
+
+def _errors(exc: ConfigError) -> list[str]:
+    return [str(problem) for problem in exc.problems if not problem.warning]

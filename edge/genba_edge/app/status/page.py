@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from genba_edge.app.snapshot import DeviceView, PointView, Snapshot
 from genba_edge.app.status.chart import sparkline
-from genba_edge.app.status.markup import Html, element, joined
+from genba_edge.app.status.markup import Html, element
 from genba_edge.app.status.words import NAMES, WORDS
 from genba_edge.core.present import DeviceStatus
 from genba_edge.ports import Failure
@@ -95,9 +95,9 @@ class _Page:
         every = up == len(now.devices)
         tiles = [
             self._tile("devices", self._word("devices.answer", up=up, all=len(now.devices)), good=every),
-            self._tile("outbox", *self._outbox()),
-            self._tile("uplink", *self._uplink()),
-            self._tile("clock", *self._clock()),
+            self._outbox(),
+            self._uplink(),
+            self._clock(),
             self._tile("map", now.map_sha256[:12], f"genba {now.version}"),
         ]
         if now.derive_failures:
@@ -119,31 +119,27 @@ class _Page:
         kind = None if good is None else "good" if good else "wrong"
         return element("div", element("dt", self._words[key]), element("dd", mark, text, note, class_=kind))
 
-    def _outbox(self) -> tuple[str, str | None]:
+    def _outbox(self) -> Html:
         mark = self._snapshot.mark
         if not mark.depth:
-            return self._words["outbox.empty"], None
+            return self._tile("outbox", self._words["outbox.empty"])
         oldest = None if mark.oldest_at is None else self._word("outbox.oldest", age=self._age_of(mark.oldest_at))
-        return self._word("outbox.waiting", count=mark.depth), oldest
+        return self._tile("outbox", self._word("outbox.waiting", count=f"{mark.depth:,}"), oldest)
 
-    def _uplink(self) -> tuple[str, str | None]:
+    def _uplink(self) -> Html:
         now = self._snapshot
         if now.broker is None:
-            return self._words["uplink.none"], None
-        return (
-            f"{_SIGN[now.is_connected]} {self._words['uplink.up' if now.is_connected else 'uplink.down']}",
-            now.broker,
-        )
+            return self._tile("uplink", self._words["uplink.none"])
+        word = self._words["uplink.up" if now.is_connected else "uplink.down"]
+        return self._tile("uplink", word, now.broker, good=now.is_connected)
 
-    def _clock(self) -> tuple[str, str | None]:
+    def _clock(self) -> Html:
         clock = self._snapshot.clock
         if clock.is_synchronised is None:
-            return self._words["clock.unknown"], None
+            return self._tile("clock", self._words["clock.unknown"])
+        word = self._words["clock.yes" if clock.is_synchronised else "clock.no"]
         error = None if clock.error_s is None else f"± {clock.error_s * 1000:.0f} ms"
-        return (
-            f"{_SIGN[clock.is_synchronised]} {self._words['clock.yes' if clock.is_synchronised else 'clock.no']}",
-            error,
-        )
+        return self._tile("clock", word, error, good=clock.is_synchronised)
 
     # Devices ---------------------------------------------------------------------------------------------------------
 
@@ -335,9 +331,6 @@ class _Page:
         return self._word("seconds", count=f"{seconds:.1f}" if seconds < 10 else int(seconds))
 
 
-_SIGN: Final = {True: "●", False: "▲"}
-
-
 def _value(value: object) -> str:
     if value is None:
         return "–"
@@ -355,6 +348,3 @@ def _zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except ZoneInfoNotFoundError:
         return ZoneInfo("UTC")
-
-
-__all__ = ["FILES", "POINTS_SHOWN", "joined", "render"]
