@@ -155,7 +155,9 @@ async def test_a_full_disk_leaves_the_old_map_in_force_and_loses_nothing(
         assert running.gateway.device_map.devices["right"] == map_of(map_text(modbus_peer)).devices["right"]
         await both_online(running)
         modbus_peer.set("holding", 10, 5)
-        await eventually(lambda: pieces(running, "right/good") == 5)
+        await eventually(lambda: value(running, "right") == 5)
+    counts = [event for event in await committed(tmp_path) if isinstance(event, PiecesCounted)]
+    assert sum(event.delta for event in counts) == 5
 
 
 async def test_only_its_owner_can_open_the_control_socket(tmp_path: Path) -> None:

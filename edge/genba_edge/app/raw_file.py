@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import io
 import logging
@@ -121,22 +122,26 @@ class RawWriter:
         encoder = RawEncoder()
         flush_at: float | None = None
         while True:
-            try:
-                timeout = None if flush_at is None else max(0.0, flush_at - time.monotonic())
-                entry = self._waiting.get(timeout=timeout)
-            except queue.Empty:
-                self._stream.flush()
-                flush_at = None
-                if shutil.disk_usage(self.path.parent).free < LEAST_FREE:
-                    raise OSError(
-                        0, f"less than {LEAST_FREE // 1_000_000} MB free, which the outbox may need"
-                    ) from None
-                continue
+            entry: RawEntry | None = _NOTHING
+            with contextlib.suppress(queue.Empty):
+                entry = self._waiting.get(timeout=None if flush_at is None else max(0.0, flush_at - time.monotonic()))
             if entry is None:
                 return
-            self._stream.write(encoder.line(entry).encode() + b"\n")
-            if flush_at is None:
-                flush_at = time.monotonic() + FLUSH_S
+            if entry is not _NOTHING:
+                self._stream.write(encoder.line(entry).encode() + b"\n")
+                flush_at = flush_at or time.monotonic() + FLUSH_S
+            if flush_at is not None and time.monotonic() >= flush_at:
+                flush_at = None
+                self._flush()
+
+    def _flush(self) -> None:
+        self._stream.flush()
+        if shutil.disk_usage(self.path.parent).free < LEAST_FREE:
+            reason = f"less than {LEAST_FREE // 1_000_000} MB free, which the outbox may need"
+            raise OSError(errno.ENOSPC, reason)
+
+
+_NOTHING: Final = RawMissing(batches=0)  # what the queue gives when it is time to flush
 
 
 def read_raw(path: Path) -> Iterator[RawEntry]:
