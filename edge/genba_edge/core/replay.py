@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, assert_never
 
 from genba_edge.core.deriver import Deriver
@@ -19,6 +19,7 @@ from genba_shared.events import Confidence, Event, NodeCompleted, PiecesCounted,
 TICK: Final = timedelta(seconds=1)  # plant: how often time rules are looked at where the log is silent
 LONGEST_SILENCE: Final = timedelta(hours=1)  # beyond it every time rule has acted; the rest is skipped
 _EPOCH: Final = "0" * 32
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,6 +54,7 @@ class Replay:
         self._map, self._header, self._pace = device_map, header, pace
         self._deriver: Deriver | None = None
         self._now: datetime | None = None
+        self._ticked_at = _LONG_AGO
         self.outcome = Outcome()
 
     def take(self, entry: RawEntry) -> None:
@@ -63,7 +65,6 @@ class Replay:
                 self.outcome.batches += 1
                 self.outcome.observations += len(observations)
                 deriver.observe([each for each in observations if each.device in self._map.devices], moment)
-                deriver.pass_time(moment)
                 self._keep(deriver)
             case RawDispatch(moment=moment, document=document):
                 deriver = self._at(moment)
@@ -87,14 +88,16 @@ class Replay:
     def _at(self, moment: Moment) -> Deriver:
         """The derivation, when time has come to `moment`."""
         if self._deriver is None or self._now is None:
-            self.outcome.begin = self._now = moment.now
+            self.outcome.begin = self._now = self._ticked_at = moment.now
             self._deriver = self._start(moment)
             return self._deriver
-        last_tick = min(moment.now, self._now + LONGEST_SILENCE)
-        while self._now + TICK < last_tick:
-            self._now += TICK
-            self._deriver.pass_time(Moment(now=self._now, mono_ms=moment.mono_ms))
         self._now = moment.now
+        if moment.now < self._ticked_at:  # the clock was set back
+            self._ticked_at = moment.now
+        self._ticked_at = max(self._ticked_at, moment.now - LONGEST_SILENCE)
+        while self._ticked_at + TICK <= moment.now:
+            self._ticked_at += TICK
+            self._deriver.pass_time(Moment(now=self._ticked_at, mono_ms=moment.mono_ms))
         return self._deriver
 
     def _start(self, moment: Moment) -> Deriver:
