@@ -29,6 +29,7 @@ PLANTED_IMPORTS = {
     "home-of-llrpkit": ("edge/genba_edge/app/planted_llrpkit.py", "import llrpkit"),
     "home-of-fastapi": ("cloud/genba_cloud/ingest/planted_fastapi.py", "import fastapi"),
     "home-of-sql": ("cloud/genba_cloud/ledger/planted_sql.py", "import sqlalchemy"),
+    "home-of-prometheus": ("edge/genba_edge/app/planted_prometheus.py", "import prometheus_client"),
 }
 
 

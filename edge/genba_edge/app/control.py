@@ -63,13 +63,14 @@ async def _answer(reader: asyncio.StreamReader, handlers: Mapping[str, Handler])
         handler = handlers[asked["do"]]
     except (ValueError, KeyError, TypeError, TimeoutError):
         return {"error": f"not a command: one of {', '.join(handlers)}, as JSON in one line"}
-    try:
-        return await handler(asked)
-    except GenbaError as exc:
-        return {"error": str(exc)}
-    except Exception as exc:
-        logger.exception("command failed command=%s", asked["do"])
-        return {"error": f"fault in the gateway ({type(exc).__name__}), see its log"}
+    (answer,) = await asyncio.gather(handler(asked), return_exceptions=True)
+    match answer:
+        case GenbaError():
+            return {"error": str(answer)}
+        case BaseException():
+            logger.error("command failed command=%s", asked["do"], exc_info=answer)
+            return {"error": f"fault in the gateway ({type(answer).__name__}), see its log"}
+    return answer
 
 
 def _bind(state_dir: Path) -> socket.socket:

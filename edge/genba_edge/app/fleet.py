@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 from genba_edge.app.devices import make_drivers
@@ -20,6 +21,7 @@ class Fleet:
         self._emit, self._clock, self._state_dir = emit, clock, state_dir
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._drivers: dict[str, Driver] = {}
+        self._is_closed = False
 
     @property
     def meters(self) -> Mapping[str, Meter]:
@@ -31,8 +33,8 @@ class Fleet:
         return make_drivers(devices, clock=self._clock, state_dir=self._state_dir)
 
     def start(self, drivers: Iterable[Driver]) -> None:
-        """Let them read."""
-        for driver in drivers:
+        """Let them read, unless the gateway is being stopped."""
+        for driver in () if self._is_closed else drivers:
             self._drivers[driver.device] = driver
             self._tasks[driver.device] = asyncio.create_task(self._keep(driver), name=f"driver {driver.device}")
 
@@ -44,7 +46,8 @@ class Fleet:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def stop_all(self) -> None:
-        """End every driver."""
+        """End every driver; no other is started any more."""
+        self._is_closed = True
         await self.stop(list(self._tasks))
 
     def forget(self, devices: Iterable[str]) -> None:
@@ -53,12 +56,8 @@ class Fleet:
             self._drivers.pop(device, None)
 
     async def _keep(self, driver: Driver) -> None:
-        async def read() -> None:
-            try:
-                await driver.run(self._emit)
-            except Exception as exc:
-                reason = f"fault in the gateway itself ({type(exc).__name__}), see its log"
-                self._emit([DeviceLost(device=driver.device, at=self._clock.now(), reason=reason)])
-                raise
+        def lose(exc: Exception) -> None:
+            reason = f"fault in the gateway itself ({type(exc).__name__}), see its log"
+            self._emit([DeviceLost(device=driver.device, at=self._clock.now(), reason=reason)])
 
-        await supervise(f"driver {driver.device}", read)
+        await supervise(f"driver {driver.device}", partial(driver.run, self._emit), on_failure=lose)

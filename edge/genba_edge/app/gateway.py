@@ -259,19 +259,16 @@ class Gateway:
         Nothing is derived meanwhile; what drivers emit waits in the inbox.
         """
         self._switch = None
-        reason = "the outbox cannot take the state of the old map (disk full?): the old map stays in force."
-        try:
-            if await self._commit_all():
-                self._replace_deriver(switch)
-                reason = ""
-        except Exception as exc:
-            logger.exception("map not taken map=%s", switch.device_map.sha256[:12])
-            reason = f"fault in the gateway itself ({type(exc).__name__}), see its log: the old map stays in force."
-        finally:
-            if not switch.taken.done():
-                switch.taken.set_result(reason)
+        (reason,) = await asyncio.gather(self._replace_deriver(switch), return_exceptions=True)
+        if isinstance(reason, BaseException):
+            logger.error("map not taken map=%s", switch.device_map.sha256[:12], exc_info=reason)
+            reason = f"fault in the gateway itself ({type(reason).__name__}), see its log: the old map stays in force."
+        if not switch.taken.done():
+            switch.taken.set_result(reason)
 
-    def _replace_deriver(self, switch: Switch) -> None:
+    async def _replace_deriver(self, switch: Switch) -> str:
+        if not await self._commit_all():
+            return "the outbox cannot take the state of the old map (disk full?): the old map stays in force."
         new, change = switch.device_map, switch.change
         self._deriver = succeed(
             new,
@@ -290,6 +287,7 @@ class Gateway:
         self._map, self._reporter = new, Reporter(new)
         if self._raw is not None:
             self._raw.note_map(new)
+        return ""
 
     async def _commit_all(self) -> bool:
         """Close joins and commit everything; False if the disk refuses, and then the commit waits for its next try."""

@@ -73,7 +73,7 @@ def run_replay(args: argparse.Namespace) -> int:
     if len(outcomes) == 1:
         return DIFFERENT if failed else 0
     difference = compare_outcomes(*outcomes)
-    _print(_differences(difference, args.map.name, args.against.name))
+    _print(_differences(difference, args.map.name, args.against.name, ZoneInfo(maps[0].gateway.timezone)))
     return 0 if difference.is_none and not failed else DIFFERENT
 
 
@@ -113,14 +113,16 @@ def _summary(outcome: Any, device_map: DeviceMap, *, seconds: float) -> Iterator
 
 def _claim(claim: Any, zone: tzinfo) -> str:
     doubt = "" if claim.confidence == "certain" else f", {claim.confidence}"
-    return f"{claim.work_order} {claim.node} at {claim.at.astimezone(zone):%H:%M:%S} ({claim.pieces} pieces{doubt})"
+    return (
+        f"{claim.work_order} {claim.node} at {claim.at.astimezone(zone):%m-%d %H:%M:%S} ({claim.pieces} pieces{doubt})"
+    )
 
 
-def _differences(difference: Any, name: str, other: str) -> Iterator[str]:
+def _differences(difference: Any, name: str, other: str, zone: tzinfo) -> Iterator[str]:
     yield f"{name} against {other}:"
-    yield from (f"  + {completion}" for completion in difference.added)
-    yield from (f"  - {completion}" for completion in difference.lost)
-    yield from (f"  ~ {was} → {now}" for was, now in difference.changed)
+    yield from (f"  + {_claim(claim, zone)}" for claim in difference.added)
+    yield from (f"  - {_claim(claim, zone)}" for claim in difference.lost)
+    yield from (f"  ~ {_claim(was, zone)} → {_claim(now, zone)}" for was, now in difference.changed)
     yield from (
         f"  station {station}: {new} {result} instead of {old}" for station, result, new, old in difference.counts
     )

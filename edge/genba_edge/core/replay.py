@@ -129,10 +129,6 @@ class Completion:
     pieces: int
     confidence: Confidence
 
-    def __str__(self) -> str:
-        doubt = "" if self.confidence is Confidence.CERTAIN else f", {self.confidence}"
-        return f"{self.work_order} {self.node} at {self.at:%Y-%m-%d %H:%M:%S} ({self.pieces} pieces{doubt})"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
