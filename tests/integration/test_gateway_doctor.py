@@ -208,3 +208,35 @@ async def test_a_running_gateway_is_asked_for_its_devices(tmp_path: Path, modbus
     assert verdict(found, "map in force") == "warn"
     assert found["points of cell"].found == "1 cannot be read: temp"
     assert verdict(found, "uplink") == "fail"
+
+
+async def test_a_reader_that_serves_the_running_gateway_is_not_disturbed(tmp_path: Path) -> None:
+    knocked: list[object] = []
+    server = await asyncio.start_server(lambda *_: knocked.append(1), "127.0.0.1", 0)
+    reader = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    path = tmp_path / "plant.yaml"
+    path.write_text(
+        "version: 1\ngateway: {id: gw-1, site: plant-a, timezone: UTC}\ndevices:\n"
+        f"  - {{id: gate, protocol: llrp, host: {reader}, antennas: {{1: {{read_point: in}}}}}}\n"
+    )
+    (tmp_path / "state").mkdir()
+
+    async def status(_asked: object) -> dict[str, object]:
+        device = {"status": "online", "reason": "", "points": {}}
+        return {
+            "gateway": "gw-1",
+            "started_at": "",
+            "url": "",
+            "map": "",
+            "devices": {"gate": device},
+            "derive_failures": 0,
+            "uplink": {"broker": None, "connected": False},
+        }
+
+    def found() -> dict[str, CheckUp]:
+        return checked(path)
+
+    async with server, control_socket(tmp_path / "state", {"status": status}):
+        assert (await asyncio.to_thread(found))["device gate"].found == "answers the running gateway"
+        assert knocked == []
+    assert (await asyncio.to_thread(found))["gateway"].found.startswith("no gateway runs")

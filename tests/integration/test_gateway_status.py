@@ -186,8 +186,19 @@ async def test_browsers_that_say_nothing_do_not_keep_others_out_for_long(
                 connection.close()
 
 
+async def test_what_the_collector_is_told_of_each_device(tmp_path: Path, modbus_peer: ModbusPeer) -> None:
+    async with served(tmp_path, modbus_peer.port) as (running, _):
+        await eventually(lambda: running.gateway.snapshot().is_ready)
+        told = running.gateway.describe()
+        cell, gone = told["devices"]["cell"], told["devices"]["gone"]
+        assert (cell["status"], cell["bad_points"], "reason" in cell) == ("online", 1, False)
+        assert (gone["status"], gone["reason"]) == ("lost", "connection refused by 127.0.0.1:1")
+        assert 0 <= told["data_age_s"]["cell"] < 60
+        assert "gone" not in told["data_age_s"]
+
+
 def test_the_page_is_for_this_machine_alone() -> None:
-    for address in ("0.0.0.0:9180", "192.168.1.5:9180", "[::]:9180", "plant.example:9180", "9180", "127.0.0.1:x"):
+    for address in ("0.0.0.0:9180", "192.168.1.5:9180", "[::]:9180", "plant.example:9180", "127.0.0.1:x", "on"):
         with pytest.raises(UsageError, match="--status"):
             bind_status(address)
     with pytest.raises(UsageError, match="ssh -L 9180:127"):

@@ -12,12 +12,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from genba_edge.app.control import NoGateway, ask
+from genba_edge.app.control import Answer, NoGateway, ask
 from genba_edge.app.reach import TIMEOUT_S, Target, reach_all, targets_of
 from genba_edge.outbox import integrity
 from genba_shared.certificates import validity
 from genba_shared.clock_health import clock_health, has_clock_chip
-from genba_shared.device_map import DeviceMap, LoadedMap, load_with_settings
+from genba_shared.device_map import DeviceMap, LlrpDevice, LoadedMap, load_with_settings
 from genba_shared.errors import ConfigError, UsageError
 from genba_shared.mqtt import BrokerAddress
 
@@ -63,8 +63,9 @@ def examine(map_path: Path, *, state_dir: Path | None, broker: str | None) -> It
     folder = state_dir or map_path.parent / loaded.map.store.path
     yield from _folder(folder)
     yield from _certificates(loaded.map, folder, broker)
-    yield from _network(loaded.map, broker)
-    yield from _gateway(loaded.map, folder)
+    status = _status(folder)
+    yield from _network(loaded.map, broker, status)
+    yield from _gateway(loaded.map, status)
 
 
 def _map(loaded: LoadedMap, path: Path) -> CheckUp:
@@ -182,8 +183,21 @@ def _certificates(device_map: DeviceMap, folder: Path, broker: str | None) -> It
             yield _ok(what, f"valid until {found.until:%Y-%m-%d}")
 
 
-def _network(device_map: DeviceMap, broker: str | None) -> Iterator[CheckUp]:
-    targets = list(targets_of(device_map))
+def _status(folder: Path) -> Answer | NoGateway:
+    """What the gateway that runs on the folder tells of itself, or that there is none."""
+    try:
+        return ask(folder, {"do": "status"}, timeout_s=ANSWER_S)
+    except NoGateway as exc:
+        return exc
+
+
+def _network(device_map: DeviceMap, broker: str | None, status: Answer | NoGateway) -> Iterator[CheckUp]:
+    running = {} if isinstance(status, NoGateway) else status["devices"]
+    answering = {name for name, device in running.items() if device["status"] == "online"}
+    readers = {device.id for device in device_map.devices.values() if isinstance(device, LlrpDevice)}
+    for name in sorted(answering & readers):  # a reader serves one client: who knocks would disturb the gateway
+        yield _ok(f"device {name}", "answers the running gateway")
+    targets = [each for each in targets_of(device_map) if each.device not in answering & readers]
     url = broker or (device_map.collector.mqtt if device_map.collector else None)
     if url is None:
         yield _warn("broker", "none: events only go to --sink", "add `collector: {mqtt: mqtt://HOST:1883}` to the map")
@@ -204,11 +218,9 @@ def _network(device_map: DeviceMap, broker: str | None) -> Iterator[CheckUp]:
             yield _ok(target.what, f"{where} answers ({reached.seconds * 1000:.0f} ms)")
 
 
-def _gateway(device_map: DeviceMap, folder: Path) -> Iterator[CheckUp]:
-    try:
-        status = ask(folder, {"do": "status"}, timeout_s=ANSWER_S)
-    except (NoGateway, OSError) as exc:
-        yield _warn("gateway", f"not running here ({exc})", "genba edge run MAP")
+def _gateway(device_map: DeviceMap, status: Answer | NoGateway) -> Iterator[CheckUp]:
+    if isinstance(status, NoGateway):
+        yield _warn("gateway", str(status), "genba edge run MAP")
         return
     yield _ok("gateway", f"{status['gateway']} runs since {status['started_at']}, status page {status['url']}")
     if status["map"] != device_map.sha256:

@@ -112,7 +112,7 @@ def ask(state_dir: Path, command: Mapping[str, Any], *, timeout_s: float = ANSWE
 @contextlib.contextmanager
 def _short_path(state_dir: Path) -> Iterator[str]:
     """A name of the socket that fits into the 108 bytes that unix(7) allows, however deep the folder is."""
-    folder = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY)
+    folder = os.open(state_dir, os.O_PATH | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{folder}/{FILE_NAME}"
     finally:

@@ -8,8 +8,10 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from genba_edge.app.check_up import CheckUp, Verdict
+if TYPE_CHECKING:
+    from genba_edge.app.check_up import CheckUp
 
 
 def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +29,7 @@ def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_doctor(args: argparse.Namespace) -> int:
     """Print one line per check and, where something is wrong, one line with what to do."""
-    from genba_edge.app.check_up import examine
+    from genba_edge.app.check_up import Verdict, examine
 
     found: list[CheckUp] = []
     for check_up in examine(args.map, state_dir=args.state, broker=args.broker):

@@ -20,11 +20,12 @@ AT_ONCE: Final = 16  # a plant network is not scanned
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Something that listens on a port."""
+    """Something that listens on a port; `device`: its id in the map, if it is one."""
 
     what: str
     host: str
     port: int
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +44,9 @@ def targets_of(device_map: DeviceMap) -> Iterator[Target]:
         what = f"device {device.id}"
         if isinstance(device, OpcUaDevice):
             url = urlsplit(device.url)
-            yield Target(what=what, host=url.hostname or "", port=url.port or 4840)
+            yield Target(what=what, host=url.hostname or "", port=url.port or 4840, device=device.id)
         elif device.host:
-            yield Target(what=what, host=device.host, port=device.port)
+            yield Target(what=what, host=device.host, port=device.port, device=device.id)
 
 
 def reach_all(targets: Sequence[Target]) -> Sequence[Reached]:

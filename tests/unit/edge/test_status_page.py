@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import string
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from genba_edge.app.snapshot import DeviceView, PointView, Snapshot
 from genba_edge.app.status.chart import sparkline
 from genba_edge.app.status.markup import Html, element
+from genba_edge.app.status.metrics import exposition
 from genba_edge.app.status.page import POINTS_SHOWN, render
 from genba_edge.app.status.words import WORDS, language_of
 from genba_edge.core.present import DeviceStatus, PointNow
@@ -150,3 +152,16 @@ def test_a_line_has_a_gap_where_nothing_was_polled() -> None:
     assert line is not None
     assert line.count("<polyline") == 2
     assert sparkline((None, 0.01, None), label="polls") is None
+
+
+def test_the_metrics_are_those_of_the_guide() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "howto" / "diagnosis.md").read_text(encoding="utf-8")
+    table = guide.partition("## Metrics")[2].partition("Four alarms")[0]
+    exported = set(re.findall(r"^(genba_\w+)", exposition(snapshot(device(point("parts", 1)))).decode(), re.MULTILINE))
+    assert set(re.findall(r"`(genba_\w+)`", table)) == exported
+
+
+def test_the_reasons_of_failures_are_those_of_the_guide() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "howto" / "diagnosis.md").read_text(encoding="utf-8")
+    table = guide.partition("The reasons of failures")[2].partition("For programs")[0]
+    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == [str(reason) for reason in Failure]
