@@ -144,6 +144,8 @@ async def test_a_full_disk_leaves_the_old_map_in_force_and_loses_nothing(
         await both_online(running)
         modbus_peer.set("holding", 10, 3)
         await eventually(lambda: pieces(running, "right/good") == 3)
+        modbus_peer.set("holding", 10, 4)  # joined to the next event, and told with the switch
+        await eventually(lambda: value(running, "right") == 4)
 
         def full(*_: object) -> None:
             raise OutboxFull("database or disk is full")
