@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
@@ -103,18 +103,7 @@ class Present:
         if known is None or known.heard_at is None:
             return ()
         told: list[Observation] = [DeviceBack(device=device, at=known.heard_at)]
-        for point in known.points.values():
-            sample = point.sample
-            told.append(
-                Sample(
-                    device=device,
-                    point=sample.point,
-                    value=sample.value,
-                    at=point.changed_at,
-                    seen_at=sample.seen_at,
-                    quality=sample.quality,
-                )
-            )
+        told.extend(replace(point.sample, at=point.changed_at) for point in known.points.values())
         if known.status is DeviceStatus.LOST:
             told.append(DeviceLost(device=device, at=known.since, reason=known.reason))
         return tuple(told)
