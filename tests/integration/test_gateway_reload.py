@@ -162,6 +162,30 @@ async def test_a_full_disk_leaves_the_old_map_in_force_and_loses_nothing(
     assert sum(event.delta for event in counts) == 5
 
 
+async def test_a_disk_that_was_full_before_leaves_every_driver_at_work(
+    tmp_path: Path, modbus_peer: ModbusPeer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("genba_edge.app.gateway.FULL_RETRY_S", 0.05)
+    monkeypatch.setattr("genba_edge.app.gateway.SWITCH_S", 0.2)
+    async with running_gateway(tmp_path, map_of(map_text(modbus_peer))) as running:
+        await both_online(running)
+
+        def full(*_: object) -> None:
+            raise OutboxFull("database or disk is full")
+
+        with monkeypatch.context() as disk:
+            disk.setattr(running.outbox, "append", full)
+            modbus_peer.set("holding", 10, 3)
+            await eventually(lambda: "outbox full waiting_events" in caplog.text)
+            connections = modbus_peer.ask("connections")
+            change = await running.gateway.reload(map_of(map_text(modbus_peer, period="200ms")))
+        assert change.refusals[0].startswith("the outbox cannot take the state of the old map")
+        assert modbus_peer.ask("connections") == connections
+        await eventually(lambda: pieces(running, "right/good") == 3)
+        taken = await running.gateway.reload(map_of(map_text(modbus_peer, period="200ms")))
+        assert taken.refusals == ()
+
+
 async def test_only_its_owner_can_open_the_control_socket(tmp_path: Path) -> None:
     async def answer(asked: object) -> dict[str, object]:
         return {"asked": asked}

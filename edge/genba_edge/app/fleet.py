@@ -28,6 +28,11 @@ class Fleet:
         """What each driver counts, by device."""
         return {device: driver.meter for device, driver in self._drivers.items()}
 
+    @property
+    def stopped(self) -> list[str]:
+        """Devices whose drivers were stopped, and neither started again nor forgotten."""
+        return [device for device in self._drivers if device not in self._tasks]
+
     def make(self, devices: Iterable[Device]) -> list[Driver]:
         """The drivers of these devices, not started; whatever a device's settings do not allow is raised here."""
         return make_drivers(devices, clock=self._clock, state_dir=self._state_dir)

@@ -13,7 +13,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ SOFT_SAVE_S = 1.0  # wall: open passages are committed at least this often while
 CHECKPOINT_S = 60.0  # wall: how far back an unobserved interval may begin after a crash of an idle gateway
 FULL_RETRY_S = 5.0  # wall: how long to wait before a commit that the disk refused is tried again
 EVENTS_KEPT = 50  # for the status page
+SWITCH_S = 15.0  # wall: how long a new map may wait for a commit that is on its way
+_FULL = "the outbox cannot take the state of the old map (disk full?): the old map stays in force."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,20 +198,10 @@ class Gateway:
                 return change
             devices = change.devices
             drivers = self._fleet.make(device_map.devices[name] for name in (*devices.changed, *devices.added))
-            gone = (*devices.changed, *devices.removed)
-            await self._fleet.stop(gone)
-            self._switch = switch = Switch(device_map=device_map, change=change)
-            self._work_waits.set()
-            reason = await switch.taken
+            reason = await self._switch_to(Switch(device_map=device_map, change=change))
             if reason:
-                self._fleet.start(self._fleet.make(self._map.devices[name] for name in gone))
-                return MapChange(
-                    devices=devices,
-                    stations=change.stations,
-                    zones=change.zones,
-                    nodes=change.nodes,
-                    refusals=(reason,),
-                )
+                self._fleet.start(self._fleet.make(self._map.devices[name] for name in self._fleet.stopped))
+                return replace(change, refusals=(reason,))
             self._fleet.forget(devices.removed)
             self._fleet.start(drivers)
             logger.info(
@@ -219,6 +211,16 @@ class Gateway:
                 len(devices.same),
             )
             return change
+
+    async def _switch_to(self, switch: Switch) -> str:
+        """Let the loop take the map over; the reason why it did not, or nothing."""
+        self._switch = switch
+        self._work_waits.set()
+        await asyncio.wait([switch.taken], timeout=SWITCH_S)
+        if self._switch is switch:  # the loop is held up by its disk, and nothing was begun
+            self._switch = None
+            return _FULL
+        return await switch.taken
 
     def _emit(self, observations: Sequence[Observation]) -> None:
         self._inbox.put(observations)
@@ -268,7 +270,10 @@ class Gateway:
 
     async def _replace_deriver(self, switch: Switch) -> str:
         if not await self._commit_all():
-            return "the outbox cannot take the state of the old map (disk full?): the old map stays in force."
+            return _FULL
+        await self._fleet.stop((*switch.change.devices.changed, *switch.change.devices.removed))
+        if not await self._commit_all():  # what they said while they ended
+            return _FULL
         new, change = switch.device_map, switch.change
         self._deriver = succeed(
             new,

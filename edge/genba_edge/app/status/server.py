@@ -13,6 +13,7 @@ import ipaddress
 import json
 import logging
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
@@ -96,7 +97,16 @@ async def status_page(listener: socket.socket, take: Callable[[], Snapshot]) -> 
         return take()
 
     def ask() -> Snapshot:
-        return asyncio.run_coroutine_threadsafe(snapshot(), loop).result(SNAPSHOT_S)
+        asked = snapshot()
+        try:
+            future = asyncio.run_coroutine_threadsafe(asked, loop)
+        except RuntimeError:  # the loop is closed already
+            asked.close()
+            raise
+        try:
+            return future.result(SNAPSHOT_S)
+        finally:
+            future.cancel()  # a loop that hangs need not answer all who asked meanwhile
 
     server = _Server(listener, ask)
     thread = threading.Thread(target=server.serve, name="status-page", daemon=True)
@@ -153,7 +163,8 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that went away is no event; a bug is logged like any other."""
-        logger.debug("status page request failed", exc_info=True)  # noqa: LOG014 (called in its handler)
+        if not isinstance(sys.exc_info()[1], OSError):
+            logger.error("status page failed", exc_info=True)  # noqa: LOG014 (called in the library's handler)
 
 
 class _Handler(BaseHTTPRequestHandler):
