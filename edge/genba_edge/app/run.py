@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,8 @@ class _Start:
 async def _run(start: _Start) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
+    ends = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if _is_in_terminal() else [])]
+    for name in ends:
         loop.add_signal_handler(name, stop.set)
     listen = bind_status(start.status)
     with contextlib.ExitStack() as files:
@@ -125,11 +127,17 @@ async def _commands(gateway: Gateway, start: _Start, url: str) -> AsyncIterator[
     async def status(_asked: Mapping[str, Any]) -> Answer:
         return {"url": url, **gateway.snapshot().to_json()}
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_again)
+    if not _is_in_terminal():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_again)
     async with control_socket(
         start.state_dir, {"reload": reloads.reload, "dry-run": reloads.dry_run, "status": status}
     ):
         yield
+
+
+def _is_in_terminal() -> bool:
+    """Whether SIGHUP means that the terminal was closed: the gateway then ends, instead of living on unseen."""
+    return sys.stderr.isatty()
 
 
 def _log_start(start: _Start, outbox: SqliteOutbox, url: str) -> None:
