@@ -31,6 +31,7 @@ PLANTED_IMPORTS = {
     "home-of-httpx": ("edge/genba_edge/app/planted_httpx.py", "import httpx"),
     "home-of-fastapi": ("cloud/genba_cloud/ingest/planted_fastapi.py", "import fastapi"),
     "home-of-sql": ("cloud/genba_cloud/ledger/planted_sql.py", "import sqlalchemy"),
+    "home-of-prometheus": ("edge/genba_edge/app/planted_prometheus.py", "import prometheus_client"),
 }
 
 

@@ -16,7 +16,11 @@ COMMANDS: Final[tuple[tuple[str, str, str], ...]] = (
     ("schema", "schema", "print the JSON Schema of a device map, for editors"),
     ("check", "check", "check a device map offline: every problem with line and fix"),
     ("probe", "probe", "read every point of a map now and show what came"),
+    ("doctor", "doctor", "folder, disk, clock, network: what would keep the gateway from working"),
     ("run", "run_arguments", "run the gateway: read devices, derive events, deliver them"),
+    ("reload", "reload", "give the running gateway another map, without a break"),
+    ("record", "record", "write down everything that the devices say"),
+    ("replay", "replay", "derive what was recorded once more, with any map"),
 )
 """Name, module of this package, summary; in the order of a commissioning.
 
@@ -29,7 +33,11 @@ examples:
                                           draft a map of what an OPC UA server has
   genba edge check plant.yaml             find what is wrong in a device map, without touching a device
   genba edge probe plant.yaml             read every point once, as the gateway would
-  genba edge run plant.yaml               read the devices and deliver events
+  genba edge doctor plant.yaml            see what would keep the gateway from working on this machine
+  genba edge run plant.yaml               read the devices and deliver events; says where its status page is
+  genba edge reload plant.yaml --dry-run  see what the changed map would change in the running gateway
+  genba edge replay raw.jsonl.gz --map new.yaml --against plant.yaml
+                                          see which completions a change of the map adds, loses or moves
 """
 
 

@@ -11,35 +11,45 @@ import contextlib
 import logging
 import time
 import uuid
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from genba_edge.app.devices import make_drivers
+from genba_edge.app.fleet import Fleet
+from genba_edge.app.history import History
 from genba_edge.app.inbox import Inbox
+from genba_edge.app.pace import pace_of, tick_s
+from genba_edge.app.raw_file import RawWriter
 from genba_edge.app.sink import Sink
+from genba_edge.app.snapshot import Snapshot, device_now, station_states
 from genba_edge.core.deriver import Deriver
 from genba_edge.core.journal import Commit, Identity, Moment
-from genba_edge.core.watch import Pace
-from genba_edge.ports import DeviceBack, DeviceLost, Observation, Outbox
+from genba_edge.core.map_change import MapChange, compare
+from genba_edge.core.present import Present
+from genba_edge.core.reporting import Reporter
+from genba_edge.core.succession import succeed
+from genba_edge.ports import Observation, Outbox
 from genba_edge.uplink import Uplink
 from genba_shared.broker import BrokerAddress
 from genba_shared.clock import ProductionClock, format_time
-from genba_shared.device_map import DeviceMap, ModbusDevice, RfidReader
+from genba_shared.device_map import DeviceMap
 from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.errors import OutboxFull
+from genba_shared.events import Event, StationState, StationStateChanged
 from genba_shared.supervisor import supervise
 from genba_shared.version import VERSION
 
 logger = logging.getLogger(__name__)
 
-TICK_S = 0.1  # wall: how often time rules are looked at
 SOFT_SAVE_S = 1.0  # wall: open passages are committed at least this often while reads arrive
 CHECKPOINT_S = 60.0  # wall: how far back an unobserved interval may begin after a crash of an idle gateway
 FULL_RETRY_S = 5.0  # wall: how long to wait before a commit that the disk refused is tried again
-REPORT_DELAY = 2.0  # report periods after which a reader's reads are taken as complete
+EVENTS_KEPT = 50  # for the status page
+SWITCH_S = 15.0  # wall: how long a new map may wait for a commit that is on its way
+_FULL = "the outbox cannot take the state of the old map (disk full?): the old map stays in force."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +62,17 @@ class GatewaySetup:
     state_dir: Path
     broker: BrokerAddress | None
     sink: Sink | None
+    raw: RawWriter | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Switch:
+    """A new map that waits for the loop to take it over."""
+
+    device_map: DeviceMap
+    change: MapChange
+    taken: asyncio.Future[str] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    """The reason why it was not; empty: it was."""
 
 
 class Gateway:
@@ -59,25 +80,36 @@ class Gateway:
 
     def __init__(self, setup: GatewaySetup) -> None:
         self._map, self._outbox, self._clock, self._sink = setup.device_map, setup.outbox, setup.clock, setup.sink
-        self._state_dir = setup.state_dir
+        self._raw = setup.raw
+        self._started_at = self._clock.now()
         self._inbox = Inbox(self._clock.now)
         self._unstored: Commit | None = None
         self._documents: list[DispatchDocument] = []
+        self._switch: Switch | None = None
+        self._one_reload = asyncio.Lock()
         self._work_waits = asyncio.Event()
-        self._devices: dict[str, dict[str, str]] = {
-            device: {"status": "connecting", "since": format_time(self._clock.now())} for device in self._map.devices
-        }
-        mark = self._outbox.mark()
+        self._fleet = Fleet(self._emit, clock=self._clock, state_dir=setup.state_dir)
+        self._present = Present(self._map.devices, now=self._started_at)
+        self._reporter = Reporter(self._map)
+        self._history = History()
+        self._events: deque[Event] = deque(maxlen=EVENTS_KEPT)
+        self._commits = self._failures = 0
+        mark, saved = self._outbox.mark(), self._outbox.load_state()
+        self._stations: dict[str, tuple[StationState, datetime]] = station_states(saved)
+        self._identity = Identity(
+            gateway=self._map.gateway.id, epoch=mark.epoch, site=self._map.gateway.site, boot=uuid.uuid4().hex
+        )
         self._deriver = Deriver(
             self._map,
-            identity=Identity(
-                gateway=self._map.gateway.id, epoch=mark.epoch, site=self._map.gateway.site, boot=uuid.uuid4().hex
-            ),
+            identity=self._identity,
             next_seq=mark.next_seq,
-            saved=self._outbox.load_state(),
-            pace=_pace(self._map, self._clock.speed),
+            saved=saved,
+            pace=pace_of(self._map, self._clock.speed),
             moment=self._moment(),
         )
+        if self._raw is not None:
+            self._raw.begin(self._map, boot=self._identity.boot, clock=self._clock, state=saved)
+        self._broker = setup.broker
         self._uplink: Uplink | None = None
         if setup.broker is not None:
             self._uplink = Uplink(
@@ -90,9 +122,15 @@ class Gateway:
                 state_dir=setup.state_dir,
             )
 
+    @property
+    def device_map(self) -> DeviceMap:
+        """The map in force."""
+        return self._map
+
     def describe(self) -> dict[str, Any]:
         """The gateway's state as it is published: identity, outbox, devices, and what it derives."""
-        mark = self._outbox.mark()
+        mark, now = self._outbox.mark(), self._clock.now()
+        meters = self._fleet.meters
         return {
             "online": True,
             "epoch": mark.epoch,
@@ -104,30 +142,86 @@ class Gateway:
             "zones": sorted(self._map.zones),
             "nodes": sorted(self._map.nodes),
             "outbox": {"depth": mark.depth, "oldest": format_time(mark.oldest_at) if mark.oldest_at else None},
-            "at": format_time(self._clock.now()),
-            "devices": self._devices,
+            "at": format_time(now),
+            "devices": {name: device_now(each, meters.get(name)) for name, each in self._present.devices.items()},
+            "data_age_s": {
+                name: round((now - each.heard_at).total_seconds(), 1)
+                for name, each in self._present.devices.items()
+                if each.heard_at is not None
+            },
         }
+
+    def snapshot(self) -> Snapshot:
+        """Everything that the status page and the metrics show, as it is now; call it on the loop."""
+        return Snapshot.of(
+            self._map,
+            now=self._clock.now(),
+            started_at=self._started_at,
+            mark=self._outbox.mark(),
+            broker=self._broker,
+            is_connected=self._uplink is not None and self._uplink.is_connected,
+            dispatch_version=self._deriver.dispatch_version,
+            commits=self._commits,
+            failures=self._failures,
+            present=self._present,
+            meters=self._fleet.meters,
+            reporter=self._reporter,
+            history=self._history,
+            stations=self._stations,
+            events=self._events,
+            record=None if self._raw is None else self._raw.path,
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then emit what is joined, commit, deliver what the link takes, and return."""
-        drivers = make_drivers(self._map.devices.values(), clock=self._clock, state_dir=self._state_dir)
-        tasks = [
-            asyncio.create_task(supervise(f"driver {driver.device}", partial(driver.run, self._emit)))
-            for driver in drivers
-        ]
+        self._fleet.start(self._fleet.make(self._map.devices.values()))
         uplink = asyncio.create_task(supervise("uplink", self._uplink.run)) if self._uplink else None
         derive = asyncio.create_task(self._derive(stop))
         try:
             await derive
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._fleet.stop_all()
             await self._finish()
             if uplink is not None and self._uplink is not None:
                 await self._uplink.drain(timeout_s=2.0)
                 uplink.cancel()
                 await asyncio.gather(uplink, return_exceptions=True)
+
+    async def reload(self, device_map: DeviceMap) -> MapChange:
+        """Go on with another map. Drivers of devices that it does not change read on as if nothing had happened.
+
+        Returns:
+            what changed; with `refusals` nothing did, and the old map stays in force.
+        """
+        async with self._one_reload:
+            change = compare(self._map, device_map)
+            if change.refusals:
+                return change
+            devices = change.devices
+            drivers = self._fleet.make(device_map.devices[name] for name in (*devices.changed, *devices.added))
+            reason = await self._switch_to(Switch(device_map=device_map, change=change))
+            if reason:
+                self._fleet.start(self._fleet.make(self._map.devices[name] for name in self._fleet.stopped))
+                return replace(change, refusals=(reason,))
+            self._fleet.forget(devices.removed)
+            self._fleet.start(drivers)
+            logger.info(
+                "map taken map=%s devices_restarted=%d devices_kept=%d",
+                device_map.sha256[:12],
+                len(drivers),
+                len(devices.same),
+            )
+            return change
+
+    async def _switch_to(self, switch: Switch) -> str:
+        """Let the loop take the map over; the reason why it did not, or nothing."""
+        self._switch = switch
+        self._work_waits.set()
+        await asyncio.wait([switch.taken], timeout=SWITCH_S)
+        if self._switch is switch:  # the loop is held up by its disk, and nothing was begun
+            self._switch = None
+            return _FULL
+        return await switch.taken
 
     def _emit(self, observations: Sequence[Observation]) -> None:
         self._inbox.put(observations)
@@ -139,15 +233,17 @@ class Gateway:
 
     async def _derive(self, stop: asyncio.Event) -> None:
         saved_at = checkpoint_at = time.monotonic()
+        longest_rest_s = tick_s(self._clock.speed)
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_S):
+                async with asyncio.timeout(longest_rest_s):
                     await self._work_waits.wait()
             self._work_waits.clear()
             self._take_waiting()
             self._deriver.pass_time(self._moment())
             self._log_failures()
             commit, now = self._deriver.take_commit(), time.monotonic()
+            self._history.note(self._fleet.meters, now_s=now)
             if commit is None and self._deriver.has_unsaved_reads and now - saved_at >= SOFT_SAVE_S:
                 commit = self._deriver.take_checkpoint()
             if commit is None and now - checkpoint_at >= CHECKPOINT_S:
@@ -155,18 +251,82 @@ class Gateway:
             if commit is not None:
                 await self._store(commit, stop)
                 saved_at = checkpoint_at = time.monotonic()
+            if self._switch is not None:
+                await self._take_over(self._switch)
+            if self._unstored is not None:
+                await self._store(self._unstored, stop)
+
+    async def _take_over(self, switch: Switch) -> None:
+        """Between two steps of the old derivation: commit all it knows, and let one with the new map go on from there.
+
+        Nothing is derived meanwhile; what drivers emit waits in the inbox.
+        """
+        self._switch = None
+        (reason,) = await asyncio.gather(self._replace_deriver(switch), return_exceptions=True)
+        if isinstance(reason, BaseException):
+            logger.error("map not taken map=%s", switch.device_map.sha256[:12], exc_info=reason)
+            reason = f"fault in the gateway itself ({type(reason).__name__}), see its log: the old map stays in force."
+        if not switch.taken.done():
+            switch.taken.set_result(reason)
+
+    async def _replace_deriver(self, switch: Switch) -> str:
+        if not await self._commit_all():
+            return _FULL
+        await self._fleet.stop((*switch.change.devices.changed, *switch.change.devices.removed))
+        if not await self._commit_all():  # what they said while they ended
+            return _FULL
+        new, change = switch.device_map, switch.change
+        self._deriver = succeed(
+            new,
+            change,
+            self._present,
+            identity=self._identity,
+            next_seq=self._outbox.mark().next_seq,
+            saved=self._outbox.load_state(),
+            pace=pace_of(new, self._clock.speed),
+            moment=self._moment(),
+        )
+        for device in (*change.devices.changed, *change.devices.added):
+            self._present.expect(device, self._clock.now())
+        for device in change.devices.removed:
+            self._present.forget(device)
+        self._map, self._reporter = new, Reporter(new)
+        if self._raw is not None:
+            self._raw.note_map(new)
+        return ""
+
+    async def _commit_all(self) -> bool:
+        """Close joins and commit everything; False if the disk refuses, and then the commit waits for its next try."""
+        self._take_waiting()
+        self._deriver.shut_down(self._moment())
+        self._log_failures()
+        for commit in (self._unstored, self._deriver.take_checkpoint()):
+            if commit is not None and not await self._try_to_store(commit):
+                self._unstored = commit
+                return False
+        self._unstored = None
+        return True
 
     def _take_waiting(self) -> None:
         documents, self._documents = self._documents, []
         for document in documents:
-            self._deriver.take_dispatch(document, self._moment())
+            moment = self._moment()
+            if self._raw is not None:
+                self._raw.dispatch(document, moment)
+            self._deriver.take_dispatch(document, moment)
         for batch in self._inbox.take():
+            moment = self._moment()
+            if self._raw is not None:
+                self._raw.write(batch, moment)
             for observation in batch:
-                self._note_device(observation)
-            self._deriver.observe(batch, self._moment())
+                self._present.take(observation)
+                if observation.device in self._reporter.thinned:
+                    self._reporter.take(observation)
+            self._deriver.observe(batch, moment)
 
     def _log_failures(self) -> None:
         for failure in self._deriver.take_failures():
+            self._failures += 1
             logger.error("not derived, the others go on subject=%s", failure.what, exc_info=failure.error)
 
     async def _store(self, commit: Commit, stop: asyncio.Event) -> None:
@@ -186,52 +346,26 @@ class Gateway:
         except OutboxFull as exc:
             logger.warning("outbox refuses reason=%s", exc)
             return False
+        self._commits += 1
+        self._note_events(commit.events)
         if self._sink is not None:
             self._sink.write(commit.events)
         if self._uplink is not None and commit.events:
             self._uplink.wake()
         return True
 
+    def _note_events(self, events: Sequence[Event]) -> None:
+        self._events.extend(events)
+        for event in events:
+            if isinstance(event, StationStateChanged) and event.station is not None:
+                self._stations[event.station] = (event.state, event.since)
+
     async def _finish(self) -> None:
         """Commit what is left, in the order in which it was derived."""
-        self._take_waiting()
-        self._deriver.shut_down(self._moment())
-        self._log_failures()
-        for commit in (self._unstored, self._deriver.take_checkpoint()):
-            if commit is not None and not await self._try_to_store(commit):
-                logger.error("outbox full at shutdown: pieces are counted again from the device at the next start")
-                return
-
-    def _note_device(self, observation: Observation) -> None:
-        match observation:
-            case DeviceBack():
-                self._devices[observation.device] = {"status": "online", "since": format_time(observation.at)}
-            case DeviceLost():
-                self._devices[observation.device] = {
-                    "status": "lost",
-                    "since": format_time(observation.at),
-                    "reason": observation.reason,
-                }
-            case _:
-                pass
+        if self._switch is not None:
+            self._switch.taken.set_result("the gateway is being stopped.")
+        if not await self._commit_all():
+            logger.error("outbox full at shutdown: pieces are counted again from the device at the next start")
 
     def _moment(self) -> Moment:
         return Moment(now=self._clock.now(), mono_ms=self._clock.mono_ms())
-
-
-def _pace(device_map: DeviceMap, speed: float) -> Pace:
-    """Wall periods of polls and reports as plant seconds."""
-    poll_s: dict[str, float] = {}
-    report_delay_s: dict[str, float] = {}
-    for device in device_map.devices.values():
-        match device:
-            case ModbusDevice():
-                groups = {point.group for point in device.points.values()}
-                periods = [period for name, period in device.poll.groups.items() if name in groups]
-                if periods:
-                    poll_s[device.id] = min(periods) * speed
-            case RfidReader():
-                report_delay_s[device.id] = REPORT_DELAY * device.report_s * speed
-            case _:
-                pass
-    return Pace(poll_s=poll_s, report_delay_s=report_delay_s)

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from genba_edge.app.control import Answer, control_socket
 from genba_edge.app.gateway import Gateway, GatewaySetup
+from genba_edge.app.raw_file import RawWriter
+from genba_edge.app.reloads import Reloads
 from genba_edge.app.run_arguments import BROKER_VARIABLE
 from genba_edge.app.sink import Sink
+from genba_edge.app.status import bind_status, status_page
 from genba_edge.outbox import SqliteOutbox
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map import DeviceMap, folder_of, load_device_map
@@ -32,7 +41,16 @@ def run_gateway(args: argparse.Namespace) -> int:
         )
     state_dir = args.state or folder_of(args.map) / device_map.store.path
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    asyncio.run(_run(device_map, broker=broker, state_dir=state_dir, sink=args.sink))
+    started = _Start(
+        map_path=args.map,
+        device_map=device_map,
+        broker=broker,
+        state_dir=state_dir,
+        sink=args.sink,
+        record=args.record,
+        status=args.status,
+    )
+    asyncio.run(_run(started))
     return 0
 
 
@@ -43,38 +61,96 @@ def _broker(url: str | None, device_map: DeviceMap) -> BrokerAddress | None:
     return device_map.collector.broker if device_map.collector else None
 
 
-async def _run(device_map: DeviceMap, *, broker: BrokerAddress | None, state_dir: Path, sink: Path | None) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Start:
+    """What the command line and the map say together."""
+
+    map_path: Path
+    device_map: DeviceMap
+    broker: BrokerAddress | None
+    state_dir: Path
+    sink: Path | None
+    record: Path | None
+    status: str | None
+
+
+async def _run(start: _Start) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
+    ends = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if _is_in_terminal() else [])]
+    for name in ends:
         loop.add_signal_handler(name, stop.set)
-    outbox = SqliteOutbox(state_dir, gateway=device_map.gateway.id)
-    file: Sink | None = None
-    try:
-        if sink is not None:
-            file = Sink(sink)
-            file.catch_up(outbox)
-        setup = GatewaySetup(
-            device_map=device_map,
-            outbox=outbox,
-            clock=ProductionClock.from_environment(),
-            state_dir=state_dir,
-            broker=broker,
-            sink=file,
+    listen = bind_status(start.status)
+    with contextlib.ExitStack() as files:
+        if listen is not None:
+            files.enter_context(listen)
+        outbox = files.enter_context(
+            contextlib.closing(SqliteOutbox(start.state_dir, gateway=start.device_map.gateway.id))
         )
-        gateway = Gateway(setup)
-        logger.info(
-            "gateway started gateway=%s devices=%d broker=%s epoch=%s next_seq=%d",
-            device_map.gateway.id,
-            len(device_map.devices),
-            broker or "none",
-            outbox.mark().epoch,
-            outbox.mark().next_seq,
-        )
-        await gateway.run(stop)
-        mark = outbox.mark()
-        logger.info("gateway stopped gateway=%s undelivered=%d", device_map.gateway.id, mark.depth)
-    finally:
-        outbox.close()
-        if file is not None:
-            file.close()
+        gateway = Gateway(_setup(start, outbox, files))
+        async with contextlib.AsyncExitStack() as doors:
+            url = "off"
+            if listen is not None:
+                url = await doors.enter_async_context(status_page(listen, gateway.snapshot))
+            await doors.enter_async_context(_commands(gateway, start, url))
+            _log_start(start, outbox, url)
+            await gateway.run(stop)
+        logger.info("gateway stopped gateway=%s undelivered=%d", start.device_map.gateway.id, outbox.mark().depth)
+
+
+def _setup(start: _Start, outbox: SqliteOutbox, files: contextlib.ExitStack) -> GatewaySetup:
+    sink = raw = None
+    if start.sink is not None:
+        sink = files.enter_context(contextlib.closing(Sink(start.sink)))
+        sink.catch_up(outbox)
+    if start.record is not None:
+        raw = files.enter_context(contextlib.closing(RawWriter(start.record)))
+    return GatewaySetup(
+        device_map=start.device_map,
+        outbox=outbox,
+        clock=ProductionClock.from_environment(),
+        state_dir=start.state_dir,
+        broker=start.broker,
+        sink=sink,
+        raw=raw,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _commands(gateway: Gateway, start: _Start, url: str) -> AsyncIterator[None]:
+    """Take commands from the control socket, and SIGHUP."""
+    reloads = Reloads(gateway, start.map_path.absolute())
+    tasks: set[asyncio.Task[None]] = set()
+
+    def reload_again() -> None:
+        task = asyncio.get_running_loop().create_task(reloads.again())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    async def status(_asked: Mapping[str, Any]) -> Answer:
+        return {"url": url, **gateway.snapshot().to_json()}
+
+    if not _is_in_terminal():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_again)
+    async with control_socket(
+        start.state_dir, {"reload": reloads.reload, "dry-run": reloads.dry_run, "status": status}
+    ):
+        yield
+
+
+def _is_in_terminal() -> bool:
+    """Whether SIGHUP means that the terminal was closed: the gateway then ends, instead of living on unseen."""
+    return sys.stderr.isatty()
+
+
+def _log_start(start: _Start, outbox: SqliteOutbox, url: str) -> None:
+    mark = outbox.mark()
+    logger.info(
+        "gateway started gateway=%s devices=%d broker=%s epoch=%s next_seq=%d",
+        start.device_map.gateway.id,
+        len(start.device_map.devices),
+        start.broker or "none",
+        mark.epoch,
+        mark.next_seq,
+    )
+    logger.info("status page %s", url)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 BROKER_VARIABLE: Final = "GENBA_BROKER"
+STATUS_DEFAULT: Final = "127.0.0.1:9180"
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +23,15 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--sink", type=Path, metavar="FILE.jsonl", help="also write every event to this file, as JSON lines"
+    )
+    parser.add_argument(
+        "--status",
+        metavar="HOST:PORT",
+        help=f"where the status page listens, on this machine only; off: nowhere (default: {STATUS_DEFAULT}, "
+        "or a free port if that one is taken)",
+    )
+    parser.add_argument(
+        "--record", type=Path, metavar="RAW.jsonl.gz", help="also write every reading to this file, for `replay`"
     )
 
 

@@ -5,7 +5,7 @@ Deterministic and without I/O: the shell gives it observations, time and the sav
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -125,6 +125,11 @@ class Deriver:
                 self._states.lose_device(observation.device, observation.at)
             case _:
                 assert_never(observation)
+
+    def recall(self, samples: Iterable[Sample]) -> None:
+        """Know the last readings of points without deriving from them: `Unchanged` may speak of them later."""
+        for sample in samples:
+            self._last[PointRef(sample.device, sample.point)] = sample
 
     def take_dispatch(self, document: DispatchDocument, moment: Moment) -> None:
         """Take a new dispatch document."""

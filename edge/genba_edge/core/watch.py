@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -133,3 +134,10 @@ class Watch:
             cause=cause,
             subject=device,
         )
+
+
+def without_heard(saved: Mapping[str, str], devices: Collection[str]) -> dict[str, str]:
+    """The saved state without when these devices were last heard of: whoever takes it over watches them already."""
+    heard = load(saved, _KEY).get("", {})
+    kept = {device: at for device, at in heard.items() if device not in devices}
+    return {**saved, _KEY: json.dumps(kept)}

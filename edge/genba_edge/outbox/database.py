@@ -86,6 +86,19 @@ def open_database(folder: Path, *, gateway: str) -> sqlite3.Connection:
         return _open(path, gateway)
 
 
+def integrity(folder: Path) -> list[str] | None:
+    """What SQLite finds wrong in a folder's outbox, looked at without changing it; None: there is no outbox yet."""
+    path = folder / FILE_NAME
+    if not path.exists():
+        return None
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            findings = [str(text) for (text,) in connection.execute("PRAGMA quick_check(3)")]
+    except sqlite3.DatabaseError as exc:
+        return [str(exc)]
+    return [] if findings == ["ok"] else findings
+
+
 @contextlib.contextmanager
 def full_disk_said(path: Path) -> Iterator[None]:
     """Turn what SQLite says of a full, read-only, failing or busy disk into our error.

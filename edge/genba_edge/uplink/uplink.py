@@ -52,7 +52,8 @@ STATE_EVERY_S: Final = 10.0
 STATE_LOOK_S: Final = 1.0  # how often the state is compared with what was published
 FLUSH_S: Final = 1.0  # how long acknowledgements may wait to be written to the outbox
 SILENCE_S: Final = 60.0  # connected, rows waiting, nothing acknowledged for this long: say so
-_MOVES_ALL_THE_TIME: Final = frozenset({"at", "outbox", "next_seq"})  # no change of state that is worth a message
+# no change of state that is worth a message
+_MOVES_ALL_THE_TIME: Final = frozenset({"at", "outbox", "next_seq", "data_age_s"})
 
 State = Mapping[str, Any]
 

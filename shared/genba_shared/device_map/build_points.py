@@ -17,7 +17,8 @@ from genba_shared.device_map.model import (
 from genba_shared.device_map.phrases import leave_out, write
 from genba_shared.device_map.problems import Unusable
 from genba_shared.device_map.spec import ObjectSpec, Scope, Values, read_entries, read_object
-from genba_shared.device_map.units import RATE
+from genba_shared.device_map.tables_points import REPORTING
+from genba_shared.device_map.units import DURATION, RATE
 from genba_shared.device_map.yaml_tree import join
 from genba_shared.texts import say
 
@@ -94,6 +95,42 @@ def check_use(values: Values) -> None:
             say("labels-of-type", "a {type} has no labels: they are for bool and whole numbers.", type=kind),
             leave_out("labels"),
         )
+    _check_reporting(values)
+
+
+def _check_reporting(values: Values) -> None:
+    """Only a measured number is thinned out: of what counts, switches or names, every change is a fact."""
+    what = _not_measured(values)
+    for key in REPORTING:
+        if key in values.nodes and what:
+            values.error(
+                key,
+                say("not-thinned-out", "{what} is not thinned out: every change of it matters.", what=what),
+                leave_out(key),
+            )
+    least, most = values.taken.get("min_interval_s"), values.taken.get("max_interval_s")
+    if least is not None and most is not None and least > most:
+        shown = DURATION.show(least)
+        values.error(
+            "max_interval",
+            say(
+                "interval-too-short",
+                "reported at least every {most} cannot be, with {snippet}.",
+                most=DURATION.show(most),
+                snippet=f"min_interval: {shown}",
+            ),
+            say("write-at-least", "Write {snippet} or more.", snippet=f"max_interval: {shown}"),
+        )
+
+
+def _not_measured(values: Values) -> str:
+    """What the point is, if it is not a measured number."""
+    kind = values.taken.get("type")
+    if kind in {PointType.BOOL, PointType.STRING}:
+        return say("a-point-of-type", "a {type}", type=kind)
+    if "counter" in values.nodes:
+        return say("a-counter", "a counter")
+    return say("a-labelled-point", "a point with labels") if "labels" in values.nodes else ""
 
 
 def _build_counter(values: Values, counter: Values, kind: PointType) -> CounterSettings | None:

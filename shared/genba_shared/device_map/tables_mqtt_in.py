@@ -170,7 +170,7 @@ MQTT_POINT: Final = ObjectSpec(
             default_text="on arrival",
         ),
     ),
-    later={**POINT_LATER, "scale": ""},
+    later={**{key: fix for key, fix in POINT_LATER.items() if key != "time"}, "scale": ""},
     elsewhere={
         "at": write("field: data.count"),
         "path": write("field: data.count"),

@@ -5,8 +5,11 @@ One row is one key: kind, the model's field, its line in the reference.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Final
+
+import yaml
 
 from genba_shared.device_map.kinds import (
     LABEL,
@@ -20,16 +23,18 @@ from genba_shared.device_map.model import (
     AtLimit,
     CountDirection,
     CounterSettings,
+    Deadband,
     OnDecrease,
     PointType,
     ResetEvidence,
     ResetSign,
 )
 from genba_shared.device_map.phrases import write
-from genba_shared.device_map.problems import Unusable
+from genba_shared.device_map.problems import Unusable, Wrong, shorten
 from genba_shared.device_map.references import POINT_REF
-from genba_shared.device_map.spec import Key, ObjectSpec, Values, keys
-from genba_shared.device_map.units import RATE
+from genba_shared.device_map.scalars import scalar_text
+from genba_shared.device_map.spec import Key, Kind, ObjectSpec, Scope, Values, keys
+from genba_shared.device_map.units import DURATION, RATE
 from genba_shared.texts import say
 
 BIG: Final = 2**64 - 1
@@ -135,11 +140,32 @@ COUNTER: Final = ObjectSpec(
 ONLY_MODBUS_TYPES: Final = (PointType.BCD16, PointType.BCD32)
 """Forms of a number that exist in registers alone."""
 POINT_LATER: Final = {
-    "deadband": "",
     "offset": "",
     "mask": say("point-for-each-bit", "Write one point for each `bit`."),
     "time": say("write-at-device", "Write `{key}` at the device.", key="time"),
 }
+REPORTING: Final = ("deadband", "min_interval", "max_interval")
+
+
+def _read_deadband(node: yaml.Node, _scope: Scope) -> Deadband:
+    written = scalar_text(node, allowed=_A_DEADBAND, example="0.2")
+    form = re.fullmatch(_DEADBAND, written)
+    amount = 0.0 if form is None else float(form[1])
+    if form is None or amount == 0 or (form[2] and amount > 100):
+        raise Wrong(
+            say("not-a-choice", "'{word}' is not {allowed}.", word=shorten(written), allowed=_A_DEADBAND),
+            say("write-or", "Write {snippet}, or {other}.", snippet="deadband: 0.2", other="deadband: 2%"),
+        )
+    return Deadband(fraction=amount / 100) if form[2] else Deadband(amount=amount)
+
+
+_DEADBAND: Final = r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(%?)"
+_A_DEADBAND: Final = say("a-deadband", "a number above 0 in the point's unit, or a percentage up to 100%")
+DEADBAND: Final = Kind(
+    allowed=_A_DEADBAND,
+    read=_read_deadband,
+    schema={"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": f"^{_DEADBAND}$"}]},
+)
 LABELS: Final = by_number(
     LABEL,
     low=-(2**31),
@@ -174,4 +200,25 @@ def common_point_keys(*, type_default: str, without: Collection[PointType] = ONL
         ),
         Key(name="unit", kind=LABEL, meaning="the unit of the value, for people", example='unit: "°C"'),
         Key(name="label", kind=LABEL, meaning="its name for people, in any language", example='label: "Good pieces"'),
+        Key(
+            name="deadband",
+            kind=DEADBAND,
+            meaning="a reading is reported when it is further than this from the value last reported (in the point's "
+            "unit, or as % of that value); without it every change is",
+            example="deadband: 0.2",
+        ),
+        Key(
+            name="min_interval",
+            kind=quantity(DURATION, "1ms", "1d", "1s"),
+            meaning="a reading is reported at most this often; a change of quality at once",
+            example="min_interval: 1s",
+            attribute="min_interval_s",
+        ),
+        Key(
+            name="max_interval",
+            kind=quantity(DURATION, "1ms", "7d", "10min"),
+            meaning="a reading is reported at least this often, also when nothing changed",
+            example="max_interval: 10min",
+            attribute="max_interval_s",
+        ),
     )

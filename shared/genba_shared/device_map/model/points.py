@@ -100,9 +100,28 @@ class CounterSettings:
     pieces_per_count: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Deadband:
+    """How far a value may move before it is reported: an absolute amount, or a fraction of the value last reported."""
+
+    amount: float = 0.0
+    fraction: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.fraction * 100:g}%" if self.fraction else f"{self.amount:g}"
+
+    def around(self, value: float) -> float:
+        """How far from `value`, in its own unit."""
+        return max(self.amount, self.fraction * abs(value))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One PLC variable. `unit` and `label` are for people."""
+    """One PLC variable. `unit` and `label` are for people.
+
+    `deadband`, `min_interval_s` and `max_interval_s` (plant time) choose which readings are reported; counts and
+    station states follow from every reading.
+    """
 
     name: str
     type: PointType
@@ -110,3 +129,6 @@ class Point:
     label: str = ""
     counter: CounterSettings | None = None
     labels: Mapping[int, str] = field(default_factory=dict)
+    deadband: Deadband | None = None
+    min_interval_s: float | None = None
+    max_interval_s: float | None = None

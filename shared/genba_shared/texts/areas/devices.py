@@ -157,4 +157,18 @@ DEVICES: Final[Mapping[str, Message]] = {
         do="Copy it from the other side, not over the network that you do not trust yet.",
         example='server_fingerprint: "sha256:ab12"',
     ),
+    "not-thinned-out": Message(
+        zh="{what}不做抽稀：它的每次变化都重要。",
+        ja="{what}は間引きません。すべての変化に意味があります。",
+        why="A deadband would hide pieces, switches or names; it is for measured numbers such as temperatures.",
+        do="Leave the key out.",
+        example="parts: {at: 40001, type: uint32, counter: {max_rate: 40/min}, deadband: 2}",
+    ),
+    "interval-too-short": Message(
+        zh="有 {snippet} 时，不可能至少每 {most} 报告一次。",
+        ja="{snippet} では、少なくとも {most} ごとに報告することはできません。",
+        why="The longest time between two reports cannot be below the shortest one.",
+        do="Raise max_interval, or lower min_interval.",
+        example="crossed: {at: 30007, type: int16, min_interval: 1min, max_interval: 10s}",
+    ),
 }

@@ -175,4 +175,10 @@ PHRASES: Final[Mapping[str, Phrase]] = {
     "a-browse-path": Phrase(zh="浏览路径", ja="ブラウズパス"),
     "name-of-member": Phrase(zh="成员名称", ja="メンバーの名前"),
     "a-root": Phrase(zh="节点 ID 或浏览路径", ja="ノード ID またはブラウズパス"),
+    "a-point-of-type": Phrase(zh="{type} 类型的点位", ja="{type} 型のポイント"),
+    "a-labelled-point": Phrase(zh="带 labels 的点位", ja="labels のあるポイント"),
+    "a-deadband": Phrase(
+        zh="以该点位单位表示的大于 0 的数字，或不超过 100% 的百分比",
+        ja="ポイントの単位での 0 より大きい数、または 100% までの割合",
+    ),
 }

@@ -307,4 +307,5 @@ REMEDIES: Final[Mapping[str, Phrase]] = {
         zh="请写 {snippet}，并在服务器上启用它。",
         ja="{snippet} と書き、サーバで有効にしてください。",
     ),
+    "write-at-least": Phrase(zh="请写 {snippet} 或更长。", ja="{snippet} またはそれより長く書いてください。"),
 }

@@ -1,0 +1,252 @@
+"""The raw log: everything that drivers said and dispatch ordered, as lines of JSON, to be derived again later.
+
+One line is one call of the derivation, with its moment. Times are microseconds before that moment, and a set of points
+that was read unchanged is written once and named by its number from then on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, assert_never
+
+from genba_edge.core.journal import Moment
+from genba_edge.core.observations import (
+    DeviceAlive,
+    DeviceBack,
+    DeviceLost,
+    Observation,
+    Quality,
+    ReadingsLost,
+    Sample,
+    TagRead,
+    Unchanged,
+)
+from genba_shared.dispatch_document import DispatchDocument
+from genba_shared.errors import ContractError
+
+FORMAT: Final = 1
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_SETS: Final = 1000  # a driver that never reads the same points twice must not fill the memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawHeader:
+    """The first line: who recorded, with which map, and the derivation's saved state at that time."""
+
+    gateway: str
+    map_sha256: str
+    version: str
+    boot: str
+    speed: float
+    state: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawBatch:
+    """What a driver emitted together, and when the derivation took it."""
+
+    moment: Moment
+    observations: tuple[Observation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawDispatch:
+    """A dispatch document, and when the derivation took it."""
+
+    moment: Moment
+    document: DispatchDocument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawMap:
+    """From here on the gateway ran with another map."""
+
+    map_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawMissing:
+    """Batches that could not be written in time."""
+
+    batches: int
+
+
+RawEntry = RawHeader | RawBatch | RawDispatch | RawMap | RawMissing
+
+
+class RawEncoder:
+    """Writes the lines of one file."""
+
+    def __init__(self) -> None:
+        self._sets: dict[tuple[str, tuple[str, ...]], int] = {}
+
+    def line(self, entry: RawEntry) -> str:
+        """One entry as one line, without its line break."""
+        return json.dumps(self._object(entry), ensure_ascii=True, separators=(",", ":"))
+
+    def _object(self, entry: RawEntry) -> dict[str, Any]:
+        match entry:
+            case RawHeader():
+                return {
+                    "genba_raw": FORMAT,
+                    "gateway": entry.gateway,
+                    "map": entry.map_sha256,
+                    "version": entry.version,
+                    "boot": entry.boot,
+                    "speed": entry.speed,
+                    "state": dict(entry.state),
+                }
+            case RawBatch(moment=moment, observations=observations):
+                now = _micros(moment.now)
+                items = [item for observation in observations for item in self._items(observation, now)]
+                return {"n": now, "m": moment.mono_ms, "o": items}
+            case RawDispatch(moment=moment, document=document):
+                return {"n": _micros(moment.now), "m": moment.mono_ms, "d": document.to_json()}
+            case RawMap():
+                return {"map": entry.map_sha256}
+            case RawMissing():
+                return {"missing": entry.batches}
+            case _:
+                assert_never(entry)
+
+    def _items(self, observation: Observation, now: int) -> list[list[Any]]:
+        device = observation.device
+        match observation:
+            case Sample():
+                item = ["s", device, observation.point, observation.value, now - _micros(observation.at)]
+                is_plain = observation.quality is Quality.GOOD and not observation.status
+                if observation.seen_at != observation.at or not is_plain:
+                    item += [now - _micros(observation.seen_at), str(observation.quality)]
+                if observation.status:
+                    item.append(observation.status)
+                return [item]
+            case Unchanged():
+                return self._unchanged(observation, now)
+            case TagRead():
+                times = (observation.first_seen, observation.last_seen, observation.seen_at)
+                what = [observation.antenna, observation.tag, observation.reads, observation.rssi_dbm]
+                return [["t", device, *what, *(now - _micros(at) for at in times)]]
+            case ReadingsLost():
+                return [["r", device, now - _micros(observation.at), observation.reason]]
+            case DeviceAlive():
+                return [["a", device, now - _micros(observation.at)]]
+            case DeviceBack():
+                return [["b", device, now - _micros(observation.at)]]
+            case DeviceLost():
+                return [["l", device, now - _micros(observation.at), observation.reason]]
+            case _:
+                assert_never(observation)
+
+    def _unchanged(self, observation: Unchanged, now: int) -> list[list[Any]]:
+        key = (observation.device, observation.points)
+        items: list[list[Any]] = []
+        if key not in self._sets:
+            if len(self._sets) == _MOST_SETS:
+                self._sets.clear()
+            self._sets[key] = len(self._sets)
+            items.append(["p", self._sets[key], observation.device, list(observation.points)])
+        items.append(["u", self._sets[key], now - _micros(observation.at)])
+        return items
+
+
+class RawDecoder:
+    """Reads the lines of one file, in their order."""
+
+    def __init__(self) -> None:
+        self._sets: dict[int, tuple[str, tuple[str, ...]]] = {}
+
+    def entry(self, line: str | bytes) -> RawEntry:
+        """The entry that stands in a line.
+
+        Raises:
+            ContractError: not a line of a raw log, or of a version that is not known here.
+        """
+        try:
+            return self._entry(json.loads(line))
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as exc:
+            raise ContractError(f"not a line of a raw log ({type(exc).__name__}: {exc})") from exc
+
+    def _entry(self, written: dict[str, Any]) -> RawEntry:
+        if "o" in written:
+            now = int(written["n"])
+            found = [self._observation(item, now) for item in written["o"]]
+            return RawBatch(moment=_moment(written), observations=tuple(each for each in found if each is not None))
+        if "d" in written:
+            return RawDispatch(moment=_moment(written), document=DispatchDocument.from_json(written["d"]))
+        if "genba_raw" in written:
+            if written["genba_raw"] != FORMAT:
+                raise ContractError(f"raw log of format {written['genba_raw']}: this version of genba reads {FORMAT}")
+            return RawHeader(
+                gateway=written["gateway"],
+                map_sha256=written["map"],
+                version=written["version"],
+                boot=written["boot"],
+                speed=float(written["speed"]),
+                state={str(key): str(value) for key, value in written["state"].items()},
+            )
+        if "map" in written:
+            return RawMap(map_sha256=written["map"])
+        return RawMissing(batches=int(written["missing"]))
+
+    def _observation(self, item: list[Any], now: int) -> Observation | None:
+        match item:
+            case ["u", number, ago]:
+                device, points = self._sets[number]
+                return Unchanged(device=device, points=points, at=_time(now - ago))
+            case ["s", device, point, value, ago]:
+                at = _time(now - ago)
+                return Sample(device=device, point=point, value=value, at=at, seen_at=at)
+            case ["s", device, point, value, ago, seen, quality, *status]:
+                return Sample(
+                    device=device,
+                    point=point,
+                    value=value,
+                    at=_time(now - ago),
+                    seen_at=_time(now - seen),
+                    quality=Quality(quality),
+                    status=status[0] if status else "",
+                )
+            case ["a", device, ago]:
+                return DeviceAlive(device=device, at=_time(now - ago))
+            case ["t", device, antenna, tag, reads, rssi, first, last, seen]:
+                return TagRead(
+                    device=device,
+                    antenna=antenna,
+                    tag=tag,
+                    reads=reads,
+                    rssi_dbm=rssi,
+                    first_seen=_time(now - first),
+                    last_seen=_time(now - last),
+                    seen_at=_time(now - seen),
+                )
+            case ["p", number, device, points]:
+                self._sets[number] = (device, tuple(points))
+                return None
+            case ["r", device, ago, reason]:
+                return ReadingsLost(device=device, at=_time(now - ago), reason=reason)
+            case ["b", device, ago]:
+                return DeviceBack(device=device, at=_time(now - ago))
+            case ["l", device, ago, reason]:
+                return DeviceLost(device=device, at=_time(now - ago), reason=reason)
+            case _:
+                raise ContractError(f"'{str(item)[:40]}' is not an observation")
+
+
+def batch(observations: Sequence[Observation], moment: Moment) -> RawBatch:
+    """The entry of what a driver emitted together."""
+    return RawBatch(moment=moment, observations=tuple(observations))
+
+
+def _moment(written: Mapping[str, Any]) -> Moment:
+    return Moment(now=_time(int(written["n"])), mono_ms=int(written["m"]))
+
+
+def _micros(at: datetime) -> int:
+    return round(at.timestamp() * 1_000_000)
+
+
+def _time(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros)
