@@ -27,6 +27,7 @@ PLANTED_IMPORTS = {
     "home-of-asyncua": ("edge/genba_edge/app/planted_asyncua.py", "import asyncua"),
     "home-of-pymodbus": ("edge/genba_edge/app/planted_pymodbus.py", "import pymodbus"),
     "home-of-llrpkit": ("edge/genba_edge/app/planted_llrpkit.py", "import llrpkit"),
+    "home-of-openpyxl": ("edge/genba_edge/app/planted_openpyxl.py", "import openpyxl"),
     "home-of-fastapi": ("cloud/genba_cloud/ingest/planted_fastapi.py", "import fastapi"),
     "home-of-sql": ("cloud/genba_cloud/ledger/planted_sql.py", "import sqlalchemy"),
 }
