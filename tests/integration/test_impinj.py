@@ -126,12 +126,13 @@ async def test_an_event_that_comes_three_bytes_at_a_time_is_one_event(impinj_rea
     line = event_line("tagInventory", epc=SHIRT_BASE64URL, antennaPort=1)
     async with running(driver) as recorder:
         await until_streaming(recorder, impinj_reader)
+        await recorder.until(lambda: len(recorder.of(DeviceAlive)) > 1)
         impinj_reader.keep_alive_s = 3600  # an empty line in between would cut it
-        await eventually(lambda: len(recorder.of(DeviceAlive)) > 1)
         for start in range(0, len(line), 3):
             impinj_reader.send(line[start : start + 3])
         await recorder.until(lambda: bool(recorder.of(TagRead)))
     assert [read.tag for read in recorder.of(TagRead)] == [SHIRT]
+    assert recorder.of(DeviceLost) == []
 
 
 async def test_a_line_that_is_too_long_does_not_fill_the_memory_and_is_no_event(impinj_reader: ImpinjReader) -> None:
