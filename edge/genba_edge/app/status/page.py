@@ -144,7 +144,7 @@ class _Page:
     # Devices ---------------------------------------------------------------------------------------------------------
 
     def _devices(self) -> Html:
-        columns = ("device", "status", "age", "polls", "late", "failed", "poll.time")
+        columns = ("device", "status", "age", "samples", "late", "failed", "poll.time")
         heads = [element("span", self._words[column]) for column in columns]
         rows = [self._device(device) for device in self._snapshot.devices]
         return element("div", element("div", *heads, class_="row heads", aria_hidden="true"), *rows, class_="devices")
@@ -166,7 +166,7 @@ class _Page:
         age = self._words["never"] if device.age_s is None else self._span(device.age_s)
         cells = (
             ("age", age, None),
-            ("polls", f"{meter.polls:,}", None),
+            ("samples", f"{meter.samples:,}", None),
             ("late", f"{meter.late_polls:,}", "wrong" if meter.late_polls else None),
             ("failed", f"{failed:,}", "wrong" if failed else None),
         )
@@ -191,7 +191,7 @@ class _Page:
             (self._words["address"], f"{device.protocol} {device.address}"),
             (self._words["connects"], f"{meter.connects:,}"),
             (self._words["requests"], f"{meter.requests:,}"),
-            (self._words["samples"], f"{meter.samples:,}"),
+            (self._words["polls"], f"{meter.polls:,}"),
             *(
                 (self._words[f"failure.{reason}"], f"{meter.failures[reason]:,}")
                 for reason in Failure

@@ -131,7 +131,9 @@ class Factory:
 
     def _start_gateway(self, mqtt: str) -> None:
         arguments = ["edge", "run", str(self._map), "--broker", mqtt, "--state", str(self._data / "gateway")]
-        arguments += ["--sink", str(self._data / "events.jsonl")]
+        status = f"127.0.0.1:{_free_port(0)}"
+        arguments += ["--sink", str(self._data / "events.jsonl"), "--status", status]
+        print(f"gateway http://{status}/   its own status page", flush=True)
         self._children.start(Child(name="gateway", arguments=arguments, log=self._data / "gateway.log"))
         print(f"map    {self._map}   events {self._data / 'events.jsonl'}", flush=True)
         print("Ctrl-C ends the demo", flush=True)
