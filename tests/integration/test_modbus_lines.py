@@ -243,6 +243,16 @@ async def test_a_unit_that_leaves_the_line_does_not_take_it_away(modbus_peer: Mo
     assert modbus_peer.connections() == 1
 
 
+async def test_a_unit_that_is_started_anew_takes_its_line_over(modbus_peer: ModbusPeer) -> None:
+    lines = ModbusLines()
+    async with running(driver_of(modbus_peer, 1, lines)) as recorder:
+        for _ in range(2):
+            async with running(driver_of(modbus_peer, 2, lines)) as other:
+                await other.until(lambda other=other: alive(other) >= 2)  # type: ignore[misc]
+    assert modbus_peer.connections() == 1
+    assert not recorder.of(DeviceLost)
+
+
 async def test_a_pause_between_requests_is_kept(modbus_peer: ModbusPeer) -> None:
     lines = ModbusLines()
     first, second = (driver_of(modbus_peer, unit, lines, pause_s=0.2) for unit in (1, 2))

@@ -67,6 +67,10 @@ class ModbusLine:
         """Whether any unit of it answers."""
         return bool(self._answering)
 
+    def follow(self, device: ModbusDevice) -> None:
+        """Open the next connection with this device's time-out and pause."""
+        self._device = device
+
     def join(self, user: Hashable) -> None:
         """A unit will use the line."""
         if not self._users:
@@ -217,12 +221,13 @@ class ModbusLines:
         self._lines: WeakValueDictionary[Hashable, ModbusLine] = WeakValueDictionary()
 
     def of(self, device: ModbusDevice) -> ModbusLine:
-        """The line that the device hangs on."""
+        """The line that the device hangs on; it is opened next as the device says, which may be a changed map."""
         framing = Framing.RTU if device.serial is not None else device.framing
         key = (device.line, framing, device.serial)
         line = self._lines.get(key)
         if line is None:
             line = self._lines[key] = ModbusLine(device)
+        line.follow(device)
         return line
 
 
