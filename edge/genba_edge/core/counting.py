@@ -1,14 +1,15 @@
 """Pieces at stations: counter steps, attributed to the work that owned the station, joined into events.
 
-The first change after a quiet time is sent at once, later ones are joined to one event per point and `COALESCE_S`. A
+The first change after a quiet time is sent at once, later ones are joined to one event per point and `COALESCE`. A
 join ends at the completion of a node, at a change of work, at anything but a plain step, and at shutdown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from genba_edge.core.counter import CounterState, Doubt, Reading, Step, advance, confirm, start_counter
@@ -31,7 +32,7 @@ from genba_shared.events import (
 
 KnownUntil = Callable[[PointRef], datetime | None]
 
-COALESCE_S = 10.0
+COALESCE = timedelta(seconds=10)
 _KEY = "counter/"
 
 
@@ -63,11 +64,18 @@ class Counting:
     ) -> None:
         self._journal, self._nodes, self._work, self._zones = journal, nodes, work, zones
         self._points = {point.ref: point for point in _counted_points(device_map)}
+        self._of_station: dict[str, list[PointRef]] = {}
+        for counted in self._points.values():
+            self._of_station.setdefault(counted.station, []).append(counted.ref)
         self._resets = {point.settings.reset_by for point in self._points.values() if point.settings.reset_by}
         self._reset_at: dict[PointRef, datetime] = {}
         self._reset_now: set[PointRef] = set()
         self._counters: dict[PointRef, CounterState] = {}
+        self._held_until: dict[PointRef, datetime] = {}  # readings of the same value, not yet in the counter's state
+        self._doubted: set[PointRef] = set()
         self._pending: dict[PointRef, list[Pending]] = {}
+        self._waiting: Counter[WorkKey] = Counter()  # good pieces in `_pending`
+        self._due_at: datetime | None = None  # no join is old enough before
         self._emitted_total: dict[PointRef, int] = {}
         self._flushed_at: dict[PointRef, datetime] = {}
         for name, value in load(saved, _KEY).items():
@@ -78,12 +86,28 @@ class Counting:
             self._counters[ref] = CounterState(
                 **{**value, "changed_at": parse_time(value["changed_at"]), "seen_at": parse_time(value["seen_at"])}
             )
+            if self._counters[ref].doubted is not None:
+                self._doubted.add(ref)
             # state is only saved when everything it counts was emitted
             self._emitted_total[ref] = self._counters[ref].total * self._points[ref].settings.pieces_per_count
 
-    def is_counter(self, ref: PointRef) -> bool:
-        """Whether the point is a counter that some station counts by."""
-        return ref in self._points
+    def counters(self) -> Set[PointRef]:
+        """The counters that some station counts by."""
+        return self._points.keys()
+
+    def evidence(self) -> frozenset[PointRef]:
+        """The points that tell that a counter was reset."""
+        return frozenset(self._resets)
+
+    def is_steady(self, ref: PointRef) -> bool:
+        """Whether the last reading was taken as it is, so that another one of the same value changes nothing."""
+        return ref in self._counters and ref not in self._doubted
+
+    def hold(self, ref: PointRef, at: datetime) -> None:
+        """A steady counter was read at `at` and has still the value of its last reading."""
+        until = self._held_until.get(ref)
+        if until is None or at > until:
+            self._held_until[ref] = at
 
     def note_evidence(self, ref: PointRef, sample: Sample) -> None:
         """Remember a reset point's value."""
@@ -98,7 +122,7 @@ class Counting:
 
     def read(self, ref: PointRef, raw: int, *, at: datetime, known_until: datetime | None, watched: bool) -> None:
         """One reading of a counter. `known_until`: the device was last heard of, with the old value, at that time."""
-        point, state = self._points[ref], self._counters.get(ref)
+        point, state = self._points[ref], self._settled(ref)
         reading = Reading(raw=raw, at=at, reset_seen=self._reset_seen(point, state), watched=watched)
         if state is None:
             self._counters[ref] = start_counter(reading, point.settings)
@@ -109,8 +133,19 @@ class Counting:
             state = replace(state, seen_at=known_until)
         self._conclude(point, *advance(state, reading, point.settings))
 
+    def _settled(self, ref: PointRef) -> CounterState | None:
+        """The counter's state, with the readings of the same value that came since it was put down."""
+        state, until = self._counters.get(ref), self._held_until.pop(ref, None)
+        if state is not None and until is not None and until > state.seen_at:
+            state = self._counters[ref] = replace(state, seen_at=until)
+        return state
+
     def _conclude(self, point: CountedPoint, state: CounterState, outcome: Step | Doubt | None) -> None:
         self._counters[point.ref] = state
+        if state.doubted is None:
+            self._doubted.discard(point.ref)
+        else:
+            self._doubted.add(point.ref)
         match outcome:
             case Step():
                 self._count(point, outcome)
@@ -121,8 +156,10 @@ class Counting:
 
     def confirm_doubts(self, device: str, at: datetime) -> None:
         """The device was heard of at `at`: a step that waits for confirmation was read once more."""
+        if not self._doubted:
+            return
         for ref, state in list(self._counters.items()):
-            if ref.device == device and state.doubted is not None:
+            if ref.device == device and ref in self._doubted:
                 self._conclude(self._points[ref], *confirm(state, at, self._points[ref].settings))
 
     def complete_waiting(self) -> None:
@@ -138,17 +175,20 @@ class Counting:
 
     def flush_due(self, now: datetime) -> None:
         """Emit joins that are old enough."""
-        for ref, pending in list(self._pending.items()):
-            if pending and (now - self._flushed_at[ref]).total_seconds() >= COALESCE_S:
-                self.flush(ref)
+        if self._due_at is None or now < self._due_at:
+            return
+        for ref in [ref for ref in self._pending if now - self._flushed_at[ref] >= COALESCE]:
+            self.flush(ref)
+        self._due_at = min((self._flushed_at[ref] + COALESCE for ref in self._pending), default=None)
 
     def close(self, known_until: KnownUntil, *, station: str | None = None) -> None:
         """Emit every join of the station (None: of all) and keep until when its counters are known to have stood still.
 
         For a change of its work and for shutdown: a count that comes later then begins no earlier than it must.
         """
-        for ref, state in list(self._counters.items()):
-            if station not in {None, self._points[ref].station}:
+        for ref in list(self._counters) if station is None else self._of_station.get(station, ()):
+            state = self._settled(ref)
+            if state is None:
                 continue
             until = known_until(ref)
             if until is not None and until > state.seen_at and state.doubted is None:
@@ -159,6 +199,7 @@ class Counting:
         """Emit the joins of one point, and the state of its counter with them."""
         joins = self._pending.pop(ref, [])
         for pending in joins:
+            self._note_waiting(self._points[ref], pending.key, -pending.pieces)
             self._emit(self._points[ref], pending)
         if joins:
             self._flushed_at[ref] = self._journal.moment.now
@@ -220,13 +261,13 @@ class Counting:
         quantity = self._nodes.quantity(key) if key is not None else None
         if key is None or quantity is None:
             return None
-        waiting = sum(
-            pending.pieces
-            for ref, joins in self._pending.items()
-            for pending in joins
-            if pending.key == key and self._points[ref].result is Result.GOOD
-        )
-        return max(0, quantity - self._nodes.progress(key).good - waiting)
+        return max(0, quantity - self._nodes.progress(key).good - self._waiting[key])
+
+    def _note_waiting(self, point: CountedPoint, key: WorkKey | None, pieces: int) -> None:
+        if key is not None and point.result is Result.GOOD:
+            self._waiting[key] += pieces
+            if not self._waiting[key]:
+                del self._waiting[key]
 
     def _add(self, point: CountedPoint, new: Pending) -> None:
         ref = point.ref
@@ -237,13 +278,14 @@ class Counting:
             joins[-1] = replace(last, pieces=last.pieces + new.pieces, step=step)
         else:
             joins.append(new)
-        quiet = (
-            ref not in self._flushed_at
-            or (self._journal.moment.now - self._flushed_at[ref]).total_seconds() >= COALESCE_S
-        )
+        self._note_waiting(point, new.key, new.pieces)
+        flushed_at = self._flushed_at.get(ref)
+        quiet = flushed_at is None or self._journal.moment.now - flushed_at >= COALESCE
         first_piece = new.key is not None and not self._nodes.progress(new.key).started
         if quiet or first_piece or not _is_plain(new.step):
             self.flush(ref)
+        elif flushed_at is not None and (self._due_at is None or flushed_at + COALESCE < self._due_at):
+            self._due_at = flushed_at + COALESCE
         if new.key is not None and point.result is Result.GOOD and self._room(new.key) == 0:
             self._complete(point, new.key)
 
@@ -309,10 +351,9 @@ class Counting:
         )
 
     def _save(self, ref: PointRef) -> None:
-        values: dict[str, Any] = asdict(self._counters[ref])
-        values["changed_at"] = format_time(values["changed_at"])
-        values["seen_at"] = format_time(values["seen_at"])
-        self._journal.save(_KEY + str(ref), values)
+        state = self._settled(ref)
+        if state is not None:
+            self._journal.save(_KEY + str(ref), _saved(state))
 
 
 def _counted_points(device_map: DeviceMap) -> Iterable[CountedPoint]:
@@ -324,6 +365,20 @@ def _counted_points(device_map: DeviceMap) -> Iterable[CountedPoint]:
             point = device.points[ref.point]
             if point.counter is not None:
                 yield CountedPoint(ref=ref, settings=point.counter, station=station.id, result=result)
+
+
+def _saved(state: CounterState) -> dict[str, Any]:
+    """The fields of the state as JSON takes them; written out, since `asdict` copies and costs ten times as much."""
+    return {
+        "last": state.last,
+        "changed_at": format_time(state.changed_at),
+        "seen_at": format_time(state.seen_at),
+        "total": state.total,
+        "epoch": state.epoch,
+        "before": state.before,
+        "doubted": state.doubted,
+        "readings": state.readings,
+    }
 
 
 def _source(ref: PointRef) -> Source:

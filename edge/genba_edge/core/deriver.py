@@ -26,6 +26,7 @@ from genba_edge.core.observations import (
     Value,
 )
 from genba_edge.core.passage import Cluster
+from genba_edge.core.roles import Role, Roles
 from genba_edge.core.station_states import StationStates
 from genba_edge.core.supervisor import Failure, Supervisor
 from genba_edge.core.tags import Tags
@@ -79,7 +80,11 @@ class Deriver:
         self._watch = Watch(device_map, self._journal, pace, saved)
         self._jobs = self._work.job_points()
         self._supervisor = Supervisor(self._journal)
-        self._last: dict[PointRef, Sample] = {}
+        self._roles = Roles(
+            counters=self._counting.counters(),
+            states=self._states.points(),
+            speaking=self._jobs | self._counting.evidence(),
+        )
 
     @property
     def dispatch_version(self) -> int:
@@ -90,13 +95,19 @@ class Deriver:
         """Take what a driver emitted together."""
         self._journal.moment = moment
         for observation in sorted(observations, key=_order):
+            if isinstance(observation, Sample) and self._roles.of(observation) is None:
+                if _is_readable(observation):
+                    self._watch.note_stamp(observation.device, observation.at)
+                continue
             with self._supervisor.alone(_subject(observation)):
                 self._take(observation)
 
     def _take(self, observation: Observation) -> None:
         match observation:
             case Sample():
-                self._take_sample(observation)
+                role = self._roles.of(observation)
+                if role is not None:
+                    self._take_sample(role, observation)
             case Unchanged():
                 self._take_unchanged(observation)
             case TagRead():
@@ -108,8 +119,10 @@ class Deriver:
                 self._close_passages(observation.device)
             case DeviceBack():
                 self._watch.find(observation.device, observation.at)
+                self._roles.unsettle(observation.device)
             case DeviceLost():
                 self._watch.lose(observation.device)
+                self._roles.unsettle(observation.device)
                 self._states.lose_device(observation.device, observation.at)
             case _:
                 assert_never(observation)
@@ -159,34 +172,49 @@ class Deriver:
         self._watch.save()
         return self._journal.take()
 
-    def _take_sample(self, sample: Sample) -> None:
-        ref = PointRef(sample.device, sample.point)
-        self._last[ref] = sample
-        with self._supervisor.alone(f"state of {ref}"):
-            self._states.take(sample)
-        if sample.quality is Quality.BAD or sample.value is None:
+    def _take_sample(self, role: Role, sample: Sample) -> None:
+        ref = role.ref
+        role.last, role.is_settled = sample, False
+        about_state = f"state of {ref}"
+        if role.is_state:
+            with self._supervisor.alone(about_state):
+                self._states.take(ref, sample)
+        if not _is_readable(sample):
             self._watch.note_bad(ref)
             return
         try:
-            self._derive_from(ref, sample)
+            self._derive_from(role, sample)
         finally:
             self._watch.note_sample(ref, sample.at)
+        counts_on = not role.is_counter or (_whole_number(sample.value) is not None and self._counting.is_steady(ref))
+        role.is_settled = counts_on and not role.speaks_always and not self._supervisor.is_failing(about_state)
 
     def _take_unchanged(self, unchanged: Unchanged) -> None:
-        for point in unchanged.points:
-            ref = PointRef(unchanged.device, point)
-            last = self._last.get(ref)
-            if last is None:
-                continue
-            with self._supervisor.alone(str(ref)):
-                self._take_sample(replace(last, at=unchanged.at, seen_at=unchanged.at))
+        """As `_take_sample` for each of the points; those that are settled only need to know until when they held."""
+        device, at = unchanged.device, unchanged.at
+        roles = self._roles.of_device(device)
+        if roles:
+            for point in unchanged.points:
+                role = roles.get(point)
+                if role is None or role.last is None:
+                    continue
+                if not role.is_settled:
+                    if point != unchanged.points[0]:
+                        self._watch.note_stamp(device, at)  # of the points before it
+                    with self._supervisor.alone(str(role.ref)):
+                        self._take_sample(role, replace(role.last, at=at, seen_at=at))
+                elif role.is_counter:
+                    self._counting.hold(role.ref, at)
+        self._watch.note_stamp(device, at)
 
-    def _derive_from(self, ref: PointRef, sample: Sample) -> None:
-        self._counting.note_evidence(ref, sample)
-        if ref in self._jobs:
-            self._take_job(ref, sample)
-        raw = _whole_number(sample.value)
-        if raw is not None and self._counting.is_counter(ref):
+    def _derive_from(self, role: Role, sample: Sample) -> None:
+        ref = role.ref
+        if role.speaks_always:
+            self._counting.note_evidence(ref, sample)
+            if ref in self._jobs:
+                self._take_job(ref, sample)
+        raw = _whole_number(sample.value) if role.is_counter else None
+        if raw is not None:
             self._counting.read(
                 ref,
                 raw,
@@ -196,13 +224,14 @@ class Deriver:
             )
 
     def _take_job(self, ref: PointRef, sample: Sample) -> None:
+        work_order = str(sample.value).strip()
         for station in self._work.stations_of_job(ref):
+            if self._work.is_job(station, work_order):
+                continue
             self._counting.close(
                 lambda counter: self._watch.known_at_change(counter, sample.at, ref.device), station=station
             )
-            self._work.set_job(
-                station, str(sample.value).strip(), at=sample.at, source=Source(type=SourceType.PLC, ref=str(ref))
-            )
+            self._work.set_job(station, work_order, at=sample.at, source=Source(type=SourceType.PLC, ref=str(ref)))
 
     def _close_passages(self, device: str) -> None:
         heard = self._watch.heard_at(device)
@@ -214,6 +243,10 @@ class Deriver:
         for passage in passages:
             with self._supervisor.alone(f"{device} {passage.tag}"):
                 self._tags.take_passage(device, passage)
+
+
+def _is_readable(sample: Sample) -> bool:
+    return sample.quality is not Quality.BAD and sample.value is not None
 
 
 def _whole_number(value: Value) -> int | None:

@@ -39,6 +39,10 @@ class Supervisor:
         else:
             self._failing.discard(what)
 
+    def is_failing(self, what: str) -> bool:
+        """Whether the subject raised when it was last derived."""
+        return what in self._failing
+
     def take_failures(self) -> tuple[Failure, ...]:
         """What failed since the last call."""
         failures = tuple(self._failures)

@@ -80,8 +80,13 @@ class Watch:
     def note_sample(self, ref: PointRef, at: datetime) -> None:
         """A sample of the point with this stamp was taken."""
         self._followed.add(ref)
-        if ref.device not in self._sampled or at > self._sampled[ref.device]:
-            self._sampled[ref.device] = at
+        self.note_stamp(ref.device, at)
+
+    def note_stamp(self, device: str, at: datetime) -> None:
+        """Some point of the device was read, with this stamp."""
+        latest = self._sampled.get(device)
+        if latest is None or at > latest:
+            self._sampled[device] = at
 
     def lose(self, device: str) -> None:
         """The device does not answer."""
