@@ -23,6 +23,7 @@ POINTS: dict[str, dict[str, st.SearchStrategy[Value]]] = {
         "other": st.integers(0, 1),
     },
     "cutter1": {
+        "aside": st.integers(0, 1),
         "order": st.sampled_from(("WO-1", "WO-2", "")),
         "parts": st.integers(0, 3) | st.just(400),
         "reset": st.booleans(),
@@ -128,17 +129,32 @@ def a_document() -> DispatchDocument:
     return document(lists=ROWS, wanted=WANTED)
 
 
-def sewing_turn(wait_s: float, **values: Value) -> Turn:
-    return Turn("read", "sewing", {name: values.get(name) for name in POINTS["sewing"]}, wait_s)
+def turn_of(device: str, wait_s: float, **values: Value) -> Turn:
+    """A reading of all points of the device; those without a value have the one before."""
+    return Turn("read", device, {name: values.get(name) for name in POINTS[device]}, wait_s)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(turns(), min_size=1, max_size=30))
 @example(
-    [sewing_turn(1, good1=1), sewing_turn(1, good1=500), sewing_turn(1), sewing_turn(1), sewing_turn(1, good1=501)]
+    [
+        turn_of("sewing", 1, good1=1),
+        turn_of("sewing", 1, good1=500),
+        turn_of("sewing", 1),
+        turn_of("sewing", 1),
+        turn_of("sewing", 1, good1=501),
+    ]
 )
-@example([sewing_turn(1, state=1), Turn("lost", "sewing", {}, 1.0), Turn("back", "sewing", {}, 1.0), sewing_turn(1)])
-@example([sewing_turn(1, good1=1), sewing_turn(4), sewing_turn(4, good1=2)])
+@example(
+    [
+        turn_of("sewing", 1, state=1),
+        Turn("lost", "sewing", {}, 1.0),
+        Turn("back", "sewing", {}, 1.0),
+        turn_of("sewing", 1),
+    ]
+)
+@example([turn_of("sewing", 1, good1=1), turn_of("sewing", 4), turn_of("sewing", 4, good1=2)])
+@example([turn_of("cutter1", 1, aside=0, parts=0), turn_of("cutter1", 1, parts=100), turn_of("cutter1", 200)])
 def test_unchanged_means_the_same_as_samples_of_the_same_values(history: list[Turn]) -> None:
     as_samples, state_of_samples = run(history, samples_only)
     as_unchanged, state_of_unchanged = run(history, with_unchanged)
