@@ -215,11 +215,12 @@ class Counting:
     def _count(self, point: CountedPoint, step: Step) -> None:
         times = point.settings.pieces_per_count
         pieces = step.delta * times
-        step = replace(
-            step,
-            least=None if step.least is None else step.least * times,
-            most=None if step.most is None else step.most * times,
-        )
+        if times != 1:
+            step = replace(
+                step,
+                least=None if step.least is None else step.least * times,
+                most=None if step.most is None else step.most * times,
+            )
         if pieces == 0:
             if step.confidence is Confidence.AMBIGUOUS:  # nothing was seen, and something may have been made
                 self._add(point, self._whole(point, step, pieces))
@@ -274,8 +275,7 @@ class Counting:
         joins = self._pending.setdefault(ref, [])
         last = joins[-1] if joins else None
         if last is not None and _joins(last, new):
-            step = replace(new.step, since=last.step.since)
-            joins[-1] = replace(last, pieces=last.pieces + new.pieces, step=step)
+            joins[-1] = replace(new, pieces=last.pieces + new.pieces, step=replace(new.step, since=last.step.since))
         else:
             joins.append(new)
         self._note_waiting(point, new.key, new.pieces)

@@ -5,7 +5,7 @@ Deterministic and without I/O: the shell gives it observations, time and the sav
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -106,7 +106,10 @@ class Deriver:
         match observation:
             case Sample():
                 role = self._roles.of(observation)
-                if role is not None:
+                if role is not None and role.is_settled and _says_the_same(observation, role.last):
+                    self._hold(role, observation.at)
+                    self._watch.note_stamp(observation.device, observation.at)
+                elif role is not None:
                     self._take_sample(role, observation)
             case Unchanged():
                 self._take_unchanged(observation)
@@ -126,6 +129,13 @@ class Deriver:
                 self._states.lose_device(observation.device, observation.at)
             case _:
                 assert_never(observation)
+
+    def recall(self, samples: Iterable[Sample]) -> None:
+        """Know the last readings of points without deriving from them: `Unchanged` may speak of them later."""
+        for sample in samples:
+            role = self._roles.of(sample)
+            if role is not None:
+                role.last, role.is_settled = sample, False
 
     def take_dispatch(self, document: DispatchDocument, moment: Moment) -> None:
         """Take a new dispatch document."""
@@ -203,9 +213,14 @@ class Deriver:
                         self._watch.note_stamp(device, at)  # of the points before it
                     with self._supervisor.alone(str(role.ref)):
                         self._take_sample(role, replace(role.last, at=at, seen_at=at))
-                elif role.is_counter:
-                    self._counting.hold(role.ref, at)
+                else:
+                    self._hold(role, at)
         self._watch.note_stamp(device, at)
+
+    def _hold(self, role: Role, at: datetime) -> None:
+        """A settled point has still the value of its last sample."""
+        if role.is_counter:
+            self._counting.hold(role.ref, at)
 
     def _derive_from(self, role: Role, sample: Sample) -> None:
         ref = role.ref
@@ -247,6 +262,15 @@ class Deriver:
 
 def _is_readable(sample: Sample) -> bool:
     return sample.quality is not Quality.BAD and sample.value is not None
+
+
+def _says_the_same(sample: Sample, last: Sample | None) -> bool:
+    return (
+        last is not None
+        and sample.value == last.value
+        and type(sample.value) is type(last.value)
+        and sample.quality is last.quality
+    )
 
 
 def _whole_number(value: Value) -> int | None:
