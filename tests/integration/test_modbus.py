@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from genba_edge.drivers.modbus import ModbusDriver
-from genba_edge.ports import DeviceAlive, DeviceBack, DeviceLost, Quality, Sample
+from genba_edge.ports import DeviceAlive, DeviceBack, DeviceLost, Quality, Sample, Unchanged
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import ByteOrder, ModbusDevice, ModbusPoint, ModbusTable, PointType, PollSettings
 from tests.peers.process import ModbusPeer
@@ -79,9 +79,25 @@ async def test_a_poll_is_one_request_and_one_batch(modbus_peer: ModbusPeer) -> N
         requests, batches = modbus_peer.requests(), len(recorder.batches)
     assert requests - batches in (0, 1)  # an answer may still be on its way
     assert modbus_peer.connections() == 1
-    batch = recorder.batches[1]
-    assert [type(observation) for observation in batch] == [Sample] * 50 + [DeviceAlive]
-    assert len({(o.at, o.seen_at) for o in batch if isinstance(o, Sample)}) == 1
+    assert [type(observation) for observation in recorder.batches[0]] == [DeviceBack] + [Sample] * 50 + [DeviceAlive]
+    assert len({(o.at, o.seen_at) for o in recorder.batches[0] if isinstance(o, Sample)}) == 1
+    assert [type(observation) for observation in recorder.batches[1]] == [Unchanged, DeviceAlive]
+
+
+async def test_only_what_changed_is_a_sample(modbus_peer: ModbusPeer) -> None:
+    driver = driver_of(modbus_peer, *(point(f"p{number}", number) for number in range(4)))
+    async with running(driver) as recorder:
+        await recorder.until(lambda: len(recorder.batches) >= 2)
+        modbus_peer.set("holding", 2, 7)
+        await recorder.until(lambda: recorder.latest("p2") == 7)
+    batch = next(batch for batch in recorder.batches[1:] if any(isinstance(one, Sample) for one in batch))
+    changed, same, alive = batch
+    assert isinstance(changed, Sample)
+    assert (changed.point, changed.value) == ("p2", 7)
+    assert isinstance(same, Unchanged)
+    assert same.points == ("p0", "p1", "p3")
+    assert isinstance(alive, DeviceAlive)
+    assert changed.at == same.at
 
 
 async def test_polls_keep_their_rate_without_drift(modbus_peer: ModbusPeer) -> None:

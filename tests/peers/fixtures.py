@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers.process import ModbusPeer, OpcUaPeer
+from tests.peers.process import ModbusPeer, ModbusRtuPeer, OpcUaPeer
 from tests.peers.reader import FieldReader
+from tests.peers.serial_bus import SerialBus
 
 HERE = Path(__file__).parent
 INSTALL_S = 300
@@ -41,6 +42,24 @@ def modbus_peer(modbus_peer_program: str) -> Iterator[ModbusPeer]:
     """A Modbus TCP server on libmodbus, listening on a free port."""
     with ModbusPeer(modbus_peer_program) as peer:
         yield peer
+
+
+@pytest.fixture
+def serial_bus(tmp_path: Path) -> Iterator[SerialBus]:
+    """A serial line that nobody hangs on yet."""
+    with SerialBus(tmp_path) as bus:
+        yield bus
+
+
+@pytest.fixture
+def serial_unit(modbus_peer_program: str, serial_bus: SerialBus) -> Iterator[Callable[[int], ModbusRtuPeer]]:
+    """Hangs Modbus units on libmodbus on the line, by number."""
+    with ExitStack() as stack:
+
+        def attach(unit: int) -> ModbusRtuPeer:
+            return stack.enter_context(ModbusRtuPeer(modbus_peer_program, serial_bus.attach(unit), unit))
+
+        yield attach
 
 
 @pytest.fixture

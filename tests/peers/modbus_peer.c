@@ -1,6 +1,7 @@
-/* Modbus TCP server on libmodbus, as a peer that genba did not write.
+/* Modbus server on libmodbus, TCP or RTU, as a peer that genba did not write.
  *
- * Usage: modbus_peer PORT     (0: a free one); prints "port N" when it listens.
+ * Usage: modbus_peer PORT          (0: a free one); prints "port N" when it listens.
+ *        modbus_peer DEVICE UNIT   RTU on a serial port, as one unit; prints "port 0" when it listens.
  * Every table has addresses 0..199; what lies beyond is answered with exception 2 by libmodbus itself.
  * Commands, one a line on standard input, each answered with one line on standard output:
  *   set holding|input|coil|discrete ADDRESS VALUE      ok
@@ -12,7 +13,10 @@
  *   shift on|off                                       ok    answers carry the wrong transaction number
  *   garbage                                            ok    the next answer is not Modbus
  *   drop                                               ok    close every connection
+ *   unit NUMBER CODE                                   ok    requests to this unit get this exception; 0 and 255 as above
+ *   wait MILLISECONDS                                  ok    answers come so much later
  *   requests                                           N     requests since the start
+ *   requests_to UNIT                                   N     requests to this unit since the start
  *   connections                                        N     connections accepted since the start
  * Ends when standard input ends. */
 #include <arpa/inet.h>
@@ -32,8 +36,9 @@ enum { COIL = 1, DISCRETE = 2, HOLDING = 3, INPUT = 4, TABLES = 5 };
 
 static modbus_mapping_t *map;
 static unsigned char refused[TABLES][ADDRESSES];
-static int clients[MAX_CLIENTS], client_count, largest, is_busy, is_silent, is_shifted, is_garbage;
-static unsigned long requests, connections;
+static unsigned char refused_unit[256];
+static int clients[MAX_CLIENTS], client_count, largest, is_busy, is_silent, is_shifted, is_garbage, is_rtu, wait_ms;
+static unsigned long requests, requests_to[256], connections;
 
 static int table_of(const char *name) {
     const char *names[TABLES] = {"", "coil", "discrete", "holding", "input"};
@@ -69,6 +74,9 @@ static void obey(char *line) {
     else if (!strcmp(word, "shift")) is_shifted = on;
     else if (!strcmp(word, "garbage")) is_garbage = 1;
     else if (!strcmp(word, "drop")) while (client_count) close_client(0);
+    else if (!strcmp(word, "unit") && words >= 3) refused_unit[atoi(name) & 255] = address;
+    else if (!strcmp(word, "wait")) wait_ms = atoi(name);
+    else if (!strcmp(word, "requests_to")) { printf("%lu\n", requests_to[atoi(name) & 255]); return; }
     else if (!strcmp(word, "requests")) { printf("%lu\n", requests); return; }
     else if (!strcmp(word, "connections")) { printf("%lu\n", connections); return; }
     else { printf("unknown command\n"); return; }
@@ -76,7 +84,8 @@ static void obey(char *line) {
 }
 
 /* The exception that we were told to answer, 0 for a real answer. */
-static int exception_for(int function, int address, int count) {
+static int exception_for(int unit, int function, int address, int count) {
+    if (refused_unit[unit]) return refused_unit[unit];
     if (is_busy) return MODBUS_EXCEPTION_SLAVE_OR_SERVER_BUSY;
     if (largest && count > largest) return MODBUS_EXCEPTION_ILLEGAL_DATA_VALUE;
     if (function < COIL || function > INPUT) return 0;
@@ -88,8 +97,10 @@ static int exception_for(int function, int address, int count) {
 static void answer(modbus_t *ctx, int client, unsigned char *query, int length) {
     int head = modbus_get_header_length(ctx);
     int address = query[head + 1] << 8 | query[head + 2], count = query[head + 3] << 8 | query[head + 4];
-    int exception = exception_for(query[head], address, count);
+    int unit = query[head - 1], exception = exception_for(unit, query[head], address, count);
     requests++;
+    requests_to[unit]++;
+    if (wait_ms) usleep(wait_ms * 1000);
     if (is_silent || exception == SILENCE) return;
     if (is_garbage) {
         is_garbage = 0;
@@ -103,10 +114,11 @@ static void answer(modbus_t *ctx, int client, unsigned char *query, int length) 
 
 static void serve(modbus_t *ctx, int index) {
     unsigned char query[MODBUS_TCP_MAX_ADU_LENGTH];
-    modbus_set_socket(ctx, clients[index]);
+    if (!is_rtu) modbus_set_socket(ctx, clients[index]);
     int length = modbus_receive(ctx, query);
     if (length > 0) answer(ctx, clients[index], query, length);
-    else if (length < 0) close_client(index);
+    else if (length < 0 && !is_rtu) close_client(index);
+    else if (length < 0) modbus_flush(ctx);
 }
 
 static int listen_on(int port) {
@@ -125,10 +137,18 @@ int main(int count, char **words) {
     char line[128];
     setvbuf(stdout, NULL, _IOLBF, 0);
     setvbuf(stdin, NULL, _IONBF, 0);
-    modbus_t *ctx = modbus_new_tcp("127.0.0.1", 1502);
+    is_rtu = count > 2;
+    modbus_t *ctx = is_rtu ? modbus_new_rtu(words[1], 19200, 'N', 8, 1) : modbus_new_tcp("127.0.0.1", 1502);
     map = modbus_mapping_new(ADDRESSES, ADDRESSES, ADDRESSES, ADDRESSES);
     if (!ctx || !map) { fprintf(stderr, "%s\n", modbus_strerror(errno)); return 1; }
-    int listener = listen_on(count > 1 ? atoi(words[1]) : 0);
+    int listener = -1;  /* poll() leaves it out */
+    if (is_rtu) {
+        if (modbus_set_slave(ctx, atoi(words[2])) || modbus_connect(ctx)) { perror(words[1]); return 1; }
+        clients[client_count++] = modbus_get_socket(ctx);
+        printf("port 0\n");
+    } else {
+        listener = listen_on(count > 1 ? atoi(words[1]) : 0);
+    }
     for (;;) {
         struct pollfd wait[MAX_CLIENTS + 2] = {{.fd = 0, .events = POLLIN}, {.fd = listener, .events = POLLIN}};
         int waited = client_count;

@@ -115,13 +115,24 @@ class ModbusPeer(PeerProcess):
         for offset, value in enumerate(values):
             self.tell(f"set {table} {address + offset} {value}")
 
-    def requests(self) -> int:
-        """Requests since the start."""
-        return int(self.ask("requests"))
+    def requests(self, *, unit: int | None = None) -> int:
+        """Requests since the start, of all units or of one."""
+        return int(self.ask("requests" if unit is None else f"requests_to {unit}"))
 
     def connections(self) -> int:
         """Connections since the start."""
         return int(self.ask("connections"))
+
+
+class ModbusRtuPeer(ModbusPeer):
+    """The same as one unit on a serial port."""
+
+    def __init__(self, program: str, device: str, unit: int) -> None:
+        super().__init__(program)
+        self.command = [program, device, str(unit)]
+
+    def on_start(self, line: str) -> bool:
+        return line == "port 0"
 
 
 class OpcUaPeer(PeerProcess):

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
-from genba_edge.ports import Driver, Observation, Sample, Value
+from genba_edge.ports import Driver, Observation, Sample, Unchanged, Value
 
 T = TypeVar("T")
 
@@ -34,8 +35,17 @@ class Recorder:
         return [observation for observation in self.all if isinstance(observation, kind)]
 
     def samples(self, point: str) -> list[Sample]:
-        """Samples of one point."""
-        return [sample for sample in self.of(Sample) if sample.point == point]
+        """Readings of one point: its samples, and one more for each time that it was told to be unchanged."""
+        readings: list[Sample] = []
+        for observation in self.all:
+            match observation:
+                case Sample() if observation.point == point:
+                    readings.append(observation)
+                case Unchanged() if point in observation.points:
+                    readings.append(replace(readings[-1], at=observation.at, seen_at=observation.at))
+                case _:
+                    pass
+        return readings
 
     def values(self, point: str) -> list[Value]:
         """Values of one point."""

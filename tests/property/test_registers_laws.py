@@ -7,8 +7,9 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genba_edge.core.registers import MAX_BITS, MAX_REGISTERS, decode_point, plan_blocks
-from genba_shared.device_map.model import ByteOrder, ModbusPoint, ModbusTable, PointType
+from genba_edge.core.register_values import decode_point
+from genba_edge.core.registers import MAX_BITS, MAX_REGISTERS, plan_blocks
+from genba_shared.device_map.model import ByteOrder, ModbusPoint, ModbusTable, PointType, PollSettings
 
 WIDTHS = {PointType.UINT16: 1, PointType.UINT32: 2, PointType.FLOAT64: 4, PointType.STRING: 5}
 
@@ -32,7 +33,7 @@ def width_of(point: ModbusPoint) -> int:
 def test_every_point_is_whole_in_exactly_one_block_of_its_table(
     points: list[ModbusPoint], max_gap: int, max_registers: int
 ) -> None:
-    blocks = plan_blocks(points, max_gap=max_gap, max_registers=max_registers)
+    blocks = plan_blocks(points, PollSettings(max_gap=max_gap, max_registers=max_registers))
     assert sorted(point.name for block in blocks for point in block.points) == sorted(point.name for point in points)
     for block in blocks:
         for point in block.points:
@@ -45,15 +46,15 @@ def test_every_point_is_whole_in_exactly_one_block_of_its_table(
 def test_no_block_exceeds_the_caps_unless_it_is_one_long_point(
     points: list[ModbusPoint], max_gap: int, max_registers: int
 ) -> None:
-    for block in plan_blocks(points, max_gap=max_gap, max_registers=max_registers):
+    for block in plan_blocks(points, PollSettings(max_gap=max_gap, max_registers=max_registers)):
         in_bits = block.table in (ModbusTable.COIL, ModbusTable.DISCRETE)
-        cap = min(MAX_BITS, max_registers * 16) if in_bits else min(MAX_REGISTERS, max_registers)
+        cap = MAX_BITS if in_bits else min(MAX_REGISTERS, max_registers)
         assert block.count <= cap or block.count == max(width_of(point) for point in block.points)
 
 
 @given(points=maps(), max_gap=st.integers(0, 40))
 def test_blocks_start_and_end_at_a_point(points: list[ModbusPoint], max_gap: int) -> None:
-    for block in plan_blocks(points, max_gap=max_gap, max_registers=125):
+    for block in plan_blocks(points, PollSettings(max_gap=max_gap)):
         assert block.address == min(point.address for point in block.points)
         assert block.address + block.count == max(point.address + width_of(point) for point in block.points)
 
@@ -62,7 +63,8 @@ def test_blocks_start_and_end_at_a_point(points: list[ModbusPoint], max_gap: int
 def test_the_plan_does_not_depend_on_the_order_in_the_map(points: list[ModbusPoint], order: object) -> None:
     shuffled = list(points)
     order.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert plan_blocks(shuffled, max_gap=12, max_registers=100) == plan_blocks(points, max_gap=12, max_registers=100)
+    settings = PollSettings(max_registers=100)
+    assert plan_blocks(shuffled, settings) == plan_blocks(points, settings)
 
 
 def as_device_sends(raw: bytes, order: ByteOrder) -> list[int]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, assert_never
+from typing import assert_never
 
-from genba_edge.core.registers import plan_blocks
+from genba_edge.core.line_load import LineLoad, line_loads, requests_by_period
 from genba_shared.device_map import (
     DURATION,
     Device,
@@ -21,9 +20,6 @@ from genba_shared.device_map import (
     load_with_settings,
 )
 from genba_shared.errors import ConfigError, Problem
-
-ASSUMED_REQUEST_S: Final = 0.02
-"""One Modbus request and its answer on a plant network, rounded up; `genba edge run` measures the real one."""
 
 
 def add_check_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,9 +74,7 @@ def _summary(loaded: LoadedMap) -> Iterable[str]:
         f"{_number(len(device_map.stations), 'station')}, {_number(len(device_map.zones), 'zone')}, "
         f"{_number(len(device_map.nodes), 'node')}; {_number(len(loaded.warnings), 'warning')}"
     )
-    busiest = _busiest(device_map)
-    if busiest is not None:
-        yield busiest
+    yield from _lines(device_map)
 
 
 def _device_line(device: Device) -> str:
@@ -93,7 +87,7 @@ def _device_line(device: Device) -> str:
                 f"{_number(count, 'request')} each {DURATION.show(period_s)}" for period_s, count in requests.items()
             )
             points = _number(len(device.points), "point")
-            return f"Modbus {device.host}:{device.port} unit {device.unit}: {points} in {needed}"
+            return f"Modbus {_where(device)} unit {device.unit}: {points} in {needed}"
         case LlrpDevice():
             read_points = {antenna.read_point for antenna in device.antennas.values()}
             antennas = _number(len(device.antennas), "antenna")
@@ -102,30 +96,35 @@ def _device_line(device: Device) -> str:
             assert_never(device)
 
 
-def requests_by_period(device: ModbusDevice) -> dict[float, int]:
-    """How many read requests the device gets in each poll period (seconds), shortest first."""
-    needed: Counter[float] = Counter()
-    for group, period_s in device.poll.groups.items():
-        members = [point for point in device.points.values() if point.group == group]
-        blocks = plan_blocks(members, max_gap=device.poll.max_gap, max_registers=device.poll.max_registers)
-        needed[period_s] += len(blocks)
-    return {period_s: needed[period_s] for period_s in sorted(needed) if needed[period_s]}
+def _where(device: ModbusDevice) -> str:
+    port = device.serial
+    return device.line if port is None else f"{port.port} {port.baud} 8{port.parity}{port.stop_bits}"
 
 
-def _busiest(device_map: DeviceMap) -> str | None:
-    loads = {
-        device.id: sum(count * ASSUMED_REQUEST_S / period_s for period_s, count in requests_by_period(device).items())
-        for device in device_map.devices.values()
-        if isinstance(device, ModbusDevice)
-    }
-    if not loads:
-        return None
-    device_id = max(loads, key=lambda each: loads[each])
-    assumed = DURATION.show(ASSUMED_REQUEST_S)
-    load = loads[device_id]
-    if load > 1:
-        return f"{device_id} cannot keep up: its requests take {load:.1f} times the poll period at {assumed} each"
-    return f"busiest Modbus device: {device_id}, {load:.0%} of its time at {assumed} a request"
+def _lines(device_map: DeviceMap) -> Iterable[str]:
+    """The busiest Modbus line, and every line that cannot keep up."""
+    loads = line_loads(device for device in device_map.devices.values() if isinstance(device, ModbusDevice))
+    for load in loads:
+        if load.busy > 1:
+            yield (
+                f"{_names(load)} cannot keep up: {'its' if len(load.devices) == 1 else 'their'} requests take "
+                f"{load.busy:.1f} times the poll period at {_ms(load.request_s)} each; "
+                "poll slower, or read fewer points"
+            )
+    if loads and loads[0].busy <= 1:
+        yield (
+            f"busiest Modbus line: {_names(loads[0])}, {loads[0].busy:.0%} of its time at "
+            f"{_ms(loads[0].request_s)} a request"
+        )
+
+
+def _names(load: LineLoad) -> str:
+    names = ", ".join(load.devices)
+    return names if len(load.devices) == 1 else f"{names} on {load.line}"
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f}ms"
 
 
 def _number(count: int, what: str) -> str:

@@ -12,7 +12,10 @@ from genba_shared.device_map import Device, LlrpDevice, ModbusDevice, OpcUaDevic
 
 
 def make_drivers(devices: Iterable[Device], *, clock: ProductionClock, state_dir: Path) -> list[Driver]:
-    """The drivers of a map's devices. `state_dir` holds what they must remember: keys, pinned certificates."""
+    """The drivers of a map's devices. `state_dir` holds what they must remember: keys, pinned certificates.
+
+    Modbus units on the same serial port or behind the same address share its line, also with drivers made before.
+    """
     return [_make_driver(device, clock, state_dir) for device in devices]
 
 
@@ -24,8 +27,9 @@ def _make_driver(device: Device, clock: ProductionClock, _state_dir: Path) -> Dr
             return OpcUaDriver(device, clock)
         case ModbusDevice():
             from genba_edge.drivers.modbus import ModbusDriver
+            from genba_edge.drivers.modbus_line import LINES
 
-            return ModbusDriver(device, clock)
+            return ModbusDriver(device, clock, LINES.of(device))
         case LlrpDevice():
             from genba_edge.drivers.llrp import LlrpDriver
 

@@ -1,26 +1,23 @@
-"""Modbus without a socket: which blocks to read for a set of points, and what the words that came back mean."""
+"""Which Modbus registers to read together for a set of points."""
 
 from __future__ import annotations
 
-import math
-import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, replace
 from itertools import groupby
 
-from genba_edge.core.observations import Value
-from genba_shared.device_map.model import ByteOrder, ModbusPoint, ModbusTable, PointType
-from genba_shared.errors import BadReading
+from genba_shared.device_map.model import ModbusDevice, ModbusPoint, ModbusTable, PollSettings
 
 __all__ = [
+    "BIT_TABLES",
     "MAX_BITS",
     "MAX_REGISTERS",
     "MIN_GAP",
     "Block",
-    "decode_point",
-    "ordered_bytes",
     "plan_blocks",
+    "plan_group",
+    "settings_in_force",
+    "span",
 ]
 
 MAX_REGISTERS = 125
@@ -32,16 +29,6 @@ MIN_GAP = -1
 """As `max_gap`: only points that share an address are read together."""
 
 BIT_TABLES = frozenset({ModbusTable.COIL, ModbusTable.DISCRETE})
-NUMBER_FORMATS = {
-    PointType.INT16: ">h",
-    PointType.UINT16: ">H",
-    PointType.INT32: ">i",
-    PointType.UINT32: ">I",
-    PointType.INT64: ">q",
-    PointType.UINT64: ">Q",
-    PointType.FLOAT32: ">f",
-    PointType.FLOAT64: ">d",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +40,10 @@ class Block:
     count: int
     points: tuple[ModbusPoint, ...]
 
-    def words_of(self, point: ModbusPoint, words: Sequence[int]) -> Sequence[int]:
-        """What this block's answer says of one of its points; fewer words than the point has if the answer is short."""
-        first = point.address - self.address
-        return words[first : first + span(point)]
+    @property
+    def byte_count(self) -> int:
+        """Bytes of data in its answer."""
+        return -(-self.count // 8) if self.table in BIT_TABLES else 2 * self.count
 
     def __str__(self) -> str:
         return f"{self.table} {self.address}-{self.address + self.count - 1}"
@@ -67,15 +54,28 @@ def span(point: ModbusPoint) -> int:
     return 1 if point.table in BIT_TABLES else point.width
 
 
-def plan_blocks(points: Iterable[ModbusPoint], *, max_gap: int, max_registers: int) -> tuple[Block, ...]:
+def plan_group(device: ModbusDevice, group: str) -> tuple[Block, ...]:
+    """The requests that a poll group of a device takes."""
+    members = [point for point in device.points.values() if point.group == group]
+    return plan_blocks(members, settings_in_force(device))
+
+
+def settings_in_force(device: ModbusDevice) -> PollSettings:
+    """How blocks of the device are joined, workarounds included."""
+    poll = device.poll
+    gap = MIN_GAP if device.workarounds.one_request_per_point else poll.max_gap
+    return replace(poll, max_gap=gap)
+
+
+def plan_blocks(points: Iterable[ModbusPoint], settings: PollSettings) -> tuple[Block, ...]:
     """Cover points with as few read requests as the device allows; a point is never split over two of them.
 
     Args:
         points: points that are read together (one poll group), in any order.
-        max_gap: how many unused registers may be read along to save a request; `MIN_GAP` joins only points that
-            share an address. Sixteen bits cost what a register costs, so the gap of coils is 16 times as long.
-        max_registers: the most that the device answers at once; never more than the protocol's 125 registers or
-            2,000 bits. A point that is longer than this is read alone.
+        settings: how many unused registers may be read along to save a request (`max_gap`; `MIN_GAP` joins only points
+            that share a register), and the most that the device answers at once: never more than the protocol's 125
+            registers or 2,000 bits. Sixteen bits cost what a register costs, so the gap of coils is 16 times as long.
+            A point that is longer than the device answers is read alone.
 
     Returns:
         Blocks by table and rising address. Each point is in exactly one of them.
@@ -83,104 +83,38 @@ def plan_blocks(points: Iterable[ModbusPoint], *, max_gap: int, max_registers: i
     ordered = sorted(points, key=lambda point: (point.table, point.address, span(point), point.name))
     blocks: list[Block] = []
     for table, members in groupby(ordered, key=lambda point: point.table):
+        gap = settings.max_gap
         if table in BIT_TABLES:
-            gap = max_gap * BITS_PER_REGISTER if max_gap > 0 else max_gap
-            limit = min(MAX_BITS, max_registers * BITS_PER_REGISTER)
+            gap = gap * BITS_PER_REGISTER if gap > 0 else gap
+            limit = min(MAX_BITS, settings.max_coils)
         else:
-            gap, limit = max_gap, min(MAX_REGISTERS, max_registers)
-        blocks.extend(_join(members, gap=gap, limit=limit))
-    return tuple(blocks)
+            limit = min(MAX_REGISTERS, settings.max_registers)
+        blocks.extend(_join(list(members), gap=gap, limit=limit))
+    return tuple(sorted(blocks, key=lambda block: (block.table, block.address, block.count)))
 
 
-def _join(points: Iterable[ModbusPoint], *, gap: int, limit: int) -> Iterator[Block]:
-    """Blocks of points of one table that come sorted by address."""
-    held: list[ModbusPoint] = []
-    start = end = 0
-    for point in points:
-        new_end = max(end, point.address + span(point))
-        if held and (point.address - end > gap or new_end - start > limit):
-            yield _block(held, start, end)
-            held = []
-        if not held:
-            start, new_end = point.address, point.address + span(point)
-        held.append(point)
-        end = new_end
-    if held:
+def _join(waiting: list[ModbusPoint], *, gap: int, limit: int) -> Iterator[Block]:
+    """Blocks of points of one table that come sorted by address.
+
+    A point that would make a block too long is left for a later block while shorter ones that overlap it still fit in:
+    without gaps to mind this is the fewest requests that there can be.
+    """
+    while waiting:
+        start, left, held = waiting[0].address, list[ModbusPoint](), list[ModbusPoint]()
+        end = start
+        for number, point in enumerate(waiting):
+            new_end = max(end, point.address + span(point))
+            if held and (point.address - end > gap or point.address >= start + limit):
+                left.extend(waiting[number:])
+                break
+            if held and new_end - start > limit:
+                left.append(point)
+                continue
+            held.append(point)
+            end = new_end
         yield _block(held, start, end)
+        waiting = left
 
 
 def _block(points: Sequence[ModbusPoint], start: int, end: int) -> Block:
     return Block(table=points[0].table, address=start, count=end - start, points=tuple(points))
-
-
-def ordered_bytes(words: Sequence[int], order: ByteOrder) -> bytes:
-    """Bring registers into big-endian bytes.
-
-    Args:
-        words: registers as the device sent them, each 0..65535.
-        order: with A the most significant byte. ABCD: as the protocol says. CDAB: last register first. BADC: the two
-            bytes of each register swapped. DCBA: both. The same holds over one register (BADC, DCBA swap its bytes)
-            and over four (``ABCDEFGH``, ``GHEFCDAB``, ``BADCFEHG``, ``HGFEDCBA``).
-
-    Source: MODBUS Application Protocol V1.1b3, 4.2 (bytes are big-endian; register order is the vendor's choice).
-
-    >>> ordered_bytes([0x0001, 0x0002], ByteOrder.CDAB).hex()
-    '00020001'
-    """
-    last_first = order in (ByteOrder.CDAB, ByteOrder.DCBA)
-    swapped = order in (ByteOrder.BADC, ByteOrder.DCBA)
-    return b"".join(
-        word.to_bytes(2, "little" if swapped else "big") for word in (reversed(words) if last_first else words)
-    )
-
-
-def decode_point(point: ModbusPoint, words: Sequence[int], *, device: str) -> Value:
-    """Turn the words of one point into its value.
-
-    Args:
-        point: what the device map says about it.
-        words: exactly its registers, or its one bit (0 or 1), in the device's order.
-        device: id of the device, for the error.
-
-    Returns:
-        A bool for bits, a str for strings, else an int, or a float where the type or `scale` makes it one; scaled
-        integers come out as written (213 × 0.1 is 21.3).
-
-    Raises:
-        BadReading: too few or too many words, a word outside 16 bits, text that is not UTF-8,
-            a float that is no number.
-    """
-    if len(words) != span(point):
-        raise BadReading(device=device, reason=f"point {point.name}: {len(words)} of {span(point)} words answered")
-    if any(not 0 <= word <= 0xFFFF for word in words):
-        raise BadReading(device=device, reason=f"point {point.name}: a word is outside 16 bits")
-    if point.table in BIT_TABLES:
-        return bool(words[0])
-    if point.bit is not None:
-        return bool(int.from_bytes(ordered_bytes(words, point.byte_order), "big") >> point.bit & 1)
-    if point.type is PointType.BOOL:
-        return any(words)
-    if point.type is PointType.STRING:
-        return _text(point, words, device)
-    return _number(point, words, device)
-
-
-def _number(point: ModbusPoint, words: Sequence[int], device: str) -> int | float:
-    raw: int | float = struct.unpack(NUMBER_FORMATS[point.type], ordered_bytes(words, point.byte_order))[0]
-    if isinstance(raw, float) and not math.isfinite(raw):
-        raise BadReading(device=device, reason=f"point {point.name}: {raw} is not a number")
-    if point.scale == 1.0:
-        return raw
-    if isinstance(raw, int):
-        return float(Decimal(raw) * Decimal(repr(point.scale)))
-    return raw * point.scale
-
-
-def _text(point: ModbusPoint, words: Sequence[int], device: str) -> str:
-    """Characters up to the first NUL, without trailing blanks. Only its bytes are ever swapped, not its registers."""
-    order = ByteOrder.BADC if point.byte_order in (ByteOrder.BADC, ByteOrder.DCBA) else ByteOrder.ABCD
-    raw = ordered_bytes(words, order)[: point.length].split(b"\0", 1)[0]
-    try:
-        return raw.decode("utf-8").rstrip()
-    except UnicodeDecodeError as exc:
-        raise BadReading(device=device, reason=f"point {point.name}: {raw.hex()} is not UTF-8 text") from exc

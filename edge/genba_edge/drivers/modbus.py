@@ -1,50 +1,62 @@
-"""Modbus TCP: polls one unit at fixed rates with as few requests as it allows, over one connection that it keeps."""
+"""Modbus: polls one unit at fixed rates with as few requests as it allows, over a line that it may share."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 
-from genba_edge.core.registers import Block, decode_point
+from genba_edge.core.registers import Block, settings_in_force
 from genba_edge.drivers.backoff import Backoff
 from genba_edge.drivers.link import BadPoints, Link, end_if_cancelled, quieten
-from genba_edge.drivers.modbus_connection import (
-    BUSY,
-    UNIT_UNREACHABLE,
-    ModbusConnection,
-    ModbusRefused,
-    ModbusTimeout,
-)
+from genba_edge.drivers.modbus_line import UNIT_UNREACHABLE, ModbusLine
+from genba_edge.drivers.modbus_memory import BlockMemory
 from genba_edge.drivers.modbus_plan import PollPlan
+from genba_edge.drivers.modbus_unit import BUSY, ModbusRefused, ModbusTimeout, ModbusUnit
+from genba_edge.drivers.pace import PollPace
 from genba_edge.drivers.schedule import Schedule
-from genba_edge.ports import DeviceAlive, Emit, Meter, Sample
+from genba_edge.ports import DeviceAlive, Emit, Meter, Observation, Sample
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import ModbusDevice
 from genba_shared.errors import BadReading, DeviceUnreachable
 
 __all__ = ["ModbusDriver"]
 
+BUSY_FIRST_S = 0.05
+"""Wait before a request that found the device busy is sent again; doubled each time, within the poll's period."""
+
 
 class ModbusDriver:
-    """Reads one Modbus TCP unit for ever.
+    """Reads one Modbus unit for ever.
 
-    Each poll reads the blocks of one group one after the other and emits their samples in one batch, ended by
-    `DeviceAlive`. A connection that breaks is rebuilt at once, and only when that does not help, or when the unit is
-    silent, the device is lost: many controllers close idle connections, and that is no outage.
+    Each poll reads the blocks of one group one after the other and emits what they said in one batch, ended by
+    `DeviceAlive`: samples of the points that changed, and the names of the others. A connection that breaks is rebuilt
+    at once, and only when that does not help, or when the unit is silent, the device is lost: many controllers close
+    idle connections, and that is no outage. After an outage everything is told anew.
     """
 
-    def __init__(self, device: ModbusDevice, clock: ProductionClock) -> None:
+    def __init__(self, device: ModbusDevice, clock: ProductionClock, line: ModbusLine | None = None) -> None:
         self._device = device
         self._clock = clock
         self._meter = Meter(device=device.id)
         self._bad_points = BadPoints(self._meter, clock=clock)
+        self._unit = ModbusUnit(device, line or ModbusLine(device), self._meter)
+        settings = settings_in_force(device)
         self._plans = {
-            group: PollPlan(points, device.poll)
+            group: PollPlan(points, settings)
             for group in device.poll.groups
             if (points := [point for point in device.points.values() if point.group == group])
         }
+        self._periods = {group: device.poll.groups[group] for group in self._plans}
+        self._paces = {
+            group: PollPace(self._meter, group=group, period_s=period) for group, period in self._periods.items()
+        }
+        self._busy_waits = {
+            group: Backoff(first_s=BUSY_FIRST_S, max_s=period) for group, period in self._periods.items()
+        }
+        self._memories: dict[int, BlockMemory] = {}
         self._schedule: Schedule | None = None
         self._polls = 0
+        self._describe()
 
     @property
     def device(self) -> str:
@@ -62,114 +74,150 @@ class ModbusDriver:
         self._schedule = None
         if not self._plans:
             await asyncio.get_running_loop().create_future()
-        link = Link(self._meter, clock=self._clock, emit=emit)
+        self._unit.join()
+        try:
+            await self._stay_connected(Link(self._meter, clock=self._clock, emit=emit))
+        finally:
+            await self._unit.leave()
+
+    async def _stay_connected(self, link: Link) -> None:
         backoff = Backoff(max_s=self._device.reconnect_max_s)
         while True:
-            connection = ModbusConnection(self._device)
             polls_before = self._polls
             try:
-                await connection.open()
-                await self._poll_for_ever(connection, link, backoff)
+                if await self._unit.open():
+                    self._memories.clear()
+                await self._poll_for_ever(link, backoff)
             except ModbusTimeout as exc:
-                reason = exc.reason
-                is_fine = self._set_aside(exc, link, others_answered=connection.has_answered)
+                reason, is_fine = exc.reason, self._set_aside(exc, link)
             except DeviceUnreachable as exc:
                 reason, is_fine = exc.reason, self._polls > polls_before
-            finally:
-                await connection.close()
             end_if_cancelled()
+            self._memories.clear()  # a poll that was cut short was not told
             if is_fine:
                 continue
             self._schedule = None
+            self._unit.has_answered = False
             retry_s = backoff.next_s()
             link.lost(reason, retry_s=retry_s)
-            await asyncio.sleep(retry_s)
+            await self._unit.wait_to_retry(retry_s)
 
-    async def _poll_for_ever(self, connection: ModbusConnection, link: Link, backoff: Backoff) -> None:
+    async def _poll_for_ever(self, link: Link, backoff: Backoff) -> None:
         """Poll every group when it is due, until the connection cannot be used any more (`DeviceUnreachable`)."""
         loop = asyncio.get_running_loop()
         schedule = self._schedule or self._new_schedule(loop.time())
         while True:
             end_if_cancelled()
             group, due = schedule.next()
-            await connection.wait_broken(due - loop.time())
-            samples = await self._poll(connection, self._plans[group])
-            schedule.done(group, now=loop.time())
-            link.deliver(samples)
+            await self._unit.wait_broken(due - loop.time())
+            await self._poll(schedule, group, due, link)
             backoff.reset()
-            self._polls += 1
 
-    def _set_aside(self, exc: ModbusTimeout, link: Link, *, others_answered: bool) -> bool:
+    async def _poll(self, schedule: Schedule, group: str, due: float, link: Link) -> None:
+        """Poll one group, or ask again for what it was put off with."""
+        loop, plan = asyncio.get_running_loop(), self._plans[group]
+        started = loop.time()
+        busy = plan.take_busy()
+        is_retry = schedule.is_retry(group, now=started)
+        blocks = busy if is_retry else plan.due(now=started)
+        batch = await self._read_all(schedule, group, blocks, link)
+        ended = loop.time()
+        schedule.retried(group)
+        if not is_retry:
+            self._paces[group].note(took_s=ended - started, late_s=schedule.late_s(group, due=due, now=ended))
+            schedule.done(group, now=ended)
+        if plan.is_put_off:
+            schedule.retry(group, at=ended + self._busy_waits[group].next_s())
+        else:
+            self._busy_waits[group].reset()
+        link.deliver(batch)
+        self._polls += 1
+
+    async def _read_all(
+        self, schedule: Schedule, group: str, blocks: Sequence[Block], link: Link
+    ) -> Sequence[Observation]:
+        """Read blocks of one group. Nothing is alive in the batch if the device was busy for all of them."""
+        loop = asyncio.get_running_loop()
+        batch: list[Observation] = []
+        answered = False
+        for block in blocks:
+            faster = schedule.due_before(group, now=loop.time())
+            if faster is not None:
+                await self._poll(schedule, faster, schedule.due_of(faster), link)
+            told = await self._read(self._plans[group], block)
+            answered = answered or told is not None
+            batch.extend(told or ())
+        if answered:
+            batch.append(DeviceAlive(device=self._device.id, at=self._clock.now()))
+        return batch
+
+    async def _read(self, plan: PollPlan, block: Block) -> Sequence[Observation] | None:
+        """What a block says; None when the device is too busy to tell."""
+        try:
+            data = await self._unit.read(block)
+        except BadReading as exc:
+            return self._all_bad(block, exc.reason)
+        except ModbusRefused as exc:
+            if exc.code in BUSY:
+                plan.put_off(block)
+                return None
+            if exc.code in UNIT_UNREACHABLE:
+                raise DeviceUnreachable(device=self._device.id, reason=exc.reason) from exc
+            return await self._read_in_parts(plan, block, reason=exc.reason)
+        plan.accept(block)
+        memory = self._memories.get(id(block))
+        if memory is None:
+            memory = self._memories[id(block)] = BlockMemory(
+                block, device=self._device.id, bad=self._bad_points.bad, good=self._bad_points.good
+            )
+        self._meter.samples += len(block.points)
+        return memory.take(data, self._clock.now())
+
+    async def _read_in_parts(self, plan: PollPlan, block: Block, *, reason: str) -> Sequence[Observation]:
+        """After a refusal: read the points one by one, so that only those that are really refused are bad."""
+        parts = plan.split(block)
+        self._memories.pop(id(block), None)
+        if not parts:
+            plan.refuse(block, now=asyncio.get_running_loop().time())
+            return self._all_bad(block, reason)
+        told = [one for part in parts for one in await self._read(plan, part) or ()]
+        plan.join(parts)
+        self._describe()
+        return told
+
+    def _all_bad(self, block: Block, reason: str) -> list[Sample]:
+        self._memories.pop(id(block), None)
+        return [sample for point in block.points for sample in self._bad_points.bad(point.name, reason)]
+
+    def _set_aside(self, exc: ModbusTimeout, link: Link) -> bool:
         """Leave out a block that alone is never answered; false if the whole device may be silent.
 
         Some controllers say nothing where others refuse an address. The points behind it are found by halving.
         """
         plan = next(plan for plan in self._plans.values() if any(block is exc.block for block in plan.blocks))
-        if not (others_answered and plan.is_guilty(exc.block)):
+        if not (self._unit.has_answered and plan.is_guilty(exc.block)):
             plan.suspect(exc.block)
             return False
         if not plan.halve(exc.block):
             plan.refuse(exc.block, now=asyncio.get_running_loop().time())
-            link.deliver([s for point in exc.block.points for s in self._bad_points.bad(point.name, exc.reason)])
+            link.deliver(self._all_bad(exc.block, exc.reason))
         return True
 
     def _new_schedule(self, now: float) -> Schedule:
         """After an outage everything is read at once: the core needs the present value of every point."""
         self._bad_points.forget_told()
+        self._memories.clear()
         for plan in self._plans.values():
             plan.retry_all()
-        periods = {group: self._device.poll.groups[group] for group in self._plans}
-        self._schedule = Schedule(periods, device=self._device.id, start=now)
+        self._schedule = Schedule(self._periods, device=self._device.id, start=now)
         return self._schedule
 
-    async def _poll(self, connection: ModbusConnection, plan: PollPlan) -> Sequence[Sample | DeviceAlive]:
-        """Read the blocks of one group. Nothing is alive in the batch if the device was busy for all of them."""
-        batch: list[Sample | DeviceAlive] = []
-        answered = False
-        for block in plan.due(now=asyncio.get_running_loop().time()):
-            samples = await self._read(connection, plan, block)
-            answered = answered or samples is not None
-            batch.extend(samples or ())
-        if answered:
-            batch.append(DeviceAlive(device=self._device.id, at=self._clock.now()))
-        return batch
-
-    async def _read(self, connection: ModbusConnection, plan: PollPlan, block: Block) -> list[Sample] | None:
-        """The samples of a block; None when the device is too busy to tell."""
-        try:
-            words = await connection.read(block)
-        except BadReading as exc:
-            return [sample for point in block.points for sample in self._bad_points.bad(point.name, exc.reason)]
-        except ModbusRefused as exc:
-            if exc.code == BUSY:
-                return None
-            if exc.code in UNIT_UNREACHABLE:
-                raise DeviceUnreachable(device=self._device.id, reason=exc.reason) from exc
-            return await self._read_in_parts(connection, plan, block, reason=exc.reason)
-        plan.accept(block)
-        return self._decode(block, words)
-
-    async def _read_in_parts(
-        self, connection: ModbusConnection, plan: PollPlan, block: Block, *, reason: str
-    ) -> list[Sample]:
-        """After a refusal: read the points one by one, so that only those that are really refused are bad."""
-        parts = plan.split(block)
-        if not parts:
-            plan.refuse(block, now=asyncio.get_running_loop().time())
-            return [sample for point in block.points for sample in self._bad_points.bad(point.name, reason)]
-        samples = [sample for part in parts for sample in await self._read(connection, plan, part) or ()]
-        plan.join(parts)
-        return samples
-
-    def _decode(self, block: Block, words: Sequence[int]) -> list[Sample]:
-        now = self._clock.now()
-        samples: list[Sample] = []
-        for point in block.points:
-            try:
-                value = decode_point(point, block.words_of(point, words), device=self._device.id)
-            except BadReading as exc:
-                samples.extend(self._bad_points.bad(point.name, exc.reason))
-                continue
-            self._bad_points.good(point.name)
-            samples.append(Sample(device=self._device.id, point=point.name, value=value, at=now, seen_at=now))
-        return samples
+    def _describe(self) -> None:
+        """Facts for the status page: where the unit is, and what reading it costs."""
+        self._meter.details["line"] = self._device.line
+        self._meter.details["unit"] = str(self._device.unit)
+        for group, plan in self._plans.items():
+            points = sum(len(block.points) for block in plan.blocks)
+            self._meter.details[f"poll {group}"] = (
+                f"{len(plan.blocks)} requests for {points} points each {self._periods[group]:g} s"
+            )

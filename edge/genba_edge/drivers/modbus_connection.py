@@ -1,100 +1,127 @@
-"""One TCP connection to one Modbus unit: asks for blocks, and knows a broken connection when it sees one."""
+"""One connection to a Modbus line: a socket or a serial port that carries one request at a time."""
 
 from __future__ import annotations
 
 import asyncio
-import struct
-from collections.abc import Awaitable, Sequence
+import errno
+import termios
+from collections import deque
 from contextlib import suppress
 
-from pymodbus.client import AsyncModbusTcpClient
-from pymodbus.exceptions import ConnectionException, ModbusException
-from pymodbus.pdu import ModbusPDU
+from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 
 from genba_edge.core.registers import Block
 from genba_edge.drivers.link import reason_of
-from genba_shared.device_map.model import ModbusDevice, ModbusTable
-from genba_shared.errors import BadReading, DeviceRefused, DeviceUnreachable
+from genba_edge.drivers.modbus_frames import (
+    BEFORE_LENGTH_COUNTS,
+    HEADER,
+    Garbled,
+    LineFault,
+    OutOfStep,
+    Request,
+    frames_of,
+)
+from genba_edge.ports import Failure
+from genba_shared.device_map.model import Framing, ModbusDevice
 
-HEADER = struct.Struct(">HHHBB")
-"""Transaction, protocol, length, unit, function. Source: MODBUS Messaging on TCP/IP Guide V1.0b, 3.1.3."""
-BYTES_BEFORE_LENGTH_COUNTS = 6
-ERROR_FLAG = 0x80
-FUNCTIONS = {ModbusTable.COIL: 1, ModbusTable.DISCRETE: 2, ModbusTable.HOLDING: 3, ModbusTable.INPUT: 4}
-
-BUSY = 6
-UNIT_UNREACHABLE = frozenset({10, 11})
-"""Exception codes of a Modbus gateway whose unit does not answer (10 no path, 11 no response)."""
-EXCEPTIONS = {
-    1: "illegal function",
-    2: "illegal address",
-    3: "illegal value",
-    4: "device failure",
-    5: "acknowledge",
-    BUSY: "busy",
-    8: "memory parity error",
-    10: "gateway path unavailable",
-    11: "gateway target does not respond",
-}
+REMEMBERED_REQUESTS = 8
+QUIET_S = 0.05
+"""So long nothing must come over a serial line before it counts as silent; USB adapters deliver every 16 ms."""
+MOST_QUIET_TRIES = 20
+MOST_HEARD = 4096
+"""Bytes kept of what comes; a line that sends more for one request is out of step, and must be heard to be."""
 
 
-class ModbusRefused(DeviceRefused):
-    """The unit answered with an exception `code` (MODBUS Application Protocol V1.1b3, 7)."""
+class CannotOpen(LineFault):
+    """No connection: refused, no route, unknown host, no such port."""
 
-    def __init__(self, *, device: str, code: int, block: Block) -> None:
-        super().__init__(device=device, reason=f"exception {code} ({EXCEPTIONS.get(code, 'unknown')}) for {block}")
-        self.code = code
+    failure = Failure.CONNECT
 
 
-class ModbusTimeout(DeviceUnreachable):
-    """The unit did not answer a request for `block` in time."""
+class Broken(LineFault):
+    """The connection cannot be used any more; open another one."""
 
-    def __init__(self, *, device: str, reason: str, block: Block) -> None:
-        super().__init__(device=device, reason=reason)
-        self.block = block
+    failure = Failure.CLOSED
+
+
+class NoAnswer(LineFault):
+    """No answer in time."""
+
+    failure = Failure.TIMEOUT
 
 
 class ModbusConnection:
-    """Asks one unit over one socket, one request at a time.
+    """Sends requests over pymodbus's transport and checks what comes back before the library sees it.
 
-    What arrives is checked against what was asked before the library sees it: an answer to another request means that
-    the two ends are out of step, and only a new connection brings them back into it. pymodbus 3.16 would skip such an
-    answer, and wait for the time-out after a closed socket.
+    pymodbus 3.16 skips an answer to another request, waits for the time-out after a closed socket, and makes an object
+    of each register of each answer. Here a misfit ends the connection at once, and the bytes of an answer go to the
+    caller as they are, since most of them say what they said before.
     """
 
     def __init__(self, device: ModbusDevice) -> None:
-        self._device = device
-        self._where = f"{device.host}:{device.port}"
-        self.has_answered = False
-        self._asked: int | None = None
+        self._where = device.line
+        self._is_serial = device.serial is not None
+        self._is_rtu = self._is_serial or device.framing is Framing.RTU
+        self._frames = frames_of(Framing.RTU if self._is_rtu else Framing.TCP)
+        self._open_s = device.timeout_s
+        self._client = self._client_for(device)
+        self._client.ctx.max_buffer_size = MOST_HEARD
+        self._loop = asyncio.get_running_loop()
+        self._request: Request | None = None
+        self._answer: asyncio.Future[bytes] = self._loop.create_future()
+        self._abandoned: deque[int] = deque(maxlen=REMEMBERED_REQUESTS)
+        self._skipped = 0
+        self._is_noisy = self._is_rtu  # whatever was on the line before we came
         self._broken = asyncio.Event()
-        self._reason = ""
-        self._client = AsyncModbusTcpClient(
-            device.host,
-            port=device.port,
-            timeout=device.timeout_s,
-            retries=0,
+        self._fault: LineFault = Broken(f"{self._where} closed the connection")
+
+    def _client_for(self, device: ModbusDevice) -> AsyncModbusTcpClient | AsyncModbusSerialClient:
+        if device.serial is None:
+            return AsyncModbusTcpClient(
+                device.host,
+                port=device.port,
+                reconnect_delay=0,
+                trace_packet=self._inspect,
+                trace_connect=self._connection_changed,
+            )
+        return AsyncModbusSerialClient(
+            device.serial.port,
+            baudrate=device.serial.baud,
+            parity=device.serial.parity.value,
+            stopbits=device.serial.stop_bits,
             reconnect_delay=0,
             trace_packet=self._inspect,
             trace_connect=self._connection_changed,
         )
 
+    @property
+    def fault(self) -> LineFault | None:
+        """Why it cannot be used any more; None while it can."""
+        return self._fault if self._broken.is_set() else None
+
     async def open(self) -> None:
         """Connect.
 
         Raises:
-            DeviceUnreachable: refused, no answer in time, or no such host.
+            CannotOpen: refused, no answer in time, no such host, no such port.
         """
         try:
             # Not client.connect(): that swallows the reason, and the person who reads the log needs it.
-            async with asyncio.timeout(self._device.timeout_s):
-                await self._client.ctx.call_create()
-        except OSError as exc:
-            reason = reason_of(exc, where=self._where, timeout_s=self._device.timeout_s)
-            raise DeviceUnreachable(device=self._device.id, reason=reason) from exc
+            async with asyncio.timeout(self._open_s):
+                transport, _ = await self._client.ctx.call_create()
+        except (OSError, termios.error) as exc:
+            reason = (
+                _reason_of_port(exc, self._where)
+                if self._is_serial
+                else reason_of(exc, where=self._where, timeout_s=self._open_s)
+            )
+            raise CannotOpen(reason) from exc
+        self._client.ctx.transport = transport
+        await asyncio.sleep(0)  # a serial port is set up in the next turn of the loop
 
     async def close(self) -> None:
-        """Close the socket; whatever may still come over it is not heard any more."""
+        """Close it; whatever may still come over it is not heard any more."""
+        self._break(Broken(f"{self._where} closed the connection"))
         self._client.close()
         await asyncio.sleep(0)
 
@@ -104,91 +131,121 @@ class ModbusConnection:
             async with asyncio.timeout(timeout_s):
                 await self._broken.wait()
 
-    async def read(self, block: Block) -> Sequence[int]:
-        """Ask for one block.
+    async def ask(self, unit: int, block: Block, *, timeout_s: float) -> bytes:
+        """Ask a unit for a block.
 
         Returns:
-            `block.count` registers (0..65535) or bits (0 or 1).
+            The registers or bits as the unit sent them, `block.byte_count` bytes.
 
         Raises:
-            ModbusRefused: the unit answered with an exception; the connection is fine.
-            BadReading: the answer has another length than asked; the connection is fine.
-            ModbusTimeout: no answer in time; close the connection.
-            DeviceUnreachable: the connection broke or is out of step; close it.
+            ExceptionAnswer, WrongLength: the unit answered, and the connection is fine.
+            Garbled: the answer was damaged on a serial line; ask again.
+            NoAnswer: no answer in time.
+            Broken, OutOfStep: close the connection.
         """
-        self._raise_if_broken()
-        self._asked = FUNCTIONS[block.table]
-        try:
-            answer = await self._request(block)
-        except ModbusException as exc:
-            self._raise_if_broken()
-            reason = f"no answer from unit {self._device.unit} at {self._where} within {self._device.timeout_s:g} s"
-            raise ModbusTimeout(device=self._device.id, reason=reason, block=block) from exc
-        finally:
-            self._asked = None
-        self.has_answered = True
-        if answer.isError():
-            raise ModbusRefused(device=self._device.id, code=answer.exception_code, block=block)
-        in_bits = block.table in (ModbusTable.COIL, ModbusTable.DISCRETE)
-        words = answer.bits if in_bits else answer.registers
-        if len(words) != (-(-block.count // 8) * 8 if in_bits else block.count):  # bits come in whole bytes
-            raise BadReading(device=self._device.id, reason=f"{len(words)} of {block.count} words answered for {block}")
-        return [int(word) for word in words[: block.count]]
-
-    def _request(self, block: Block) -> Awaitable[ModbusPDU]:
-        match block.table:
-            case ModbusTable.COIL:
-                ask = self._client.read_coils
-            case ModbusTable.DISCRETE:
-                ask = self._client.read_discrete_inputs
-            case ModbusTable.HOLDING:
-                ask = self._client.read_holding_registers
-            case ModbusTable.INPUT:
-                ask = self._client.read_input_registers
-        return ask(block.address, count=block.count, device_id=self._device.unit)
-
-    def _raise_if_broken(self) -> None:
+        if self._is_noisy:
+            await self._fall_silent()
         if self._broken.is_set():
-            raise DeviceUnreachable(device=self._device.id, reason=self._reason)
+            raise self._fault
+        request = self._frames.request(unit, block)
+        answer: asyncio.Future[bytes] = self._loop.create_future()
+        self._answer, self._request, self._skipped = answer, request, 0
+        deadline = self._loop.call_later(timeout_s, _give_up, answer)
+        self._client.ctx.send(request.packet)
+        try:
+            return await answer
+        finally:
+            deadline.cancel()
+            if self._request is request:  # no answer, or the caller was told to end: it may still come
+                self._request = None
+                self._abandoned.append(request.transaction)
+                self._is_noisy = self._is_rtu
 
-    def _break(self, reason: str) -> None:
+    async def _fall_silent(self) -> None:
+        """Wait until nothing comes over a serial line any more, so that the next answer begins with its first byte."""
+        for _ in range(MOST_QUIET_TRIES):
+            self._is_noisy = False
+            await asyncio.sleep(QUIET_S)
+            if not self._is_noisy:
+                return
+
+    def _break(self, fault: LineFault) -> None:
         """Note why the connection cannot be used any more, and wake whoever waits for an answer."""
         if self._broken.is_set():
             return
-        self._reason = reason
+        self._fault = fault
         self._broken.set()
-        waiting = self._client.ctx.response_future
-        if self._asked is not None and not waiting.done():
-            waiting.set_exception(ConnectionException(reason))
+        self._conclude(fault)
+
+    def _conclude(self, outcome: bytes | LineFault) -> None:
+        """The open request has its answer."""
+        if self._request is None or self._answer.done():
+            return
+        self._request = None
+        if isinstance(outcome, LineFault):
+            self._answer.set_exception(outcome)
+        else:
+            self._answer.set_result(outcome)
 
     def _connection_changed(self, connected: bool) -> None:  # noqa: FBT001 - the library's signature
         if not connected:
-            self._break(f"{self._where} closed the connection")
+            self._break(Broken(f"{self._where} closed the connection"))
 
-    def _inspect(self, sending: bool, packet: bytes) -> bytes:  # noqa: FBT001 - the library's signature
-        """Let through what is sent, and what answers the request that is open."""
-        if sending or len(packet) < HEADER.size:
-            return packet
-        fault = self._fault_in(packet)
-        if fault:
-            self._break(f"{self._where} is out of step: {fault}")
-            return b""
-        return packet
+    def _inspect(self, sending: bool, heard: bytes) -> bytes:  # noqa: FBT001 - the library's signature
+        """Take what was heard since the last request; the library gets nothing to decode."""
+        if sending:
+            return heard
+        try:
+            self._hear(heard[self._skipped :] if self._skipped else heard)
+        except Garbled as fault:
+            self._is_noisy = True
+            self._conclude(Garbled(f"{self._where}: {fault.reason}"))
+        except OutOfStep as fault:
+            self._break(OutOfStep(f"{self._where} is out of step: {fault.reason}"))
+        except LineFault as fault:
+            self._conclude(fault)
+        return b""
 
-    def _fault_in(self, packet: bytes) -> str:
-        transaction, protocol, length, unit, function = HEADER.unpack_from(packet)
-        asked = self._client.ctx.request_transaction_id
-        if self._asked is None:
-            return "it sent something that nobody asked for"
-        if protocol != 0 or not 2 <= length <= 254:
-            return "what it sent is not Modbus TCP"
-        if transaction != asked:
-            return f"it answers request {transaction} instead of {asked}"
-        if unit != self._device.unit and self._device.unit != 0:
-            return f"unit {unit} answers instead of {self._device.unit}"
-        if function & ~ERROR_FLAG != self._asked:
-            return f"it answers function {function} instead of {self._asked}"
-        # One byte more is a known slip in the length of exception answers, which pymodbus mends.
-        if len(packet) > length + BYTES_BEFORE_LENGTH_COUNTS + 1:
-            return f"its answer is {len(packet)} bytes long and says {length + BYTES_BEFORE_LENGTH_COUNTS}"
-        return ""
+    def _hear(self, heard: bytes) -> None:
+        if self._abandoned and not self._is_rtu:
+            heard = self._without_late_answers(heard)
+        if self._request is not None:
+            data = self._frames.data_of(heard, self._request)
+            if data is not None:
+                self._conclude(data)
+        elif self._is_rtu:
+            self._is_noisy = True
+        elif heard:
+            raise OutOfStep("it sent something that nobody asked for")
+
+    def _without_late_answers(self, heard: bytes) -> bytes:
+        """Leave out answers to requests that were given up: a slow unit must not disturb its neighbours."""
+        while len(heard) >= HEADER.size:
+            transaction, _, length, _, _ = HEADER.unpack_from(heard)
+            if transaction not in self._abandoned:
+                return heard
+            size = length + BEFORE_LENGTH_COUNTS
+            if len(heard) < size:
+                break
+            self._abandoned.remove(transaction)
+            self._skipped += size
+            heard = heard[size:]
+        return b""  # the rest of it is still to come
+
+
+def _give_up(answer: asyncio.Future[bytes]) -> None:
+    if not answer.done():
+        answer.set_exception(NoAnswer("no answer"))
+
+
+def _reason_of_port(exc: BaseException, port: str) -> str:
+    """A sentence for a serial port that cannot be opened; pyserial gives the system's number as `errno`."""
+    match getattr(exc, "errno", None):
+        case errno.ENOENT | errno.ENODEV | errno.ENXIO:
+            return f"there is no serial port {port}: is the adapter plugged in?"
+        case errno.EACCES | errno.EPERM:
+            return f"serial port {port} may not be opened: add the gateway's user to its group (dialout)"
+        case errno.EAGAIN | errno.EBUSY:
+            return f"serial port {port} is used by another program"
+        case _:
+            return f"serial port {port} cannot be used: {exc}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from genba_edge.core.registers import MIN_GAP, Block, plan_blocks
 from genba_edge.drivers.backoff import Backoff, backoff_of_point
@@ -18,9 +19,9 @@ class PollPlan:
     """
 
     def __init__(self, points: Iterable[ModbusPoint], settings: PollSettings) -> None:
-        self._max_gap = settings.max_gap
-        self._max_registers = settings.max_registers
-        self._blocks = list(plan_blocks(points, max_gap=settings.max_gap, max_registers=settings.max_registers))
+        self._settings = settings
+        self._blocks = list(plan_blocks(points, settings))
+        self._busy: list[Block] = []
         self._refused: dict[int, tuple[Backoff, float]] = {}
         self._stay_apart: set[str] = set()
         self._suspect: Block | None = None
@@ -40,6 +41,21 @@ class PollPlan:
         waiting = [block for block in self._blocks if self.is_refused(block) and self._retry_at(block) <= now]
         trial = sorted(waiting, key=self._retry_at)[:1]
         return (*usual, *(block for block in self._blocks if block is self._suspect), *trial)
+
+    def put_off(self, block: Block) -> None:
+        """The device was too busy for this block: it is worth another try before the next poll."""
+        self._busy.append(block)
+
+    @property
+    def is_put_off(self) -> bool:
+        """Whether the device was too busy for some of its blocks."""
+        return bool(self._busy)
+
+    def take_busy(self) -> tuple[Block, ...]:
+        """The blocks that were put off since this was last asked, as far as they still are blocks of the plan."""
+        busy, self._busy = self._busy, []
+        known = {id(block) for block in self._blocks}
+        return tuple(block for block in busy if id(block) in known)
 
     def is_refused(self, block: Block) -> bool:
         """Whether the device refused this block when it was last tried."""
@@ -83,11 +99,7 @@ class PollPlan:
         halves = tuple(
             half
             for some in (parts[:middle], parts[middle:])
-            for half in plan_blocks(
-                (point for part in some for point in part.points),
-                max_gap=self._max_gap,
-                max_registers=self._max_registers,
-            )
+            for half in plan_blocks((point for part in some for point in part.points), self._settings)
         )
         self._replace((block,), halves)
         self._refused.update((id(half), (backoff_of_point(), 0.0)) for half in halves)
@@ -109,10 +121,10 @@ class PollPlan:
         ]
         points = [point for part in good for point in part.points]
         self._stay_apart.update(point.name for point in points)
-        self._replace(tuple(good), plan_blocks(points, max_gap=0, max_registers=self._max_registers))
+        self._replace(tuple(good), plan_blocks(points, replace(self._settings, max_gap=min(0, self._settings.max_gap))))
 
     def _parts(self, block: Block) -> tuple[Block, ...]:
-        return plan_blocks(block.points, max_gap=MIN_GAP, max_registers=self._max_registers)
+        return plan_blocks(block.points, replace(self._settings, max_gap=MIN_GAP))
 
     def _replace(self, old: tuple[Block, ...], new: tuple[Block, ...]) -> None:
         gone = {id(block) for block in old}

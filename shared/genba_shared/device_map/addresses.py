@@ -35,8 +35,10 @@ _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})")
 _IPV6: Final = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 
 
-def modbus_address_of(text: str) -> tuple[ModbusTable, int]:
+def modbus_address_of(text: str, *, base: int = 1) -> tuple[ModbusTable, int]:
     """Read traditional notation: ``40101`` is the holding register with protocol address 100.
+
+    `base` is the number of a table's first register: 0 for manuals that print it as ``40000``.
 
     Raises:
         Wrong: not 5 or 6 digits, no such table, or out of the table's range.
@@ -65,15 +67,15 @@ def modbus_address_of(text: str) -> tuple[ModbusTable, int]:
             "or 4 (holding registers).",
             f"Did you mean 4{text[1:]}?",
         )
-    number, last = int(text[1:]), 9999 if len(text) == 5 else LAST_ADDRESS + 1
-    if not 1 <= number <= last:
+    number, last = int(text[1:]), 9999 if len(text) == 5 else LAST_ADDRESS + base
+    if not base <= number <= last:
         digit = text[0]
         raise Wrong(
-            f"{text} is out of range: {_PLURAL[table]} are written {digit}00001..{digit}65536 "
-            f"(or {digit}0001..{digit}9999), counted from 1.",
+            f"{text} is out of range: {_PLURAL[table]} are written {digit}0000{base}..{digit}{LAST_ADDRESS + base} "
+            f"(or {digit}000{base}..{digit}9999), counted from {base}.",
             f"Did you mean {{{table}: {min(number, LAST_ADDRESS)}}}, the protocol address counted from 0?",
         )
-    return table, number - 1
+    return table, number - base
 
 
 def show_modbus_address(table: ModbusTable, address: int) -> str:

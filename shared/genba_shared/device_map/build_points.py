@@ -22,12 +22,16 @@ from genba_shared.device_map.yaml_tree import join
 P = TypeVar("P", bound=Point)
 
 GREATEST: Final[Mapping[PointType, int]] = {
+    PointType.UINT8: 2**8 - 1,
+    PointType.INT8: 2**7 - 1,
     PointType.UINT16: 2**16 - 1,
     PointType.INT16: 2**15 - 1,
     PointType.UINT32: 2**32 - 1,
     PointType.INT32: 2**31 - 1,
     PointType.UINT64: 2**64 - 1,
     PointType.INT64: 2**63 - 1,
+    PointType.BCD16: 9_999,
+    PointType.BCD32: 99_999_999,
 }
 WORRYING_WRAP_S: Final = 72 * 3600.0  # a gateway that is off from Friday evening to Monday morning
 
@@ -84,9 +88,11 @@ def _build_counter(values: Values, counter: Values, kind: PointType) -> CounterS
     if kind not in GREATEST:
         counter.error("", f"a {kind} cannot count: a counter is a whole number.", "Write type: uint32 or another one.")
         return None
-    if values.taken.get("scale", 1.0) != 1.0:
-        values.error("scale", "a counter is not scaled: it counts whole device counts.", "Use `pieces_per_count`.")
-    greatest = GREATEST[kind]
+    for key in ("scale", "offset"):
+        if key in values.nodes:
+            values.error(key, "a counter is not scaled: it counts whole device counts.", "Use `pieces_per_count`.")
+    mask = values.taken.get("mask")
+    greatest = GREATEST[kind] if mask is None else mask // (mask & -mask)
     if "limit" not in counter.taken:
         counter.scope.explain("limit", str(greatest), f"the greatest {kind}")
     limit = counter.taken.setdefault("limit", greatest)

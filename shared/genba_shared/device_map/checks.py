@@ -11,6 +11,7 @@ from genba_shared.device_map.model import (
     CountedEnd,
     Device,
     LlrpDevice,
+    ModbusDevice,
     NodeRule,
     Point,
     PointRef,
@@ -60,6 +61,7 @@ def check_references(
     parts = _Parts(findings=findings, devices=devices, stations=stations, zones=zones, nodes=nodes)
     for device in devices.values():
         _check_device(parts, device)
+    _check_lines(parts)
     for station in stations.values():
         _check_counts(parts, station)
         _check_state(parts, station)
@@ -82,6 +84,28 @@ def _check_device(parts: _Parts, device: Device) -> None:
                 f"devices.{device.id}.points.{point.name}.counter.reset_by.point",
                 f"{ref} is a {evidence.type}: evidence of a reset is a bool.",
                 "Name the bit of the reset button.",
+            )
+
+
+def _check_lines(parts: _Parts) -> None:
+    """Modbus units that hang on one serial port or behind one address share a connection, which is set in one way."""
+    first: dict[str, ModbusDevice] = {}
+    for device in parts.devices.values():
+        if not isinstance(device, ModbusDevice):
+            continue
+        other = first.setdefault(device.line, device)
+        if (device.serial, device.framing) != (other.serial, other.framing):
+            key = "framing" if device.serial is None else "serial"
+            parts.error(
+                f"devices.{device.id}.{key}",
+                f"{other.id} is on the same line, {device.line}, and has it set in another way.",
+                f"Write the same `{key}` at both.",
+            )
+        if device.workarounds.pause_after_connect_s != other.workarounds.pause_after_connect_s:
+            parts.error(
+                f"devices.{device.id}.workarounds.pause_after_connect",
+                f"{other.id} shares the connection to {device.line} and waits for another time.",
+                "Write the same pause_after_connect at both.",
             )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 import yaml
 
 from genba_shared.device_map.problems import Unusable, Wrong, did_you_mean, nearest, shorten
-from genba_shared.device_map.scalars import describe, integer_of, number_of, scalar_text, text_of
+from genba_shared.device_map.scalars import boolean_of, describe, integer_of, number_of, scalar_text, text_of
 from genba_shared.device_map.spec import Kind, ObjectSpec, Scope, Values, read_entries, read_object
 from genba_shared.device_map.units import Quantity
 from genba_shared.topics import is_identifier
@@ -66,9 +66,9 @@ NAME: Final = text("a name of letters, digits, '-' and '_'", "sewing-in", check=
 LABEL: Final = text("a text", '"Cutter 1"')
 
 
-def choice(enumeration: type[StrEnum]) -> Kind:
-    """One of a closed list of words."""
-    words = [str(member) for member in enumeration]
+def choice(enumeration: type[StrEnum], *, without: Collection[StrEnum] = ()) -> Kind:
+    """One of a closed list of words; `without` are members that do not fit here."""
+    words = [str(member) for member in enumeration if member not in without]
     allowed = f"one of {', '.join(words)}" if len(words) > 1 else words[0]
 
     def read(node: yaml.Node, _scope: Scope) -> StrEnum:
@@ -78,6 +78,15 @@ def choice(enumeration: type[StrEnum]) -> Kind:
         return enumeration(word)
 
     return Kind(allowed=allowed, read=read)
+
+
+def flag() -> Kind:
+    """True or false."""
+    return Kind(
+        allowed="true or false",
+        read=lambda node, _scope: boolean_of(node),
+        show=lambda value: str(value).lower(),
+    )
 
 
 def integer(low: int, high: int, example: str) -> Kind:

@@ -24,7 +24,7 @@ from genba_shared.device_map.tables_map import (
     WORK_ORDER,
     ZONE,
 )
-from genba_shared.device_map.tables_modbus import MODBUS_DEVICE, MODBUS_POINT, POLL
+from genba_shared.device_map.tables_modbus import MODBUS_DEVICE, MODBUS_POINT, POLL, SERIAL, WORKAROUNDS
 from genba_shared.device_map.tables_opcua import OPCUA_DEVICE, OPCUA_POINT, SECURITY
 from genba_shared.device_map.tables_points import COUNTER, RESET_BY
 from genba_shared.device_map.tables_rfid import ANTENNA, LLRP_DEVICE, PRESENCE, TAGS
@@ -40,6 +40,8 @@ SECTIONS: Final[tuple[tuple[str, ObjectSpec], ...]] = (
     ("devices.*.security", SECURITY),
     ("devices.*.reconnect", RECONNECT),
     ("devices.*.poll", POLL),
+    ("devices.*.serial", SERIAL),
+    ("devices.*.workarounds", WORKAROUNDS),
     ("devices.*.antennas.*", ANTENNA),
     ("devices.*.tags", TAGS),
     ("devices.*.presence", PRESENCE),

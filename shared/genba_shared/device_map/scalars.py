@@ -16,7 +16,17 @@ import yaml
 
 from genba_shared.device_map.problems import Wrong, shorten
 
-__all__ = ["Wrong", "describe", "integer_of", "key_text", "number_of", "raw_text", "scalar_text", "text_of"]
+__all__ = [
+    "Wrong",
+    "boolean_of",
+    "describe",
+    "integer_of",
+    "key_text",
+    "number_of",
+    "raw_text",
+    "scalar_text",
+    "text_of",
+]
 
 _BOOLEAN_WORDS: Final = re.compile(r"(?i)yes|no|on|off")
 _TRUE_OR_FALSE: Final = re.compile(r"true|True|TRUE|false|False|FALSE")
@@ -123,6 +133,18 @@ def integer_of(node: yaml.Node, *, low: int, high: int, allowed: str, example: s
     if not low <= value <= high:
         raise Wrong(f"{shorten(text)} is out of range: {low} to {high} is allowed.", f"Write it like {example}.")
     return value
+
+
+def boolean_of(node: yaml.Node) -> bool:
+    """``true`` or ``false``, as a plain word.
+
+    Raises:
+        Wrong: something else.
+    """
+    text = raw_text(node, allowed="true or false", example="true")
+    if not is_plain(node) or not _TRUE_OR_FALSE.fullmatch(text):
+        raise Wrong(f"'{shorten(text)}' is not true or false.", "Write true or false, without quotes.")
+    return text.lower() == "true"
 
 
 def number_of(node: yaml.Node, *, allowed: str, example: str) -> float:

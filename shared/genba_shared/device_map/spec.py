@@ -45,6 +45,7 @@ class Names:
 class Scope:
     """Where in the map a value is read: `device` is what a bare point name belongs to, `inherited` stands in for keys.
 
+    `of_device` are settings of the device that change how its points are read.
     `complete` is False for a profile that no device uses: it may leave anything out, and is not explained.
     """
 
@@ -53,6 +54,7 @@ class Scope:
     path: str = ""
     device: str = ""
     inherited: Mapping[str, Any] = field(default_factory=dict)
+    of_device: Mapping[str, Any] = field(default_factory=dict)
     complete: bool = True
 
     def below(self, key: str) -> Scope:

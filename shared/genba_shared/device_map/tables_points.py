@@ -5,6 +5,7 @@ One row is one key: kind, the model's field, its line in the reference.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from genba_shared.device_map.kinds import (
@@ -102,6 +103,8 @@ COUNTER: Final = ObjectSpec(
     ),
 )
 
+ONLY_MODBUS_TYPES: Final = (PointType.BCD16, PointType.BCD32)
+"""Forms of a number that exist in registers alone."""
 POINT_LATER: Final = {
     "unit": "",
     "deadband": "",
@@ -118,12 +121,12 @@ LABELS: Final = by_number(
 )
 
 
-def common_point_keys(*, type_default: str) -> tuple[Key, ...]:
-    """The keys that a point has whatever reads it."""
+def common_point_keys(*, type_default: str, without: Collection[PointType] = ONLY_MODBUS_TYPES) -> tuple[Key, ...]:
+    """The keys that a point has whatever reads it; `without` are types that its protocol does not have."""
     return (
         Key(
             name="type",
-            kind=choice(PointType),
+            kind=choice(PointType, without=without),
             meaning="what the value is, as the PLC programme declares it",
             example="type: uint32",
             default_text=type_default,

@@ -6,9 +6,10 @@ import doctest
 
 import pytest
 
-from genba_edge.core import registers
-from genba_edge.core.registers import MIN_GAP, Block, decode_point, plan_blocks
-from genba_shared.device_map.model import ByteOrder, ModbusPoint, ModbusTable, PointType
+from genba_edge.core import register_values
+from genba_edge.core.register_values import decode_point, readers_of
+from genba_edge.core.registers import MIN_GAP, Block, plan_blocks
+from genba_shared.device_map.model import ByteOrder, ModbusPoint, ModbusTable, PointType, PollSettings
 from genba_shared.errors import BadReading
 
 HOLDING, INPUT, COIL = ModbusTable.HOLDING, ModbusTable.INPUT, ModbusTable.COIL
@@ -21,12 +22,12 @@ def point(
 
 
 def plan(*points: ModbusPoint, max_gap: int = 12, max_registers: int = 125) -> list[tuple[str, list[str]]]:
-    blocks = plan_blocks(points, max_gap=max_gap, max_registers=max_registers)
+    blocks = plan_blocks(points, PollSettings(max_gap=max_gap, max_registers=max_registers))
     return [(str(block), [point.name for point in block.points]) for block in blocks]
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    assert doctest.testmod(registers).failed == 0
+    assert doctest.testmod(register_values).failed == 0
 
 
 def test_neighbours_are_read_in_one_request() -> None:
@@ -99,11 +100,21 @@ def test_overlapping_points_are_read_in_one_request() -> None:
     ]
 
 
-def test_a_block_gives_each_point_its_own_words() -> None:
+def test_each_point_is_read_from_its_own_bytes_of_a_block() -> None:
     first, second = point("a", 100, PointType.UINT32), point("b", 103)
     block = Block(table=HOLDING, address=100, count=4, points=(first, second))
-    assert block.words_of(first, [1, 2, 3, 4]) == [1, 2]
-    assert block.words_of(second, [1, 2, 3, 4]) == [4]
+    data = bytes.fromhex("0001 0002 0003 0004")
+    assert {reader.name: reader.decode(data[reader.where]) for reader in readers_of(block, device="d")} == {
+        "a": 65538,
+        "b": 4,
+    }
+
+
+def test_each_bit_is_read_from_its_own_byte_of_a_block() -> None:
+    points = tuple(point(f"c{address}", address, PointType.BOOL, table=COIL) for address in (20, 27, 28, 29))
+    block = Block(table=COIL, address=20, count=10, points=points)
+    data = bytes([0b1000_0001, 0b10])
+    assert [reader.decode(data[reader.where]) for reader in readers_of(block, device="d")] == [True, True, False, True]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from genba_edge.app.check import add_check_arguments, requests_by_period, run_check
+from genba_edge.app.check import add_check_arguments, run_check
+from genba_edge.core.line_load import requests_by_period
 from genba_shared.device_map import ModbusDevice, load_device_map
 
 ROOT = Path(__file__).parents[3]
@@ -31,7 +32,7 @@ def test_a_good_map_gives_a_summary_and_exits_with_0(capsys: pytest.CaptureFixtu
         "inspection  Modbus 10.1.2.23:502 unit 3: 3 points in 1 request each 500ms\n"
         "gate        LLRP 10.1.2.40:5084: 4 antennas at 4 read points\n"
         "5 devices, 12 points, 5 stations, 3 zones, 4 nodes; 0 warnings\n"
-        "busiest Modbus device: sewing1, 8% of its time at 20ms a request\n"
+        "busiest Modbus line: sewing1, 8% of its time at 20ms a request\n"
     )
 
 
@@ -81,7 +82,29 @@ def test_a_device_that_cannot_keep_up_is_named(tmp_path: Path, capsys: pytest.Ca
         f"    poll: {{fast: 100ms}}\n    points:\n{points}"
     )
     assert check(str(path)) == 0
-    assert "slow cannot keep up: its requests take 2.0 times the poll period at 20ms each\n" in capsys.readouterr().out
+    assert "slow cannot keep up: its requests take 2.0 times the poll period at 20ms each; " in capsys.readouterr().out
+
+
+def test_a_shared_line_that_cannot_keep_up_is_named_with_its_units(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "plant.yaml"
+    units = "".join(
+        f"  - {{id: meter{n}, use: meter, serial: {{port: /dev/ttyUSB0, baud: 1200}}, unit: {n}}}\n" for n in (1, 2, 3)
+    )
+    path.write_text(
+        "version: 1\ngateway: {id: g, site: s}\nprofiles:\n  meter:\n    protocol: modbus\n"
+        "    points: {energy: {at: 30001, type: uint32}, power: {at: 30053, type: float32}}\n"
+        f"devices:\n{units}"
+    )
+    assert check(str(path)) == 0
+    out = capsys.readouterr().out
+    assert "meter2  Modbus /dev/ttyUSB0 1200 8N1 unit 2: 2 points in 2 requests each 500ms\n" in out
+    # 17 characters of 10 bits at 1,200 baud are 142 ms, the silence of 3.5 characters 29 ms, the answer 20 ms.
+    assert (
+        "meter1, meter2, meter3 on /dev/ttyUSB0 cannot keep up: their requests take 2.3 times the poll period "
+        "at 191ms each; poll slower, or read fewer points\n"
+    ) in out
 
 
 def test_requests_are_counted_for_each_period() -> None:

@@ -11,7 +11,18 @@ from genba_shared.device_map.model.device_map import (
     GatewaySettings,
     StoreSettings,
 )
-from genba_shared.device_map.model.modbus import ByteOrder, ModbusDevice, ModbusPoint, ModbusTable, PollSettings
+from genba_shared.device_map.model.modbus import (
+    ByteOrder,
+    ByteSide,
+    Framing,
+    ModbusDevice,
+    ModbusPoint,
+    ModbusTable,
+    Parity,
+    PollSettings,
+    SerialPort,
+    Workarounds,
+)
 from genba_shared.device_map.model.opcua import OpcUaDevice, OpcUaPoint, ReadMode, SecurityPolicy
 from genba_shared.device_map.model.points import (
     AtLimit,
@@ -39,6 +50,7 @@ __all__ = [
     "Antenna",
     "AtLimit",
     "ByteOrder",
+    "ByteSide",
     "CollectorSettings",
     "CompletionRule",
     "CountDirection",
@@ -46,6 +58,7 @@ __all__ = [
     "CounterSettings",
     "Device",
     "DeviceMap",
+    "Framing",
     "GatewaySettings",
     "LlrpDevice",
     "ModbusDevice",
@@ -55,6 +68,7 @@ __all__ = [
     "OnDecrease",
     "OpcUaDevice",
     "OpcUaPoint",
+    "Parity",
     "Point",
     "PointRef",
     "PointType",
@@ -63,11 +77,13 @@ __all__ = [
     "ReadMode",
     "ReadPointRef",
     "SecurityPolicy",
+    "SerialPort",
     "StartRule",
     "StateRule",
     "Station",
     "StoreSettings",
     "TimeSource",
     "WorkOrderSource",
+    "Workarounds",
     "Zone",
 ]

@@ -11,6 +11,8 @@ class PointType(StrEnum):
     """What a point's value is; integers carry their width because a counter's limit follows from it."""
 
     BOOL = "bool"
+    INT8 = "int8"
+    UINT8 = "uint8"
     INT16 = "int16"
     UINT16 = "uint16"
     INT32 = "int32"
@@ -19,6 +21,8 @@ class PointType(StrEnum):
     UINT64 = "uint64"
     FLOAT32 = "float32"
     FLOAT64 = "float64"
+    BCD16 = "bcd16"
+    BCD32 = "bcd32"
     STRING = "string"
 
 

@@ -1,0 +1,212 @@
+"""A Modbus line: one socket or serial port, and the units that take turns on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable
+from contextlib import suppress
+from weakref import WeakValueDictionary
+
+from genba_edge.core.line_load import frame_gap_s, wire_s
+from genba_edge.core.registers import Block
+from genba_edge.drivers.modbus_connection import Broken, CannotOpen, ModbusConnection, NoAnswer
+from genba_edge.drivers.modbus_frames import ExceptionAnswer, LineFault, WrongLength
+from genba_shared.device_map.model import Framing, ModbusDevice
+
+TIMEOUTS_UNTIL_CLOSED = 2
+"""A line of several units whose requests get no answer so many times running is opened anew: it may be half open."""
+SHARE_OF_SILENT_UNITS = 0.2
+"""How much of a line's time the silent units may take in all, while other units answer."""
+PATIENCE = 5.0
+"""A unit that was silent is waited for so many times as long as the slowest unit that answers takes."""
+LEAST_PATIENCE_S = 0.25
+FULL_PATIENCE_EVERY = 4
+"""Each fourth try waits for the whole time-out, so that a slow unit is found again, too."""
+UNIT_UNREACHABLE = frozenset({10, 11})
+"""Exception codes of a Modbus gateway whose unit does not answer (10 no path, 11 no response)."""
+FADING = 0.99
+
+
+class ModbusLine:
+    """One connection that its units share: one request at a time, in the order in which they were asked for.
+
+    A unit that is silent holds the line up for its time-out. So silent units are asked seldom, one after the other and
+    with less patience, as long as any other unit answers; when a line where nobody answered comes to life, all are
+    asked at once. A connection is opened by whoever needs it first and closed when the last unit leaves.
+    """
+
+    def __init__(self, device: ModbusDevice) -> None:
+        self._device = device
+        self._connection: ModbusConnection | None = None
+        self._turn = asyncio.Lock()
+        self._trial_turn = asyncio.Lock()
+        self._users: dict[Hashable, int] = {}
+        self._answering: set[Hashable] = set()
+        self._failed: tuple[float, LineFault] | None = None
+        self._timeouts = 0
+        self._free_at = self._next_trial_at = self._slowest_s = 0.0
+        self._revival = asyncio.Event()
+        self.opened = 0
+        """How many times a connection was opened: what was learnt over an older one may be wrong."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other units hang on it."""
+        return len(self._users) > 1
+
+    def join(self, user: Hashable) -> None:
+        """A unit will use the line."""
+        self._users[user] = 0
+
+    async def leave(self, user: Hashable) -> None:
+        """A unit has done with it."""
+        self._users.pop(user, None)
+        self._answering.discard(user)
+        if not self._users:
+            await self._close()
+
+    async def open(self) -> None:
+        """Connect, unless somebody did.
+
+        Raises:
+            CannotOpen: and so it is for everybody who asked before it was tried.
+        """
+        asked_at = asyncio.get_running_loop().time()
+        async with self._turn:
+            await self._opened(asked_at)
+
+    async def wait_broken(self, timeout_s: float) -> None:
+        """Wait this long, or until the connection breaks."""
+        if self._connection is not None:
+            await self._connection.wait_broken(timeout_s)
+
+    def raise_if_broken(self) -> None:
+        """Raise why the connection cannot be used, if so."""
+        if self._connection is None:
+            raise Broken(f"{self._device.line} closed the connection")
+        if self._connection.fault is not None:
+            raise self._connection.fault
+
+    async def wait_to_retry(self, retry_s: float) -> None:
+        """Wait this long, or until the first unit answers on a line where nobody did."""
+        revival = self._revival
+        with suppress(TimeoutError):
+            async with asyncio.timeout(retry_s):
+                await revival.wait()
+
+    async def read(self, user: Hashable, device: ModbusDevice, block: Block) -> bytes:
+        """Ask a unit for a block when it is its turn.
+
+        Raises:
+            LineFault: as of `ModbusConnection.ask` and `open`; the connection is closed where it has to be.
+        """
+        return await self._read(user, device, block, patience_s=device.timeout_s)
+
+    async def try_silent(self, user: Hashable, device: ModbusDevice, block: Block) -> bytes:
+        """As `read`, of a unit that did not answer: it waits its turn among the silent ones."""
+        loop = asyncio.get_running_loop()
+        async with self._trial_turn:
+            if self._answering:
+                await self.wait_to_retry(self._next_trial_at - loop.time())
+            patience_s = self._patience_s(user, device, block)
+            try:
+                return await self._read(user, device, block, patience_s=patience_s)
+            except (NoAnswer, ExceptionAnswer):
+                if self._answering:
+                    self._next_trial_at = loop.time() + patience_s * (1 / SHARE_OF_SILENT_UNITS - 1)
+                raise
+
+    def _patience_s(self, user: Hashable, device: ModbusDevice, block: Block) -> float:
+        tries = self._users[user] = self._users.get(user, 0) + 1
+        if not self._answering or tries % FULL_PATIENCE_EVERY == 0:
+            return device.timeout_s
+        return min(device.timeout_s, max(LEAST_PATIENCE_S, PATIENCE * self._slowest_s))
+
+    async def _read(self, user: Hashable, device: ModbusDevice, block: Block, *, patience_s: float) -> bytes:
+        loop = asyncio.get_running_loop()
+        asked_at = loop.time()
+        async with self._turn:
+            connection = await self._opened(asked_at)
+            if self._free_at > loop.time():
+                await asyncio.sleep(self._free_at - loop.time())
+            started = loop.time()
+            try:
+                data = await connection.ask(device.unit, block, timeout_s=patience_s + wire_s(device, block))
+            except (ExceptionAnswer, WrongLength) as fault:
+                self._timeouts = 0
+                if isinstance(fault, ExceptionAnswer) and fault.code in UNIT_UNREACHABLE:
+                    self._answering.discard(user)
+                else:
+                    self._note_answer(user, loop.time() - started)
+                raise
+            except NoAnswer:
+                self._answering.discard(user)
+                self._timeouts += 1
+                if not self.is_shared or self._timeouts >= TIMEOUTS_UNTIL_CLOSED:
+                    await self._close()
+                raise
+            finally:
+                self._free_at = loop.time() + max(frame_gap_s(device), device.workarounds.pause_between_s)
+                if connection.fault is not None:
+                    await self._close()
+            self._note_answer(user, loop.time() - started)
+            return data
+
+    def _note_answer(self, user: Hashable, took_s: float) -> None:
+        self._timeouts = 0
+        self._users[user] = 0
+        self._slowest_s = max(took_s, self._slowest_s * FADING)
+        if not self._answering:
+            self._next_trial_at = 0.0
+            self._revival.set()
+            self._revival = asyncio.Event()
+        self._answering.add(user)
+
+    async def _opened(self, asked_at: float) -> ModbusConnection:
+        """The connection, opened if need be; the caller has the turn."""
+        if self._connection is not None and self._connection.fault is None:
+            return self._connection
+        if self._failed is not None and self._failed[0] >= asked_at:
+            raise self._failed[1]
+        await self._close()
+        connection = ModbusConnection(self._device)
+        started = asyncio.get_running_loop().time()
+        try:
+            await connection.open()
+            await asyncio.sleep(self._device.workarounds.pause_after_connect_s)
+        except CannotOpen as fault:
+            self._failed = started, fault
+            self._answering.clear()
+            await connection.close()
+            raise
+        except asyncio.CancelledError:
+            await connection.close()
+            raise
+        self._connection, self._failed, self._timeouts = connection, None, 0
+        self.opened += 1
+        return connection
+
+    async def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+
+class ModbusLines:
+    """The lines of a gateway by where they are: devices on the same one get the same object, while anybody uses it."""
+
+    def __init__(self) -> None:
+        self._lines: WeakValueDictionary[Hashable, ModbusLine] = WeakValueDictionary()
+
+    def of(self, device: ModbusDevice) -> ModbusLine:
+        """The line that the device hangs on."""
+        framing = Framing.RTU if device.serial is not None else device.framing
+        key = (device.line, framing, device.serial)
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = ModbusLine(device)
+        return line
+
+
+LINES = ModbusLines()
+"""The lines of this process: a serial port can be opened once, whoever asks."""

@@ -1,0 +1,82 @@
+"""What the blocks of a Modbus device said last: most answers of a plant say what the one before said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from itertools import compress
+from operator import not_
+
+from genba_edge.core.observations import Observation, Sample, Unchanged
+from genba_edge.core.register_values import PointReader, readers_of
+from genba_edge.core.registers import Block
+from genba_shared.errors import BadReading
+
+Bad = Callable[[str, str], Iterable[Sample]]
+"""Called with a point and why it cannot be read; gives the sample that tells the core, if that is news."""
+Good = Callable[[str], None]
+"""Called with a point that was read."""
+
+
+class BlockMemory:
+    """Turns the answers to one block into observations, and decodes only what differs from the answer before.
+
+    Points whose bytes are the same are told by one `Unchanged`; a point that cannot be decoded was told to be bad and
+    stays so until its bytes change.
+    """
+
+    def __init__(self, block: Block, *, device: str, bad: Bad, good: Good) -> None:
+        self.block = block
+        self._device = device
+        self._bad = bad
+        self._good = good
+        self._readers = readers_of(block, device=device)
+        self._places = [reader.where for reader in self._readers]
+        self._names = [reader.name for reader in self._readers]
+        self._undecodable: set[str] = set()
+        self._told = tuple(self._names)
+        self._last: bytes | None = None
+
+    def forget(self) -> None:
+        """Tell everything anew at the next answer."""
+        self._last = None
+
+    def take(self, data: bytes, at: datetime) -> list[Observation]:
+        """What an answer says: samples of the points that changed, and the names of those that did not."""
+        last, self._last = self._last, data
+        if data == last:
+            return [Unchanged(device=self._device, points=self._told, at=at)] if self._told else []
+        if last is None:
+            return self._samples(self._readers, data, at)
+        changed = [data[place] != last[place] for place in self._places]
+        observations = self._samples(compress(self._readers, changed), data, at)
+        same = tuple(compress(self._names, map(not_, changed)))
+        if self._undecodable:
+            same = tuple(name for name in same if name not in self._undecodable)
+        if same:
+            observations.append(Unchanged(device=self._device, points=same, at=at))
+        return observations
+
+    def _samples(self, readers: Iterable[PointReader], data: bytes, at: datetime) -> list[Observation]:
+        samples: list[Observation] = []
+        device, undecodable = self._device, self._undecodable
+        for reader in readers:
+            try:
+                value = reader.decode(data[reader.where])
+            except BadReading as exc:
+                self._note_undecodable(reader.name)
+                samples.extend(self._bad(reader.name, exc.reason))
+                continue
+            if reader.name in undecodable:
+                self._note_decodable(reader.name)
+            self._good(reader.name)
+            samples.append(Sample(device=device, point=reader.name, value=value, at=at, seen_at=at))
+        return samples
+
+    def _note_undecodable(self, name: str) -> None:
+        self._undecodable.add(name)
+        self._told = tuple(each for each in self._names if each not in self._undecodable)
+
+    def _note_decodable(self, name: str) -> None:
+        self._undecodable.discard(name)
+        self._told = tuple(each for each in self._names if each not in self._undecodable)

@@ -1,0 +1,185 @@
+"""Several Modbus units behind one address: they share its connection, and a dead one costs the others little."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+
+from genba_edge.drivers.modbus import ModbusDriver
+from genba_edge.drivers.modbus_line import ModbusLines
+from genba_edge.ports import DeviceAlive, DeviceBack, DeviceLost, Failure
+from genba_shared.clock import ProductionClock
+from genba_shared.device_map.model import ModbusDevice, ModbusPoint, ModbusTable, PointType, PollSettings, Workarounds
+from tests.peers.process import ModbusPeer
+from tests.peers.recorder import Recorder, log_lines, running
+
+pytestmark = pytest.mark.peer("libmodbus")
+
+NEVER_ANSWERS = 255
+NO_RESPONSE = 11
+
+
+def driver_of(
+    peer: ModbusPeer, unit: int, lines: ModbusLines, *, timeout_s: float = 0.5, pause_s: float = 0.0
+) -> ModbusDriver:
+    point = ModbusPoint(name="good", type=PointType.UINT16, table=ModbusTable.HOLDING, address=unit)
+    device = ModbusDevice(
+        id=f"unit{unit}",
+        host="127.0.0.1",
+        port=peer.port,
+        unit=unit,
+        points={"good": point},
+        poll=PollSettings(groups={"fast": 0.1}),
+        workarounds=Workarounds(pause_between_s=pause_s),
+        reconnect_max_s=0.5,
+        timeout_s=timeout_s,
+    )
+    return ModbusDriver(device, ProductionClock(), lines.of(device))
+
+
+@contextlib.asynccontextmanager
+async def running_all(*drivers: ModbusDriver) -> AsyncIterator[list[Recorder]]:
+    async with contextlib.AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(running(driver)) for driver in drivers]
+
+
+def alive(recorder: Recorder) -> int:
+    return len(recorder.of(DeviceAlive))
+
+
+async def test_units_behind_one_address_share_its_connection(modbus_peer: ModbusPeer) -> None:
+    lines = ModbusLines()
+    modbus_peer.set("holding", 1, 11, 12, 13)
+    drivers = [driver_of(modbus_peer, unit, lines) for unit in (1, 2, 3)]
+    async with running_all(*drivers) as recorders:
+        for recorder in recorders:
+            await recorder.until(lambda recorder=recorder: alive(recorder) >= 5)  # type: ignore[misc]
+    assert modbus_peer.connections() == 1
+    assert [recorder.latest("good") for recorder in recorders] == [11, 12, 13]
+    assert all(modbus_peer.requests(unit=unit) >= 5 for unit in (1, 2, 3))
+
+
+async def test_a_silent_unit_costs_its_neighbours_few_polls_and_is_lost_alone(
+    modbus_peer: ModbusPeer, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = ModbusLines()
+    modbus_peer.tell(f"unit 2 {NEVER_ANSWERS}")
+    healthy, dead = (driver_of(modbus_peer, unit, lines) for unit in (1, 2))
+    with caplog.at_level(logging.INFO, logger="genba_edge"):
+        async with running_all(healthy, dead) as (first, second):
+            await second.until(lambda: bool(second.of(DeviceLost)))
+            polls, tries = alive(first), dead.meter.requests
+            await first.until(lambda: alive(first) >= polls + 40)
+            more = dead.meter.requests - tries
+    assert not first.of(DeviceLost)
+    assert second.of(DeviceLost)[0].reason == f"no answer from unit 2 at 127.0.0.1:{modbus_peer.port} within 0.5 s"
+    assert log_lines(caplog.records, of="device lost")[0].startswith("device lost device=unit2")
+    assert 1 <= more <= 8  # four polls of its neighbour and more for each time-out of 0.25 s
+
+
+async def test_several_silent_units_take_no_more_of_the_line_than_one(modbus_peer: ModbusPeer) -> None:
+    lines = ModbusLines()
+    for unit in (2, 3, 4, 5):
+        modbus_peer.tell(f"unit {unit} {NEVER_ANSWERS}")
+    healthy, *dead = (driver_of(modbus_peer, unit, lines) for unit in (1, 2, 3, 4, 5))
+    async with running_all(healthy, *dead) as (first, *others):
+        for other in others:
+            await other.until(lambda other=other: bool(other.of(DeviceLost)))  # type: ignore[misc]
+        polls, tries = alive(first), sum(driver.meter.requests for driver in dead)
+        await first.until(lambda: alive(first) >= polls + 40)
+        more = sum(driver.meter.requests for driver in dead) - tries
+    assert 1 <= more <= 8
+    assert not first.of(DeviceLost)
+
+
+async def test_a_unit_that_was_silent_comes_back(modbus_peer: ModbusPeer) -> None:
+    lines = ModbusLines()
+    modbus_peer.set("holding", 2, 7)
+    modbus_peer.tell(f"unit 2 {NEVER_ANSWERS}")
+    async with running_all(*(driver_of(modbus_peer, unit, lines) for unit in (1, 2))) as (_, second):
+        await second.until(lambda: bool(second.of(DeviceLost)))
+        modbus_peer.tell("unit 2 0")
+        await second.until(lambda: second.latest("good") == 7)
+    assert len(second.of(DeviceBack)) == 1
+
+
+async def test_a_gateway_that_says_that_a_unit_does_not_answer_loses_that_unit_alone(modbus_peer: ModbusPeer) -> None:
+    lines = ModbusLines()
+    modbus_peer.tell(f"unit 2 {NO_RESPONSE}")
+    healthy, dead = (driver_of(modbus_peer, unit, lines) for unit in (1, 2))
+    async with running_all(healthy, dead) as (first, second):
+        await second.until(lambda: bool(second.of(DeviceLost)))
+        await first.until(lambda: alive(first) >= 10)
+    assert not first.of(DeviceLost)
+    assert "exception 11 (gateway target does not respond)" in second.of(DeviceLost)[0].reason
+    assert modbus_peer.connections() == 1
+
+
+async def test_an_answer_that_comes_after_its_time_out_does_not_disturb_the_neighbours(modbus_peer: ModbusPeer) -> None:
+    lines = ModbusLines()
+    patient, hasty = driver_of(modbus_peer, 1, lines, timeout_s=5), driver_of(modbus_peer, 2, lines, timeout_s=0.05)
+    modbus_peer.tell("wait 80")
+    async with running_all(patient, hasty) as (first, second):
+        await second.until(lambda: bool(second.of(DeviceLost)))
+        await first.until(lambda: alive(first) >= 10)
+    assert not first.of(DeviceLost)
+    assert patient.meter.failures[Failure.OUT_OF_STEP] == 0
+
+
+async def test_all_units_are_back_soon_after_a_line_where_nobody_answered_comes_to_life(
+    modbus_peer: ModbusPeer,
+) -> None:
+    lines = ModbusLines()
+    drivers = [driver_of(modbus_peer, unit, lines) for unit in (1, 2, 3)]
+    async with running_all(*drivers) as recorders:
+        for recorder in recorders:
+            await recorder.until(lambda recorder=recorder: alive(recorder) >= 2)  # type: ignore[misc]
+        modbus_peer.tell("silent on")
+        for recorder in recorders:
+            await recorder.until(lambda recorder=recorder: bool(recorder.of(DeviceLost)))  # type: ignore[misc]
+        modbus_peer.tell("silent off")
+        for recorder in recorders:
+            await recorder.until(lambda recorder=recorder: len(recorder.of(DeviceBack)) == 2)  # type: ignore[misc]
+
+
+async def test_a_server_that_is_gone_loses_each_of_its_units_and_all_come_back(modbus_peer: ModbusPeer) -> None:
+    lines = ModbusLines()
+    drivers = [driver_of(modbus_peer, unit, lines) for unit in (1, 2, 3)]
+    async with running_all(*drivers) as recorders:
+        for recorder in recorders:
+            await recorder.until(lambda recorder=recorder: alive(recorder) >= 2)  # type: ignore[misc]
+        modbus_peer.stop()
+        for recorder in recorders:
+            await recorder.until(lambda recorder=recorder: bool(recorder.of(DeviceLost)))  # type: ignore[misc]
+        modbus_peer.start()
+        for recorder in recorders:
+            await recorder.until(lambda recorder=recorder: len(recorder.of(DeviceBack)) == 2)  # type: ignore[misc]
+    reasons = {recorder.of(DeviceLost)[0].reason for recorder in recorders}
+    assert reasons == {f"connection refused by 127.0.0.1:{modbus_peer.port}"}
+
+
+async def test_a_unit_that_leaves_the_line_does_not_take_it_away(modbus_peer: ModbusPeer) -> None:
+    lines = ModbusLines()
+    staying, leaving = (driver_of(modbus_peer, unit, lines) for unit in (1, 2))
+    async with running(staying) as recorder:
+        async with running(leaving) as other:
+            await other.until(lambda: alive(other) >= 2)
+        polls = alive(recorder)
+        await recorder.until(lambda: alive(recorder) >= polls + 5)
+    assert not recorder.of(DeviceLost)
+    assert modbus_peer.connections() == 1
+
+
+async def test_a_pause_between_requests_is_kept(modbus_peer: ModbusPeer) -> None:
+    lines = ModbusLines()
+    first, second = (driver_of(modbus_peer, unit, lines, pause_s=0.2) for unit in (1, 2))
+    loop = asyncio.get_running_loop()
+    async with running_all(first, second) as recorders:
+        started = loop.time()
+        await recorders[0].until(lambda: first.meter.requests + second.meter.requests >= 8)
+        took_s = loop.time() - started
+    assert took_s >= 6 * 0.2
