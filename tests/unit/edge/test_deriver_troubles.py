@@ -20,7 +20,7 @@ from genba_shared.events import (
     WipChanged,
 )
 from tests.unit.edge.gateway_world import World, alive, at, back, document, lost, sample, tag_read
-from tests.unit.edge.test_deriver import gate_world, of, passes, poll_until, sewing, sewing_world
+from tests.unit.edge.test_deriver import gate_world, of, passes, sewing, sewing_world
 
 
 def cutter_world(order: str = "WO-1") -> World:
