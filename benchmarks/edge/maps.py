@@ -27,19 +27,20 @@ class Span:
     width: int
 
 
-def modbus_map(port: int, *, points: int, devices: int = 1) -> str:
+def modbus_map(*ports: int, points: int) -> str:
     """Points of one register each, read at 1 Hz; of each fifty, three make a station: good, scrap and its state.
 
-    The state is a bit that changes every 8 × the server's period; everything else is read and checked, and no more.
+    Each port is a device of its own. The state is a bit that changes every 8 × the server's period; everything else is
+    read and checked, and no more.
     """
     names = [f"good{i}" if i % STATION_EVERY == 0 else _role(i) for i in range(points)]
     lines = [f"      {name}: {_modbus_point(name, i)}" for i, name in enumerate(names)]
     stations = [
         f"  S-{device}-{i}: {{device: d{device}, counts: {{good: good{i}, scrap: scrap{i + 1}}}, state: state{i + 2}}}"
-        for device in range(devices)
+        for device in range(len(ports))
         for i in range(0, points - 2, STATION_EVERY)
     ]
-    return _modbus_document(port, lines, stations, devices=devices)
+    return _modbus_document(ports, lines, stations)
 
 
 def modbus_counters_map(port: int, *, points: int) -> str:
@@ -48,7 +49,7 @@ def modbus_counters_map(port: int, *, points: int) -> str:
         f"      c{i}: {{at: {{holding: {i}}}, type: uint16, counter: {{max_rate: 120/min}}}}" for i in range(points)
     ]
     stations = [f"  S-{i}: {{device: d0, counts: {{good: c{i}, scrap: c{i + 1}}}}}" for i in range(0, points - 1, 2)]
-    return _modbus_document(port, lines, stations)
+    return _modbus_document([port], lines, stations)
 
 
 def modbus_states_map(port: int, *, points: int, stations: int) -> str:
@@ -61,7 +62,7 @@ def modbus_states_map(port: int, *, points: int, stations: int) -> str:
             told.append(f"  S-{i}: {{device: d0, state: p{i}}}")
         else:
             lines.append(f"      p{i}: {{at: {{holding: {i}}}, type: uint16}}")
-    return _modbus_document(port, lines, told)
+    return _modbus_document([port], lines, told)
 
 
 def opcua_map(url: str, *, points: int) -> str:
@@ -105,7 +106,7 @@ def sparse_map(port: int, spans: Sequence[Span]) -> str:
     lines = [
         f"      p{i}: {{at: {{holding: {span.address}}}, type: {types[span.width]}}}" for i, span in enumerate(spans)
     ]
-    return _modbus_document(port, lines, ["  S-0: {device: d0}"])
+    return _modbus_document([port], lines, ["  S-0: {device: d0}"])
 
 
 def fewest_requests(spans: Iterable[Span], *, max_gap: int = MAX_GAP, most: int = MOST_REGISTERS) -> tuple[int, int]:
@@ -153,11 +154,9 @@ def _modbus_point(name: str, i: int) -> str:
     return f"{{at: {{holding: {i}}}, type: uint16}}"
 
 
-def _modbus_document(port: int, points: Iterable[str], stations: Iterable[str], *, devices: int = 1) -> str:
+def _modbus_document(ports: Iterable[int], points: Iterable[str], stations: Iterable[str]) -> str:
     profile = "\n".join(["profiles:", "  plc:", "    protocol: modbus", "    poll: {fast: 1s}", "    points:", *points])
-    listed = "\n".join(
-        f"  - {{id: d{device}, use: plc, host: 127.0.0.1:{port}, unit: {device + 1}}}" for device in range(devices)
-    )
+    listed = "\n".join(f"  - {{id: d{device}, use: plc, host: 127.0.0.1:{port}}}" for device, port in enumerate(ports))
     return f"{_HEAD}{profile}\ndevices:\n{listed}\nstations:\n" + "\n".join(stations) + "\n"
 
 

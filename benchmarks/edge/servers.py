@@ -36,10 +36,11 @@ class Request:
 class ModbusServer:
     """The server of `peers/modbus_server.c`: every register's value, and every instant of a change, is known."""
 
-    def __init__(self, peer: Peer, *, period_ms: int) -> None:
+    def __init__(self, peer: Peer, *, period_ms: int, devices: int) -> None:
         self._peer = peer
         self.period_ms = period_ms
-        self.port = int(peer.line().removeprefix("port "))
+        self.ports = [int(peer.line().removeprefix("port ")) for _ in range(devices)]
+        self.port = self.ports[0]
 
     def slow(self, answer_ms: int) -> None:
         """From now on every answer takes this long."""
@@ -72,15 +73,15 @@ class ModbusServer:
 
 
 @contextlib.contextmanager
-def modbus_server(folder: Path, *, period_ms: int) -> Iterator[ModbusServer]:
-    """Compile the Modbus server and run it on a free port."""
+def modbus_server(folder: Path, *, period_ms: int, devices: int = 1) -> Iterator[ModbusServer]:
+    """Compile the Modbus server and run it on so many free ports, each as a device of its own."""
     compiler = find_program("gcc", hint="apt-get install gcc")
     program, log = folder / "modbus_server", folder / "modbus_server.log"
     if not program.exists():
         command = [compiler, "-O2", "-Wall", "-Wextra", "-o", str(program), str(_PEERS / "modbus_server.c")]
         subprocess.run(command, check=True)
-    with running([str(program), "0", str(period_ms)], log=log) as process:
-        yield ModbusServer(Peer(process, log=log), period_ms=period_ms)
+    with running([str(program), str(period_ms), str(devices)], log=log) as process:
+        yield ModbusServer(Peer(process, log=log), period_ms=period_ms, devices=devices)
 
 
 @contextlib.contextmanager
@@ -112,16 +113,16 @@ LATE_S: Final = 0.1
 
 
 def polls_of(requests: list[Request], *, period_s: float) -> Polls:
-    """Work out from the server's log how regularly each block of each connection was read.
+    """Work out from the server's log how regularly each block of each unit was read.
 
     The time of a reading is the grid of whole periods on which the earliest readings of its block lie.
     """
-    whole = [poll for one in _by_connection(requests).values() for poll in _whole_polls(one)]
+    whole = [poll for one in _by_unit(requests).values() for poll in _whole_polls(one)]
     if not whole:
         raise CannotMeasure("the Modbus server was not polled twice")
-    series: dict[tuple[int, int], list[Request]] = defaultdict(list)
+    series: dict[tuple[int, int, int], list[Request]] = defaultdict(list)
     for request in requests:
-        series[request.connection, request.address].append(request)
+        series[request.connection, request.unit, request.address].append(request)
     lateness = [late for one in series.values() for late in _lateness(one, period_s)]
     gaps = [after.wall_s - before.wall_s for one in series.values() for before, after in pairwise(one)]
     return Polls(
@@ -134,15 +135,15 @@ def polls_of(requests: list[Request], *, period_s: float) -> Polls:
     )
 
 
-def _by_connection(requests: list[Request]) -> dict[int, list[Request]]:
-    found: dict[int, list[Request]] = defaultdict(list)
+def _by_unit(requests: list[Request]) -> dict[tuple[int, int], list[Request]]:
+    found: dict[tuple[int, int], list[Request]] = defaultdict(list)
     for request in requests:
-        found[request.connection].append(request)
+        found[request.connection, request.unit].append(request)
     return found
 
 
 def _whole_polls(requests: list[Request]) -> list[list[Request]]:
-    """The requests of one connection cut into polls at its lowest block, without those that the log's ends cut off."""
+    """The requests to one unit cut into polls at its lowest block, without those that the log's ends cut off."""
     lowest = min(request.address for request in requests)
     starts = [position for position, request in enumerate(requests) if request.address == lowest]
     return [requests[start:end] for start, end in pairwise(starts)]

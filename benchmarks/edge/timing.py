@@ -165,8 +165,8 @@ class Many:
 
 def measure_many(bench: Bench, *, devices: int, points: int) -> Many:
     """Our gateway on so many devices of so many points each, all read at 1 Hz."""
-    with tempfile.TemporaryDirectory(dir=bench.folder) as name, _server(name) as server:
-        device_map = maps.modbus_map(server.port, points=points, devices=devices)
+    with tempfile.TemporaryDirectory(dir=bench.folder) as name, _server(name, devices=devices) as server:
+        device_map = maps.modbus_map(*server.ports, points=points)
         with gateways.genba(Path(name), device_map, mqtt=bench.mqtt) as process:
             _warm_up(bench, server)
             meter = CpuMeter(process.pid)
@@ -210,8 +210,8 @@ def measure_overload(bench: Bench, *, points: int) -> Overload:
     )
 
 
-def _server(folder: str) -> AbstractContextManager[ModbusServer]:
-    return modbus_server(Path(folder), period_ms=MODBUS_PERIOD_MS)
+def _server(folder: str, *, devices: int = 1) -> AbstractContextManager[ModbusServer]:
+    return modbus_server(Path(folder), period_ms=MODBUS_PERIOD_MS, devices=devices)
 
 
 def _warm_up(bench: Bench, server: ModbusServer) -> None:

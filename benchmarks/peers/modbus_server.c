@@ -1,9 +1,9 @@
 /* Modbus TCP server for measurements: one thread, no library, so that the server is never what is measured.
  *
- * Usage: modbus_server PORT PERIOD_MS       PORT 0: a free one
+ * Usage: modbus_server PERIOD_MS [PORTS=1]       listens on so many free ports, as if each were a device
  *   Register i at wall time t (ms) holds ((t + 37 * i) / PERIOD_MS) & 0xffff, whatever the unit: each register changes
  *   every PERIOD_MS, and the instant of every change follows from the value. PERIOD_MS 0: register i holds i, for ever.
- * Prints "port N" when it listens. Commands, one a line on standard input, answered on standard output:
+ * Prints "port N" for each port on which it listens. Commands, one a line on standard input, answered on standard output:
  *   slow MS    ok             every answer takes this long from now on; one request is served at a time
  *   clear      ok             forget the log
  *   log        one line a request since the last `clear`, "CONNECTION UNIT ADDRESS COUNT MICROSECONDS", then "end"
@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MOST_PORTS 64
 #define MOST_CONNECTIONS 128
 #define MOST_LOGGED 4000000
 #define HEADER 7
@@ -131,13 +132,12 @@ static void obey(char *line)
     fflush(stdout);
 }
 
-static int listen_on(int port)
+static int listen_somewhere(void)
 {
-    int one = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in here = {.sin_family = AF_INET};
     socklen_t size = sizeof here;
     here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(listener, (struct sockaddr *)&here, sizeof here) || listen(listener, 64)) {
         perror("modbus_server");
         exit(1);
@@ -165,26 +165,32 @@ static void take_connection(int listener)
 int main(int count, char **arguments)
 {
     char line[256];
-    if (count != 3) {
-        fprintf(stderr, "usage: modbus_server PORT PERIOD_MS\n");
+    int ports = count == 3 ? atoi(arguments[2]) : 1, listeners[MOST_PORTS];
+    if (count < 2 || count > 3 || ports < 1 || ports > MOST_PORTS) {
+        fprintf(stderr, "usage: modbus_server PERIOD_MS [PORTS]\n");
         return 2;
     }
-    period_ms = atoll(arguments[2]);
+    period_ms = atoll(arguments[1]);
     entries = malloc(MOST_LOGGED * sizeof *entries); /* pages are taken as the log grows */
-    int listener = listen_on(atoi(arguments[1]));
+    for (int i = 0; i < ports; i++)
+        listeners[i] = listen_somewhere();
     for (;;) {
-        struct pollfd waited[MOST_CONNECTIONS + 2] = {{.fd = listener, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
+        struct pollfd waited[MOST_CONNECTIONS + MOST_PORTS + 1] = {{.fd = 0, .events = POLLIN}};
+        int first = 1 + ports;
+        for (int i = 0; i < ports; i++)
+            waited[1 + i] = (struct pollfd){.fd = listeners[i], .events = POLLIN};
         for (int i = 0; i < connected; i++)
-            waited[i + 2] = (struct pollfd){.fd = connections[i].socket, .events = POLLIN};
-        poll(waited, connected + 2, -1);
+            waited[first + i] = (struct pollfd){.fd = connections[i].socket, .events = POLLIN};
+        poll(waited, first + connected, -1);
         for (int i = connected - 1; i >= 0; i--)
-            if (waited[i + 2].revents && !serve(&connections[i])) {
+            if (waited[first + i].revents && !serve(&connections[i])) {
                 close(connections[i].socket);
                 connections[i] = connections[--connected];
             }
-        if (waited[0].revents)
-            take_connection(listener);
-        if (waited[1].revents) {
+        for (int i = 0; i < ports; i++)
+            if (waited[1 + i].revents)
+                take_connection(listeners[i]);
+        if (waited[0].revents) {
             if (!fgets(line, sizeof line, stdin))
                 return 0;
             obey(line);
