@@ -85,6 +85,7 @@ class Deriver:
             states=self._states.points(),
             speaking=self._jobs | self._counting.evidence(),
         )
+        self._polled = {device: self._roles.of_device(device) for device in pace.poll_s}
 
     @property
     def dispatch_version(self) -> int:
@@ -94,13 +95,22 @@ class Deriver:
     def observe(self, observations: Sequence[Observation], moment: Moment) -> None:
         """Take what a driver emitted together."""
         self._journal.moment = moment
-        for observation in sorted(observations, key=_order):
+        for observation in sorted(self._telling(observations), key=_order):
             if isinstance(observation, Sample) and self._roles.of(observation) is None:
                 if _is_readable(observation):
                     self._watch.note_stamp(observation.device, observation.at)
                 continue
             with self._supervisor.alone(_subject(observation)):
                 self._take(observation)
+
+    def _telling(self, observations: Sequence[Observation]) -> list[Observation]:
+        """Without readings that leave no trace: those of polled points that have no role."""
+        polled = self._polled
+        return [
+            one
+            for one in observations
+            if type(one) is not Sample or one.device not in polled or one.point in polled[one.device]
+        ]
 
     def _take(self, observation: Observation) -> None:
         match observation:
