@@ -59,9 +59,10 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class PointArrival:
-    """A value of register `register` that ThingsBoard's gateway sent, and the wall second at which it came."""
+    """A value of a device's register that ThingsBoard's gateway sent, and the wall second at which it came."""
 
     wall_s: float
+    device: str
     register: int
     value: int
 
@@ -152,8 +153,8 @@ class Collector:
 
     def _take_telemetry(self, payload: bytes, wall_s: float) -> None:
         found = [
-            PointArrival(wall_s, int(name[1:]), int(value))
-            for entries in json.loads(payload).values()
+            PointArrival(wall_s, device, int(name[1:]), int(value))
+            for device, entries in json.loads(payload).items()
             for entry in entries
             for name, value in (entry.get("values") or {}).items()
         ]

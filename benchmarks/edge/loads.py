@@ -173,6 +173,6 @@ def _gateway(bench: Bench, scene: Scene, row: str, address: str, folder: Path) -
     if scene.protocol == "opcua":
         thingsboard.configure_opcua(folder, url=address, mqtt=bench.mqtt, points=scene.points)
     else:
-        thingsboard.configure_modbus(folder, port=int(address), mqtt=bench.mqtt, points=scene.points)
+        thingsboard.configure_modbus(folder, int(address), mqtt=bench.mqtt, points=scene.points)
     with gateways.thingsboard_gateway(folder) as process:
         yield process

@@ -9,6 +9,7 @@ from typing import Final
 
 GATEWAY: Final = "bench"
 STATION_EVERY: Final = 50  # of a thousand points, twenty stations with two counters and a state
+STATE_EVERY: Final = 20
 MOST_REGISTERS: Final = 125
 """Registers in one answer. Source: MODBUS Application Protocol V1.1b3, 6.3."""
 MAX_GAP: Final = 12
@@ -52,17 +53,16 @@ def modbus_counters_map(port: int, *, points: int) -> str:
     return _modbus_document([port], lines, stations)
 
 
-def modbus_states_map(port: int, *, points: int, stations: int) -> str:
-    """Points of one register each, of which `stations`, spread evenly, say in bit 0 whether a station runs."""
-    every = points // stations
+def modbus_states_map(*ports: int, points: int) -> str:
+    """Points of one register each; one of twenty says in bit 0 whether a station (S-DEVICE-REGISTER) runs."""
     lines, told = [], []
     for i in range(points):
-        if i % every == 0:
+        if i % STATE_EVERY == 0:
             lines.append(f"      p{i}: {{at: {{holding: {i}}}, bit: 0, labels: {{0: idle, 1: running}}}}")
-            told.append(f"  S-{i}: {{device: d0, state: p{i}}}")
+            told += [f"  S-{device}-{i}: {{device: d{device}, state: p{i}}}" for device in range(len(ports))]
         else:
             lines.append(f"      p{i}: {{at: {{holding: {i}}}, type: uint16}}")
-    return _modbus_document([port], lines, told)
+    return _modbus_document(ports, lines, told)
 
 
 def opcua_map(url: str, *, points: int) -> str:
@@ -156,7 +156,10 @@ def _modbus_point(name: str, i: int) -> str:
 
 def _modbus_document(ports: Iterable[int], points: Iterable[str], stations: Iterable[str]) -> str:
     profile = "\n".join(["profiles:", "  plc:", "    protocol: modbus", "    poll: {fast: 1s}", "    points:", *points])
-    listed = "\n".join(f"  - {{id: d{device}, use: plc, host: 127.0.0.1:{port}}}" for device, port in enumerate(ports))
+    listed = "\n".join(
+        f"  - {{id: d{device}, use: plc, host: 127.0.0.1:{port}, unit: {device + 1}}}"
+        for device, port in enumerate(ports)
+    )
     return f"{_HEAD}{profile}\ndevices:\n{listed}\nstations:\n" + "\n".join(stations) + "\n"
 
 

@@ -28,10 +28,6 @@ class Request:
     count: int
     wall_s: float
 
-    def covers(self, register: int) -> bool:
-        """Whether the register was in the answer."""
-        return self.address <= register < self.address + self.count
-
 
 class ModbusServer:
     """The server of `peers/modbus_server.c`: every register's value, and every instant of a change, is known."""

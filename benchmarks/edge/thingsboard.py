@@ -45,18 +45,23 @@ def installed_python() -> Path:
     return python
 
 
-def configure_modbus(folder: Path, *, port: int, mqtt: int, points: int) -> None:
-    """One slave, each point a time series of one register, polled once a second."""
+def configure_modbus(folder: Path, *ports: int, mqtt: int, points: int) -> None:
+    """One slave a port, each point a time series of one register, polled once a second."""
     series = [
         {"tag": f"t{i}", "type": "16uint", "functionCode": 3, "objectsCount": 1, "address": i} for i in range(points)
     ]
-    slave = {
+    slaves = [_slave(device, port, series) for device, port in enumerate(ports)]
+    _write(folder, "modbus", {"master": {"slaves": slaves}}, mqtt=mqtt)
+
+
+def _slave(device: int, port: int, series: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
         "host": "127.0.0.1",
         "port": port,
         "type": "tcp",
         "method": "socket",
-        "unitId": 1,
-        "deviceName": "machine",
+        "unitId": device + 1,
+        "deviceName": f"d{device}",
         "deviceType": "default",
         "timeout": 5,
         "byteOrder": "BIG",
@@ -73,7 +78,6 @@ def configure_modbus(folder: Path, *, port: int, mqtt: int, points: int) -> None
         "rpc": [],
         "timeseries": series,
     }
-    _write(folder, "modbus", {"master": {"slaves": [slave]}}, mqtt=mqtt)
 
 
 def configure_opcua(folder: Path, *, url: str, mqtt: int, points: int) -> None:

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.edge import gateways, maps, thingsboard
-from benchmarks.edge.collector import Arrival
+from benchmarks.edge.collector import Arrival, PointArrival
 from benchmarks.edge.loads import MODBUS_PERIOD_MS, Bench
 from benchmarks.edge.processes import CannotMeasure, CpuMeter, wait_until
 from benchmarks.edge.servers import ModbusServer, Polls, Request, modbus_server, polls_of
 from genba_shared.events import StationState, StationStateChanged
 
 POLL_S: Final = 1.0
-STATIONS: Final = 50
 SLOW_MS: Final = 250
 """Of the overloaded device: eight requests of this length make a poll twice as long as its period."""
 AGE_MARGIN: Final = 1.1
@@ -78,14 +77,19 @@ class Latency:
         return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
 
 
-def measure_latency(bench: Bench, *, points: int) -> Latency:
-    """Our gateway: bit 0 of a register says whether a station runs; its changes are committed and sent at once."""
-    with tempfile.TemporaryDirectory(dir=bench.folder) as name, _server(name) as server:
-        device_map = maps.modbus_states_map(server.port, points=points, stations=STATIONS)
-        with gateways.genba(Path(name), device_map, mqtt=bench.mqtt):
-            _warm_up(bench, server)
-            time.sleep(bench.seconds * 2)
-            arrivals, requests = bench.collector.states, server.requests()
+def measure_latency(bench: Bench, *, devices: int, points: int) -> Latency:
+    """Our gateway: bit 0 of a register says whether a station runs; its changes are committed and sent at once.
+
+    The devices are polled at different times of the second, so that one slow moment of this machine is not all polls.
+    """
+    with (
+        tempfile.TemporaryDirectory(dir=bench.folder) as name,
+        _server(name, devices=devices) as server,
+        gateways.genba(Path(name), maps.modbus_states_map(*server.ports, points=points), mqtt=bench.mqtt),
+    ):
+        _warm_up(bench, server)
+        time.sleep(bench.seconds * 2)
+        arrivals, requests = bench.collector.states, server.requests()
     return latency_of(server, requests, arrivals)
 
 
@@ -96,61 +100,64 @@ def latency_of(server: ModbusServer, requests: Sequence[Request], arrivals: Sequ
         CannotMeasure: an event says something that the register did not hold: the measurement would be worthless.
     """
     found = Latency(beyond_poll=[], whole=[])
-    by_address: dict[int, list[Request]] = defaultdict(list)
-    for request in requests:
-        by_address[request.address].append(request)
+    log = _answers(requests)
     for arrival in arrivals:
         event = arrival.event
         if not isinstance(event, StationStateChanged) or event.station is None:
             continue
-        register = int(event.station.removeprefix("S-"))
-        read_at = event.at.timestamp() + 0.001  # an event's time is cut to milliseconds
-        shown = [
-            request
-            for one in by_address.values()
-            if one[0].covers(register)
-            for request in one
-            if request.wall_s <= read_at
-        ]
-        if not shown:  # read before the log began
+        device, register = (int(word) for word in event.station.removeprefix("S-").split("-"))
+        read_s = event.at.timestamp() + 0.001  # an event's time is cut to milliseconds
+        answered_s = max((wall_s for wall_s in log[device, register] if wall_s <= read_s), default=None)
+        if answered_s is None:  # read before the log began
             continue
-        answer = max(shown, key=lambda request: request.wall_s)
-        is_running = bool(server.value_at(register, answer.wall_s) & 1)
+        is_running = bool(server.value_at(register, answered_s) & 1)
         if is_running is not (event.state is StationState.RUNNING):
             raise CannotMeasure(f"{event.station} is said to be {event.state}, and the register said otherwise")
-        found.beyond_poll.append(arrival.wall_s - answer.wall_s)
-        found.whole.append(arrival.wall_s - server.changed_at(register, answer.wall_s))
+        found.beyond_poll.append(arrival.wall_s - answered_s)
+        found.whole.append(arrival.wall_s - server.changed_at(register, answered_s))
     if not found.beyond_poll:
         raise CannotMeasure("no change of a state arrived")
     return found
 
 
-def measure_peer_latency(bench: Bench, *, points: int) -> Latency:
+def measure_peer_latency(bench: Bench, *, devices: int, points: int) -> Latency:
     """ThingsBoard's gateway: every register's change, from the first request of it that was answered after it."""
-    with tempfile.TemporaryDirectory(dir=bench.folder) as name, _server(name) as server:
-        thingsboard.configure_modbus(Path(name), port=server.port, mqtt=bench.mqtt, points=points)
+    with tempfile.TemporaryDirectory(dir=bench.folder) as name, _server(name, devices=devices) as server:
+        thingsboard.configure_modbus(Path(name), *server.ports, mqtt=bench.mqtt, points=points)
         with gateways.thingsboard_gateway(Path(name)):
-            wait_until(lambda: bench.collector.kinds["points"] >= points, what="the first data of the peer")
+            wait_until(lambda: bench.collector.kinds["points"] >= devices * points, what="the first data of the peer")
             _warm_up(bench, server)
             time.sleep(bench.seconds)
             arrivals, requests = bench.collector.points, server.requests()
-    asked: dict[int, list[float]] = defaultdict(list)
-    for request in requests:
-        asked[request.address].append(request.wall_s)
+    return peer_latency_of(server, requests, arrivals)
+
+
+def peer_latency_of(server: ModbusServer, requests: Sequence[Request], arrivals: Sequence[PointArrival]) -> Latency:
+    """Find for each new value the first answer that held it."""
     found = Latency(beyond_poll=[], whole=[])
-    last: dict[int, int] = {}
+    log = _answers(requests)
+    last: dict[tuple[int, int], int] = {}
     for arrival in arrivals:
-        before, last[arrival.register] = last.get(arrival.register), arrival.value
+        point = (int(arrival.device.removeprefix("d")), arrival.register)
+        before, last[point] = last.get(point), arrival.value
         if before is None or before == arrival.value:
             continue
-        seen = [
-            wall_s
-            for wall_s in asked[arrival.register]
-            if wall_s <= arrival.wall_s and server.value_at(arrival.register, wall_s) == arrival.value
-        ]
-        if seen:
-            found.beyond_poll.append(arrival.wall_s - seen[0])
-            found.whole.append(arrival.wall_s - server.changed_at(arrival.register, seen[0]))
+        for answered_s in log[point]:
+            if answered_s <= arrival.wall_s and server.value_at(arrival.register, answered_s) == arrival.value:
+                found.beyond_poll.append(arrival.wall_s - answered_s)
+                found.whole.append(arrival.wall_s - server.changed_at(arrival.register, answered_s))
+                break
+    if not found.beyond_poll:
+        raise CannotMeasure("no change arrived from the peer")
+    return found
+
+
+def _answers(requests: Sequence[Request]) -> dict[tuple[int, int], list[float]]:
+    """When each register of each device was answered."""
+    found: dict[tuple[int, int], list[float]] = defaultdict(list)
+    for request in requests:
+        for register in range(request.address, request.address + request.count):
+            found[request.unit - 1, register].append(request.wall_s)
     return found
 
 
