@@ -178,6 +178,15 @@ async def test_a_hole_that_no_point_uses_costs_nothing_but_a_second_request(modb
     assert {sample.quality for sample in recorder.of(Sample)} == {Quality.GOOD}
 
 
+async def test_a_device_that_takes_32_registers_at_once_is_read_in_pieces_of_that_size(modbus_peer: ModbusPeer) -> None:
+    modbus_peer.tell("largest 32")
+    driver = driver_of(modbus_peer, *(point(f"p{number}", number) for number in range(100)))
+    async with running(driver) as recorder:
+        await recorder.until(lambda: len(recorder.of(DeviceAlive)) >= 3)
+    assert driver.meter.details["poll fast"] == "4 requests for 100 points each 0.1 s"
+    assert {sample.quality for sample in recorder.of(Sample)} == {Quality.GOOD}
+
+
 async def test_a_device_that_refuses_long_requests_is_read_point_by_point(modbus_peer: ModbusPeer) -> None:
     modbus_peer.set("holding", 0, 1, 2, 3, 4)
     modbus_peer.tell("largest 1")

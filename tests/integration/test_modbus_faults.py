@@ -119,6 +119,29 @@ async def test_a_black_hole_is_an_outage_of_its_own_device_alone_and_ends_with_i
     assert len(log_lines(caplog.records, of="device back")) == 1
 
 
+async def test_what_was_read_in_a_poll_that_was_cut_short_is_told_afterwards(modbus_peer: ModbusPeer) -> None:
+    points = {
+        name: ModbusPoint(name=name, type=PointType.UINT16, table=ModbusTable.HOLDING, address=address)
+        for name, address in (("near", 0), ("far", 150))
+    }
+    device = ModbusDevice(
+        id="cell",
+        host="127.0.0.1",
+        port=modbus_peer.port,
+        points=points,
+        poll=PollSettings(groups={"fast": 0.1}),
+        reconnect_max_s=0.5,
+        timeout_s=0.3,
+    )
+    async with running(ModbusDriver(device, ProductionClock())) as recorder:
+        await recorder.until(lambda: len(recorder.samples("far")) >= 2)
+        modbus_peer.tell("refuse holding 150 255")
+        modbus_peer.set("holding", 0, 5)
+        await recorder.until(lambda: bool(recorder.of(DeviceLost)))
+        modbus_peer.tell("refuse holding 150 0")
+        await recorder.until(lambda: recorder.latest("near") == 5)
+
+
 async def test_an_outage_of_many_tries_ends_as_soon_as_the_device_is_there(modbus_peer: ModbusPeer) -> None:
     driver = driver_of(modbus_peer.port)
     async with running(driver) as recorder:

@@ -9,13 +9,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from genba_edge.core.registers import Block
 from genba_edge.drivers.modbus import ModbusDriver
-from genba_edge.drivers.modbus_line import ModbusLines
-from genba_edge.ports import DeviceAlive, DeviceBack, DeviceLost, Failure
+from genba_edge.drivers.modbus_connection import ModbusConnection
+from genba_edge.drivers.modbus_line import ModbusLine, ModbusLines
+from genba_edge.ports import DeviceAlive, DeviceBack, DeviceLost, Failure, Quality
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import ModbusDevice, ModbusPoint, ModbusTable, PointType, PollSettings, Workarounds
 from tests.peers.process import ModbusPeer
-from tests.peers.recorder import Recorder, log_lines, running
+from tests.peers.recorder import Recorder, eventually, log_lines, running
 
 pytestmark = pytest.mark.peer("libmodbus")
 
@@ -24,16 +26,27 @@ NO_RESPONSE = 11
 
 
 def driver_of(
-    peer: ModbusPeer, unit: int, lines: ModbusLines, *, timeout_s: float = 0.5, pause_s: float = 0.0
+    peer: ModbusPeer,
+    unit: int,
+    lines: ModbusLines,
+    *,
+    timeout_s: float = 0.5,
+    pause_s: float = 0.0,
+    period_s: float = 0.1,
+    far: int | None = None,
 ) -> ModbusDriver:
-    point = ModbusPoint(name="good", type=PointType.UINT16, table=ModbusTable.HOLDING, address=unit)
+    addresses = {"good": unit} if far is None else {"good": unit, "far": far}
+    points = {
+        name: ModbusPoint(name=name, type=PointType.UINT16, table=ModbusTable.HOLDING, address=address)
+        for name, address in addresses.items()
+    }
     device = ModbusDevice(
         id=f"unit{unit}",
         host="127.0.0.1",
         port=peer.port,
         unit=unit,
-        points={"good": point},
-        poll=PollSettings(groups={"fast": 0.1}),
+        points=points,
+        poll=PollSettings(groups={"fast": period_s}),
         workarounds=Workarounds(pause_between_s=pause_s),
         reconnect_max_s=0.5,
         timeout_s=timeout_s,
@@ -146,6 +159,42 @@ async def test_all_units_are_back_soon_after_a_line_where_nobody_answered_comes_
             await recorder.until(lambda recorder=recorder: len(recorder.of(DeviceBack)) == 2)  # type: ignore[misc]
 
 
+async def test_a_unit_that_is_read_seldom_is_not_lost_with_its_silent_neighbour(modbus_peer: ModbusPeer) -> None:
+    lines = ModbusLines()
+    modbus_peer.tell(f"unit 2 {NEVER_ANSWERS}")
+    seldom = driver_of(modbus_peer, 1, lines, period_s=30)
+    dead = driver_of(modbus_peer, 2, lines, timeout_s=0.1)
+    async with running_all(seldom, dead) as (first, _):
+        await first.until(lambda: alive(first) == 1)
+        await eventually(lambda: modbus_peer.connections() >= 4)  # two time-outs running: it may be half open
+        assert not first.of(DeviceLost)
+    assert modbus_peer.requests(unit=1) == 1
+
+
+async def test_what_was_read_beside_an_address_that_is_never_answered_is_told(modbus_peer: ModbusPeer) -> None:
+    lines = ModbusLines()
+    modbus_peer.set("holding", 1, 7)
+    modbus_peer.tell(f"refuse holding 150 {NEVER_ANSWERS}")
+    neighbour = driver_of(modbus_peer, 2, lines)
+    partly = driver_of(modbus_peer, 1, lines, far=150)
+    async with running_all(neighbour, partly) as (_, recorder):
+        await recorder.until(lambda: alive(recorder) >= 3)
+    assert recorder.latest("good") == 7
+    assert recorder.samples("far")[0].quality is Quality.BAD
+
+
+async def test_a_unit_that_waits_is_tried_at_once_when_its_line_comes_to_life(modbus_peer: ModbusPeer) -> None:
+    device = ModbusDevice(id="unit1", host="127.0.0.1", port=modbus_peer.port, points={})
+    line = ModbusLine(device)
+    line.join("unit2")
+    waiting = asyncio.create_task(line.wait_to_retry(3600))
+    block = Block(table=ModbusTable.HOLDING, address=0, count=1, points=())
+    await line.read("unit2", device, block)
+    async with asyncio.timeout(15):
+        await waiting
+    await line.leave("unit2")
+
+
 async def test_a_server_that_is_gone_loses_each_of_its_units_and_all_come_back(modbus_peer: ModbusPeer) -> None:
     lines = ModbusLines()
     drivers = [driver_of(modbus_peer, unit, lines) for unit in (1, 2, 3)]
@@ -162,9 +211,29 @@ async def test_a_server_that_is_gone_loses_each_of_its_units_and_all_come_back(m
     assert reasons == {f"connection refused by 127.0.0.1:{modbus_peer.port}"}
 
 
+async def test_a_server_that_is_gone_is_not_called_by_each_of_its_units(modbus_peer: ModbusPeer) -> None:
+    modbus_peer.stop()
+    lines = ModbusLines()
+    drivers = [driver_of(modbus_peer, unit, lines) for unit in range(1, 7)]
+    opened = 0
+    open_really = ModbusConnection.open
+
+    async def count_and_open(connection: ModbusConnection) -> None:
+        nonlocal opened
+        opened += 1
+        await open_really(connection)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ModbusConnection, "open", count_and_open)
+        async with running_all(*drivers):
+            await eventually(lambda: all(driver.meter.failures[Failure.CONNECT] >= 4 for driver in drivers))
+    assert opened <= sum(driver.meter.failures[Failure.CONNECT] for driver in drivers) / 2
+
+
 async def test_a_unit_that_leaves_the_line_does_not_take_it_away(modbus_peer: ModbusPeer) -> None:
     lines = ModbusLines()
     staying, leaving = (driver_of(modbus_peer, unit, lines) for unit in (1, 2))
+    modbus_peer.tell("wait 40")  # a request is under way most of the time
     async with running(staying) as recorder:
         async with running(leaving) as other:
             await other.until(lambda: alive(other) >= 2)

@@ -102,6 +102,19 @@ async def test_a_damaged_answer_is_asked_for_again_and_costs_no_value(
     assert not recorder.of(DeviceLost)
 
 
+async def test_the_line_is_silent_again_before_a_damaged_answer_is_asked_for_again(
+    serial_bus: SerialBus, serial_unit: Attach
+) -> None:
+    unit = serial_unit(1)
+    driver = driver_of(on_port(serial_bus, "meter", 1))
+    async with running(driver) as recorder:
+        await recorder.until(lambda: bool(recorder.samples("good")))
+        unit.set("holding", 0, 7)
+        serial_bus.tear(1)
+        await recorder.until(lambda: recorder.latest("good") == 7)
+    assert driver.meter.failures[Failure.OUT_OF_STEP] == 1
+
+
 async def test_a_line_that_damages_everything_is_a_lost_device_that_comes_back(
     serial_bus: SerialBus, serial_unit: Attach
 ) -> None:

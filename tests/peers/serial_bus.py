@@ -7,10 +7,13 @@ import os
 import select
 import socket
 import threading
+import time
 import tty
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+TEAR_S = 0.02
 
 
 class SerialBus:
@@ -29,7 +32,7 @@ class SerialBus:
         self._kept: list[int] = []  # the units' ends of their pairs: a pair is gone when nobody has it open
         self._gateway: int | None = None
         self._client: socket.socket | None = None
-        self._damages = 0
+        self._damages = self._tears = 0
         self._guard = threading.Lock()
         self._wake_read, self._wake_write = os.pipe()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -85,6 +88,11 @@ class SerialBus:
         with self._guard:
             self._damages = answers
 
+    def tear(self, answers: int) -> None:
+        """Noise: the first byte of each of the next answers is wrong, and the rest comes a little later."""
+        with self._guard:
+            self._tears = answers
+
     def _wake(self) -> None:
         os.write(self._wake_write, b"\0")
 
@@ -123,6 +131,14 @@ class SerialBus:
         if self._damages:
             self._damages -= 1
             data = data[:-1] + bytes([data[-1] ^ 1])
+        if self._tears:
+            self._tears -= 1
+            self._send(bytes([data[0] ^ 1]) + data[1:6])
+            data = data[6:]
+            time.sleep(TEAR_S)
+        self._send(data)
+
+    def _send(self, data: bytes) -> None:
         with contextlib.suppress(OSError):
             if self._client is not None:
                 self._client.sendall(data)

@@ -95,3 +95,59 @@ def test_every_ascii_text_survives_but_for_trailing_blanks(text: str) -> None:
     raw = text.encode().ljust(16, b"\0")
     point = ModbusPoint(name="p", type=PointType.STRING, table=ModbusTable.HOLDING, address=0, length=16)
     assert decode_point(point, as_device_sends(raw, ByteOrder.ABCD), device="d") == text.rstrip()
+
+
+@st.composite
+def small_maps(draw: st.DrawFn) -> list[ModbusPoint]:
+    rows = draw(st.lists(st.tuples(st.integers(0, 40), st.sampled_from(list(WIDTHS))), min_size=1, max_size=7))
+    return [
+        ModbusPoint(name=f"p{number}", table=ModbusTable.HOLDING, address=address, type=kind, length=10)
+        for number, (address, kind) in enumerate(rows)
+    ]
+
+
+def is_one_request(points: list[ModbusPoint], *, max_gap: int, max_registers: int) -> bool:
+    ordered = sorted(points, key=lambda point: point.address)
+    end = ordered[0].address
+    for point in ordered:
+        if point.address - end > max_gap:
+            return False
+        end = max(end, point.address + point.width)
+    return len(points) == 1 or end - ordered[0].address <= max_registers
+
+
+def fewest_requests(points: list[ModbusPoint], *, max_gap: int, max_registers: int) -> int:
+    """Tries every way of grouping the points."""
+    best = len(points)
+
+    def place(rest: list[ModbusPoint], groups: list[list[ModbusPoint]]) -> None:
+        nonlocal best
+        if len(groups) >= best and rest:
+            return
+        if not rest:
+            if all(is_one_request(group, max_gap=max_gap, max_registers=max_registers) for group in groups):
+                best = min(best, len(groups))
+            return
+        for number in range(len(groups)):
+            place(rest[1:], [*groups[:number], [*groups[number], rest[0]], *groups[number + 1 :]])
+        place(rest[1:], [*groups, [rest[0]]])
+
+    place(points, [])
+    return best
+
+
+@given(points=small_maps(), max_gap=st.integers(0, 12), max_registers=st.integers(1, 20))
+def test_no_way_of_grouping_points_takes_fewer_requests(
+    points: list[ModbusPoint], max_gap: int, max_registers: int
+) -> None:
+    blocks = plan_blocks(points, PollSettings(max_gap=max_gap, max_registers=max_registers))
+    assert len(blocks) == fewest_requests(points, max_gap=max_gap, max_registers=max_registers)
+
+
+@given(count=st.integers(1, 2000))
+def test_a_dense_map_takes_no_more_requests_than_full_blocks_need(count: int) -> None:
+    points = [
+        ModbusPoint(name=f"p{address}", type=PointType.UINT16, table=ModbusTable.HOLDING, address=address)
+        for address in range(count)
+    ]
+    assert len(plan_blocks(points, PollSettings())) == -(-count // MAX_REGISTERS)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from genba_edge.ports import DeviceBack, DeviceLost, Observation
+from genba_edge.ports import DeviceBack, DeviceLost, Observation, Sample
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +17,8 @@ class Inbox:
     """Batches in the order of their arrival. `now` gives plant time.
 
     Beyond `limit` observations readings are let go, and the core is told that every device came back just now: it then
-    declares the interval that it did not see. Counters tell the pieces made meanwhile by themselves.
+    declares the interval that it did not see. Counters tell the pieces made meanwhile by themselves. The last sample of
+    each point is kept, since a driver does not say again what did not change.
     """
 
     def __init__(self, now: Callable[[], datetime], *, limit: int = MOST_WAITING) -> None:
@@ -49,8 +50,15 @@ class Inbox:
 
     def _let_go(self) -> None:
         turns = [[one] for batch in self._waiting for one in batch if isinstance(one, DeviceBack | DeviceLost)]
-        dropped = self._count - len(turns)
+        last = {
+            (one.device, one.point): one
+            for batch in self._waiting
+            for one in batch
+            if isinstance(one, Sample) and one.device in self._up
+        }
+        dropped = self._count - len(turns) - len(last)
         now = self._now()
-        self._waiting = [*turns, *([DeviceBack(device=device, at=now)] for device in sorted(self._up))]
+        backs = ([DeviceBack(device=device, at=now)] for device in sorted(self._up))
+        self._waiting = [*turns, *backs, list(last.values())]
         self._count = 0  # counts readings from here on
         logger.error("readings let go observations=%d: the core did not take them in time", dropped)

@@ -14,7 +14,7 @@ from genba_edge.drivers.modbus_plan import PollPlan
 from genba_edge.drivers.modbus_unit import BUSY, ModbusRefused, ModbusTimeout, ModbusUnit
 from genba_edge.drivers.pace import PollPace
 from genba_edge.drivers.schedule import Schedule
-from genba_edge.ports import DeviceAlive, Emit, Meter, Observation, Sample
+from genba_edge.ports import DeviceAlive, Emit, Failure, Meter, Observation, Sample
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import ModbusDevice
 from genba_shared.errors import BadReading, DeviceUnreachable
@@ -22,7 +22,8 @@ from genba_shared.errors import BadReading, DeviceUnreachable
 __all__ = ["ModbusDriver"]
 
 BUSY_FIRST_S = 0.05
-"""Wait before a request that found the device busy is sent again; doubled each time, within the poll's period."""
+BUSY_MOST_S = 5.0
+"""Wait before a request that found the device busy is sent again, doubled each time, if the next poll is not before."""
 
 
 class ModbusDriver:
@@ -51,7 +52,8 @@ class ModbusDriver:
             group: PollPace(self._meter, group=group, period_s=period) for group, period in self._periods.items()
         }
         self._busy_waits = {
-            group: Backoff(first_s=BUSY_FIRST_S, max_s=period) for group, period in self._periods.items()
+            group: Backoff(first_s=BUSY_FIRST_S, max_s=min(period, BUSY_MOST_S))
+            for group, period in self._periods.items()
         }
         self._memories: dict[int, BlockMemory] = {}
         self._schedule: Schedule | None = None
@@ -98,7 +100,7 @@ class ModbusDriver:
                 continue
             self._schedule = None
             self._unit.has_answered = False
-            retry_s = backoff.next_s()
+            retry_s = self._unit.pause_before_retry(backoff.next_s())
             link.lost(reason, retry_s=retry_s)
             await self._unit.wait_to_retry(retry_s)
 
@@ -110,6 +112,8 @@ class ModbusDriver:
             end_if_cancelled()
             group, due = schedule.next()
             await self._unit.wait_broken(due - loop.time())
+            if loop.time() < due:
+                continue
             await self._poll(schedule, group, due, link)
             backoff.reset()
 
@@ -154,6 +158,13 @@ class ModbusDriver:
     async def _read(self, plan: PollPlan, block: Block) -> Sequence[Observation] | None:
         """What a block says; None when the device is too busy to tell."""
         try:
+            return await self._read_whole(plan, block)
+        except ModbusRefused as exc:
+            return await self._read_in_parts(plan, block, reason=exc.reason)
+
+    async def _read_whole(self, plan: PollPlan, block: Block) -> Sequence[Observation] | None:
+        """As `_read`; raises `ModbusRefused` if the device will not give it in one piece."""
+        try:
             data = await self._unit.read(block)
         except BadReading as exc:
             return self._all_bad(block, exc.reason)
@@ -163,27 +174,44 @@ class ModbusDriver:
                 return None
             if exc.code in UNIT_UNREACHABLE:
                 raise DeviceUnreachable(device=self._device.id, reason=exc.reason) from exc
-            return await self._read_in_parts(plan, block, reason=exc.reason)
+            raise
         plan.accept(block)
         memory = self._memories.get(id(block))
         if memory is None:
             memory = self._memories[id(block)] = BlockMemory(
-                block, device=self._device.id, bad=self._bad_points.bad, good=self._bad_points.good
+                block, device=self._device.id, bad=self._undecodable, good=self._bad_points.good
             )
         self._meter.samples += len(block.points)
         return memory.take(data, self._clock.now())
 
     async def _read_in_parts(self, plan: PollPlan, block: Block, *, reason: str) -> Sequence[Observation]:
-        """After a refusal: read the points one by one, so that only those that are really refused are bad."""
-        parts = plan.split(block)
-        self._memories.pop(id(block), None)
-        if not parts:
-            plan.refuse(block, now=asyncio.get_running_loop().time())
-            return self._all_bad(block, reason)
-        told = [one for part in parts for one in await self._read(plan, part) or ()]
-        plan.join(parts)
+        """After a refusal: read halves, and halves of those, so that only points that are really refused are bad."""
+        told: list[Observation] = []
+        answered: list[Block] = []
+        refused = [(block, reason)]
+        has_found = False
+        while refused:
+            part, why = refused.pop()
+            self._memories.pop(id(part), None)
+            halves = plan.split(part)
+            if not halves:
+                has_found = True
+                plan.refuse(part, now=asyncio.get_running_loop().time())
+                told.extend(self._all_bad(part, why))
+            for half in halves:
+                try:
+                    told.extend(await self._read_whole(plan, half) or ())
+                    answered.append(half)
+                except ModbusRefused as exc:
+                    refused.append((half, exc.reason))
+        if has_found:
+            plan.join(answered)
         self._describe()
         return told
+
+    def _undecodable(self, point: str, reason: str) -> Sequence[Sample]:
+        self._meter.failures[Failure.BAD_READING] += 1
+        return self._bad_points.bad(point, reason)
 
     def _all_bad(self, block: Block, reason: str) -> list[Sample]:
         self._memories.pop(id(block), None)

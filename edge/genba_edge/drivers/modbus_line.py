@@ -9,19 +9,23 @@ from weakref import WeakValueDictionary
 
 from genba_edge.core.line_load import frame_gap_s, wire_s
 from genba_edge.core.registers import Block
-from genba_edge.drivers.modbus_connection import Broken, CannotOpen, ModbusConnection, NoAnswer
+from genba_edge.drivers.modbus_connection import CannotOpen, ModbusConnection, NoAnswer
 from genba_edge.drivers.modbus_frames import ExceptionAnswer, LineFault, WrongLength
 from genba_shared.device_map.model import Framing, ModbusDevice
 
 TIMEOUTS_UNTIL_CLOSED = 2
 """A line of several units whose requests get no answer so many times running is opened anew: it may be half open."""
-SHARE_OF_SILENT_UNITS = 0.2
-"""How much of a line's time the silent units may take in all, while other units answer."""
+REST_AFTER_SILENCE = 4.0
+"""While other units answer, the silent ones leave the line alone for so many times what the last of them took."""
+MOST_REST_S = 2.5
+"""But not for longer: a unit that is there again has to be found soon."""
 PATIENCE = 5.0
 """A unit that was silent is waited for so many times as long as the slowest unit that answers takes."""
 LEAST_PATIENCE_S = 0.25
-FULL_PATIENCE_EVERY = 4
-"""Each fourth try waits for the whole time-out, so that a slow unit is found again, too."""
+FULL_PATIENCE_EVERY = 8
+"""Each eighth try waits for the whole time-out, so that a slow unit is found again, too."""
+SHARED_FAILURE_S = 0.25
+"""A connection that could not be opened is not tried for another unit of the line in this time."""
 UNIT_UNREACHABLE = frozenset({10, 11})
 """Exception codes of a Modbus gateway whose unit does not answer (10 no path, 11 no response)."""
 FADING = 0.99
@@ -38,24 +42,35 @@ class ModbusLine:
     def __init__(self, device: ModbusDevice) -> None:
         self._device = device
         self._connection: ModbusConnection | None = None
+        self._users: dict[Hashable, int] = {}  # with how often a silent one was tried
+        self.opened = 0
+        """How many times a connection was opened: what was learnt over an older one may be wrong."""
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        """Nobody used the line: what was known of it is forgotten."""
         self._turn = asyncio.Lock()
         self._trial_turn = asyncio.Lock()
-        self._users: dict[Hashable, int] = {}
+        self._revival = asyncio.Event()
         self._answering: set[Hashable] = set()
         self._failed: tuple[float, LineFault] | None = None
         self._timeouts = 0
         self._free_at = self._next_trial_at = self._slowest_s = 0.0
-        self._revival = asyncio.Event()
-        self.opened = 0
-        """How many times a connection was opened: what was learnt over an older one may be wrong."""
 
     @property
     def is_shared(self) -> bool:
         """Whether other units hang on it."""
         return len(self._users) > 1
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether any unit of it answers."""
+        return bool(self._answering)
+
     def join(self, user: Hashable) -> None:
         """A unit will use the line."""
+        if not self._users:
+            self._start_anew()
         self._users[user] = 0
 
     async def leave(self, user: Hashable) -> None:
@@ -69,23 +84,25 @@ class ModbusLine:
         """Connect, unless somebody did.
 
         Raises:
-            CannotOpen: and so it is for everybody who asked before it was tried.
+            CannotOpen: and so it is for every unit of the line that asks at about the same time.
         """
         asked_at = asyncio.get_running_loop().time()
         async with self._turn:
             await self._opened(asked_at)
 
     async def wait_broken(self, timeout_s: float) -> None:
-        """Wait this long, or until the connection breaks."""
-        if self._connection is not None:
-            await self._connection.wait_broken(timeout_s)
+        """Wait this long, or until the other end breaks the connection.
 
-    def raise_if_broken(self) -> None:
-        """Raise why the connection cannot be used, if so."""
-        if self._connection is None:
-            raise Broken(f"{self._device.line} closed the connection")
-        if self._connection.fault is not None:
-            raise self._connection.fault
+        Raises:
+            LineFault: it did, and nobody opened another one yet. That we closed it ourselves is no fault.
+        """
+        connection = self._connection
+        if connection is None:
+            await asyncio.sleep(timeout_s)
+            return
+        await connection.wait_broken(timeout_s)
+        if connection is self._connection and connection.fault is not None:
+            raise connection.fault
 
     async def wait_to_retry(self, retry_s: float) -> None:
         """Wait this long, or until the first unit answers on a line where nobody did."""
@@ -113,7 +130,7 @@ class ModbusLine:
                 return await self._read(user, device, block, patience_s=patience_s)
             except (NoAnswer, ExceptionAnswer):
                 if self._answering:
-                    self._next_trial_at = loop.time() + patience_s * (1 / SHARE_OF_SILENT_UNITS - 1)
+                    self._next_trial_at = loop.time() + min(MOST_REST_S, patience_s * REST_AFTER_SILENCE)
                 raise
 
     def _patience_s(self, user: Hashable, device: ModbusDevice, block: Block) -> float:
@@ -166,16 +183,17 @@ class ModbusLine:
         """The connection, opened if need be; the caller has the turn."""
         if self._connection is not None and self._connection.fault is None:
             return self._connection
-        if self._failed is not None and self._failed[0] >= asked_at:
-            raise self._failed[1]
+        if self._failed is not None:
+            failed_at, fault = self._failed
+            if asked_at <= failed_at + (SHARED_FAILURE_S if self.is_shared else 0.0):
+                raise CannotOpen(fault.reason)
         await self._close()
         connection = ModbusConnection(self._device)
-        started = asyncio.get_running_loop().time()
         try:
             await connection.open()
             await asyncio.sleep(self._device.workarounds.pause_after_connect_s)
         except CannotOpen as fault:
-            self._failed = started, fault
+            self._failed = asyncio.get_running_loop().time(), fault
             self._answering.clear()
             await connection.close()
             raise

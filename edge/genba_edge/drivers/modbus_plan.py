@@ -13,9 +13,9 @@ from genba_shared.device_map.model import ModbusPoint, PollSettings
 class PollPlan:
     """The blocks of one poll group.
 
-    A refused block of several points is split, so that one bad register costs only its own points, and the split is
-    remembered. Points that were read one by one and stand next to each other are joined again once, so that a good
-    neighbourhood does not cost a request per point for ever; if the device refuses that too they stay apart.
+    A refused block of several points is halved until what is really refused is found, so that one bad register costs
+    only its own points, and a device that takes short requests only gets the longest that it takes; this is remembered.
+    Where single points were refused the pieces between them are joined again, once.
     """
 
     def __init__(self, points: Iterable[ModbusPoint], settings: PollSettings) -> None:
@@ -83,25 +83,15 @@ class PollPlan:
         self._refused.pop(id(block), None)
 
     def split(self, block: Block) -> tuple[Block, ...]:
-        """The device refused a block: smaller ones to try now, none if it cannot be split."""
-        parts = self._parts(block)
-        if len(parts) < 2:
-            return ()
-        self._replace((block,), parts)
-        return parts
+        """The device refused a block: its halves, to try now; none if it cannot be halved."""
+        halves = self._halves(block)
+        if halves:
+            self._replace((block,), halves)
+        return halves
 
     def halve(self, block: Block) -> tuple[Block, ...]:
-        """The device is silent for a block: its two halves, both on trial at once; none if it cannot be halved."""
-        parts = self._parts(block)
-        if len(parts) < 2:
-            return ()
-        middle = len(parts) // 2
-        halves = tuple(
-            half
-            for some in (parts[:middle], parts[middle:])
-            for half in plan_blocks((point for part in some for point in part.points), self._settings)
-        )
-        self._replace((block,), halves)
+        """The device is silent for a block: its halves, both on trial at once; none if it cannot be halved."""
+        halves = self.split(block)
         self._refused.update((id(half), (backoff_of_point(), 0.0)) for half in halves)
         return halves
 
@@ -112,19 +102,23 @@ class PollPlan:
         if block is self._suspect:
             self._suspect = None
 
-    def join(self, parts: tuple[Block, ...]) -> None:
+    def join(self, parts: Iterable[Block]) -> None:
         """Join those parts of a split block that were answered and stand side by side, unless that failed before."""
-        good = [
-            part
-            for part in parts
-            if id(part) not in self._refused and not any(point.name in self._stay_apart for point in part.points)
-        ]
+        good = [part for part in parts if not any(point.name in self._stay_apart for point in part.points)]
         points = [point for part in good for point in part.points]
         self._stay_apart.update(point.name for point in points)
         self._replace(tuple(good), plan_blocks(points, replace(self._settings, max_gap=min(0, self._settings.max_gap))))
 
-    def _parts(self, block: Block) -> tuple[Block, ...]:
-        return plan_blocks(block.points, replace(self._settings, max_gap=MIN_GAP))
+    def _halves(self, block: Block) -> tuple[Block, ...]:
+        parts = plan_blocks(block.points, replace(self._settings, max_gap=MIN_GAP))
+        if len(parts) < 2:
+            return ()
+        middle = len(parts) // 2
+        return tuple(
+            half
+            for some in (parts[:middle], parts[middle:])
+            for half in plan_blocks((point for part in some for point in part.points), self._settings)
+        )
 
     def _replace(self, old: tuple[Block, ...], new: tuple[Block, ...]) -> None:
         gone = {id(block) for block in old}

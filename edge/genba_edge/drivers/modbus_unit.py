@@ -77,16 +77,19 @@ class ModbusUnit:
         return self._is_anew()
 
     async def wait_broken(self, timeout_s: float) -> None:
-        """Wait this long.
+        """Wait this long; less when another unit of the line had to open it anew.
 
         Raises:
             DeviceUnreachable: the connection broke meanwhile.
         """
-        await self._line.wait_broken(timeout_s)
         try:
-            self._line.raise_if_broken()
+            await self._line.wait_broken(timeout_s)
         except LineFault as fault:
             raise self._lost(fault) from fault
+
+    def pause_before_retry(self, backoff_s: float) -> float:
+        """How long to wait for the next try: not at all if the unit will have to wait among the silent ones anyway."""
+        return 0.0 if self._is_silent and self._line.is_answered else backoff_s
 
     async def wait_to_retry(self, retry_s: float) -> None:
         """Wait this long before the next try, or until a line where nobody answered comes to life."""

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
+from collections.abc import Callable
 
 import pytest
 
+from genba_edge.core.registers import Block
 from genba_edge.drivers.backoff import Backoff
 from genba_edge.drivers.link import end_if_cancelled, reason_of
 from genba_edge.drivers.modbus_plan import PollPlan
+from genba_edge.drivers.pace import PollPace
 from genba_edge.drivers.schedule import Schedule, phase_of
+from genba_edge.ports import Failure, Meter
 from genba_shared.device_map.model import ModbusPoint, ModbusTable, PointType, PollSettings
 
 
@@ -62,6 +67,61 @@ def test_a_poll_that_overran_skips_what_it_missed() -> None:
     assert schedule.next() == ("fast", due + 2.0)
 
 
+def test_the_groups_of_a_device_are_due_between_one_another() -> None:
+    schedule = Schedule({"fast": 0.5, "medium": 1.0, "slow": 10.0}, device="cell", start=100.0)
+    for group in ("fast", "medium", "slow"):
+        schedule.done(group, now=100.0)
+    times = []
+    for _ in range(60):
+        group, due = schedule.next()
+        times.append(due)
+        schedule.done(group, now=due)
+    assert min(later - earlier for earlier, later in itertools.pairwise(times)) > 0.1
+
+
+def test_a_faster_group_that_is_due_goes_before_the_rest_of_a_slow_poll() -> None:
+    schedule = Schedule({"fast": 0.5, "slow": 10.0}, device="cell", start=100.0)
+    schedule.done("fast", now=100.0)
+    _, due = schedule.next()
+    assert schedule.due_before("slow", now=100.0) is None
+    assert schedule.due_before("slow", now=102.0) == "fast"
+    assert schedule.due_before("fast", now=120.0) is None
+    assert due == 100.0
+
+
+def test_a_retry_comes_before_the_next_poll_and_does_not_move_it() -> None:
+    schedule = Schedule({"slow": 10.0}, device="cell", start=100.0)
+    schedule.done("slow", now=100.0)
+    _, due = schedule.next()
+    schedule.retry("slow", at=100.1)
+    assert schedule.next() == ("slow", 100.1)
+    assert schedule.is_retry("slow", now=100.1)
+    schedule.retried("slow")
+    assert schedule.next() == ("slow", due)
+    assert not schedule.is_retry("slow", now=100.2)
+
+
+def test_a_poll_is_late_when_it_ends_more_than_a_period_after_its_time() -> None:
+    schedule = Schedule({"fast": 0.5}, device="cell", start=100.0)
+    assert schedule.late_s("fast", due=100.0, now=100.4) == 0
+    assert schedule.late_s("fast", due=100.0, now=100.75) == 0.25
+
+
+def test_three_late_polls_running_are_an_overload_and_ten_in_time_the_end_of_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    meter = Meter(device="cell")
+    pace = PollPace(meter, group="fast", period_s=0.5)
+    with caplog.at_level(logging.INFO, logger="genba_edge"):
+        for late_s in (0.2, 0.0, *[0.2] * 5, *[0.0] * 9, 0.2, *[0.0] * 12):
+            pace.note(took_s=0.3, late_s=late_s)
+    assert [record.getMessage() for record in caplog.records] == [
+        "device overloaded device=cell group=fast period_s=0.5 poll_s=0.30 late_s=0.20",
+        "device in time again device=cell group=fast period_s=0.5",
+    ]
+    assert (meter.polls, meter.late_polls, meter.failures[Failure.OVERLOAD], meter.late_s) == (29, 7, 7, 0.0)
+
+
 def test_devices_poll_at_different_times_of_the_period() -> None:
     phases = {phase_of(f"device-{number}") for number in range(20)}
     assert len(phases) > 15
@@ -80,30 +140,50 @@ def due_of(plan: PollPlan, now: float) -> list[str]:
     return [str(block) for block in plan.due(now=now)]
 
 
-def test_a_refused_block_is_split_and_its_good_neighbours_are_joined() -> None:
-    plan = plan_of(0, 1, 2, 3, 4)
-    (whole,) = plan.due(now=0.0)
-    parts = plan.split(whole)
-    for part in parts:
-        if part.address == 2:
-            assert plan.split(part) == ()
-            plan.refuse(part, now=0.0)
-        else:
-            plan.accept(part)
-    plan.join(parts)
-    assert due_of(plan, 0.1) == ["holding 0-1", "holding 3-4"]
-    assert due_of(plan, 1.0) == ["holding 0-1", "holding 3-4", "holding 2-2"]
+def learn(plan: PollPlan, refuses: Callable[[Block], bool], now: float = 0.0) -> int:
+    """Read what is due from a device that refuses some blocks, as the driver does; how many requests it took."""
+    requests = 0
+    for block in plan.due(now=now):
+        answered, waiting, found = [], [block], False
+        while waiting:
+            part = waiting.pop()
+            requests += 1
+            if not refuses(part):
+                plan.accept(part)
+                answered.append(part)
+            elif halves := plan.split(part):
+                waiting.extend(halves)
+            else:
+                plan.refuse(part, now=now)
+                found = True
+        if found:
+            plan.join(answered)
+    return requests
+
+
+def test_a_refused_register_is_found_by_halving_and_its_good_neighbours_are_joined() -> None:
+    plan = plan_of(*range(100))
+    assert learn(plan, lambda block: block.address <= 41 < block.address + block.count) <= 16
+    assert due_of(plan, 0.1) == ["holding 0-40", "holding 42-99"]
+    assert due_of(plan, 1.0) == ["holding 0-40", "holding 42-99", "holding 41-41"]
+
+
+def test_a_device_that_takes_short_requests_only_gets_the_longest_that_it_takes() -> None:
+    plan = plan_of(*range(100))
+    assert learn(plan, lambda block: block.count > 32) == 7
+    assert due_of(plan, 0.0) == ["holding 0-24", "holding 25-49", "holding 50-74", "holding 75-99"]
+    assert learn(plan, lambda block: block.count > 32) == 4
 
 
 def test_neighbours_that_are_refused_together_again_stay_apart() -> None:
-    plan = plan_of(0, 1)
-    for _ in range(2):
-        for block in plan.due(now=0.0):
-            parts = plan.split(block)
-            for part in parts:
-                plan.accept(part)
-            plan.join(parts)
-    assert due_of(plan, 0.0) == ["holding 0-0", "holding 1-1"]
+    plan = plan_of(*range(8))
+
+    def refuses(block: Block) -> bool:
+        return block.count > 2 or block.address <= 3 < block.address + block.count
+
+    for _ in range(3):
+        learn(plan, refuses)
+    assert due_of(plan, 0.0) == ["holding 0-0", "holding 1-2", "holding 4-5", "holding 6-7"]
 
 
 def test_a_refused_point_is_tried_less_and_less_often_but_at_least_every_30_s() -> None:
@@ -161,6 +241,17 @@ def test_a_block_that_is_answered_again_is_no_longer_suspect() -> None:
     plan.accept(block)
     assert not plan.is_guilty(block)
     assert due_of(plan, 0.0) == ["holding 0-0", "holding 50-50"]
+
+
+def test_what_a_busy_device_put_off_is_told_once() -> None:
+    plan = plan_of(0, 50)
+    first, second = plan.due(now=0.0)
+    plan.put_off(second)
+    assert plan.is_put_off
+    assert plan.take_busy() == (second,)
+    assert plan.take_busy() == ()
+    assert not plan.is_put_off
+    assert str(first) == "holding 0-0"
 
 
 async def test_a_cancellation_that_was_swallowed_is_raised_again() -> None:

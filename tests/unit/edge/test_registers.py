@@ -9,7 +9,7 @@ import pytest
 from genba_edge.core import register_values
 from genba_edge.core.register_values import decode_point, readers_of
 from genba_edge.core.registers import MIN_GAP, Block, plan_blocks
-from genba_shared.device_map.model import ByteOrder, ModbusPoint, ModbusTable, PointType, PollSettings
+from genba_shared.device_map.model import ByteOrder, ByteSide, ModbusPoint, ModbusTable, PointType, PollSettings
 from genba_shared.errors import BadReading
 
 HOLDING, INPUT, COIL = ModbusTable.HOLDING, ModbusTable.INPUT, ModbusTable.COIL
@@ -80,6 +80,20 @@ def test_a_point_longer_than_the_device_allows_is_read_alone_and_whole() -> None
 def test_coils_allow_a_gap_of_as_many_bytes_as_registers_do() -> None:
     assert plan(point("a", 0, PointType.BOOL, table=COIL), point("b", 193, PointType.BOOL, table=COIL)) == [
         ("coil 0-193", ["a", "b"])
+    ]
+
+
+def test_a_request_for_coils_is_never_longer_than_the_device_allows() -> None:
+    coils = [point(f"c{address}", address, PointType.BOOL, table=COIL) for address in range(10)]
+    blocks = plan_blocks(coils, PollSettings(max_coils=4))
+    assert [str(block) for block in blocks] == ["coil 0-3", "coil 4-7", "coil 8-9"]
+
+
+def test_points_that_overlap_a_long_one_do_not_cost_a_request_each() -> None:
+    long = point("long", 1, PointType.STRING, length=20)
+    assert plan(point("a", 0), long, point("b", 2), max_registers=5) == [
+        ("holding 0-2", ["a", "b"]),
+        ("holding 1-10", ["long"]),
     ]
 
 
@@ -205,12 +219,44 @@ def test_a_text_with_swapped_registers_is_read_in_order() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "more", "words", "value"),
+    [
+        (PointType.UINT8, {}, [0x12FE], 0xFE),
+        (PointType.UINT8, {"byte": ByteSide.HIGH}, [0x12FE], 0x12),
+        (PointType.INT8, {}, [0x12FE], -2),
+        (PointType.INT8, {"byte": ByteSide.HIGH, "byte_order": ByteOrder.BADC}, [0x12FE], -2),
+        (PointType.BCD16, {}, [0x1234], 1234),
+        (PointType.BCD32, {}, [0x1234, 0x5678], 12345678),
+        (PointType.BCD32, {"byte_order": ByteOrder.CDAB}, [0x5678, 0x1234], 12345678),
+        (PointType.UINT16, {"mask": 0x0FF0}, [0xABCD], 0xBC),
+        (PointType.UINT32, {"mask": 0x000F_0000}, [0x1234, 0x5678], 4),
+        (PointType.UINT16, {"mask": 0x00FF, "scale": 0.5}, [0x0103], 1.5),
+        (PointType.INT16, {"offset": -40.0}, [65], 25.0),
+        (PointType.INT16, {"scale": 0.1, "offset": -40.0}, [653], 25.3),
+        (PointType.FLOAT32, {"scale": 2.0, "offset": 1.0}, [0x41AA, 0x0000], 43.5),
+        (PointType.BCD16, {"scale": 0.01}, [0x1234], 12.34),
+    ],
+)
+def test_parts_of_registers_and_calculated_values(
+    kind: PointType, more: dict[str, object], words: list[int], value: object
+) -> None:
+    decoded = decode_point(point("p", 0, kind, **more), words, device="d")
+    assert (decoded, type(decoded)) == (value, type(value))
+
+
+@pytest.mark.parametrize(("side", "words"), [(ByteSide.LOW, [0x0057, 0x004F]), (ByteSide.HIGH, [0x5700, 0x4F20])])
+def test_a_text_may_have_one_character_in_each_register(side: ByteSide, words: list[int]) -> None:
+    assert decode_point(point("p", 0, PointType.STRING, length=2, byte=side), words, device="d") == "WO"
+
+
+@pytest.mark.parametrize(
     ("kind", "words", "said"),
     [
         (PointType.UINT32, [1], "1 of 2 words"),
         (PointType.UINT16, [65536], "outside 16 bits"),
         (PointType.FLOAT32, [0x7FC0, 0x0000], "nan is not a number"),
         (PointType.FLOAT32, [0x7F80, 0x0000], "inf is not a number"),
+        (PointType.BCD16, [0x12AB], "0x12ab has a digit beyond 9: not BCD"),
     ],
 )
 def test_what_cannot_be_decoded_is_a_bad_reading(kind: PointType, words: list[int], said: str) -> None:

@@ -1,0 +1,57 @@
+"""Which Modbus devices share a line."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+from genba_edge.core.line_load import line_loads
+from genba_edge.drivers.modbus_line import ModbusLines
+from genba_shared.device_map.model import (
+    Framing,
+    ModbusDevice,
+    ModbusPoint,
+    ModbusTable,
+    PointType,
+    PollSettings,
+    SerialPort,
+    Workarounds,
+)
+
+
+def device_of(name: str, **more: object) -> ModbusDevice:
+    point = ModbusPoint(name="good", type=PointType.UINT16, table=ModbusTable.HOLDING, address=0)
+    return ModbusDevice(id=name, points={"good": point}, **more)  # type: ignore[arg-type]
+
+
+def test_units_behind_one_address_or_port_share_a_line_and_others_do_not() -> None:
+    lines = ModbusLines()
+    server = lines.of(device_of("a", host="10.1.2.30", unit=1))
+    assert lines.of(device_of("b", host="10.1.2.30", unit=2)) is server
+    assert lines.of(device_of("c", host="10.1.2.31", unit=1)) is not server
+    assert lines.of(device_of("d", host="10.1.2.30", port=503)) is not server
+    assert lines.of(device_of("e", host="10.1.2.30", framing=Framing.RTU)) is not server
+    bus = lines.of(device_of("f", serial=SerialPort(port="/dev/ttyUSB0")))
+    assert lines.of(device_of("g", serial=SerialPort(port="/dev/ttyUSB0"), unit=2)) is bus
+
+
+def test_a_line_that_nobody_uses_is_forgotten() -> None:
+    lines = ModbusLines()
+    gone = weakref.ref(lines.of(device_of("a", host="10.1.2.30")))
+    gc.collect()
+    assert gone() is None
+
+
+def test_the_load_of_a_line_is_that_of_all_its_units() -> None:
+    loads = line_loads(
+        [
+            device_of("a", host="10.1.2.30", poll=PollSettings(groups={"fast": 0.1})),
+            device_of("b", host="10.1.2.30", unit=2, poll=PollSettings(groups={"fast": 0.2})),
+            device_of("c", host="10.1.2.31", workarounds=Workarounds(pause_between_s=0.08)),
+        ]
+    )
+    assert [(load.line, load.devices, round(load.busy, 3)) for load in loads] == [
+        ("10.1.2.30:502", ("a", "b"), 0.3),
+        ("10.1.2.31:502", ("c",), 0.2),
+    ]
+    assert round(loads[1].request_s, 3) == 0.1
