@@ -14,7 +14,7 @@ from genba_edge.core.registers import BIT_TABLES, Block, span
 from genba_shared.device_map.model import ByteOrder, ByteSide, ModbusPoint, PointType
 from genba_shared.errors import BadReading
 
-__all__ = ["PointReader", "decode_point", "ordered_bytes", "readers_of"]
+__all__ = ["Decoder", "PointReader", "decode_point", "ordered_bytes", "readers_of"]
 
 Decoder = Callable[[bytes], Value]
 """Turns the bytes of one point, as the device sent them, into its value. Raises `BadReading`."""

@@ -8,10 +8,12 @@ from itertools import compress
 from operator import not_
 
 from genba_edge.core.observations import Observation, Sample, Unchanged
-from genba_edge.core.register_values import PointReader, readers_of
+from genba_edge.core.register_values import Decoder, readers_of
 from genba_edge.core.registers import Block
 from genba_shared.errors import BadReading
 
+Reader = tuple[str, slice, Decoder]
+"""A point's name, where its bytes are, and what they mean."""
 Bad = Callable[[str, str], Iterable[Sample]]
 """Called with a point and why it cannot be read; gives the sample that tells the core, if that is news."""
 Good = Callable[[str], None]
@@ -30,9 +32,9 @@ class BlockMemory:
         self._device = device
         self._bad = bad
         self._good = good
-        self._readers = readers_of(block, device=device)
-        self._places = [reader.where for reader in self._readers]
-        self._names = [reader.name for reader in self._readers]
+        self._readers = [(reader.name, reader.where, reader.decode) for reader in readers_of(block, device=device)]
+        self._places = [where for _, where, _ in self._readers]
+        self._names = [name for name, _, _ in self._readers]
         self._undecodable: set[str] = set()
         self._told = tuple(self._names)
         self._last: bytes | None = None
@@ -47,7 +49,10 @@ class BlockMemory:
         if data == last:
             return [Unchanged(device=self._device, points=self._told, at=at)] if self._told else []
         if last is None:
-            return self._samples(self._readers, data, at)
+            samples = self._samples(self._readers, data, at)
+            for name in self._told:
+                self._good(name)
+            return samples
         changed = [data[place] != last[place] for place in self._places]
         observations = self._samples(compress(self._readers, changed), data, at)
         same = tuple(compress(self._names, map(not_, changed)))
@@ -57,20 +62,20 @@ class BlockMemory:
             observations.append(Unchanged(device=self._device, points=same, at=at))
         return observations
 
-    def _samples(self, readers: Iterable[PointReader], data: bytes, at: datetime) -> list[Observation]:
+    def _samples(self, readers: Iterable[Reader], data: bytes, at: datetime) -> list[Observation]:
         samples: list[Observation] = []
         device, undecodable = self._device, self._undecodable
-        for reader in readers:
+        for name, where, decode in readers:
             try:
-                value = reader.decode(data[reader.where])
+                value = decode(data[where])
             except BadReading as exc:
-                self._note_undecodable(reader.name)
-                samples.extend(self._bad(reader.name, exc.reason))
+                self._note_undecodable(name)
+                samples.extend(self._bad(name, exc.reason))
                 continue
-            if reader.name in undecodable:
-                self._note_decodable(reader.name)
-            self._good(reader.name)
-            samples.append(Sample(device=device, point=reader.name, value=value, at=at, seen_at=at))
+            if name in undecodable:
+                self._note_decodable(name)
+                self._good(name)
+            samples.append(Sample(device=device, point=name, value=value, at=at, seen_at=at))
         return samples
 
     def _note_undecodable(self, name: str) -> None:
