@@ -179,7 +179,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=15.0, help="how long each gateway is measured (default 15)")
     parser.add_argument("--rounds", type=int, default=2, help="how often ours and the peer take turns (default 2)")
     parser.add_argument("--only", metavar="PART[,PART]", help=f"some of {', '.join(PARTS)}")
-    parser.add_argument("--quick", action="store_true", help="one round of 3 s: shows that it works, proves nothing")
+    parser.add_argument("--quick", action="store_true", help="one round of 2 s: shows that it works, proves nothing")
     parser.add_argument("--ours-only", action="store_true", help="without the peer; no ratios")
     args = parser.parse_args()
     wanted = args.only.split(",") if args.only else list(PARTS)
@@ -187,7 +187,7 @@ def _arguments() -> argparse.Namespace:
         parser.error(f"--only {','.join(unknown)}: the parts are {', '.join(PARTS)}")
     args.parts = [part for part in PARTS if part in wanted]
     if args.quick:
-        args.seconds, args.rounds = 3.0, 1
+        args.seconds, args.rounds = 2.0, 1
     return args
 
 
@@ -206,7 +206,7 @@ def main() -> None:
                     mqtt=mqtt,
                     collector=collector,
                     seconds=args.seconds,
-                    warm_s=1.5 if args.quick else 5.0,
+                    warm_s=0.5 if args.quick else 5.0,
                 )
                 report = measure(bench, args.parts, rounds=args.rounds, peers=peers)
     except CannotMeasure as exc:

@@ -228,11 +228,11 @@ def _warm_up(bench: Bench, server: ModbusServer) -> None:
 
 
 def _poll(bench: Bench, server: ModbusServer, device_map: str) -> Polls:
-    """Let our gateway poll a map for some seconds."""
+    """Let our gateway poll a map a few times."""
     with (
         tempfile.TemporaryDirectory(dir=bench.folder) as name,
         gateways.genba(Path(name), device_map, mqtt=bench.mqtt),
     ):
         _warm_up(bench, server)
-        time.sleep(5 * POLL_S)
+        time.sleep(max(3 * POLL_S, min(bench.seconds, 5 * POLL_S)))
         return polls_of(server.requests(), period_s=POLL_S)
