@@ -117,22 +117,17 @@ def fewest_requests(spans: Iterable[Span], *, max_gap: int = MAX_GAP, most: int 
     none reads more than `max_gap` registers in vain between two points.
     """
     ordered = sorted(spans, key=lambda span: (span.address, span.width))
-    best: list[tuple[int, int]] = [(0, 0)]
-    for upto in range(1, len(ordered) + 1):
-        choices = []
-        start = ordered[upto - 1].address
-        end = start + ordered[upto - 1].width
-        for first in range(upto - 1, -1, -1):
-            if first < upto - 1:
-                after = ordered[first].address + ordered[first].width
-                if start - after > max_gap:
-                    break
-                start, end = ordered[first].address, max(end, after)
-            if end - start > most and first < upto - 1:
+    unread = (len(ordered) + 1, 0)
+    best = [(0, 0)] + [unread] * len(ordered)
+    for first, span in enumerate(ordered):
+        requests, registers = best[first]
+        start = end = span.address
+        for last in range(first, len(ordered)):
+            following = ordered[last]
+            gap, end = following.address - end, max(end, following.address + following.width)
+            if last > first and (gap > max_gap or end - start > most):
                 break
-            requests, registers = best[first]
-            choices.append((requests + 1, registers + end - start))
-        best.append(min(choices))
+            best[last + 1] = min(best[last + 1], (requests + 1, registers + end - start))
     return best[-1]
 
 
