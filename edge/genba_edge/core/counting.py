@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from genba_edge.core.counter import CounterState, Doubt, Reading, Step, advance, confirm, start_counter
 from genba_edge.core.journal import Journal, load
@@ -46,8 +46,7 @@ class CountedPoint:
     result: Result
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
+class Pending(NamedTuple):
     """Pieces that are counted and not yet emitted; `key` is the work they belong to (None: unassigned)."""
 
     key: WorkKey | None
@@ -130,14 +129,14 @@ class Counting:
             self._save(ref)
             return
         if known_until is not None and state.seen_at < known_until <= at:
-            state = replace(state, seen_at=known_until)
+            state = state._replace(seen_at=known_until)
         self._conclude(point, *advance(state, reading, point.settings))
 
     def _settled(self, ref: PointRef) -> CounterState | None:
         """The counter's state, with the readings of the same value that came since it was put down."""
         state, until = self._counters.get(ref), self._held_until.pop(ref, None)
         if state is not None and until is not None and until > state.seen_at:
-            state = self._counters[ref] = replace(state, seen_at=until)
+            state = self._counters[ref] = state._replace(seen_at=until)
         return state
 
     def _conclude(self, point: CountedPoint, state: CounterState, outcome: Step | Doubt | None) -> None:
@@ -192,7 +191,7 @@ class Counting:
                 continue
             until = known_until(ref)
             if until is not None and until > state.seen_at and state.doubted is None:
-                self._counters[ref] = replace(state, seen_at=until)
+                self._counters[ref] = state._replace(seen_at=until)
             self.flush(ref)
 
     def flush(self, ref: PointRef) -> None:
@@ -216,8 +215,7 @@ class Counting:
         times = point.settings.pieces_per_count
         pieces = step.delta * times
         if times != 1:
-            step = replace(
-                step,
+            step = step._replace(
                 least=None if step.least is None else step.least * times,
                 most=None if step.most is None else step.most * times,
             )
@@ -247,15 +245,15 @@ class Counting:
             if room is None or whole.pieces <= room:
                 yield whole
                 return
-            rest = _in_doubt(replace(whole, pieces=whole.pieces - room))
+            rest = _in_doubt(whole._replace(pieces=whole.pieces - room))
             if room:
-                part = replace(whole, pieces=room)
+                part = whole._replace(pieces=room)
                 yield part if part.step.confidence is Confidence.CERTAIN else _in_doubt(part)
             following = self._work.owner(point.station)
             if following == whole.key:  # more than was wanted, and no next row: it stays with the work, in doubt
                 yield rest
                 return
-            whole = replace(rest, key=following)
+            whole = rest._replace(key=following)
 
     def _room(self, key: WorkKey | None) -> int | None:
         """Pieces that the node still wants; None: no bound is known."""
@@ -275,7 +273,8 @@ class Counting:
         joins = self._pending.setdefault(ref, [])
         last = joins[-1] if joins else None
         if last is not None and _joins(last, new):
-            joins[-1] = replace(new, pieces=last.pieces + new.pieces, step=replace(new.step, since=last.step.since))
+            step = new.step._replace(since=last.step.since)
+            joins[-1] = new._replace(pieces=last.pieces + new.pieces, step=step)
         else:
             joins.append(new)
         self._note_waiting(point, new.key, new.pieces)
@@ -396,5 +395,5 @@ def _joins(last: Pending, new: Pending) -> bool:
 def _in_doubt(pending: Pending) -> Pending:
     """The same pieces, of which some or all may belong to other work."""
     most = max(pending.pieces, pending.step.most or 0)
-    step = replace(pending.step, confidence=Confidence.AMBIGUOUS, least=0, most=most)
-    return replace(pending, step=step)
+    step = pending.step._replace(confidence=Confidence.AMBIGUOUS, least=0, most=most)
+    return pending._replace(step=step)

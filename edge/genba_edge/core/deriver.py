@@ -195,9 +195,8 @@ class Deriver:
     def _take_sample(self, role: Role, sample: Sample) -> None:
         ref = role.ref
         role.last, role.is_settled = sample, False
-        about_state = f"state of {ref}"
         if role.is_state:
-            with self._supervisor.alone(about_state):
+            with self._supervisor.alone(_about_state(ref)):
                 self._states.take(ref, sample)
         if not _is_readable(sample):
             self._watch.note_bad(ref)
@@ -207,7 +206,8 @@ class Deriver:
         finally:
             self._watch.note_sample(ref, sample.at)
         counts_on = not role.is_counter or (_whole_number(sample.value) is not None and self._counting.is_steady(ref))
-        role.is_settled = counts_on and not role.speaks_always and not self._supervisor.is_failing(about_state)
+        tells_on = not role.is_state or not self._supervisor.is_failing(_about_state(ref))
+        role.is_settled = counts_on and tells_on and not role.speaks_always
 
     def _take_unchanged(self, unchanged: Unchanged) -> None:
         """As `_take_sample` for each of the points; those that are settled only need to know until when they held."""
@@ -268,6 +268,10 @@ class Deriver:
         for passage in passages:
             with self._supervisor.alone(f"{device} {passage.tag}"):
                 self._tags.take_passage(device, passage)
+
+
+def _about_state(ref: PointRef) -> str:
+    return f"state of {ref}"
 
 
 def _is_readable(sample: Sample) -> bool:

@@ -51,7 +51,7 @@ class Watch:
         reading after a connection is a snapshot: what happened before it was not seen. A polled point is known only by
         its own polls: other groups of the device may be read more often.
         """
-        if ref not in self._followed or self.is_polled(ref.device):
+        if self.is_polled(ref.device) or ref not in self._followed:
             return None
         known = (moments.get(ref.device) for moments in (self._heard, self._sampled))
         return max((moment for moment in known if moment is not None and moment <= at), default=None)
