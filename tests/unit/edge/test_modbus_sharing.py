@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import weakref
 
 from genba_edge.core.line_load import line_loads
-from genba_edge.drivers.modbus_line import ModbusLines
+from genba_edge.drivers.modbus_line import ModbusLine, ModbusLines
 from genba_shared.device_map.model import (
     Framing,
     ModbusDevice,
@@ -40,6 +41,21 @@ def test_a_line_that_nobody_uses_is_forgotten() -> None:
     gone = weakref.ref(lines.of(device_of("a", host="10.1.2.30")))
     gc.collect()
     assert gone() is None
+
+
+async def test_a_silent_unit_is_waited_for_as_long_as_answers_take_and_once_a_minute_for_the_whole_time_out() -> None:
+    device = device_of("a", host="10.1.2.30", timeout_s=2.0)
+    line = ModbusLine(device)
+    for user in ("quick", "slow"):
+        line.join(user)
+    now = asyncio.get_running_loop().time()
+    assert line._patience_s(device, now=now) == 2.0  # nobody answers: there is nobody to hold up
+    line._note_answer("quick", 0.01)
+    assert line._patience_s(device, now=now) == 0.25
+    line._note_answer("slow", 0.2)
+    assert line._patience_s(device, now=now) == 1.0
+    assert line._patience_s(device, now=now + 61) == 2.0
+    assert line._patience_s(device, now=now + 62) == 1.0
 
 
 def test_the_load_of_a_line_is_that_of_all_its_units() -> None:
