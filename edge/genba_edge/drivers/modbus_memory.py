@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from itertools import compress
-from operator import not_
+from operator import itemgetter, ne, not_
 
 from genba_edge.core.observations import Observation, Sample, Unchanged
 from genba_edge.core.register_values import Decoder, readers_of
 from genba_edge.core.registers import Block
 from genba_shared.errors import BadReading
 
-Reader = tuple[str, slice, Decoder]
-"""A point's name, where its bytes are, and what they mean."""
+Answer = tuple[str, Decoder, bytes]
+"""A point's name, what its bytes mean, and its bytes."""
 Bad = Callable[[str, str], Iterable[Sample]]
 """Called with a point and why it cannot be read; gives the sample that tells the core, if that is news."""
 Good = Callable[[str], None]
@@ -32,9 +32,11 @@ class BlockMemory:
         self._device = device
         self._bad = bad
         self._good = good
-        self._readers = [(reader.name, reader.where, reader.decode) for reader in readers_of(block, device=device)]
-        self._places = [where for _, where, _ in self._readers]
-        self._names = [name for name, _, _ in self._readers]
+        readers = readers_of(block, device=device)
+        self._names = [reader.name for reader in readers]
+        self._decoders = [reader.decode for reader in readers]
+        self._cut = _cutter([reader.where for reader in readers])
+        self._pieces: tuple[bytes, ...] = ()
         self._undecodable: set[str] = set()
         self._told = tuple(self._names)
         self._last: bytes | None = None
@@ -48,13 +50,15 @@ class BlockMemory:
         last, self._last = self._last, data
         if data == last:
             return [Unchanged(device=self._device, points=self._told, at=at)] if self._told else []
+        before, self._pieces = self._pieces, self._cut(data)
+        answers = zip(self._names, self._decoders, self._pieces, strict=True)
         if last is None:
-            samples = self._samples(self._readers, data, at)
+            samples = self._samples(answers, at)
             for name in self._told:
                 self._good(name)
             return samples
-        changed = [data[place] != last[place] for place in self._places]
-        observations = self._samples(compress(self._readers, changed), data, at)
+        changed = list(map(ne, self._pieces, before))
+        observations = self._samples(compress(answers, changed), at)
         same = tuple(compress(self._names, map(not_, changed)))
         if self._undecodable:
             same = tuple(name for name in same if name not in self._undecodable)
@@ -62,12 +66,12 @@ class BlockMemory:
             observations.append(Unchanged(device=self._device, points=same, at=at))
         return observations
 
-    def _samples(self, readers: Iterable[Reader], data: bytes, at: datetime) -> list[Observation]:
+    def _samples(self, answers: Iterable[Answer], at: datetime) -> list[Observation]:
         samples: list[Observation] = []
         device, undecodable = self._device, self._undecodable
-        for name, where, decode in readers:
+        for name, decode, piece in answers:
             try:
-                value = decode(data[where])
+                value = decode(piece)
             except BadReading as exc:
                 self._note_undecodable(name)
                 samples.extend(self._bad(name, exc.reason))
@@ -85,3 +89,11 @@ class BlockMemory:
     def _note_decodable(self, name: str) -> None:
         self._undecodable.discard(name)
         self._told = tuple(each for each in self._names if each not in self._undecodable)
+
+
+def _cutter(places: Sequence[slice]) -> Callable[[bytes], tuple[bytes, ...]]:
+    """Cuts an answer into the bytes of each point."""
+    if len(places) == 1:
+        (place,) = places
+        return lambda data: (data[place],)
+    return itemgetter(*places)
