@@ -100,7 +100,8 @@ class Counting:
 
     def is_steady(self, ref: PointRef) -> bool:
         """Whether the last reading was taken as it is, so that another one of the same value changes nothing."""
-        return ref in self._counters and ref not in self._doubted
+        state = self._counters.get(ref)
+        return state is not None and ref not in self._doubted and 0 <= state.last <= self._points[ref].settings.limit
 
     def hold(self, ref: PointRef, at: datetime) -> None:
         """A steady counter was read at `at` and has still the value of its last reading."""

@@ -103,6 +103,14 @@ def test_reset_while_nobody_looked_starts_no_work() -> None:
     assert [event.delta for event in of(PiecesCounted, world.events)] == [3, 0]
 
 
+def test_first_reading_beyond_the_limit_is_questioned_when_it_stays() -> None:
+    world = World()
+    world.see(back("sewing", 0))
+    events = [event for second in range(5) for event in sewing(world, second, good1=2**32)]
+    (questioned,) = of(DataQuestioned, events)
+    assert (questioned.at, questioned.point) == (at(3), "sewing/good1")
+
+
 def test_point_that_was_bad_is_not_taken_as_watched_meanwhile() -> None:
     world = cutter_world()
     bad = replace(sample("cutter1", "parts", None, 10), quality=Quality.BAD)
