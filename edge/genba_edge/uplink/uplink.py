@@ -49,11 +49,11 @@ from genba_shared.mqtt import MqttLink, Will
 
 logger = logging.getLogger(__name__)
 
+FEW_EVENTS: Final = 20  # an envelope of so many is made quicker than a thread is woken up for it
 STATE_EVERY_S: Final = 10.0
 STATE_LOOK_S: Final = 1.0  # how often the state is compared with what was published
 FLUSH_S: Final = 3.0  # how long acknowledgements may wait to be written to the outbox; each write costs the card a sync
 SILENCE_S: Final = 60.0  # connected, rows waiting, nothing acknowledged for this long: say so
-FEW_EVENTS: Final = 20  # an envelope of so many is made quicker than a thread is woken up for it
 _MOVES_ALL_THE_TIME: Final = frozenset({"at", "outbox", "next_seq"})  # no change of state that is worth a message
 
 State = Mapping[str, Any]
