@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import struct
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from itertools import compress
+from itertools import compress, pairwise
 from operator import itemgetter, ne, not_
+from typing import Any
 
 from genba_edge.core.observations import Observation, Sample, Unchanged
-from genba_edge.core.register_values import Decoder, readers_of
+from genba_edge.core.register_values import Decoder, PointReader, readers_of
 from genba_edge.core.registers import Block
 from genba_shared.errors import BadReading
 
-Answer = tuple[str, Decoder, bytes]
-"""A point's name, what its bytes mean, and its bytes."""
+Answer = tuple[str, Decoder | None, Any]
+"""A point's name, what its bytes mean, and its bytes; or None, and the number itself."""
 Bad = Callable[[str, str], Iterable[Sample]]
 """Called with a point and why it cannot be read; gives the sample that tells the core, if that is news."""
 Good = Callable[[str], None]
@@ -34,9 +36,12 @@ class BlockMemory:
         self._good = good
         readers = readers_of(block, device=device)
         self._names = [reader.name for reader in readers]
-        self._decoders = [reader.decode for reader in readers]
-        self._cut = _cutter([reader.where for reader in readers])
-        self._pieces: tuple[bytes, ...] = ()
+        self._decoders: list[Decoder | None] = [reader.decode for reader in readers]
+        self._cut: Callable[[bytes], tuple[Any, ...]] = itemgetter(*(reader.where for reader in readers))
+        if not any(after.where.start < before.where.stop for before, after in pairwise(readers)):
+            self._decoders = [None if reader.code else reader.decode for reader in readers]
+            self._cut = struct.Struct(_form_of(readers)).unpack_from
+        self._pieces: tuple[Any, ...] = ()
         self._undecodable: set[str] = set()
         self._told = tuple(self._names)
         self._last: bytes | None = None
@@ -71,7 +76,7 @@ class BlockMemory:
         device, undecodable = self._device, self._undecodable
         for name, decode, piece in answers:
             try:
-                value = decode(piece)
+                value = piece if decode is None else decode(piece)
             except BadReading as exc:
                 self._note_undecodable(name)
                 samples.extend(self._bad(name, exc.reason))
@@ -91,9 +96,11 @@ class BlockMemory:
         self._told = tuple(each for each in self._names if each not in self._undecodable)
 
 
-def _cutter(places: Sequence[slice]) -> Callable[[bytes], tuple[bytes, ...]]:
-    """Cuts an answer into the bytes of each point."""
-    if len(places) == 1:
-        (place,) = places
-        return lambda data: (data[place],)
-    return itemgetter(*places)
+def _form_of(readers: Iterable[PointReader]) -> str:
+    """How `struct` cuts the answer for points that do not overlap: one number or string of bytes for each."""
+    form, at = ">", 0
+    for reader in readers:
+        start, stop = reader.where.start, reader.where.stop
+        form += f"{start - at}x{reader.code or f'{stop - start}s'}"
+        at = stop
+    return form
