@@ -169,7 +169,7 @@ async def test_a_silent_unit_of_a_serial_line_is_lost_alone_and_comes_back(
             broken.tell("silent on")
             await second.until(lambda: bool(second.of(DeviceLost)))
             polls = len(first.of(DeviceAlive))
-            await first.until(lambda: len(first.of(DeviceAlive)) >= polls + 20)
+            await first.until(lambda: len(first.of(DeviceAlive)) >= polls + 10)
             broken.tell("silent off")
             await second.until(lambda: len(second.of(DeviceBack)) == 2)
     assert not first.of(DeviceLost)

@@ -24,6 +24,8 @@ profile: packml
 root: "nsu=urn:genba:peer;Packer1"
 points:
   processed: {counter: {max_rate: 60/min}}
+  defective: {counter: {max_rate: 60/min}}
+  consumed: {counter: {max_rate: 60/min}}
   jars:
     {path: "nsu=http://opcfoundation.org/UA/PackML/;Admin/ProdProcessedCount", element: Jar, field: Count, type: int32}
 """

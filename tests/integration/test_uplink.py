@@ -109,26 +109,24 @@ class Gateway:
     def count(self, pieces: int, work_order: str = "WO-1") -> None:
         """Make events and wake the uplink, as the app does after each commit."""
         mark = self.outbox.mark()
-        self.outbox.append(
-            [
-                PiecesCounted(
-                    id=f"{GATEWAY}:{mark.epoch}:{seq}",
-                    at=START + timedelta(seconds=seq),
-                    source=Source(type=SourceType.PLC, ref="cutter1/good"),
-                    station="CUT-1",
-                    work_order=work_order,
-                    point="cutter1/good",
-                    result=Result.GOOD,
-                    delta=1,
-                    total=seq,
-                    counter_epoch=0,
-                    since=START,
-                )
-                for seq in range(mark.next_seq, mark.next_seq + pieces)
-            ],
-            {},
-        )
-        self.uplink.wake()
+        events = [
+            PiecesCounted(
+                id=f"{GATEWAY}:{mark.epoch}:{seq}",
+                at=START + timedelta(seconds=seq),
+                source=Source(type=SourceType.PLC, ref="cutter1/good"),
+                station="CUT-1",
+                work_order=work_order,
+                point="cutter1/good",
+                result=Result.GOOD,
+                delta=1,
+                total=seq,
+                counter_epoch=0,
+                since=START,
+            )
+            for seq in range(mark.next_seq, mark.next_seq + pieces)
+        ]
+        self.outbox.append(events, {})
+        self.uplink.wake(events)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Gateway]:
@@ -171,6 +169,33 @@ async def test_events_arrive_in_order_and_the_outbox_is_emptied(
         assert gateway.outbox.mark().depth == 0
     assert collector.seqs == list(range(1, 1002))
     assert collector.events[999].at == START + timedelta(seconds=1000)
+
+
+async def test_new_events_are_not_read_from_the_outbox_again(
+    broker: Mosquitto, collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = Gateway(tmp_path, broker.url)
+    gateway.count(3)
+    async with gateway.running():
+        await eventually(lambda: collector.upto == 3)
+        monkeypatch.setattr(gateway.outbox, "pending", lambda **_: [])
+        gateway.count(2)
+        gateway.count(1)
+        await eventually(lambda: collector.upto == 6)
+    assert collector.seqs == [1, 2, 3, 4, 5, 6]
+
+
+async def test_new_events_wait_behind_those_that_nobody_handed_over(
+    broker: Mosquitto, collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = Gateway(tmp_path, broker.url)
+    with monkeypatch.context() as patched:
+        patched.setattr(gateway.uplink, "wake", lambda events: None)
+        gateway.count(600)
+    async with gateway.running():
+        gateway.count(2)
+        await eventually(lambda: collector.upto == 602)
+    assert collector.seqs == list(range(1, 603))
 
 
 async def test_the_state_is_shown_at_once_when_it_changes_and_when_the_gateway_leaves(

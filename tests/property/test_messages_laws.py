@@ -16,6 +16,7 @@ from genba_edge.ports import Meter
 from genba_shared.broker import BrokerAddress
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import Antenna, MqttInDevice, MqttPoint, PointType, TagFormat, TagMapping
+from genba_shared.device_map.tables_points import ONLY_MODBUS_TYPES
 
 SCALARS = (
     st.none()
@@ -35,7 +36,9 @@ MAPPING = TagMapping(items="data", epc="epc", antenna="a", rssi="b", reads="a", 
 
 def reader_of(form: TagFormat) -> MessageReader:
     points = {
-        str(kind): MqttPoint(name=str(kind), type=kind, field_path="data.a", time_field="b") for kind in PointType
+        str(kind): MqttPoint(name=str(kind), type=kind, field_path="data.a", time_field="b")
+        for kind in PointType
+        if kind not in ONLY_MODBUS_TYPES
     }
     device = MqttInDevice(
         id="gate",

@@ -351,7 +351,7 @@ class Gateway:
         if self._sink is not None:
             self._sink.write(commit.events)
         if self._uplink is not None and commit.events:
-            self._uplink.wake()
+            self._uplink.wake(commit.events)
         return True
 
     def _note_events(self, events: Sequence[Event]) -> None:

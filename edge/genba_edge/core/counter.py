@@ -4,12 +4,16 @@ A reading is compared with the one before it. Every physically possible explanat
 left it is taken, with several the declared rule is taken and marked ambiguous, with none the step is held until further
 readings confirm it and then questioned. `total` never falls. All counts here are device counts; `pieces_per_count` is
 applied where the event is made.
+
+States, readings and steps are named tuples, not frozen dataclasses: every change of every counter makes several of
+them, and a tuple is made in a quarter of the time.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from genba_shared.device_map.model import AtLimit, CountDirection, CounterSettings, OnDecrease
 from genba_shared.events import Confidence, CountMethod
@@ -19,8 +23,7 @@ REACH_SLACK = 2  # counts that may appear at any instant
 CONFIRMING_READINGS = 3  # readings, the first included, that a step out of reach must hold for
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CounterState:
+class CounterState(NamedTuple):
     """What is remembered of a counter.
 
     `last` is the last accepted reading (device value, 0..limit), `changed_at` when it was first seen, `seen_at` when it
@@ -39,8 +42,7 @@ class CounterState:
     readings: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(NamedTuple):
     """One reading: the raw value, when it held, and what is known beside it.
 
     `reset_seen`: the reset evidence was true since the last reading. `watched`: there was no gap since the last
@@ -53,8 +55,7 @@ class Reading:
     watched: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(NamedTuple):
     """Counts made between two readings, and the explanation they rest on."""
 
     delta: int
@@ -80,8 +81,7 @@ class Doubt:
     resumes: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(NamedTuple):
     """One physically possible cause of a step."""
 
     method: CountMethod
@@ -107,7 +107,7 @@ def advance(
     if not 0 <= value <= settings.limit:
         return _impossible(state, value, reading, settings)
     if value == state.last:
-        return replace(state, seen_at=max(state.seen_at, reading.at), doubted=None, readings=0), None
+        return state._replace(seen_at=max(state.seen_at, reading.at), doubted=None, readings=0), None
     match explanations(state, value, reading, settings):
         case []:
             return _doubted(state, value, reading, settings)
@@ -116,7 +116,7 @@ def advance(
             if only.method is CountMethod.RESET and not reading.watched:
                 # Nobody saw how far the counter got before it was reset: those pieces may be missing.
                 most = max(only.delta, reach(state, reading.at, settings))
-                step = replace(step, confidence=Confidence.AMBIGUOUS, least=only.delta, most=most)
+                step = step._replace(confidence=Confidence.AMBIGUOUS, least=only.delta, most=most)
             return _taken(state, only, value, reading), step
         case several:
             chosen = _by_rule(several, settings.on_decrease)
@@ -124,8 +124,8 @@ def advance(
                 return _doubted(state, value, reading, settings)
             deltas = [explanation.delta for explanation in several]
             step = _step(state, chosen, reading)
-            return _taken(state, chosen, value, reading), replace(
-                step, confidence=Confidence.AMBIGUOUS, least=min(deltas), most=max(deltas)
+            return _taken(state, chosen, value, reading), step._replace(
+                confidence=Confidence.AMBIGUOUS, least=min(deltas), most=max(deltas)
             )
 
 
@@ -200,7 +200,7 @@ def _impossible(
 ) -> tuple[CounterState, Doubt | None]:
     """A value beyond the limit: questioned once when it stays, never counted from; the last good value is kept."""
     readings = state.readings + 1 if state.doubted is not None else 1
-    held = replace(state, doubted=value, readings=min(readings, CONFIRMING_READINGS + 1))
+    held = state._replace(doubted=value, readings=min(readings, CONFIRMING_READINGS + 1))
     if readings != CONFIRMING_READINGS:
         return held, None
     most = reach(state, reading.at, settings)
@@ -215,7 +215,7 @@ def _doubted(
     near = state.doubted is not None and 0 <= value - state.doubted <= reach(state, reading.at, settings)
     readings = state.readings + 1 if near else 1
     if readings < CONFIRMING_READINGS:
-        return replace(state, doubted=value, readings=readings), None
+        return state._replace(doubted=value, readings=readings), None
     doubt = Doubt(
         raw=reading.raw,
         last=_upward(state.last, settings),

@@ -1,24 +1,26 @@
 """Pieces at stations: counter steps, attributed to the work that owned the station, joined into events.
 
-The first change after a quiet time is sent at once, later ones are joined to one event per point and `COALESCE_S`. A
+The first change after a quiet time is sent at once, later ones are joined to one event per point and `COALESCE`. A
 join ends at the completion of a node, at a change of work, at anything but a plain step, and at shutdown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
-from typing import Any, assert_never
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from genba_edge.core.counter import CounterState, Doubt, Reading, Step, advance, confirm, start_counter
 from genba_edge.core.journal import Journal, load
 from genba_edge.core.nodes import Nodes, WorkKey
-from genba_edge.core.observations import Sample, Value
+from genba_edge.core.observations import Sample
+from genba_edge.core.reset_evidence import ResetSigns
 from genba_edge.core.work import Work
 from genba_edge.core.zones import Zones
 from genba_shared.clock import format_time, parse_time
-from genba_shared.device_map.model import CounterSettings, DeviceMap, PointRef, ResetEvidence, ResetSign
+from genba_shared.device_map.model import CounterSettings, DeviceMap, PointRef
 from genba_shared.events import (
     Confidence,
     CountMethod,
@@ -31,7 +33,7 @@ from genba_shared.events import (
 
 KnownUntil = Callable[[PointRef], datetime | None]
 
-COALESCE_S = 10.0
+COALESCE = timedelta(seconds=10)
 _KEY = "counter/"
 
 
@@ -45,8 +47,7 @@ class CountedPoint:
     result: Result
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
+class Pending(NamedTuple):
     """Pieces that are counted and not yet emitted; `key` is the work they belong to (None: unassigned)."""
 
     key: WorkKey | None
@@ -63,12 +64,17 @@ class Counting:
     ) -> None:
         self._journal, self._nodes, self._work, self._zones = journal, nodes, work, zones
         self._points = {point.ref: point for point in _counted_points(device_map)}
-        self._signs = _signs_of_resets(self._points.values())
-        self._last_evidence: dict[ResetEvidence, Value] = {}
-        self._reset_at: dict[ResetEvidence, datetime] = {}
-        self._reset_now: set[ResetEvidence] = set()
+        self._of_station: dict[str, list[PointRef]] = {}
+        for counted in self._points.values():
+            self._of_station.setdefault(counted.station, []).append(counted.ref)
+        named = (point.settings.reset_by for point in self._points.values())
+        self._signs = ResetSigns(evidence for evidence in named if evidence is not None)
         self._counters: dict[PointRef, CounterState] = {}
+        self._held_until: dict[PointRef, datetime] = {}  # readings of the same value, not yet in the counter's state
+        self._doubted: set[PointRef] = set()
         self._pending: dict[PointRef, list[Pending]] = {}
+        self._waiting: Counter[WorkKey] = Counter()  # good pieces in `_pending`
+        self._due_at: datetime | None = None  # no join is old enough before
         self._emitted_total: dict[PointRef, int] = {}
         self._flushed_at: dict[PointRef, datetime] = {}
         for name, value in load(saved, _KEY).items():
@@ -79,38 +85,37 @@ class Counting:
             self._counters[ref] = CounterState(
                 **{**value, "changed_at": parse_time(value["changed_at"]), "seen_at": parse_time(value["seen_at"])}
             )
+            if self._counters[ref].doubted is not None:
+                self._doubted.add(ref)
             # state is only saved when everything it counts was emitted
             self._emitted_total[ref] = self._counters[ref].total * self._points[ref].settings.pieces_per_count
 
-    def is_counter(self, ref: PointRef) -> bool:
-        """Whether the point is a counter that some station counts by."""
-        return ref in self._points
+    def counters(self) -> Set[PointRef]:
+        """The counters that some station counts by."""
+        return self._points.keys()
 
-    def is_evidence(self, ref: PointRef) -> bool:
-        """Whether the point shows that some counter was reset."""
-        return ref in self._signs
+    def evidence(self) -> frozenset[PointRef]:
+        """The points that show that some counter was reset."""
+        return self._signs.points()
+
+    def is_steady(self, ref: PointRef) -> bool:
+        """Whether the last reading was taken as it is, so that another one of the same value changes nothing."""
+        state = self._counters.get(ref)
+        return state is not None and ref not in self._doubted and 0 <= state.last <= self._points[ref].settings.limit
+
+    def hold(self, ref: PointRef, at: datetime) -> None:
+        """A steady counter was read at `at` and has still the value of its last reading."""
+        until = self._held_until.get(ref)
+        if until is None or at > until:
+            self._held_until[ref] = at
 
     def note_evidence(self, ref: PointRef, sample: Sample) -> None:
-        """Remember what a point that shows resets says: a button held or let go, an uptime that fell."""
-        for evidence in self._signs.get(ref, ()):
-            last = self._last_evidence.get(evidence)
-            self._last_evidence[evidence] = sample.value
-            match evidence.sign:
-                case ResetSign.TRUE:
-                    shown = bool(sample.value) or bool(last)
-                    (self._reset_now.add if sample.value else self._reset_now.discard)(evidence)
-                case ResetSign.FALLS:
-                    shown = fell(last, sample.value)
-                case ResetSign.CHANGES:
-                    shown = last is not None and last != sample.value
-                case _:
-                    assert_never(evidence.sign)
-            if shown:
-                self._reset_at[evidence] = sample.at
+        """Remember what a point that shows resets says."""
+        self._signs.note(ref, sample)
 
     def read(self, ref: PointRef, raw: int, *, at: datetime, known_until: datetime | None, watched: bool) -> None:
         """One reading of a counter. `known_until`: the device was last heard of, with the old value, at that time."""
-        point, state = self._points[ref], self._counters.get(ref)
+        point, state = self._points[ref], self._settled(ref)
         reading = Reading(raw=raw, at=at, reset_seen=self._reset_seen(point, state), watched=watched)
         if state is None:
             self._counters[ref] = start_counter(reading, point.settings)
@@ -118,11 +123,22 @@ class Counting:
             self._save(ref)
             return
         if known_until is not None and state.seen_at < known_until <= at:
-            state = replace(state, seen_at=known_until)
+            state = state._replace(seen_at=known_until)
         self._conclude(point, *advance(state, reading, point.settings))
+
+    def _settled(self, ref: PointRef) -> CounterState | None:
+        """The counter's state, with the readings of the same value that came since it was put down."""
+        state, until = self._counters.get(ref), self._held_until.pop(ref, None)
+        if state is not None and until is not None and until > state.seen_at:
+            state = self._counters[ref] = state._replace(seen_at=until)
+        return state
 
     def _conclude(self, point: CountedPoint, state: CounterState, outcome: Step | Doubt | None) -> None:
         self._counters[point.ref] = state
+        if state.doubted is None:
+            self._doubted.discard(point.ref)
+        else:
+            self._doubted.add(point.ref)
         match outcome:
             case Step():
                 self._count(point, outcome)
@@ -133,8 +149,10 @@ class Counting:
 
     def confirm_doubts(self, device: str, at: datetime) -> None:
         """The device was heard of at `at`: a step that waits for confirmation was read once more."""
+        if not self._doubted:
+            return
         for ref, state in list(self._counters.items()):
-            if ref.device == device and state.doubted is not None:
+            if ref.device == device and ref in self._doubted:
                 self._conclude(self._points[ref], *confirm(state, at, self._points[ref].settings))
 
     def complete_waiting(self) -> None:
@@ -150,27 +168,31 @@ class Counting:
 
     def flush_due(self, now: datetime) -> None:
         """Emit joins that are old enough."""
-        for ref, pending in list(self._pending.items()):
-            if pending and (now - self._flushed_at[ref]).total_seconds() >= COALESCE_S:
-                self.flush(ref)
+        if self._due_at is None or now < self._due_at:
+            return
+        for ref in [ref for ref in self._pending if now - self._flushed_at[ref] >= COALESCE]:
+            self.flush(ref)
+        self._due_at = min((self._flushed_at[ref] + COALESCE for ref in self._pending), default=None)
 
     def close(self, known_until: KnownUntil, *, station: str | None = None) -> None:
         """Emit every join of the station (None: of all) and keep until when its counters are known to have stood still.
 
         For a change of its work and for shutdown: a count that comes later then begins no earlier than it must.
         """
-        for ref, state in list(self._counters.items()):
-            if station not in {None, self._points[ref].station}:
+        for ref in list(self._counters) if station is None else self._of_station.get(station, ()):
+            state = self._settled(ref)
+            if state is None:
                 continue
             until = known_until(ref)
             if until is not None and until > state.seen_at and state.doubted is None:
-                self._counters[ref] = replace(state, seen_at=until)
+                self._counters[ref] = state._replace(seen_at=until)
             self.flush(ref)
 
     def flush(self, ref: PointRef) -> None:
         """Emit the joins of one point, and the state of its counter with them."""
         joins = self._pending.pop(ref, [])
         for pending in joins:
+            self._note_waiting(self._points[ref], pending.key, -pending.pieces)
             self._emit(self._points[ref], pending)
         if joins:
             self._flushed_at[ref] = self._journal.moment.now
@@ -178,19 +200,16 @@ class Counting:
 
     def _reset_seen(self, point: CountedPoint, state: CounterState | None) -> bool:
         evidence = point.settings.reset_by
-        if evidence is None or state is None:
-            return False
-        seen_at = self._reset_at.get(evidence)
-        return evidence in self._reset_now or (seen_at is not None and seen_at > state.changed_at)
+        return evidence is not None and state is not None and self._signs.seen_since(evidence, state.changed_at)
 
     def _count(self, point: CountedPoint, step: Step) -> None:
         times = point.settings.pieces_per_count
         pieces = step.delta * times
-        step = replace(
-            step,
-            least=None if step.least is None else step.least * times,
-            most=None if step.most is None else step.most * times,
-        )
+        if times != 1:
+            step = step._replace(
+                least=None if step.least is None else step.least * times,
+                most=None if step.most is None else step.most * times,
+            )
         if pieces == 0:
             if step.confidence is Confidence.AMBIGUOUS:  # nothing was seen, and something may have been made
                 self._add(point, self._whole(point, step, pieces))
@@ -217,45 +236,46 @@ class Counting:
             if room is None or whole.pieces <= room:
                 yield whole
                 return
-            rest = _in_doubt(replace(whole, pieces=whole.pieces - room))
+            rest = _in_doubt(whole._replace(pieces=whole.pieces - room))
             if room:
-                part = replace(whole, pieces=room)
+                part = whole._replace(pieces=room)
                 yield part if part.step.confidence is Confidence.CERTAIN else _in_doubt(part)
             following = self._work.owner(point.station)
             if following == whole.key:  # more than was wanted, and no next row: it stays with the work, in doubt
                 yield rest
                 return
-            whole = replace(rest, key=following)
+            whole = rest._replace(key=following)
 
     def _room(self, key: WorkKey | None) -> int | None:
         """Pieces that the node still wants; None: no bound is known."""
         quantity = self._nodes.quantity(key) if key is not None else None
         if key is None or quantity is None:
             return None
-        waiting = sum(
-            pending.pieces
-            for ref, joins in self._pending.items()
-            for pending in joins
-            if pending.key == key and self._points[ref].result is Result.GOOD
-        )
-        return max(0, quantity - self._nodes.progress(key).good - waiting)
+        return max(0, quantity - self._nodes.progress(key).good - self._waiting[key])
+
+    def _note_waiting(self, point: CountedPoint, key: WorkKey | None, pieces: int) -> None:
+        if key is not None and point.result is Result.GOOD:
+            self._waiting[key] += pieces
+            if not self._waiting[key]:
+                del self._waiting[key]
 
     def _add(self, point: CountedPoint, new: Pending) -> None:
         ref = point.ref
         joins = self._pending.setdefault(ref, [])
         last = joins[-1] if joins else None
         if last is not None and _joins(last, new):
-            step = replace(new.step, since=last.step.since)
-            joins[-1] = replace(last, pieces=last.pieces + new.pieces, step=step)
+            step = new.step._replace(since=last.step.since)
+            joins[-1] = new._replace(pieces=last.pieces + new.pieces, step=step)
         else:
             joins.append(new)
-        quiet = (
-            ref not in self._flushed_at
-            or (self._journal.moment.now - self._flushed_at[ref]).total_seconds() >= COALESCE_S
-        )
+        self._note_waiting(point, new.key, new.pieces)
+        flushed_at = self._flushed_at.get(ref)
+        quiet = flushed_at is None or self._journal.moment.now - flushed_at >= COALESCE
         first_piece = new.key is not None and not self._nodes.progress(new.key).started
         if quiet or first_piece or not _is_plain(new.step):
             self.flush(ref)
+        elif flushed_at is not None and (self._due_at is None or flushed_at + COALESCE < self._due_at):
+            self._due_at = flushed_at + COALESCE
         if new.key is not None and point.result is Result.GOOD and self._room(new.key) == 0:
             self._complete(point, new.key)
 
@@ -321,20 +341,9 @@ class Counting:
         )
 
     def _save(self, ref: PointRef) -> None:
-        values: dict[str, Any] = asdict(self._counters[ref])
-        values["changed_at"] = format_time(values["changed_at"])
-        values["seen_at"] = format_time(values["seen_at"])
-        self._journal.save(_KEY + str(ref), values)
-
-
-def fell(before: Value, now: Value) -> bool:
-    """Whether a number is smaller than it was; False where there is no number to compare."""
-    return isinstance(before, int | float) and isinstance(now, int | float) and now < before
-
-
-def _signs_of_resets(points: Iterable[CountedPoint]) -> dict[PointRef, tuple[ResetEvidence, ...]]:
-    named = {point.settings.reset_by for point in points if point.settings.reset_by is not None}
-    return {ref: tuple(each for each in named if each.point == ref) for ref in {each.point for each in named}}
+        state = self._settled(ref)
+        if state is not None:
+            self._journal.save(_KEY + str(ref), _saved(state))
 
 
 def _counted_points(device_map: DeviceMap) -> Iterable[CountedPoint]:
@@ -344,6 +353,20 @@ def _counted_points(device_map: DeviceMap) -> Iterable[CountedPoint]:
             point = device.points[ref.point]
             if point.counter is not None:
                 yield CountedPoint(ref=ref, settings=point.counter, station=station.id, result=result)
+
+
+def _saved(state: CounterState) -> dict[str, Any]:
+    """The fields of the state as JSON takes them; written out, since `asdict` copies and costs ten times as much."""
+    return {
+        "last": state.last,
+        "changed_at": format_time(state.changed_at),
+        "seen_at": format_time(state.seen_at),
+        "total": state.total,
+        "epoch": state.epoch,
+        "before": state.before,
+        "doubted": state.doubted,
+        "readings": state.readings,
+    }
 
 
 def _source(ref: PointRef) -> Source:
@@ -361,5 +384,5 @@ def _joins(last: Pending, new: Pending) -> bool:
 def _in_doubt(pending: Pending) -> Pending:
     """The same pieces, of which some or all may belong to other work."""
     most = max(pending.pieces, pending.step.most or 0)
-    step = replace(pending.step, confidence=Confidence.AMBIGUOUS, least=0, most=most)
-    return replace(pending, step=step)
+    step = pending.step._replace(confidence=Confidence.AMBIGUOUS, least=0, most=most)
+    return pending._replace(step=step)

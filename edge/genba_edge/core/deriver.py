@@ -5,9 +5,10 @@ Deterministic and without I/O: the shell gives it observations, time and the sav
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import assert_never
 
 from genba_edge.core.bindings import Bindings
@@ -27,6 +28,7 @@ from genba_edge.core.observations import (
     Value,
 )
 from genba_edge.core.passage import Cluster
+from genba_edge.core.roles import Role, Roles
 from genba_edge.core.station_states import StationStates
 from genba_edge.core.supervisor import Failure, Supervisor
 from genba_edge.core.tags import Tags
@@ -80,7 +82,17 @@ class Deriver:
         self._watch = Watch(device_map, self._journal, pace, saved)
         self._jobs = self._work.job_points()
         self._supervisor = Supervisor(self._journal)
-        self._last: dict[PointRef, Sample] = {}
+        evidence = self._counting.evidence()
+        self._evidence = {
+            device: frozenset(ref.point for ref in evidence if ref.device == device)
+            for device in {ref.device for ref in evidence}
+        }
+        self._roles = Roles(
+            counters=self._counting.counters(),
+            states=self._states.points(),
+            speaking=self._jobs | evidence,
+        )
+        self._polled = {device: self._roles.of_device(device) for device in pace.poll_s}
 
     @property
     def dispatch_version(self) -> int:
@@ -90,29 +102,57 @@ class Deriver:
     def observe(self, observations: Sequence[Observation], moment: Moment) -> None:
         """Take what a driver emitted together."""
         self._journal.moment = moment
-        for observation in sorted(observations, key=self._order):
+        for observation in sorted(self._telling(observations), key=self._order):
+            if isinstance(observation, Sample) and self._roles.of(observation) is None:
+                if _is_readable(observation):
+                    self._watch.note_stamp(observation.device, observation.at)
+                continue
             with self._supervisor.alone(_subject(observation)):
                 self._take(observation)
 
+    def _telling(self, observations: Sequence[Observation]) -> list[Observation]:
+        """Without readings that leave no trace: those of polled points that have no role. Evidence stands alone."""
+        polled, evidence = self._polled, self._evidence
+        telling = [
+            one
+            for one in observations
+            if type(one) is not Sample or one.device not in polled or one.point in polled[one.device]
+        ]
+        if not evidence:
+            return telling
+        apart = (
+            _evidence_apart(one, evidence.get(one.device, frozenset())) if isinstance(one, Unchanged) else (one,)
+            for one in telling
+        )
+        return list(chain.from_iterable(apart))
+
     def _order(self, observation: Observation) -> tuple[int, datetime, bool]:
         """By time; of what was read together, evidence of a reset goes before the counter that it explains."""
-        if isinstance(observation, TagRead):
-            return _RANK[TagRead], observation.last_seen, False
-        later = not isinstance(observation, Sample) or not self._counting.is_evidence(
-            PointRef(observation.device, observation.point)
-        )
-        return _RANK[type(observation)], observation.at, later
+        match observation:
+            case TagRead():
+                return _RANK[TagRead], observation.last_seen, False
+            case Sample(point=point) | Unchanged(points=(point, *_)):
+                later = point not in self._evidence.get(observation.device, ())
+                return _RANK[type(observation)], observation.at, later
+            case _:
+                return _RANK[type(observation)], observation.at, True
 
     def _take(self, observation: Observation) -> None:
         match observation:
             case Sample():
-                self._take_sample(observation)
+                role = self._roles.of(observation)
+                if role is not None and role.is_settled and _says_the_same(observation, role.last):
+                    self._hold(role, observation.at)
+                    self._watch.note_stamp(observation.device, observation.at)
+                elif role is not None:
+                    self._take_sample(role, observation)
             case Unchanged():
                 self._take_unchanged(observation)
             case TagRead():
                 self._pass(observation.device, self._tags.read(observation))
             case ReadingsLost():
                 self._watch.lose_readings(observation.device, observation.at)
+                self._roles.unsettle(observation.device)
             case DeviceAlive():
                 self._watch.hear(observation.device, observation.at)
                 if not self._watch.is_polled(observation.device):
@@ -120,8 +160,10 @@ class Deriver:
                 self._close_passages(observation.device)
             case DeviceBack():
                 self._watch.find(observation.device, observation.at)
+                self._roles.unsettle(observation.device)
             case DeviceLost():
                 self._watch.lose(observation.device)
+                self._roles.unsettle(observation.device)
                 self._states.lose_device(observation.device, observation.at)
             case _:
                 assert_never(observation)
@@ -129,7 +171,9 @@ class Deriver:
     def recall(self, samples: Iterable[Sample]) -> None:
         """Know the last readings of points without deriving from them: `Unchanged` may speak of them later."""
         for sample in samples:
-            self._last[PointRef(sample.device, sample.point)] = sample
+            role = self._roles.of(sample)
+            if role is not None:
+                role.last, role.is_settled = sample, False
 
     def take_dispatch(self, document: DispatchDocument, moment: Moment) -> None:
         """Take a new dispatch document."""
@@ -176,34 +220,54 @@ class Deriver:
         self._watch.save()
         return self._journal.take()
 
-    def _take_sample(self, sample: Sample) -> None:
-        ref = PointRef(sample.device, sample.point)
-        self._last[ref] = sample
-        with self._supervisor.alone(f"state of {ref}"):
-            self._states.take(sample)
-        if sample.quality is Quality.BAD or sample.value is None:
+    def _take_sample(self, role: Role, sample: Sample) -> None:
+        ref = role.ref
+        role.last, role.is_settled = sample, False
+        if role.is_state:
+            with self._supervisor.alone(_about_state(ref)):
+                self._states.take(ref, sample)
+        if not _is_readable(sample):
             self._watch.note_bad(ref)
             return
         try:
-            self._derive_from(ref, sample)
+            self._derive_from(role, sample)
         finally:
             self._watch.note_sample(ref, sample.at)
+        counts_on = not role.is_counter or (_whole_number(sample.value) is not None and self._counting.is_steady(ref))
+        tells_on = not role.is_state or not self._supervisor.is_failing(_about_state(ref))
+        role.is_settled = counts_on and tells_on and not role.speaks_always
 
     def _take_unchanged(self, unchanged: Unchanged) -> None:
-        for point in unchanged.points:
-            ref = PointRef(unchanged.device, point)
-            last = self._last.get(ref)
-            if last is None:
-                continue
-            with self._supervisor.alone(str(ref)):
-                self._take_sample(replace(last, at=unchanged.at, seen_at=unchanged.at))
+        """As `_take_sample` for each of the points; those that are settled only need to know until when they held."""
+        device, at = unchanged.device, unchanged.at
+        roles = self._roles.of_device(device)
+        if roles:
+            for point in unchanged.points:
+                role = roles.get(point)
+                if role is None or role.last is None:
+                    continue
+                if not role.is_settled:
+                    if point != unchanged.points[0]:
+                        self._watch.note_stamp(device, at)  # of the points before it
+                    with self._supervisor.alone(str(role.ref)):
+                        self._take_sample(role, replace(role.last, at=at, seen_at=at))
+                else:
+                    self._hold(role, at)
+        self._watch.note_stamp(device, at)
 
-    def _derive_from(self, ref: PointRef, sample: Sample) -> None:
-        self._counting.note_evidence(ref, sample)
-        if ref in self._jobs:
-            self._take_job(ref, sample)
-        raw = _whole_number(sample.value)
-        if raw is not None and self._counting.is_counter(ref):
+    def _hold(self, role: Role, at: datetime) -> None:
+        """A settled point has still the value of its last sample."""
+        if role.is_counter:
+            self._counting.hold(role.ref, at)
+
+    def _derive_from(self, role: Role, sample: Sample) -> None:
+        ref = role.ref
+        if role.speaks_always:
+            self._counting.note_evidence(ref, sample)
+            if ref in self._jobs:
+                self._take_job(ref, sample)
+        raw = _whole_number(sample.value) if role.is_counter else None
+        if raw is not None:
             self._counting.read(
                 ref,
                 raw,
@@ -213,13 +277,14 @@ class Deriver:
             )
 
     def _take_job(self, ref: PointRef, sample: Sample) -> None:
+        work_order = str(sample.value).strip()
         for station in self._work.stations_of_job(ref):
+            if self._work.is_job(station, work_order):
+                continue
             self._counting.close(
                 lambda counter: self._watch.known_at_change(counter, sample.at, ref.device), station=station
             )
-            self._work.set_job(
-                station, str(sample.value).strip(), at=sample.at, source=Source(type=SourceType.PLC, ref=str(ref))
-            )
+            self._work.set_job(station, work_order, at=sample.at, source=Source(type=SourceType.PLC, ref=str(ref)))
 
     def _close_passages(self, device: str) -> None:
         heard = self._watch.heard_at(device)
@@ -231,6 +296,31 @@ class Deriver:
         for passage in passages:
             with self._supervisor.alone(f"{device} {passage.tag}"):
                 self._tags.take_passage(device, passage)
+
+
+def _evidence_apart(unchanged: Unchanged, evidence: Set[str]) -> Iterator[Unchanged]:
+    """Points that show resets, and the others, as two observations."""
+    apart = tuple(point for point in unchanged.points if point in evidence)
+    others = tuple(point for point in unchanged.points if point not in evidence)
+    for points in filter(None, (apart, others)):
+        yield replace(unchanged, points=points)
+
+
+def _about_state(ref: PointRef) -> str:
+    return f"state of {ref}"
+
+
+def _is_readable(sample: Sample) -> bool:
+    return sample.quality is not Quality.BAD and sample.value is not None
+
+
+def _says_the_same(sample: Sample, last: Sample | None) -> bool:
+    return (
+        last is not None
+        and sample.value == last.value
+        and type(sample.value) is type(last.value)
+        and sample.quality is last.quality
+    )
 
 
 def _whole_number(value: Value) -> int | None:

@@ -14,7 +14,7 @@ from genba_edge.core.registers import BIT_TABLES, Block, span
 from genba_shared.device_map.model import ByteOrder, ByteSide, ModbusPoint, PointType
 from genba_shared.errors import BadReading
 
-__all__ = ["PointReader", "decode_point", "ordered_bytes", "readers_of"]
+__all__ = ["Decoder", "PointReader", "decode_point", "ordered_bytes", "readers_of"]
 
 Decoder = Callable[[bytes], Value]
 """Turns the bytes of one point, as the device sent them, into its value. Raises `BadReading`."""
@@ -35,11 +35,15 @@ BYTES = frozenset({PointType.INT8, PointType.UINT8})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointReader:
-    """Finds one point in the bytes of a block's answer. Its bytes alone tell whether its value may have changed."""
+    """Finds one point in the bytes of a block's answer. Its bytes alone tell whether its value may have changed.
+
+    `code`: the form of `struct` whose big-endian number is the value, and all there is to it; empty: it takes `decode`.
+    """
 
     name: str
     where: slice
     decode: Decoder
+    code: str = ""
 
 
 def readers_of(block: Block, *, device: str) -> tuple[PointReader, ...]:
@@ -53,7 +57,16 @@ def _reader(block: Block, point: ModbusPoint, device: str) -> PointReader:
         where = slice(first // 8, first // 8 + 1)
         return PointReader(name=point.name, where=where, decode=_bit_decoder(1 << first % 8))
     where = slice(2 * first, 2 * (first + point.width))
-    return PointReader(name=point.name, where=where, decode=_register_decoder(point, device))
+    return PointReader(
+        name=point.name, where=where, decode=_register_decoder(point, device), code=_code_of_plain_number(point)
+    )
+
+
+def _code_of_plain_number(point: ModbusPoint) -> str:
+    is_straight = point.byte_order is ByteOrder.ABCD or (point.byte_order is ByteOrder.CDAB and point.width == 1)
+    is_changed = point.scale != 1.0 or point.offset != 0.0 or point.mask is not None or point.bit is not None
+    code = NUMBER_FORMATS.get(point.type, "")
+    return code if is_straight and not is_changed and code not in "fd" else ""
 
 
 def decode_point(point: ModbusPoint, words: Sequence[int], *, device: str) -> Value:

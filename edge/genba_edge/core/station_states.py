@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import datetime, timedelta
 
 from genba_edge.core.journal import Journal, load
@@ -12,6 +12,7 @@ from genba_shared.device_map.model import DeviceMap, PointRef, Station
 from genba_shared.events import Source, SourceType, StationState, StationStateChanged
 
 _KEY = "state/"
+_STATES = frozenset(StationState)
 
 
 class StationStates:
@@ -20,7 +21,7 @@ class StationStates:
     def __init__(self, device_map: DeviceMap, journal: Journal, saved: Mapping[str, str]) -> None:
         self._journal = journal
         self._stations: dict[PointRef, list[Station]] = {}
-        self._labels: dict[PointRef, Mapping[int, str]] = {}
+        self._labels: dict[PointRef, dict[int, StationState]] = {}
         self._state: dict[str, StationState] = {}
         self._told_at: dict[str, datetime] = {}
         for name, value in load(saved, _KEY).items():
@@ -28,18 +29,28 @@ class StationStates:
             self._told_at[name] = parse_time(value["since"])
         self._value: dict[PointRef, object] = {}
         self._counted_at: dict[str, datetime] = {}
+        self._idle_after: dict[str, tuple[PointRef, timedelta]] = {}
         for station in device_map.stations.values():
             if station.state is None:
                 continue
             ref = station.state.point
             self._stations.setdefault(ref, []).append(station)
+            if station.state.idle_after_s is not None:
+                self._idle_after[station.id] = (ref, timedelta(seconds=station.state.idle_after_s))
             device = device_map.devices[ref.device]
-            self._labels[ref] = device.points[ref.point].labels
+            labels = device.points[ref.point].labels
+            self._labels[ref] = {value: StationState(label) for value, label in labels.items() if label in _STATES}
 
-    def take(self, sample: Sample) -> None:
-        """One reading of a state point, or of a counter whose cadence tells."""
-        ref = PointRef(sample.device, sample.point)
-        for station in self._stations.get(ref, ()):
+    def points(self) -> Set[PointRef]:
+        """The points that some station's state follows from."""
+        return self._stations.keys()
+
+    def take(self, ref: PointRef, sample: Sample) -> None:
+        """One reading of a state point, or of a counter whose cadence tells; of any other point nothing."""
+        stations = self._stations.get(ref)
+        if stations is None:
+            return
+        for station in stations:
             if sample.quality is Quality.BAD or sample.value is None:
                 self._set(station.id, StationState.UNKNOWN, at=sample.at, ref=ref)
             elif station.state is not None and station.state.idle_after_s is not None:
@@ -64,18 +75,15 @@ class StationStates:
 
     def pass_time(self, now: datetime) -> None:
         """Stations whose counter has stood still for `idle_after` are idle, since the last piece plus that time."""
-        for ref, stations in self._stations.items():
-            for station in stations:
-                counted_at = self._counted_at.get(station.id)
-                if station.state is None or station.state.idle_after_s is None or counted_at is None:
-                    continue
-                idle_at = counted_at + timedelta(seconds=station.state.idle_after_s)
-                if now >= idle_at:
-                    self._set(station.id, StationState.IDLE, at=idle_at, ref=ref)
+        for station, (ref, idle_after) in self._idle_after.items():
+            counted_at = self._counted_at.get(station)
+            if counted_at is not None and now - counted_at >= idle_after:
+                self._set(station, StationState.IDLE, at=counted_at + idle_after, ref=ref)
 
     def _labelled(self, ref: PointRef, sample: Sample) -> StationState:
-        label = self._labels[ref].get(int(sample.value)) if isinstance(sample.value, int | bool) else None
-        return StationState(label) if label in set(StationState) else StationState.UNKNOWN
+        if not isinstance(sample.value, int | bool):
+            return StationState.UNKNOWN
+        return self._labels[ref].get(int(sample.value), StationState.UNKNOWN)
 
     def _set(self, station: str, state: StationState, *, at: datetime, ref: PointRef) -> None:
         if self._state.get(station) is state:

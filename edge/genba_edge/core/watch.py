@@ -52,7 +52,7 @@ class Watch:
         reading after a connection is a snapshot: what happened before it was not seen. A polled point is known only by
         its own polls: other groups of the device may be read more often.
         """
-        if ref not in self._followed or self.is_polled(ref.device):
+        if self.is_polled(ref.device) or ref not in self._followed:
             return None
         known = (moments.get(ref.device) for moments in (self._heard, self._sampled))
         return max((moment for moment in known if moment is not None and moment <= at), default=None)
@@ -81,8 +81,13 @@ class Watch:
     def note_sample(self, ref: PointRef, at: datetime) -> None:
         """A sample of the point with this stamp was taken."""
         self._followed.add(ref)
-        if ref.device not in self._sampled or at > self._sampled[ref.device]:
-            self._sampled[ref.device] = at
+        self.note_stamp(ref.device, at)
+
+    def note_stamp(self, device: str, at: datetime) -> None:
+        """Some point of the device was read, with this stamp."""
+        latest = self._sampled.get(device)
+        if latest is None or at > latest:
+            self._sampled[device] = at
 
     def lose(self, device: str) -> None:
         """The device does not answer."""

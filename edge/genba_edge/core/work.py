@@ -114,11 +114,15 @@ class Work:
         for station in self._by_list:
             self._follow_list(station, at)
 
+    def is_job(self, station: str, work_order: str) -> bool:
+        """Whether the PLC's job number says what the station works on already (empty: nothing)."""
+        return self.owner(station) == self._job_key(station, work_order)
+
     def set_job(self, station: str, work_order: str, *, at: datetime, source: Source) -> None:
         """The PLC's job number is now `work_order` (empty: none)."""
-        key = WorkKey(work_order, self._node_of[station]) if work_order else None
-        if self.owner(station) == key:
+        if self.is_job(station, work_order):
             return
+        key = self._job_key(station, work_order)
         self._close(station, at=at, source=source)
         if key is not None:
             self._open_interval(station, key, at=at, source=source)
@@ -128,6 +132,9 @@ class Work:
         if station in self._by_list:
             self._close(station, at=at, source=self._system())
             self._follow_list(station, at)
+
+    def _job_key(self, station: str, work_order: str) -> WorkKey | None:
+        return WorkKey(work_order, self._node_of[station]) if work_order else None
 
     def _follow_list(self, station: str, at: datetime) -> None:
         listed = self.document.stations.get(station)

@@ -25,6 +25,8 @@ _HEX: Final = re.compile(r"[0-9a-fA-F]+")
 _WHOLE: Final = re.compile(r"[-+]?[0-9]{1,20}(?:\.0*)?")
 _SPACE: Final = " \t\r\n"
 _LIMITS: Final = {
+    PointType.INT8: (-(2**7), 2**7 - 1),
+    PointType.UINT8: (0, 2**8 - 1),
     PointType.INT16: (-(2**15), 2**15 - 1),
     PointType.UINT16: (0, 2**16 - 1),
     PointType.INT32: (-(2**31), 2**31 - 1),

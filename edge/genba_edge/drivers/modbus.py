@@ -21,6 +21,9 @@ from genba_shared.errors import BadReading, DeviceUnreachable
 
 __all__ = ["ModbusDriver"]
 
+SOONER = 0.9
+"""The longest wait as a part of the map's `reconnect: max`, so that a device is read again within that time."""
+LEAST_RETRY_S = 0.1
 BUSY_FIRST_S = 0.05
 BUSY_MOST_S = 5.0
 """Wait before a request that found the device busy is sent again, doubled each time, if the next poll is not before."""
@@ -83,9 +86,10 @@ class ModbusDriver:
             await self._unit.leave()
 
     async def _stay_connected(self, link: Link) -> None:
-        backoff = Backoff(max_s=self._device.reconnect_max_s)
+        loop = asyncio.get_running_loop()
+        backoff = Backoff(max_s=SOONER * self._device.reconnect_max_s)
         while True:
-            polls_before = self._polls
+            polls_before, tried_at = self._polls, loop.time()
             try:
                 if await self._unit.open():
                     self._memories.clear()
@@ -100,7 +104,9 @@ class ModbusDriver:
                 continue
             self._schedule = None
             self._unit.has_answered = False
-            retry_s = self._unit.pause_before_retry(backoff.next_s())
+            # From try to try: a device that is silent has taken its time-out already.
+            since_s = loop.time() - tried_at
+            retry_s = self._unit.pause_before_retry(max(LEAST_RETRY_S, backoff.next_s() - since_s))
             link.lost(reason, retry_s=retry_s)
             await self._unit.wait_to_retry(retry_s)
 

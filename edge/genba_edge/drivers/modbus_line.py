@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable
 from contextlib import suppress
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from genba_edge.core.line_load import frame_gap_s, wire_s
 from genba_edge.core.registers import Block
@@ -20,15 +20,16 @@ REST_AFTER_SILENCE = 4.0
 MOST_REST_S = 2.5
 """But not for longer: a unit that is there again has to be found soon."""
 PATIENCE = 5.0
-"""A unit that was silent is waited for so many times as long as the slowest unit that answers takes."""
+"""A silent unit is waited for so many times as long as the slowest unit of the line took, itself included."""
 LEAST_PATIENCE_S = 0.25
-FULL_PATIENCE_EVERY = 8
-"""Each eighth try waits for the whole time-out, so that a slow unit is found again, too."""
+FULL_PATIENCE_EVERY_S = 60.0
+"""So often a silent unit is waited for the whole time-out, so that a slow one is found that never answered before."""
 SHARED_FAILURE_S = 0.25
 """A connection that could not be opened is not tried for another unit of the line in this time."""
 UNIT_UNREACHABLE = frozenset({10, 11})
 """Exception codes of a Modbus gateway whose unit does not answer (10 no path, 11 no response)."""
 FADING = 0.99
+"""How much of its slowest answer's time a unit keeps with each answer."""
 
 
 class ModbusLine:
@@ -42,7 +43,7 @@ class ModbusLine:
     def __init__(self, device: ModbusDevice) -> None:
         self._device = device
         self._connection: ModbusConnection | None = None
-        self._users: dict[Hashable, int] = {}  # with how often a silent one was tried
+        self._users: dict[Hashable, float] = {}  # with the time that its slowest answer took
         self.opened = 0
         """How many times a connection was opened: what was learnt over an older one may be wrong."""
         self._start_anew()
@@ -55,7 +56,7 @@ class ModbusLine:
         self._answering: set[Hashable] = set()
         self._failed: tuple[float, LineFault] | None = None
         self._timeouts = 0
-        self._free_at = self._next_trial_at = self._slowest_s = 0.0
+        self._free_at = self._next_trial_at = self._full_patience_at = 0.0
 
     @property
     def is_shared(self) -> bool:
@@ -67,11 +68,16 @@ class ModbusLine:
         """Whether any unit of it answers."""
         return bool(self._answering)
 
+    def follow(self, device: ModbusDevice) -> None:
+        """Open the next connection with this device's time-out and pause."""
+        self._device = device
+
     def join(self, user: Hashable) -> None:
         """A unit will use the line."""
         if not self._users:
             self._start_anew()
-        self._users[user] = 0
+            self._full_patience_at = asyncio.get_running_loop().time() + FULL_PATIENCE_EVERY_S
+        self._users[user] = 0.0
 
     async def leave(self, user: Hashable) -> None:
         """A unit has done with it."""
@@ -125,7 +131,7 @@ class ModbusLine:
         async with self._trial_turn:
             if self._answering:
                 await self.wait_to_retry(self._next_trial_at - loop.time())
-            patience_s = self._patience_s(user, device, block)
+            patience_s = self._patience_s(device, now=loop.time())
             try:
                 return await self._read(user, device, block, patience_s=patience_s)
             except (NoAnswer, ExceptionAnswer):
@@ -133,11 +139,13 @@ class ModbusLine:
                     self._next_trial_at = loop.time() + min(MOST_REST_S, patience_s * REST_AFTER_SILENCE)
                 raise
 
-    def _patience_s(self, user: Hashable, device: ModbusDevice, block: Block) -> float:
-        tries = self._users[user] = self._users.get(user, 0) + 1
-        if not self._answering or tries % FULL_PATIENCE_EVERY == 0:
+    def _patience_s(self, device: ModbusDevice, *, now: float) -> float:
+        if not self._answering:
             return device.timeout_s
-        return min(device.timeout_s, max(LEAST_PATIENCE_S, PATIENCE * self._slowest_s))
+        if now >= self._full_patience_at:
+            self._full_patience_at = now + FULL_PATIENCE_EVERY_S
+            return device.timeout_s
+        return min(device.timeout_s, max(LEAST_PATIENCE_S, PATIENCE * max(self._users.values())))
 
     async def _read(self, user: Hashable, device: ModbusDevice, block: Block, *, patience_s: float) -> bytes:
         loop = asyncio.get_running_loop()
@@ -171,8 +179,7 @@ class ModbusLine:
 
     def _note_answer(self, user: Hashable, took_s: float) -> None:
         self._timeouts = 0
-        self._users[user] = 0
-        self._slowest_s = max(took_s, self._slowest_s * FADING)
+        self._users[user] = max(took_s, self._users.get(user, 0.0) * FADING)
         if not self._answering:
             self._next_trial_at = 0.0
             self._revival.set()
@@ -210,19 +217,27 @@ class ModbusLine:
             await connection.close()
 
 
+_Lines = WeakValueDictionary[Hashable, ModbusLine]
+
+
 class ModbusLines:
-    """The lines of a gateway by where they are: devices on the same one get the same object, while anybody uses it."""
+    """The lines of a gateway by where they are: devices on the same one get the same object, while anybody uses it.
+
+    Each event loop has lines of its own: locks and sockets of a loop that has ended are of no use to another one.
+    """
 
     def __init__(self) -> None:
-        self._lines: WeakValueDictionary[Hashable, ModbusLine] = WeakValueDictionary()
+        self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _Lines] = WeakKeyDictionary()
 
     def of(self, device: ModbusDevice) -> ModbusLine:
-        """The line that the device hangs on."""
+        """The line that the device hangs on; it is opened next as the device says, which may be a changed map."""
         framing = Framing.RTU if device.serial is not None else device.framing
         key = (device.line, framing, device.serial)
-        line = self._lines.get(key)
+        lines = self._by_loop.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
+        line = lines.get(key)
         if line is None:
-            line = self._lines[key] = ModbusLine(device)
+            line = lines[key] = ModbusLine(device)
+        line.follow(device)
         return line
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from itertools import compress
-from operator import not_
+from itertools import compress, pairwise
+from operator import itemgetter, ne, not_
+from typing import Any
 
 from genba_edge.core.observations import Observation, Sample, Unchanged
-from genba_edge.core.register_values import PointReader, readers_of
+from genba_edge.core.register_values import Decoder, PointReader, readers_of
 from genba_edge.core.registers import Block
 from genba_shared.errors import BadReading
 
+Answer = tuple[str, Decoder | None, Any]
+"""A point's name, what its bytes mean, and its bytes; or None, and the number itself."""
 Bad = Callable[[str, str], Iterable[Sample]]
 """Called with a point and why it cannot be read; gives the sample that tells the core, if that is news."""
 Good = Callable[[str], None]
@@ -30,9 +34,14 @@ class BlockMemory:
         self._device = device
         self._bad = bad
         self._good = good
-        self._readers = readers_of(block, device=device)
-        self._places = [reader.where for reader in self._readers]
-        self._names = [reader.name for reader in self._readers]
+        readers = readers_of(block, device=device)
+        self._names = [reader.name for reader in readers]
+        self._decoders: list[Decoder | None] = [reader.decode for reader in readers]
+        self._cut: Callable[[bytes], tuple[Any, ...]] = itemgetter(*(reader.where for reader in readers))
+        if not any(after.where.start < before.where.stop for before, after in pairwise(readers)):
+            self._decoders = [None if reader.code else reader.decode for reader in readers]
+            self._cut = struct.Struct(_form_of(readers)).unpack_from
+        self._pieces: tuple[Any, ...] = ()
         self._undecodable: set[str] = set()
         self._told = tuple(self._names)
         self._last: bytes | None = None
@@ -46,10 +55,15 @@ class BlockMemory:
         last, self._last = self._last, data
         if data == last:
             return [Unchanged(device=self._device, points=self._told, at=at)] if self._told else []
+        before, self._pieces = self._pieces, self._cut(data)
+        answers = zip(self._names, self._decoders, self._pieces, strict=True)
         if last is None:
-            return self._samples(self._readers, data, at)
-        changed = [data[place] != last[place] for place in self._places]
-        observations = self._samples(compress(self._readers, changed), data, at)
+            samples = self._samples(answers, at)
+            for name in self._told:
+                self._good(name)
+            return samples
+        changed = list(map(ne, self._pieces, before))
+        observations = self._samples(compress(answers, changed), at)
         same = tuple(compress(self._names, map(not_, changed)))
         if self._undecodable:
             same = tuple(name for name in same if name not in self._undecodable)
@@ -57,20 +71,20 @@ class BlockMemory:
             observations.append(Unchanged(device=self._device, points=same, at=at))
         return observations
 
-    def _samples(self, readers: Iterable[PointReader], data: bytes, at: datetime) -> list[Observation]:
+    def _samples(self, answers: Iterable[Answer], at: datetime) -> list[Observation]:
         samples: list[Observation] = []
         device, undecodable = self._device, self._undecodable
-        for reader in readers:
+        for name, decode, piece in answers:
             try:
-                value = reader.decode(data[reader.where])
+                value = piece if decode is None else decode(piece)
             except BadReading as exc:
-                self._note_undecodable(reader.name)
-                samples.extend(self._bad(reader.name, exc.reason))
+                self._note_undecodable(name)
+                samples.extend(self._bad(name, exc.reason))
                 continue
-            if reader.name in undecodable:
-                self._note_decodable(reader.name)
-            self._good(reader.name)
-            samples.append(Sample(device=device, point=reader.name, value=value, at=at, seen_at=at))
+            if name in undecodable:
+                self._note_decodable(name)
+                self._good(name)
+            samples.append(Sample(device=device, point=name, value=value, at=at, seen_at=at))
         return samples
 
     def _note_undecodable(self, name: str) -> None:
@@ -80,3 +94,13 @@ class BlockMemory:
     def _note_decodable(self, name: str) -> None:
         self._undecodable.discard(name)
         self._told = tuple(each for each in self._names if each not in self._undecodable)
+
+
+def _form_of(readers: Iterable[PointReader]) -> str:
+    """How `struct` cuts the answer for points that do not overlap: one number or string of bytes for each."""
+    form, at = ">", 0
+    for reader in readers:
+        start, stop = reader.where.start, reader.where.stop
+        form += f"{start - at}x{reader.code or f'{stop - start}s'}"
+        at = stop
+    return form

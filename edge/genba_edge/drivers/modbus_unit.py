@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genba_edge.core.registers import Block
-from genba_edge.drivers.modbus_connection import NoAnswer
+from genba_edge.drivers.modbus_connection import CannotOpen, NoAnswer
 from genba_edge.drivers.modbus_frames import ExceptionAnswer, Garbled, LineFault, WrongLength
 from genba_edge.drivers.modbus_line import UNIT_UNREACHABLE, ModbusLine
 from genba_edge.ports import Failure, Meter
@@ -130,17 +130,18 @@ class ModbusUnit:
         tries = 1 if self._is_silent or not self.has_answered else self._tries
         while True:
             tries -= 1
-            self._meter.requests += 1
             try:
                 data = await ask(self, self._device, block)
-            except (Garbled, NoAnswer) as fault:
-                if tries <= 0:
+            except CannotOpen:
+                raise
+            except LineFault as fault:
+                self._meter.requests += 1
+                self.has_answered = self.has_answered or isinstance(fault, ExceptionAnswer | WrongLength)
+                if tries <= 0 or not isinstance(fault, Garbled | NoAnswer):
                     raise
                 self._meter.failures[fault.failure] += 1
-            except (ExceptionAnswer, WrongLength):
-                self.has_answered = True
-                raise
             else:
+                self._meter.requests += 1
                 self.has_answered = True
                 return data
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -24,6 +25,7 @@ class Backlog:
         self._outbox = outbox
         self._loaded_upto = outbox.mark().acknowledged
         self._held: dict[int, Event] = {}
+        self._fresh: deque[Event] = deque()
         self._released_upto = self._loaded_upto
         self.may_have_more = True
 
@@ -32,17 +34,37 @@ class Backlog:
         """Whether an acknowledgement waits to be written to the outbox."""
         return self._released_upto > self._outbox.mark().acknowledged
 
+    def offer(self, events: Sequence[Event]) -> None:
+        """New events are in the outbox: exactly these, which are then not read from it, or without any: read it."""
+        self.may_have_more = True
+        self._fresh.extend(events)
+        if not events or len(self._fresh) > MOST_AT_ONCE:  # delivery is behind, or there is no link
+            self._fresh.clear()
+
     async def load(self, count: int) -> tuple[Row, ...]:
         """Load up to `count` more events; their rows, with the bytes of their JSON form."""
         limit = min(count, MOST_AT_ONCE)
         self.may_have_more = False
-        events, rows = await asyncio.to_thread(self._read, limit)
+        events = self._take_fresh(limit)
+        if events:
+            rows = tuple(Row(seq=_seq_of(event), size=_size_of(event)) for event in events)
+            self.may_have_more = bool(self._fresh)
+        else:
+            events, rows = await asyncio.to_thread(self._read, limit)
         for row, event in zip(rows, events, strict=True):
             self._held[row.seq] = event
         if rows:
             self._loaded_upto = rows[-1].seq
         self.may_have_more = self.may_have_more or len(rows) == limit
         return rows
+
+    def _take_fresh(self, limit: int) -> Sequence[Event]:
+        """Of the events that were offered those that come next; none where the outbox holds others before them."""
+        while self._fresh and _seq_of(self._fresh[0]) <= self._loaded_upto:
+            self._fresh.popleft()
+        if not self._fresh or _seq_of(self._fresh[0]) != self._loaded_upto + 1:
+            return ()
+        return [self._fresh.popleft() for _ in range(min(limit, len(self._fresh)))]
 
     def events(self, send: Send) -> tuple[Event, ...]:
         """The held events that an envelope is made of."""

@@ -8,7 +8,7 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, assert_never
@@ -44,13 +44,15 @@ from genba_shared.clock import ProductionClock
 from genba_shared.codec import Lane
 from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.errors import ContractError, UplinkError
+from genba_shared.events import Event
 from genba_shared.mqtt import BrokerAddress, MqttLink, Will
 
 logger = logging.getLogger(__name__)
 
+FEW_EVENTS: Final = 20  # an envelope of so many is made quicker than a thread is woken up for it
 STATE_EVERY_S: Final = 10.0
 STATE_LOOK_S: Final = 1.0  # how often the state is compared with what was published
-FLUSH_S: Final = 1.0  # how long acknowledgements may wait to be written to the outbox
+FLUSH_S: Final = 3.0  # how long acknowledgements may wait to be written to the outbox; each write costs the card a sync
 SILENCE_S: Final = 60.0  # connected, rows waiting, nothing acknowledged for this long: say so
 # no change of state that is worth a message
 _MOVES_ALL_THE_TIME: Final = frozenset({"at", "outbox", "next_seq", "data_age_s"})
@@ -112,9 +114,9 @@ class Uplink:
         """Whether there is a connection to the broker."""
         return self._link is not None and self._link.connected
 
-    def wake(self) -> None:
-        """New events are in the outbox."""
-        self._backlog.may_have_more = True
+    def wake(self, events: Sequence[Event] = ()) -> None:
+        """New events are in the outbox; `events`: exactly these, so that they need not be read from it again."""
+        self._backlog.offer(events)
         self._wakeup.set()
 
     async def drain(self, timeout_s: float) -> bool:
@@ -220,10 +222,9 @@ class Uplink:
             return  # decided before an event was withdrawn: it is decided again
         events = self._backlog.events(send)
         epoch = self._outbox.mark().epoch
+        make = partial(make_envelope, send, events, gateway=self._gateway, epoch=epoch, clock=self._clock)
         try:
-            data = await asyncio.to_thread(
-                make_envelope, send, events, gateway=self._gateway, epoch=epoch, clock=self._clock
-            )
+            data = make() if len(events) <= FEW_EVENTS else await asyncio.to_thread(make)
         except ContractError as exc:
             bad = unsendable(send, events, gateway=self._gateway, epoch=epoch, clock=self._clock)
             if not bad:

@@ -12,6 +12,7 @@ import yaml
 from genba_shared.device_map.addresses import LAST_ADDRESS
 from genba_shared.device_map.build_points import check_use, read_device, read_device_points, take_type
 from genba_shared.device_map.model import (
+    ByteSide,
     Framing,
     ModbusDevice,
     ModbusPoint,
@@ -50,13 +51,24 @@ def build_modbus(node: yaml.Node, scope: Scope) -> ModbusDevice:
     byte_order = values.taken.pop("byte_order", MODBUS_DEVICE.keys["byte_order"].default)
     poll = values.taken.get("poll", PollSettings())
     _check_line(values)
+    framing = _take_framing(values)
     host, port = values.taken.pop("endpoint", ("", 0))
     workarounds = values.taken.get("workarounds", Workarounds())
     values.scope = dataclasses.replace(
         values.scope, inherited={"byte_order": byte_order}, of_device={"address_base": workarounds.address_base}
     )
     points = read_device_points(values, partial(build_modbus_point, poll=poll))
-    return values.build(ModbusDevice, host=host, port=port, points=points)
+    return values.build(ModbusDevice, host=host, port=port, framing=framing, points=points)
+
+
+def _take_framing(values: Values) -> Framing:
+    """How requests are wrapped: as written, else as the line needs it."""
+    if "written_framing" in values.taken:
+        return Framing(values.taken.pop("written_framing"))
+    framing = Framing.RTU if "serial" in values.nodes else Framing.TCP
+    origin = say("origin-worked-out", "worked out") if "serial" in values.nodes else say("origin-default", "default")
+    values.scope.explain("framing", framing, origin)
+    return framing
 
 
 def _check_line(values: Values) -> None:
@@ -85,7 +97,7 @@ def _check_line(values: Values) -> None:
                 other="serial: {port: /dev/ttyUSB0}",
             ),
         )
-    is_rtu = "serial" in written or values.taken.get("framing") is Framing.RTU
+    is_rtu = "serial" in written or values.taken.get("written_framing") is Framing.RTU
     unit = values.taken.get("unit", default_of(ModbusDevice, "unit"))
     if is_rtu and not 1 <= unit <= LAST_SERIAL_UNIT:
         values.error(
@@ -180,6 +192,9 @@ def _check_modbus_form(values: Values, table: ModbusTable, *, is_bit: bool) -> N
             say("byte-of-type", "{type} fills its registers: `byte` is for int8, uint8 and strings.", type=kind),
             say("write-or-leave-out", "Write {snippet}, or leave `{key}` out.", snippet="type: uint8", key="byte"),
         )
+    if kind in _EIGHT_BITS and "byte" not in values.nodes:
+        values.taken["byte"] = ByteSide.LOW
+        values.scope.explain("byte", ByteSide.LOW, say("origin-default", "default"))
     _check_mask(values, kind)
 
 

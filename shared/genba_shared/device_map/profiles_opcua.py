@@ -1,6 +1,7 @@
 """Ready points of machines that follow an OPC UA companion specification, laid under the points of the map.
 
-Labels are the words of a station's `state`. Counts are the accumulated ones, since those are not reset with each job.
+Labels are the words of a station's `state`. Counts are the accumulated ones, since those are not reset with each job;
+the model leaves it to the machine to have them, so that they come where the map names them.
 Sources: OPC 30050 (PackML) 6.3 to 6.5 and ANSI/ISA TR88.00.02 for the numbers of states; OPC 40001-1 (Machinery) 12
 and 13 for MachineryItemState and MachineryOperationMode.
 """
@@ -52,6 +53,8 @@ mode:
   labels: {0: idle, 1: down, 2: setup, 3: running}
 """
 READY_POINTS: Final = {"packml": _PACKML, "machinery": _MACHINERY}
+IF_NAMED: Final = frozenset({"processed", "defective", "consumed"})
+"""Points that are optional in the model: they are laid under only where `points` of the device names them."""
 
 
 def with_ready_points(device: yaml.MappingNode, findings: Findings) -> yaml.MappingNode:
@@ -62,8 +65,11 @@ def with_ready_points(device: yaml.MappingNode, findings: Findings) -> yaml.Mapp
     if profile is None or ready is None or protocol is None or protocol[1].value != "opcua":
         return device
     points = yaml.compose(ready, Loader=yaml.SafeLoader)
-    if points is None:
+    if not isinstance(points, yaml.MappingNode):
         return device
+    own = written["points"][1] if "points" in written else None
+    named = set(entries(own)) if isinstance(own, yaml.MappingNode) else set()
+    points.value = [entry for entry in points.value if entry[0].value in named or entry[0].value not in IF_NAMED]
     _place(points, profile[1])
     key = yaml.ScalarNode("tag:yaml.org,2002:str", "points", profile[1].start_mark, profile[1].end_mark)
     base = yaml.MappingNode(device.tag, [(key, points)], device.start_mark, device.end_mark)

@@ -92,11 +92,17 @@ MODBUS_DEVICE: Final = ObjectSpec(
     keys=keys(
         *common_device_keys(),
         dataclasses.replace(
-            host_key(502, "10.1.2.21:502"), required=False, default_text="required, unless `serial` is written"
+            host_key(502, "10.1.2.21:502"),
+            required=False,
+            default_text="required, unless `serial` is written",
+            derived=True,
         ),
         Key(
             name="framing",
             kind=choice(Framing),
+            attribute="written_framing",
+            default_text="tcp; rtu on a serial port",
+            derived=True,
             meaning="form of requests on the network: `tcp`, or `rtu` for serial servers that pass bytes through",
             example="framing: rtu",
         ),
@@ -265,6 +271,7 @@ MODBUS_POINT: Final = ObjectSpec(
             meaning="the half of a register that an 8-bit value is in, or each character of a string",
             example="byte: low",
             default_text="low for 8-bit values",
+            derived=True,
         ),
         Key(
             name="mask",

@@ -186,8 +186,8 @@ def _name(node: yaml.Node, path: str, findings: Findings) -> None:
 
 
 def join(path: str, key: str) -> str:
-    """The path of what stands under `key`."""
-    return f"{path}.{key}" if path else key
+    """The path of what stands under `key`; an empty key is the group itself."""
+    return f"{path}.{key}" if path and key else path or key
 
 
 def _word(key: yaml.Node) -> str:

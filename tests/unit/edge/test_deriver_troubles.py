@@ -22,7 +22,7 @@ from genba_shared.events import (
     WipChanged,
 )
 from tests.unit.edge.gateway_world import World, alive, at, back, document, lost, sample, tag_read
-from tests.unit.edge.test_deriver import gate_world, of, passes, poll_until, sewing, sewing_world
+from tests.unit.edge.test_deriver import gate_world, of, passes, sewing, sewing_world
 
 
 def cutter_world(order: str = "WO-1") -> World:
@@ -103,6 +103,14 @@ def test_reset_while_nobody_looked_starts_no_work() -> None:
     world.see(back("cutter1", 60), sample("cutter1", "order", "WO-2", 30), sample("cutter1", "parts", 0, 50))
     assert [event.work_order for event in of(NodeStarted, world.events)] == ["WO-1"]
     assert [event.delta for event in of(PiecesCounted, world.events)] == [3, 0]
+
+
+def test_first_reading_beyond_the_limit_is_questioned_when_it_stays() -> None:
+    world = World()
+    world.see(back("sewing", 0))
+    events = [event for second in range(5) for event in sewing(world, second, good1=2**32)]
+    (questioned,) = of(DataQuestioned, events)
+    assert (questioned.at, questioned.point) == (at(3), "sewing/good1")
 
 
 def test_point_that_was_bad_is_not_taken_as_watched_meanwhile() -> None:
@@ -292,7 +300,7 @@ def test_point_that_breaks_the_derivation_does_not_stop_the_others(monkeypatch: 
         rightly(self, ref, raw, **rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Counting, "read", breaks_for_good2)
-    events = poll_until(world, 4, {2: 1})
+    events = [event for second in (1, 2, 3) for event in sewing(world, second, good1=1, good2=second)]
     assert [event.delta for event in of(PiecesCounted, events)] == [1]
     (questioned,) = of(DataQuestioned, events)
     assert questioned.point == "sewing/good2"

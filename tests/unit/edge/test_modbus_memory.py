@@ -10,7 +10,7 @@ from genba_edge.drivers.link import BadPoints
 from genba_edge.drivers.modbus_memory import BlockMemory
 from genba_edge.ports import Meter
 from genba_shared.clock import ProductionClock
-from genba_shared.device_map.model import ModbusPoint, ModbusTable, PointType
+from genba_shared.device_map.model import ByteOrder, ModbusPoint, ModbusTable, PointType
 
 AT = datetime(2026, 1, 5, 7, tzinfo=UTC)
 LATER = AT + timedelta(seconds=1)
@@ -74,3 +74,35 @@ def test_a_point_that_cannot_be_decoded_is_bad_once_and_never_unchanged() -> Non
     assert told(memory.take(NOT_A_NUMBER, LATER)) == [("a", "c")]
     assert told(memory.take(ONE, LATER)) == [("b", 21.25), ("a", "c")]
     assert told(memory.take(ONE, LATER)) == [("a", "b", "c")]
+
+
+def test_points_of_every_form_with_holes_between_them_are_cut_out_of_one_answer() -> None:
+    points = (
+        ModbusPoint(name="word", type=PointType.UINT16, table=ModbusTable.HOLDING, address=1),
+        ModbusPoint(name="long", type=PointType.INT32, table=ModbusTable.HOLDING, address=4),
+        ModbusPoint(
+            name="swapped", type=PointType.UINT16, table=ModbusTable.HOLDING, address=6, byte_order=ByteOrder.BADC
+        ),
+        ModbusPoint(name="scaled", type=PointType.UINT16, table=ModbusTable.HOLDING, address=7, scale=0.1),
+        ModbusPoint(name="bit", type=PointType.BOOL, table=ModbusTable.HOLDING, address=8, bit=2),
+    )
+    block = Block(table=ModbusTable.HOLDING, address=0, count=10, points=points)
+    memory = BlockMemory(block, device="cell", bad=lambda point, reason: (), good=lambda point: None)
+    answer = bytes.fromhex("ffff 0007 ffff ffff fffffffe 0100 00d5 0004 ffff")
+    assert told(memory.take(answer, AT)) == [
+        ("word", 7),
+        ("long", -2),
+        ("swapped", 1),
+        ("scaled", 21.3),
+        ("bit", True),
+    ]
+
+
+def test_bits_that_share_a_register_are_told_each() -> None:
+    points = tuple(
+        ModbusPoint(name=f"bit{bit}", type=PointType.BOOL, table=ModbusTable.HOLDING, address=0, bit=bit)
+        for bit in (0, 1)
+    )
+    block = Block(table=ModbusTable.HOLDING, address=0, count=1, points=points)
+    memory = BlockMemory(block, device="cell", bad=lambda point, reason: (), good=lambda point: None)
+    assert told(memory.take(bytes.fromhex("0001"), AT)) == [("bit0", True), ("bit1", False)]

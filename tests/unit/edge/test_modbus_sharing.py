@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import weakref
 
 from genba_edge.core.line_load import line_loads
-from genba_edge.drivers.modbus_line import ModbusLines
+from genba_edge.drivers.modbus_line import ModbusLine, ModbusLines
 from genba_shared.device_map.model import (
     Framing,
     ModbusDevice,
@@ -24,7 +25,7 @@ def device_of(name: str, **more: object) -> ModbusDevice:
     return ModbusDevice(id=name, points={"good": point}, **more)  # type: ignore[arg-type]
 
 
-def test_units_behind_one_address_or_port_share_a_line_and_others_do_not() -> None:
+async def test_units_behind_one_address_or_port_share_a_line_and_others_do_not() -> None:
     lines = ModbusLines()
     server = lines.of(device_of("a", host="10.1.2.30", unit=1))
     assert lines.of(device_of("b", host="10.1.2.30", unit=2)) is server
@@ -35,11 +36,36 @@ def test_units_behind_one_address_or_port_share_a_line_and_others_do_not() -> No
     assert lines.of(device_of("g", serial=SerialPort(port="/dev/ttyUSB0"), unit=2)) is bus
 
 
-def test_a_line_that_nobody_uses_is_forgotten() -> None:
+def test_each_event_loop_has_lines_of_its_own() -> None:
+    lines = ModbusLines()
+
+    async def line_of() -> ModbusLine:
+        return lines.of(device_of("a", host="10.1.2.30"))
+
+    first, second = asyncio.run(line_of()), asyncio.run(line_of())
+    assert first is not second
+
+
+async def test_a_line_that_nobody_uses_is_forgotten() -> None:
     lines = ModbusLines()
     gone = weakref.ref(lines.of(device_of("a", host="10.1.2.30")))
     gc.collect()
     assert gone() is None
+
+
+async def test_a_silent_unit_is_waited_for_as_long_as_answers_take_and_once_a_minute_for_the_whole_time_out() -> None:
+    device = device_of("a", host="10.1.2.30", timeout_s=2.0)
+    line = ModbusLine(device)
+    for user in ("quick", "slow"):
+        line.join(user)
+    now = asyncio.get_running_loop().time()
+    assert line._patience_s(device, now=now) == 2.0  # nobody answers: there is nobody to hold up
+    line._note_answer("quick", 0.01)
+    assert line._patience_s(device, now=now) == 0.25
+    line._note_answer("slow", 0.2)
+    assert line._patience_s(device, now=now) == 1.0
+    assert line._patience_s(device, now=now + 61) == 2.0
+    assert line._patience_s(device, now=now + 62) == 1.0
 
 
 def test_the_load_of_a_line_is_that_of_all_its_units() -> None:
