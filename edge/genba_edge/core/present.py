@@ -29,9 +29,9 @@ class DeviceStatus(StrEnum):
     LOST = "lost"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class PointNow:
-    """The last reading of a point that said something new, and since when it has that value."""
+    """The last reading of a point that said something new, and since when it has that value; `Present` changes it."""
 
     sample: Sample
     changed_at: datetime
@@ -111,8 +111,11 @@ class Present:
 
 
 def _take_sample(device: DeviceNow, sample: Sample) -> None:
-    before = device.points.get(sample.point)
-    stands = before is not None and before.sample.value == sample.value and before.sample.quality is sample.quality
-    changed_at = before.changed_at if before is not None and stands else sample.at
-    device.points[sample.point] = PointNow(sample=sample, changed_at=changed_at)
+    point = device.points.get(sample.point)
+    if point is None:
+        device.points[sample.point] = PointNow(sample, sample.at)
+    else:
+        if point.sample.value != sample.value or point.sample.quality is not sample.quality:
+            point.changed_at = sample.at
+        point.sample = sample
     device.read_at[sample.point] = sample.seen_at
