@@ -3,14 +3,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO ?=
+FUZZ_S ?= 60
 
-.PHONY: demo test check lint format lock screenshot clean help
+.PHONY: demo test check lint format lock screenshot fuzz mutants compat clean help
 
 help:
 	@echo "make demo         a simulated factory, gateway, collector and board on this machine (DEMO='--speed 30' for options)"
 	@echo "make test         everything that must hold: lint, types, layers, tests; says what it skipped and why"
 	@echo "make check        lint, types and layers only"
 	@echo "make format       format the code"
+	@echo "make fuzz         invent input for everything that reads devices and maps (FUZZ_S=60 seconds for each)"
+	@echo "make mutants      take each important guard out and see that its test fails"
+	@echo "make compat       imports and unit tests of the gateway on each Python that is here"
 	@echo "make lock         resolve the lock files anew"
 	@echo "make screenshot   take the README's picture of the board from a running demo"
 
@@ -36,10 +40,21 @@ screenshot: .venv/dev
 	@$(BIN)/python docs/screenshot.py docs/board.png
 
 lock: .venv/dev
-	@for set in all dev; do \
+	@for set in all dev fuzz; do \
 	  $(BIN)/uv pip compile pyproject.toml --extra $$set --python-version 3.11 --universal --generate-hashes \
 	    --no-header --no-emit-index-url --no-annotate --upgrade --quiet -o requirements/$$set.txt; \
 	done
+
+fuzz: build/fuzz/installed
+	@for target in $$(build/fuzz/venv/bin/python -c "import tests.fuzz; print(*tests.fuzz.TARGETS)"); do \
+	  echo "== $$target"; build/fuzz/venv/bin/python -m tests.fuzz $$target --seconds $(FUZZ_S) || exit 1; \
+	done
+
+mutants: .venv/dev
+	@$(BIN)/python -m tests.mutations
+
+compat: .venv/dev
+	@$(BIN)/python -m tests.compat
 
 # The stamps follow the lock files: a changed lock installs anew, an unchanged one costs nothing.
 .venv/all: requirements/all.txt pyproject.toml
@@ -55,6 +70,15 @@ lock: .venv/dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@ .venv/all
+
+# Fuzzing has an environment of its own, because what leads it by coverage is built for few machines.
+build/fuzz/installed: requirements/fuzz.txt pyproject.toml
+	@mkdir -p build/fuzz
+	@test -x build/fuzz/venv/bin/python || $(PYTHON) -m venv build/fuzz/venv
+	@echo "installing the gateway and the fuzzer (a minute, once)"
+	@build/fuzz/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	@build/fuzz/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -5,6 +5,7 @@
  * Every table has addresses 0..199; what lies beyond is answered with exception 2 by libmodbus itself.
  * Commands, one a line on standard input, each answered with one line on standard output:
  *   set holding|input|coil|discrete ADDRESS VALUE      ok
+ *   set32 holding|input ADDRESS VALUE                 ok    two registers in one step, low word first
  *   refuse holding|input|coil|discrete ADDRESS CODE    ok    requests that touch it get this exception; 0: no more;
  *                                                            255: no answer at all
  *   largest COUNT                                      ok    longer requests get exception 3; 0: no limit of its own
@@ -67,6 +68,7 @@ static void obey(char *line) {
     int words = sscanf(line, "%15s %15s %d %d", word, name, &address, &value), on = !strcmp(name, "on");
     int table = table_of(name), fits = words == 4 && table && address >= 0 && address < ADDRESSES;
     if (!strcmp(word, "set") && fits) set(table, address, value);
+    else if (!strcmp(word, "set32") && fits) set(table, address, value & 0xffff), set(table, address + 1, value >> 16);
     else if (!strcmp(word, "refuse") && fits) refused[table][address] = value;
     else if (!strcmp(word, "largest")) largest = atoi(name);
     else if (!strcmp(word, "busy")) is_busy = on;

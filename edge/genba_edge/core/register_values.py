@@ -129,14 +129,14 @@ def _register_decoder(point: ModbusPoint, device: str) -> Decoder:
     if point.type is PointType.STRING:
         return _text_decoder(point, device)
     if point.type in BCD:
-        return _calculated(point, _bcd_decoder(point, device))
+        return _calculated(point, _bcd_decoder(point, device), device)
     if point.type in BYTES:
-        return _calculated(point, _byte_decoder(point))
+        return _calculated(point, _byte_decoder(point), device)
     if point.type is PointType.BOOL:
         join = _joiner(point)
         mask = -1 if point.bit is None else 1 << point.bit
         return lambda sent: bool(int.from_bytes(join(sent), "big") & mask)
-    return _calculated(point, _number_decoder(point, device))
+    return _calculated(point, _number_decoder(point, device), device)
 
 
 def _joiner(point: ModbusPoint) -> Callable[[bytes], bytes]:
@@ -165,12 +165,16 @@ def _float_decoder(point: ModbusPoint, device: str) -> Callable[[bytes], float]:
     unpack, join, name = struct.Struct(f">{NUMBER_FORMATS[point.type]}").unpack, _joiner(point), point.name
 
     def decode(sent: bytes) -> float:
-        value: float = unpack(join(sent))[0]
-        if not math.isfinite(value):
-            raise BadReading(device=device, reason=f"point {name}: {value} is not a number")
-        return value
+        return _finite(unpack(join(sent))[0], name, device)
 
     return decode
+
+
+def _finite(value: float, name: str, device: str) -> float:
+    """A large one may be a number no longer once it is scaled."""
+    if not math.isfinite(value):
+        raise BadReading(device=device, reason=f"point {name}: {value} is not a number")
+    return value
 
 
 def _byte_decoder(point: ModbusPoint) -> Callable[[bytes], int]:
@@ -194,7 +198,7 @@ def _bcd_decoder(point: ModbusPoint, device: str) -> Callable[[bytes], int]:
     return decode
 
 
-def _calculated(point: ModbusPoint, decode: Callable[[bytes], int | float]) -> Decoder:
+def _calculated(point: ModbusPoint, decode: Callable[[bytes], int | float], device: str) -> Decoder:
     """What `mask`, `scale` and `offset` make of a number; through decimals, so that 213 × 0.1 is 21.3."""
     masked = decode
     if point.mask is not None:
@@ -203,8 +207,8 @@ def _calculated(point: ModbusPoint, decode: Callable[[bytes], int | float]) -> D
     if point.scale == 1.0 and point.offset == 0.0:
         return masked
     if point.type in (PointType.FLOAT32, PointType.FLOAT64):
-        scale_, offset_ = point.scale, point.offset
-        return lambda sent: decode(sent) * scale_ + offset_
+        scale_, offset_, name = point.scale, point.offset, point.name
+        return lambda sent: _finite(decode(sent) * scale_ + offset_, name, device)
     scale, offset = Decimal(repr(point.scale)), Decimal(repr(point.offset))
     return lambda sent: float(Decimal(masked(sent)) * scale + offset)
 

@@ -42,9 +42,9 @@ class ReaderTime:
         """The reader sent this stamp just now. Only live stamps may come here: held events carry old ones."""
         now = self._clock.now()
         if isinstance(stamp, params.Uptime):
-            self._zero = now - timedelta(microseconds=stamp.microseconds)
+            self._zero = self._later(now, -timedelta(microseconds=stamp.microseconds))
             return
-        ahead = _utc(stamp.microseconds, device=self._device) - now
+        ahead = self._later(EPOCH, timedelta(microseconds=stamp.microseconds)) - now
         ahead_s = self._clock.wall_seconds(ahead.total_seconds())
         self._utc_shift = -ahead if abs(ahead_s) > CLOCK_WRONG_S else timedelta(0)
         if abs(ahead_s) > CLOCK_WARNING_S:
@@ -53,18 +53,19 @@ class ReaderTime:
 
     def of_utc(self, microseconds: int) -> datetime:
         """Plant time of a UTC stamp (microseconds since 1970)."""
-        return _utc(microseconds, device=self._device) + self._utc_shift
+        return self._later(self._later(EPOCH, timedelta(microseconds=microseconds)), self._utc_shift)
 
     def of_uptime(self, microseconds: int) -> datetime | None:
         """Plant time of an uptime stamp; None when the reader never told where its uptime stands."""
-        return None if self._zero is None else self._zero + timedelta(microseconds=microseconds)
+        return None if self._zero is None else self._later(self._zero, timedelta(microseconds=microseconds))
 
-
-def _utc(microseconds: int, *, device: str) -> datetime:
-    try:
-        return EPOCH + timedelta(microseconds=microseconds)
-    except OverflowError as exc:
-        raise BadReading(device=device, reason=f"timestamp {microseconds} is beyond all calendars") from exc
+    def _later(self, start: datetime, by: timedelta) -> datetime:
+        """A reader that counts its microseconds wrongly soon leaves the years 1 to 9999."""
+        try:
+            return start + by
+        except OverflowError as exc:
+            reason = f"a timestamp of {by.total_seconds():.0f} s is beyond all calendars"
+            raise BadReading(device=self._device, reason=reason) from exc
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Final
 
 from asyncua.ua.status_codes import StatusCodes, get_name_and_doc
+from asyncua.ua.uaerrors import UaError
 
 from genba_edge.ports import Failure
 from genba_shared.errors import DeviceRefused, DeviceUnreachable
 
+UNDECODABLE: Final = (
+    UaError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What asyncua 2.1.0 and our own decoder let out when an answer is not what the standard says; found by fuzzing."""
 TOO_LARGE: Final = frozenset(
     {
         StatusCodes.BadTooManyOperations,

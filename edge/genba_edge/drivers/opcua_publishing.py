@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import struct
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -12,10 +11,9 @@ from typing import Final
 
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
-from asyncua.ua.uaerrors import UaError
 
 from genba_edge.drivers.opcua_decode import Published, decode_published
-from genba_edge.drivers.opcua_faults import OpcUaLost, OpcUaRefused
+from genba_edge.drivers.opcua_faults import UNDECODABLE, OpcUaLost, OpcUaRefused
 from genba_edge.ports import Failure
 
 Send = Callable[[object], Awaitable[bytes]]
@@ -115,7 +113,7 @@ class Publishing:
             except OpcUaLost as exc:
                 self._break(exc.reason, exc.failure)
                 return
-            except (UaError, struct.error, IndexError, ValueError) as exc:
+            except UNDECODABLE as exc:
                 self._break(f"a notification cannot be decoded: {exc}", Failure.OUT_OF_STEP)
                 return
             async with self._turn:

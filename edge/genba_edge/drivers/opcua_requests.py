@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import struct
 from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -11,12 +10,12 @@ from typing import TypeVar
 from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
-from asyncua.ua.uaerrors import UaError, UaStatusCodeError
+from asyncua.ua.uaerrors import UaStatusCodeError
 
 from genba_edge.drivers.link import reason_of
 from genba_edge.drivers.opcua_client import OpcUaClient
 from genba_edge.drivers.opcua_decode import Item, decode_read
-from genba_edge.drivers.opcua_faults import OpcUaLost, OpcUaRefused, name_of_status
+from genba_edge.drivers.opcua_faults import UNDECODABLE, OpcUaLost, OpcUaRefused, name_of_status
 from genba_edge.drivers.opcua_limits import Call, CallSizes
 from genba_edge.drivers.opcua_nodes import standard_node
 from genba_edge.ports import Failure, Meter
@@ -62,7 +61,7 @@ class OpcUaRequests:
         body = await self._call(self._send(request), timeout_s=timeout_s or self._device.timeout_s)
         try:
             return decode_read(body)
-        except (UaError, struct.error, IndexError, ValueError) as exc:
+        except UNDECODABLE as exc:
             raise self._lost(f"an answer of {self._where} cannot be decoded: {exc}", Failure.OUT_OF_STEP) from exc
 
     async def read_data_values(self, nodes: Sequence[ua.NodeId]) -> list[ua.DataValue]:
@@ -178,8 +177,9 @@ class OpcUaRequests:
         except UaStatusCodeError as exc:
             reason = f"{self._where} answers {name_of_status(exc.code)}"
             raise OpcUaRefused(device=self._device.id, reason=reason, code=exc.code) from exc
-        except (UaError, struct.error, ValueError) as exc:
-            raise self._lost(f"an answer of {self._where} cannot be used: {exc}", Failure.OUT_OF_STEP) from exc
+        except UNDECODABLE as exc:
+            reason = f"an answer of {self._where} cannot be used: {str(exc) or type(exc).__name__}"
+            raise self._lost(reason, Failure.OUT_OF_STEP) from exc
 
 
 def _parameters(nodes: Sequence[ua.NodeId]) -> ua.ReadParameters:

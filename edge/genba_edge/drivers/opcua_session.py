@@ -15,11 +15,10 @@ from asyncua import ua
 from asyncua.common.utils import Buffer
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.ua_binary import struct_from_binary
-from asyncua.ua.uaerrors import UaError
 
 from genba_edge.drivers.opcua_client import OpcUaClient
 from genba_edge.drivers.opcua_decode import Item, Published, published_of
-from genba_edge.drivers.opcua_faults import OpcUaLost, OpcUaRefused, name_of_status
+from genba_edge.drivers.opcua_faults import UNDECODABLE, OpcUaLost, OpcUaRefused, name_of_status
 from genba_edge.drivers.opcua_items import ItemRequest, until_full
 from genba_edge.drivers.opcua_keys import Keys
 from genba_edge.drivers.opcua_limits import Call, CallSizes
@@ -139,7 +138,7 @@ class OpcUaSession(OpcUaRequests):
     async def close(self) -> None:
         """Say goodbye if the server still listens, and close the socket in any case."""
         await self._publishing.close()
-        with suppress(TimeoutError, OSError, UaError):
+        with suppress(TimeoutError, OSError, *UNDECODABLE):
             async with asyncio.timeout(GOODBYE_S):
                 await self._client.disconnect()
         self._client.disconnect_socket()

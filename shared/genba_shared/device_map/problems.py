@@ -125,6 +125,9 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
 
 
 def shorten(text: str) -> str:
-    """Text of a message: one line, at most 60 characters, so that a pasted file does not fill the screen."""
-    line = " ".join(text.split())
+    """Text of a message: one line, at most 60 characters, so that a pasted file does not fill the screen.
+
+    Half a character (``"\\ud800"`` in quotes gives one) is written as its escape, since no terminal takes it.
+    """
+    line = " ".join(text.encode("utf-8", errors="backslashreplace").decode("utf-8").split())
     return line if len(line) <= 60 else f"{line[:57]}…"

@@ -94,7 +94,7 @@ def _head(device: ImportedDevice, host: str) -> Iterator[str]:
                 yield "    # byte_order: CDAB  # if values of 32 bits look wrong: many PLCs send the low word first"
         case Protocol.OPCUA:
             yield f"    url: {where if '//' in where else f'opc.tcp://{where}:4840'}{todo}"
-            yield "    security: {policy: none}  # TODO: none only where the network is closed"
+            yield "    security: {policy: Basic256Sha256}  # TODO: what the server offers; `genba edge browse` tells"
     yield "    points:"
 
 

@@ -207,3 +207,22 @@ def test_mutilated_frame_is_a_message_or_an_error_of_the_library(data: st.DataOb
             connected().reads(message)
         except BadReading:
             return
+
+
+def test_a_time_that_only_the_correction_of_the_clock_takes_beyond_all_calendars_is_a_bad_reading() -> None:
+    reader = connected(reader_ahead_s=-50 * 365 * 86_400)
+    latest_us = 253_402_300_799_000_000
+    with pytest.raises(BadReading, match="beyond all calendars"):
+        reader.reads(report(f"8d {EPC} 81 0001 82 {latest_us:016x}"))
+
+
+def test_an_uptime_that_begins_before_all_calendars_is_a_bad_reading() -> None:
+    with pytest.raises(BadReading, match="beyond all calendars"):
+        ReportReader(GATE, STANDING_CLOCK).connected(params.Uptime(microseconds=2**64 - 1))
+
+
+def test_an_uptime_stamp_beyond_all_calendars_is_a_bad_reading() -> None:
+    reader = ReportReader(GATE, STANDING_CLOCK)
+    reader.connected(params.Uptime(microseconds=1))
+    with pytest.raises(BadReading, match="beyond all calendars"):
+        reader.reads(report(f"8d {EPC} 81 0001 83 ffffffffffffffff"))

@@ -267,3 +267,9 @@ def test_what_cannot_be_decoded_is_a_bad_reading(kind: PointType, words: list[in
 def test_bytes_that_are_no_text_are_a_bad_reading() -> None:
     with pytest.raises(BadReading, match="fffe is not UTF-8 text"):
         decode_point(point("p", 0, PointType.STRING, length=2), [0xFFFE], device="d")
+
+
+def test_a_number_that_scaling_makes_infinite_is_a_bad_reading() -> None:
+    largest = [0x7FEF, 0xFFFF, 0xFFFF, 0xFFFF]
+    with pytest.raises(BadReading, match="is not a number"):
+        decode_point(point("p", 0, PointType.FLOAT64, scale=1e9), largest, device="d")

@@ -72,6 +72,20 @@ def snapshot(*devices: DeviceView) -> Snapshot:
     )
 
 
+def test_a_point_shows_the_servers_word_for_its_quality_unless_it_is_just_good() -> None:
+    def told(status: str) -> PointView:
+        sample = Sample(device="cutter1", point="p", value=1, at=NOW, seen_at=NOW, status=status)
+        return PointView(
+            name="p", now=PointNow(sample=sample, changed_at=NOW), read_at=NOW, bad_reason="", reported=None
+        )
+
+    shown = snapshot(device(told("UncertainSensorNotAccurate"), told("Good")))
+    page = str(render(shown, "en"))
+    assert '<small class="reason">UncertainSensorNotAccurate</small>' in page
+    assert page.count('<small class="reason">') == 1
+    assert shown.to_json()["devices"]["cutter1"]["points"]["p"]["status"] == "Good"
+
+
 def test_every_language_has_every_word_with_the_same_places_to_fill_in() -> None:
     def places(text: str) -> set[str | None]:
         return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}

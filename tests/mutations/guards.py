@@ -1,0 +1,168 @@
+"""The list: what is guarded, where, how it is taken out, and which test must fail then.
+
+`text` stands exactly once in all the files that `files` matches; keep it short, so that changes around it do not
+matter, and the pattern wide where a guard may move to a file beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+DRIVERS = "edge/genba_edge/drivers/"
+CORE = "edge/genba_edge/core/"
+MAP = "shared/genba_shared/device_map/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """One guard. `name` is what it guards against, in words."""
+
+    name: str
+    files: str
+    text: str
+    without: str
+    test: str
+
+    def found_in(self, root: Path) -> list[Path]:
+        """The files in which its text stands, each as often as it does."""
+        return [path for path in sorted(root.glob(self.files)) for _ in range(path.read_text().count(self.text))]
+
+
+GUARDS = (
+    Guard(
+        name="an answer to another Modbus request is no reading",
+        files=DRIVERS + "modbus*.py",
+        text="if transaction != ",
+        without="if False and transaction != ",
+        test="tests/integration/test_modbus.py::test_an_answer_to_another_request_closes_the_connection",
+    ),
+    Guard(
+        name="an answer of another Modbus unit is no reading",
+        files=DRIVERS + "modbus*.py",
+        text=".unit != 0:",
+        without=".unit != 0 and False:",
+        test="tests/unit/edge/test_modbus_strangers.py::"
+        "test_what_answers_something_else_is_no_reading_and_costs_the_connection",
+    ),
+    Guard(
+        name="a point of several registers is never split over two requests",
+        files=CORE + "register*.py",
+        text="new_end = max(end, point.address + span(point))",
+        without="new_end = max(end, point.address + 1)",
+        test="tests/property/test_registers_laws.py::test_every_point_is_whole_in_exactly_one_block_of_its_table",
+    ),
+    Guard(
+        name="one bad register costs only its own point",
+        files=DRIVERS + "modbus.py",
+        text="return await self._read_in_parts(",
+        without="return [] if block else await self._read_in_parts(",
+        test="tests/integration/test_modbus.py::test_one_bad_register_does_not_stop_its_neighbours",
+    ),
+    Guard(
+        name="a reading of bad quality has no value, whatever the server attached",
+        files=DRIVERS + "opcua*.py",
+        text="if quality is Quality.BAD:",
+        without="if False:",
+        test="tests/unit/edge/test_opcua_samples.py::test_a_bad_status_takes_the_value_away_and_is_told_once",
+    ),
+    Guard(
+        name="an order number stays the text that it is",
+        files=DRIVERS + "opcua*.py",
+        text="    if isinstance(value, str):\n        return value\n",
+        without="    if isinstance(value, str):\n        return int(value) if value.isdigit() else value\n",
+        test="tests/unit/edge/test_opcua_values.py::test_values_keep_their_type",
+    ),
+    Guard(
+        name="a subscription that falls silent is dead, although the server answers",
+        files=DRIVERS + "opcua_session.py",
+        text="silent_s = time.monotonic() - ",
+        without="silent_s = -",
+        test="tests/integration/test_opcua.py::"
+        "test_a_subscription_that_falls_silent_is_noticed_although_the_server_answers",
+    ),
+    Guard(
+        name="a node is found by the URI of its namespace, wherever a restart put it",
+        files=DRIVERS + "opcua*.py",
+        text="namespaces.index(uri)",
+        without="2",
+        test="tests/integration/test_opcua.py::test_samples_flow_again_after_a_restart_with_other_namespace_indexes",
+    ),
+    Guard(
+        name="tries to reconnect are spread by chance",
+        files=DRIVERS + "backoff.py",
+        text="random.uniform(0.5, 1.0)",
+        without="random.uniform(1.0, 1.5)",
+        test="tests/unit/edge/test_driver_pace.py::test_waits_double_up_to_the_cap_and_jitter_only_shortens_them",
+    ),
+    Guard(
+        name="a device that is gone for long is still tried again",
+        files=DRIVERS + "backoff.py",
+        text="self._next_s = min(self._max_s, wait_s * 2)",
+        without="self._next_s = wait_s * 1000",
+        test="tests/unit/edge/test_driver_pace.py::test_waits_double_up_to_the_cap_and_jitter_only_shortens_them",
+    ),
+    Guard(
+        name="an outage is told once",
+        files=DRIVERS + "link.py",
+        text="if self._is_up is False:",
+        without="if False:",
+        test="tests/contract/test_drivers.py::test_an_outage_is_told_and_logged_once_and_its_end_once",
+    ),
+    Guard(
+        name="a reader's keepalive is acknowledged, or it hangs up",
+        files=DRIVERS + "llrp_session.py",
+        text="self._write(messages.KEEPALIVE_ACK(), message.message_id)",
+        without="pass",
+        test="tests/integration/test_llrp.py::test_keepalives_are_acknowledged_and_keep_a_quiet_gate_alive",
+    ),
+    Guard(
+        name="a reader that says nothing is lost, although its connection is open",
+        files=DRIVERS + "llrp_session.py",
+        text='reason = f"reader {self._where} was silent',
+        without='continue\n                reason = f"reader {self._where} was silent',
+        test="tests/integration/test_llrp.py::test_silent_reader_is_lost_and_comes_back",
+    ),
+    Guard(
+        name="an unknown setting of the map is an error",
+        files=MAP + "spec.py",
+        text="            _report_unknown(name, key_node, spec, scope)",
+        without="            values.broken = False",
+        test="tests/unit/shared/test_device_map_golden.py",
+    ),
+    Guard(
+        name="a secret is shown nowhere",
+        files="shared/genba_shared/secret.py",
+        text='return "Secret(***)"',
+        without="return self._text",
+        test="tests/unit/shared/test_secret.py::test_a_secret_is_not_in_what_a_log_or_a_traceback_would_print",
+    ),
+    Guard(
+        name="a reading of bad quality counts nothing and leaves a gap in what is known",
+        files=CORE + "deriver.py",
+        text="            self._watch.note_bad(ref)\n            return\n",
+        without="            pass\n",
+        test="tests/unit/edge/test_deriver_troubles.py::test_point_that_was_bad_is_not_taken_as_watched_meanwhile",
+    ),
+    Guard(
+        name="one point that breaks the derivation does not stop the others",
+        files=CORE + "supervisor.py",
+        text="if not isinstance(error, Exception):",
+        without="if not isinstance(error, KeyError):",
+        test="tests/unit/edge/test_deriver_troubles.py::test_point_that_breaks_the_derivation_does_not_stop_the_others",
+    ),
+    Guard(
+        name="nothing that one device does holds up another",
+        files=DRIVERS + "link.py",
+        text='logger.warning("device lost ',
+        without='time.sleep(3.0)\n        logger.warning("device lost ',
+        test="tests/integration/test_faults.py::test_devices_on_good_networks_miss_nothing[modbus-well]",
+    ),
+    Guard(
+        name="time that nobody watched is declared",
+        files=CORE + "watch.py",
+        text="if begin is not None and at > begin:",
+        without="if False:",
+        test="tests/integration/test_faults.py::test_the_time_that_nobody_watched_is_declared[modbus-black-hole]",
+    ),
+)
