@@ -102,12 +102,11 @@ async def test_only_what_changed_is_a_sample(modbus_peer: ModbusPeer) -> None:
 
 async def test_polls_keep_their_rate_without_drift(modbus_peer: ModbusPeer) -> None:
     async with running(driver_of(modbus_peer, point("good", 0))) as recorder:
-        await recorder.until(lambda: len(recorder.of(DeviceAlive)) >= 2)
-        loop = asyncio.get_running_loop()
-        started, polls = loop.time(), len(recorder.of(DeviceAlive))
-        await recorder.until(lambda: len(recorder.of(DeviceAlive)) >= polls + 20)
-        took = loop.time() - started
-    assert took == pytest.approx(20 * PERIOD_S, abs=0.9 * PERIOD_S)
+        await recorder.until(lambda: len(recorder.of(DeviceAlive)) >= 42)
+    stamps = [alive.at for alive in recorder.of(DeviceAlive)][2:]
+    # A busy machine makes single polls late, never early: the earliest of many shows where the grid of due times lies.
+    late_s = [((at - stamps[0]).total_seconds() + PERIOD_S / 2) % PERIOD_S - PERIOD_S / 2 for at in stamps]
+    assert min(late_s[20:]) == pytest.approx(min(late_s[:20]), abs=0.01)
 
 
 async def test_each_group_has_its_own_rate(modbus_peer: ModbusPeer) -> None:
