@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO ?=
+WORKERS ?= 2
 FUZZ_S ?= 60
 
 .PHONY: demo test check lint format lock screenshot fuzz mutants compat clean help
@@ -24,7 +25,7 @@ demo: .venv/all
 test: .venv/dev
 	@tests/servers.sh
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: .venv/dev
 	@$(BIN)/ruff format --check .
