@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -128,12 +129,17 @@ def test_events_of_another_epoch_are_refused(reopen: Open) -> None:
         reopen().append([counted("0" * 32, 1)], {})
 
 
-@pytest.mark.parametrize("text", ["", "no\0good", "\ud800", "x" * 5000])
+@pytest.mark.parametrize("text", ["", "no\0good", "\ud800", "裁\ud800", "\\ud800", "x" * 5000])
 def test_whatever_a_device_puts_into_a_text_is_kept(reopen: Open, text: str) -> None:
     outbox = reopen()
     event = counted(outbox.mark().epoch, 1, work_order=text)
-    outbox.append([event], {})
-    assert reopen().pending(after=0, limit=1) == [event]
+    outbox.append([event], {f"made/{text}": json.dumps({"order": text}, ensure_ascii=False)})
+    outbox = reopen()
+    assert outbox.pending(after=0, limit=1) == [event]
+    ((key, value),) = outbox.load_state().items()
+    assert (key, json.loads(value)) == (f"made/{text}", {"order": text})
+    outbox.append([], {f"made/{text}": None})
+    assert outbox.load_state() == {}
 
 
 def test_a_full_disk_writes_nothing_and_heals(reopen: Open) -> None:
