@@ -300,10 +300,11 @@ class Gateway:
         self._take_waiting()
         self._deriver.shut_down(self._moment())
         self._log_failures()
-        for commit in (self._unstored, self._deriver.take_checkpoint()):
-            if commit is not None and not await self._try_to_store(commit):
-                self._unstored = commit
-                return False
+        if self._unstored is not None and not await self._try_to_store(self._unstored):
+            return False
+        self._unstored = self._deriver.take_checkpoint()  # which forgets it: only when nothing else waits
+        if not await self._try_to_store(self._unstored):
+            return False
         self._unstored = None
         return True
 
