@@ -17,7 +17,7 @@ from genba_edge.app.fleet import Fleet
 from genba_edge.app.reloads import Reloads
 from genba_edge.core.present import DeviceStatus
 from genba_edge.outbox import SqliteOutbox
-from genba_edge.ports import DeviceLost, Emit, Meter, Observation
+from genba_edge.ports import DeviceAlive, DeviceLost, Emit, Meter, Observation
 from genba_shared.clock import ProductionClock
 from genba_shared.errors import OutboxFull
 from genba_shared.events import DataGapSeen, Event, PiecesCounted
@@ -232,6 +232,46 @@ async def test_a_fault_in_one_driver_loses_its_device_and_no_other(tmp_path: Pat
     (lost,) = emitted
     assert isinstance(lost, DeviceLost)
     assert (lost.device, lost.reason) == ("left", "fault in the gateway itself (ZeroDivisionError), see its log")
+
+
+class Deaf:
+    """A driver that does not end when it is told to, until `released`."""
+
+    device = "left"
+
+    def __init__(self) -> None:
+        self.meter = Meter(device="left")
+        self.says = asyncio.Event()
+        self.released = asyncio.Event()
+
+    async def run(self, emit: Emit) -> None:
+        while not self.released.is_set():
+            emit([DeviceAlive(device="left", at=ProductionClock().now())])
+            self.says.clear()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.says.wait()
+
+
+async def test_a_driver_that_does_not_end_is_given_up_and_not_heard_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("genba_edge.app.fleet.STOP_S", 0.05)
+    emitted: list[Observation] = []
+    fleet, hangs, follows = Fleet(emitted.extend, clock=ProductionClock(), state_dir=tmp_path), Deaf(), Faulty()
+    fleet.start([hangs])
+    await eventually(lambda: len(emitted) == 1)
+    async with asyncio.timeout(10):
+        await fleet.stop(["left"])
+    assert "driver does not end device=left" in caplog.text
+    emitted.clear()
+    fleet.start([follows])
+    await eventually(lambda: bool(emitted))
+    hangs.says.set()
+    await eventually(lambda: not hangs.says.is_set())
+    assert [type(each) for each in emitted] == [DeviceLost]
+    hangs.released.set()
+    hangs.says.set()
+    await fleet.stop_all()
 
 
 def test_the_commands_work_on_a_gateway_in_its_own_process(tmp_path: Path, modbus_peer: ModbusPeer) -> None:
