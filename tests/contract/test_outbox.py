@@ -106,6 +106,18 @@ def test_only_what_was_acknowledged_is_deleted(reopen: Open) -> None:
     assert (emptied.mark().depth, emptied.mark().oldest_at, emptied.mark().next_seq) == (0, None, 6)
 
 
+def test_an_acknowledgement_does_not_count_what_is_left(reopen: Open) -> None:
+    outbox = reopen()
+    outbox.append(events_for(outbox, 5), {})
+    asked: list[str] = []
+    outbox._connection.set_trace_callback(asked.append)
+    outbox.acknowledge(3)
+    outbox._connection.set_trace_callback(None)
+    assert (outbox.mark().depth, outbox.mark()) == (2, reopen().mark())
+    assert [text for text in asked if "count(" in text] == []
+    assert any("DELETE" in text for text in asked)
+
+
 def test_an_acknowledgement_of_seqs_never_given_out_deletes_nothing(reopen: Open) -> None:
     outbox = reopen()
     outbox.append(events_for(outbox, 2), {})

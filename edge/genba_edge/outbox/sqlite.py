@@ -115,9 +115,15 @@ class SqliteOutbox:
             if upto <= mark.acknowledged:
                 return
             with self._transaction() as connection:
-                connection.execute("DELETE FROM event WHERE seq <= ?", (upto,))
+                deleted = connection.execute("DELETE FROM event WHERE seq <= ?", (upto,)).rowcount
                 connection.execute("UPDATE meta SET value = ? WHERE key = 'acknowledged'", (upto,))
-            self._mark = self._read_mark()
+            self._mark = OutboxMark(
+                epoch=mark.epoch,
+                next_seq=mark.next_seq,
+                acknowledged=upto,
+                depth=mark.depth - deleted,  # counting a million rows would hold up the commits meanwhile
+                oldest_at=self._oldest_at(),
+            )
 
     def close(self) -> None:
         """Close the file; the folder is free for another process."""
@@ -137,14 +143,17 @@ class SqliteOutbox:
     def _read_mark(self) -> OutboxMark:
         meta = dict(self._connection.execute("SELECT key, value FROM meta"))
         (depth,) = self._connection.execute("SELECT count(*) FROM event").fetchone()
-        oldest = self._connection.execute("SELECT line FROM event ORDER BY seq LIMIT 1").fetchone()
         return OutboxMark(
             epoch=meta["epoch"],
             next_seq=meta["next_seq"],
             acknowledged=meta["acknowledged"],
             depth=depth,
-            oldest_at=None if oldest is None else _time_of(oldest[0]),
+            oldest_at=self._oldest_at(),
         )
+
+    def _oldest_at(self) -> datetime | None:
+        oldest = self._connection.execute("SELECT line FROM event ORDER BY seq LIMIT 1").fetchone()
+        return None if oldest is None else _time_of(oldest[0])
 
     def _from_stored(self, seq: int, line: str) -> Event | None:
         try:
