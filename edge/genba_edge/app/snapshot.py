@@ -206,9 +206,10 @@ def _device_view(
 
 def _points(device: Device, now: DeviceNow, meter: Meter, reporter: Reporter) -> Iterator[PointView]:
     for name in device.points:
+        last = now.points.get(name)
         yield PointView(
             name=name,
-            now=now.points.get(name),
+            now=None if last is None else PointNow(sample=last.sample, changed_at=last.changed_at),
             read_at=now.read_at.get(name),
             bad_reason=meter.bad_points.get(name, ""),
             reported=reporter.reported(PointRef(device.id, name)),
