@@ -321,3 +321,30 @@ def test_the_commands_work_on_a_gateway_in_its_own_process(tmp_path: Path, modbu
     assert told.returncode == 1
     assert f"no gateway runs on the state folder {state}" in told.stderr
     assert not os.path.lexists(state / "control.sock")
+
+
+HUNG_UP_AT_START = """
+import os, signal, sys
+from genba_edge.app import run
+from genba_shared.cli import main
+class Outbox(run.SqliteOutbox):
+    def __init__(self, *arguments, **named):
+        os.kill(os.getpid(), signal.SIGHUP)
+        super().__init__(*arguments, **named)
+run.SqliteOutbox = Outbox
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_hang_up_while_the_gateway_starts_reads_the_map_again_once_it_runs(tmp_path: Path) -> None:
+    plant, sink = tmp_path / "plant.yaml", tmp_path / "events.jsonl"
+    plant.write_text(MAP.format(port=1, period="1s"))
+    command = [sys.executable, "-c", HUNG_UP_AT_START, "edge", "run", str(plant), "--sink", str(sink)]
+    with subprocess.Popen([*command, "--status", "off"], stderr=subprocess.PIPE, text=True) as gateway:
+        assert gateway.stderr is not None
+        try:
+            assert any("map taken" in line for line in gateway.stderr)
+            gateway.terminate()
+            assert gateway.wait(timeout=20) == 0
+        finally:
+            gateway.kill()
