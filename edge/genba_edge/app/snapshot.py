@@ -192,7 +192,7 @@ def _device_view(
         id=device.id,
         label=device.label,
         protocol=_protocol(device),
-        address=_address(device),
+        address=address_of(device),
         status=now.status,
         since=now.since,
         reason=now.reason,
@@ -248,7 +248,8 @@ def _protocol(device: Device) -> str:
             assert_never(device)
 
 
-def _address(device: Device) -> str:
+def address_of(device: Device) -> str:
+    """Where a device is reached, as it is shown."""
     match device:
         case OpcUaDevice():
             return device.url
