@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from genba_edge.app.gateway import Gateway, GatewaySetup
+from genba_edge.app.sink import Sink
 from genba_edge.outbox import SqliteOutbox
 from genba_edge.ports import DeviceBack, Sample
 from genba_shared.clock import ProductionClock
@@ -88,3 +92,32 @@ async def test_a_full_disk_does_not_hold_up_the_end(tmp_path: Path, caplog: pyte
     outbox.close()
     assert time.monotonic() - told_s < 5
     assert "outbox full at shutdown" in caplog.text
+
+
+class SlowSink(Sink):
+    """A file on a share that does not answer, until `is_back`."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.is_writing, self.is_back = threading.Event(), threading.Event()
+        self.came_back = False
+
+    def write(self, events: Sequence[Event]) -> None:
+        self.is_writing.set()
+        self.came_back = self.is_back.wait(10)
+        super().write(events)
+
+
+async def test_a_sink_that_does_not_answer_leaves_the_loop_free(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    with closing(SqliteOutbox(tmp_path, gateway="gw-1")) as outbox, closing(SlowSink(path)) as sink:
+        gateway = Gateway(replace(setup_with(outbox, tmp_path), sink=sink))
+        now = gateway._clock.now()
+        gateway._emit([DeviceBack(device="sewing", at=now)])
+        gateway._emit([Sample(device="sewing", point="state", value=1, at=now, seen_at=now)])
+        committing = asyncio.create_task(gateway._commit_all())
+        await eventually(sink.is_writing.is_set)
+        sink.is_back.set()
+        assert await committing
+        assert sink.came_back
+        assert path.read_text().count("\n") == outbox.mark().depth > 0
