@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -105,6 +106,18 @@ def test_only_what_was_acknowledged_is_deleted(reopen: Open) -> None:
     assert (emptied.mark().depth, emptied.mark().oldest_at, emptied.mark().next_seq) == (0, None, 6)
 
 
+def test_an_acknowledgement_does_not_count_what_is_left(reopen: Open) -> None:
+    outbox = reopen()
+    outbox.append(events_for(outbox, 5), {})
+    asked: list[str] = []
+    outbox._connection.set_trace_callback(asked.append)
+    outbox.acknowledge(3)
+    outbox._connection.set_trace_callback(None)
+    assert (outbox.mark().depth, outbox.mark()) == (2, reopen().mark())
+    assert [text for text in asked if "count(" in text] == []
+    assert any("DELETE" in text for text in asked)
+
+
 def test_an_acknowledgement_of_seqs_never_given_out_deletes_nothing(reopen: Open) -> None:
     outbox = reopen()
     outbox.append(events_for(outbox, 2), {})
@@ -128,12 +141,17 @@ def test_events_of_another_epoch_are_refused(reopen: Open) -> None:
         reopen().append([counted("0" * 32, 1)], {})
 
 
-@pytest.mark.parametrize("text", ["", "no\0good", "\ud800", "x" * 5000])
+@pytest.mark.parametrize("text", ["", "no\0good", "\ud800", "裁\ud800", "\\ud800", "x" * 5000])
 def test_whatever_a_device_puts_into_a_text_is_kept(reopen: Open, text: str) -> None:
     outbox = reopen()
     event = counted(outbox.mark().epoch, 1, work_order=text)
-    outbox.append([event], {})
-    assert reopen().pending(after=0, limit=1) == [event]
+    outbox.append([event], {f"made/{text}": json.dumps({"order": text}, ensure_ascii=False)})
+    outbox = reopen()
+    assert outbox.pending(after=0, limit=1) == [event]
+    ((key, value),) = outbox.load_state().items()
+    assert (key, json.loads(value)) == (f"made/{text}", {"order": text})
+    outbox.append([], {f"made/{text}": None})
+    assert outbox.load_state() == {}
 
 
 def test_a_full_disk_writes_nothing_and_heals(reopen: Open) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import sqlite3
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,11 +20,13 @@ from cryptography.x509.oid import NameOID
 
 from genba_edge.app import check_up
 from genba_edge.app.check_up import CheckUp, Verdict, examine
-from genba_edge.app.control import control_socket
+from genba_edge.app.control import Handler, control_socket
 from genba_edge.outbox import SqliteOutbox
 from genba_shared.cli import main
 from genba_shared.clock_health import ClockHealth, clock_health
+from genba_shared.device_map import load_device_map
 from tests.peers.process import ModbusPeer
+from tests.peers.recorder import eventually
 
 MAP = """
 version: 1
@@ -41,6 +46,8 @@ devices:
     host: no-such-host.invalid
     antennas: {{1: {{read_point: in}}}}
 """
+
+NOBODY = 65534  # the user that owns nothing
 
 
 def plant(folder: Path, port: int) -> Path:
@@ -189,8 +196,13 @@ async def test_a_running_gateway_is_asked_for_its_devices(tmp_path: Path, modbus
         "url": "http://127.0.0.1:9180/",
         "map": "ab" * 32,
         "devices": {
-            "cell": {"status": "online", "reason": "", "points": points},
-            "closed": {"status": "lost", "reason": "refused", "points": {}},
+            "cell": {
+                "status": "online",
+                "address": f"127.0.0.1:{modbus_peer.port} unit 1",
+                "reason": "",
+                "points": points,
+            },
+            "closed": {"status": "lost", "address": "opc.tcp://127.0.0.1:1", "reason": "refused", "points": {}},
         },
         "derive_failures": 0,
         "uplink": {"broker": "mqtt://10.1.2.3:1883", "connected": False},
@@ -210,33 +222,132 @@ async def test_a_running_gateway_is_asked_for_its_devices(tmp_path: Path, modbus
     assert verdict(found, "uplink") == "fail"
 
 
-async def test_a_reader_that_serves_the_running_gateway_is_not_disturbed(tmp_path: Path) -> None:
-    knocked: list[object] = []
-    server = await asyncio.start_server(lambda *_: knocked.append(1), "127.0.0.1", 0)
-    reader = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    path = tmp_path / "plant.yaml"
-    path.write_text(
-        "version: 1\ngateway: {id: gw-1, site: plant-a, timezone: UTC}\ndevices:\n"
-        f"  - {{id: gate, protocol: llrp, host: {reader}, antennas: {{1: {{read_point: in}}}}}}\n"
-    )
-    (tmp_path / "state").mkdir()
+def gateway_with(devices: Mapping[str, object]) -> Mapping[str, Handler]:
+    """The answer of a gateway that runs."""
 
     async def status(_asked: object) -> dict[str, object]:
-        device = {"status": "online", "reason": "", "points": {}}
         return {
             "gateway": "gw-1",
             "started_at": "",
             "url": "",
             "map": "",
-            "devices": {"gate": device},
+            "devices": devices,
             "derive_failures": 0,
             "uplink": {"broker": None, "connected": False},
         }
 
-    def found() -> dict[str, CheckUp]:
-        return checked(path)
+    return {"status": status}
 
-    async with server, control_socket(tmp_path / "state", {"status": status}):
-        assert (await asyncio.to_thread(found))["device gate"].found == "answers the running gateway"
-        assert knocked == []
-    assert (await asyncio.to_thread(found))["gateway"].found.startswith("no gateway runs")
+
+class Knocked:
+    """Something that listens, and how often somebody came."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[str]:
+        def came(_reader: object, writer: asyncio.StreamWriter) -> None:
+            self.times += 1
+            writer.close()
+
+        async with await asyncio.start_server(came, "127.0.0.1", 0) as server:
+            yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+GATEWAY_LINE = "version: 1\ngateway: {id: gw-1, site: plant-a, timezone: UTC}\ndevices:\n"
+UNIT = "  - {{id: {id}, protocol: modbus, host: '{host}', unit: {unit}, points: {{t: {{at: 30001, type: int16}}}}}}\n"
+
+
+async def test_a_reader_that_serves_the_running_gateway_is_not_disturbed(tmp_path: Path) -> None:
+    door, path = Knocked(), tmp_path / "plant.yaml"
+    (tmp_path / "state").mkdir()
+    async with door.listening() as reader:
+        path.write_text(
+            f"{GATEWAY_LINE}  - {{id: gate, protocol: llrp, host: {reader}, antennas: {{1: {{read_point: in}}}}}}\n"
+        )
+        gate = {"status": "online", "address": reader, "reason": "", "points": {}}
+        async with control_socket(tmp_path / "state", gateway_with({"gate": gate})):
+            found = await asyncio.to_thread(checked, path)
+        assert (found["device gate"].found, door.times) == ("answers the running gateway", 0)
+        assert (await asyncio.to_thread(checked, path))["gateway"].found.startswith("no gateway runs")
+        await eventually(lambda: door.times == 1)
+
+
+async def test_units_behind_one_address_are_tried_once_and_not_at_all_while_one_answers_the_gateway(
+    tmp_path: Path,
+) -> None:
+    door, path = Knocked(), tmp_path / "plant.yaml"
+    (tmp_path / "state").mkdir()
+    async with door.listening() as host:
+        path.write_text(GATEWAY_LINE + "".join(UNIT.format(id=f"u{unit}", host=host, unit=unit) for unit in (1, 2, 3)))
+        found = await asyncio.to_thread(checked, path)
+        assert [verdict(found, f"device u{unit}") for unit in (1, 2, 3)] == ["ok", "ok", "ok"]
+        await eventually(lambda: door.times == 1)
+        one = {"status": "online", "address": f"{host} unit 1", "reason": "", "points": {}}
+        async with control_socket(tmp_path / "state", gateway_with({"u1": one})):
+            found = await asyncio.to_thread(checked, path)
+    assert found["device u1"].found == "answers the running gateway"
+    assert found["device u2"].found == f"{host} answers the running gateway for another device"
+    assert door.times == 1
+
+
+async def test_a_device_that_the_gateway_reads_at_another_address_is_tried(tmp_path: Path) -> None:
+    door, path = Knocked(), tmp_path / "plant.yaml"
+    (tmp_path / "state").mkdir()
+    async with door.listening() as host:
+        path.write_text(GATEWAY_LINE + UNIT.format(id="u1", host=host, unit=1))
+        one = {"status": "online", "address": "10.1.2.3:502 unit 1", "reason": "", "points": {}}
+        async with control_socket(tmp_path / "state", gateway_with({"u1": one})):
+            assert verdict(await asyncio.to_thread(checked, path), "device u1") == "ok"
+        await eventually(lambda: door.times == 1)
+
+
+@contextmanager
+def without_the_right_to(folder: Path) -> Iterator[None]:
+    """The folder is closed to this process, as it is to another user."""
+    user = os.geteuid()
+    folder.chmod(0)
+    if user == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        folder.chmod(0o700)
+
+
+async def test_a_gateway_of_another_user_is_named_and_its_devices_are_left_alone(tmp_path: Path) -> None:
+    door, state = Knocked(), tmp_path / "state"
+    state.mkdir()
+    SqliteOutbox(state, gateway="gw-1").close()
+    async with door.listening() as host:
+        device_map = load_device_map(Path("plant.yaml"), text=GATEWAY_LINE + UNIT.format(id="u1", host=host, unit=1))
+        async with control_socket(state, gateway_with({})):
+
+            def look() -> list[CheckUp]:
+                with without_the_right_to(state):
+                    status = check_up._status(state)
+                    return [
+                        *check_up._folder(state),
+                        check_up._outbox(state),
+                        *check_up._certificates(device_map, state, None),
+                        *check_up._network(device_map, None, status),
+                        *check_up._gateway(device_map, status),
+                    ]
+
+            found = {each.what: each for each in await asyncio.to_thread(look)}
+    assert "by its own user only" in found["gateway"].found
+    assert found["outbox"].found.startswith("cannot be looked at")
+    assert (verdict(found, "devices"), door.times) == ("warn", 0)
+
+
+def test_an_outbox_that_is_only_busy_is_not_called_damaged(tmp_path: Path, modbus_peer: ModbusPeer) -> None:
+    path, state = plant(tmp_path, modbus_peer.port), tmp_path / "state"
+    state.mkdir()
+    SqliteOutbox(state, gateway="gw-1").close()
+    with closing(sqlite3.connect(state / "outbox.db", isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        found = checked(path)["outbox"]
+    assert (found.verdict, "locked" in found.found) == (Verdict.WARN, True)

@@ -17,7 +17,7 @@ from genba_edge.app.fleet import Fleet
 from genba_edge.app.reloads import Reloads
 from genba_edge.core.present import DeviceStatus
 from genba_edge.outbox import SqliteOutbox
-from genba_edge.ports import DeviceLost, Emit, Meter, Observation
+from genba_edge.ports import DeviceAlive, DeviceLost, Emit, Meter, Observation
 from genba_shared.clock import ProductionClock
 from genba_shared.errors import OutboxFull
 from genba_shared.events import DataGapSeen, Event, PiecesCounted
@@ -234,6 +234,46 @@ async def test_a_fault_in_one_driver_loses_its_device_and_no_other(tmp_path: Pat
     assert (lost.device, lost.reason) == ("left", "fault in the gateway itself (ZeroDivisionError), see its log")
 
 
+class Deaf:
+    """A driver that does not end when it is told to, until `released`."""
+
+    device = "left"
+
+    def __init__(self) -> None:
+        self.meter = Meter(device="left")
+        self.says = asyncio.Event()
+        self.released = asyncio.Event()
+
+    async def run(self, emit: Emit) -> None:
+        while not self.released.is_set():
+            emit([DeviceAlive(device="left", at=ProductionClock().now())])
+            self.says.clear()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.says.wait()
+
+
+async def test_a_driver_that_does_not_end_is_given_up_and_not_heard_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("genba_edge.app.fleet.STOP_S", 0.05)
+    emitted: list[Observation] = []
+    fleet, hangs, follows = Fleet(emitted.extend, clock=ProductionClock(), state_dir=tmp_path), Deaf(), Faulty()
+    fleet.start([hangs])
+    await eventually(lambda: len(emitted) == 1)
+    async with asyncio.timeout(10):
+        await fleet.stop(["left"])
+    assert "driver does not end device=left" in caplog.text
+    emitted.clear()
+    fleet.start([follows])
+    await eventually(lambda: bool(emitted))
+    hangs.says.set()
+    await eventually(lambda: not hangs.says.is_set())
+    assert [type(each) for each in emitted] == [DeviceLost]
+    hangs.released.set()
+    hangs.says.set()
+    await fleet.stop_all()
+
+
 def test_the_commands_work_on_a_gateway_in_its_own_process(tmp_path: Path, modbus_peer: ModbusPeer) -> None:
     plant, state = tmp_path / "plant.yaml", tmp_path / "state"
     plant.write_text(map_text(modbus_peer))
@@ -281,3 +321,30 @@ def test_the_commands_work_on_a_gateway_in_its_own_process(tmp_path: Path, modbu
     assert told.returncode == 1
     assert f"no gateway runs on the state folder {state}" in told.stderr
     assert not os.path.lexists(state / "control.sock")
+
+
+HUNG_UP_AT_START = """
+import os, signal, sys
+from genba_edge.app import run
+from genba_shared.cli import main
+class Outbox(run.SqliteOutbox):
+    def __init__(self, *arguments, **named):
+        os.kill(os.getpid(), signal.SIGHUP)
+        super().__init__(*arguments, **named)
+run.SqliteOutbox = Outbox
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_hang_up_while_the_gateway_starts_reads_the_map_again_once_it_runs(tmp_path: Path) -> None:
+    plant, sink = tmp_path / "plant.yaml", tmp_path / "events.jsonl"
+    plant.write_text(MAP.format(port=1, period="1s"))
+    command = [sys.executable, "-c", HUNG_UP_AT_START, "edge", "run", str(plant), "--sink", str(sink)]
+    with subprocess.Popen([*command, "--status", "off"], stderr=subprocess.PIPE, text=True) as gateway:
+        assert gateway.stderr is not None
+        try:
+            assert any("map taken" in line for line in gateway.stderr)
+            gateway.terminate()
+            assert gateway.wait(timeout=20) == 0
+        finally:
+            gateway.kill()

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from genba_edge.app.snapshot import Snapshot
 from genba_edge.app.status import bind_status, status_page
 from genba_edge.app.status import server as status_server
 from genba_edge.ports import Failure
@@ -74,6 +75,21 @@ async def served(folder: Path, port: int) -> AsyncIterator[tuple[Running, Page]]
         with listener:
             async with status_page(listener, running.gateway.snapshot) as url:
                 yield running, Page(url)
+
+
+def temp(shown: Snapshot) -> object:
+    point = next(each for each in shown.devices[0].points if each.name == "temp")
+    return None if point.now is None else point.now.sample.value
+
+
+async def test_what_a_page_shows_does_not_change_while_it_is_made(tmp_path: Path, modbus_peer: ModbusPeer) -> None:
+    modbus_peer.set("input", 0, 20)
+    async with running_gateway(tmp_path, map_of(MAP.format(port=modbus_peer.port))) as running:
+        await eventually(lambda: temp(running.gateway.snapshot()) == 20)
+        before = running.gateway.snapshot()
+        modbus_peer.set("input", 0, 90)
+        await eventually(lambda: temp(running.gateway.snapshot()) == 90)
+    assert temp(before) == 20
 
 
 async def test_the_page_shows_devices_points_and_stations(tmp_path: Path, modbus_peer: ModbusPeer) -> None:

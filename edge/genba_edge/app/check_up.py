@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -12,8 +13,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from genba_edge.app.control import Answer, NoGateway, ask
+from genba_edge.app.control import Answer, NoAnswer, NoGateway, NotAllowed, ask
 from genba_edge.app.reach import TIMEOUT_S, Target, reach_all, targets_of
+from genba_edge.app.snapshot import address_of
 from genba_edge.outbox import integrity
 from genba_shared.broker import BrokerAddress
 from genba_shared.certificates import validity
@@ -21,7 +23,6 @@ from genba_shared.clock_health import clock_health, has_clock_chip
 from genba_shared.device_map import (
     DeviceMap,
     ImpinjDevice,
-    LlrpDevice,
     LoadedMap,
     ModbusDevice,
     MqttInDevice,
@@ -35,6 +36,7 @@ NO_FREE: Final = 50_000_000
 ANSWER_S: Final = 5.0
 SOON_DAYS: Final = 30
 SECRETS_FILE: Final = "secrets.yaml"
+AS_ITS_USER: Final = "run doctor as the user of the gateway"
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -129,7 +131,12 @@ def _secrets(path: Path) -> Iterator[CheckUp]:
 
 
 def _folder(folder: Path) -> Iterator[CheckUp]:
-    if not folder.is_dir():
+    try:
+        is_there = folder.is_dir()
+    except PermissionError:
+        yield _warn("state folder", f"{folder} cannot be looked at by this user", AS_ITS_USER)
+        return
+    if not is_there:
         parent = next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
         if os.access(parent, os.W_OK | os.X_OK):
             yield _ok("state folder", f"{folder} is made at the first start")
@@ -159,7 +166,10 @@ def _disk(folder: Path) -> CheckUp:
 
 
 def _outbox(folder: Path) -> CheckUp:
-    findings = integrity(folder)
+    try:
+        findings = integrity(folder)
+    except UsageError as exc:
+        return _warn("outbox", f"cannot be looked at: {exc}", f"{AS_ITS_USER}, or once more if it is only busy")
     if findings is None:
         return _ok("outbox", "none yet: it is made at the first start")
     if findings:
@@ -172,7 +182,9 @@ def _outbox(folder: Path) -> CheckUp:
 
 
 def _certificates(device_map: DeviceMap, folder: Path, broker: str | None) -> Iterator[CheckUp]:
-    files = {path.name: path for path in sorted(folder.glob("**/*")) if path.suffix in {".der", ".pem", ".crt"}}
+    files: dict[str, Path] = {}
+    with contextlib.suppress(PermissionError):  # said of the folder already
+        files = {path.name: path for path in sorted(folder.glob("**/*")) if path.suffix in {".der", ".pem", ".crt"}}
     files.update({path.name: path for path in _certificates_of(device_map, broker) if path is not None})
     for name, path in files.items():
         found = validity(path)
@@ -216,21 +228,17 @@ def _serial_ports(device_map: DeviceMap) -> Iterator[CheckUp]:
             yield _ok(what, "is there")
 
 
-def _status(folder: Path) -> Answer | NoGateway:
-    """What the gateway that runs on the folder tells of itself, or that there is none."""
+def _status(folder: Path) -> Answer | NoAnswer:
+    """What the gateway that runs on the folder tells of itself, or why it does not."""
     try:
         return ask(folder, {"do": "status"}, timeout_s=ANSWER_S)
-    except NoGateway as exc:
+    except NoAnswer as exc:
         return exc
 
 
-def _network(device_map: DeviceMap, broker: str | None, status: Answer | NoGateway) -> Iterator[CheckUp]:
-    running = {} if isinstance(status, NoGateway) else status["devices"]
-    answering = {name for name, device in running.items() if device["status"] == "online"}
-    readers = {device.id for device in device_map.devices.values() if isinstance(device, LlrpDevice)}
-    for name in sorted(answering & readers):  # a reader serves one client: who knocks would disturb the gateway
-        yield _ok(f"device {name}", "answers the running gateway")
-    targets = [each for each in targets_of(device_map) if each.device not in answering & readers]
+def _network(device_map: DeviceMap, broker: str | None, status: Answer | NoAnswer) -> Iterator[CheckUp]:
+    known, targets = _to_be_tried(device_map, status)
+    yield from known
     address = _broker(device_map, broker)
     if address is None and broker:
         yield _fail("broker", "its address is not understood", "write mqtt://HOST:1883")
@@ -251,10 +259,43 @@ def _network(device_map: DeviceMap, broker: str | None, status: Answer | NoGatew
             yield _ok(target.what, f"{where} answers ({reached.seconds * 1000:.0f} ms)")
 
 
-def _gateway(device_map: DeviceMap, status: Answer | NoGateway) -> Iterator[CheckUp]:
-    if isinstance(status, NoGateway):
-        yield _warn("gateway", str(status), "genba edge run MAP")
-        return
+def _to_be_tried(device_map: DeviceMap, status: Answer | NoAnswer) -> tuple[list[CheckUp], list[Target]]:
+    """What is known of devices from a running gateway, and those left to connect to.
+
+    Many devices serve one client, and who knocks would disturb it.
+    """
+    targets = list(targets_of(device_map))
+    match status:
+        case NoGateway():
+            return [], targets
+        case NoAnswer():
+            told = _warn("devices", "not tried: a gateway may be talking to them", "see the line of the gateway")
+            return [told] if targets else [], []
+    answering = {device["address"] for device in status["devices"].values() if device["status"] == "online"}
+    served = {each.device: each.place for each in targets if address_of(device_map.devices[each.device]) in answering}
+    known = []
+    for target in targets:
+        if target.device in served:
+            known.append(_ok(target.what, "answers the running gateway"))
+        elif target.place in served.values():
+            where = f"{target.host}:{target.port}"
+            known.append(_ok(target.what, f"{where} answers the running gateway for another device"))
+    return known, [each for each in targets if each.place not in served.values()]
+
+
+def _gateway(device_map: DeviceMap, status: Answer | NoAnswer) -> Iterator[CheckUp]:
+    match status:
+        case NoGateway():
+            yield _warn("gateway", str(status), "genba edge run MAP")
+        case NotAllowed():
+            yield _warn("gateway", str(status), AS_ITS_USER)
+        case NoAnswer():
+            yield _fail("gateway", str(status), "its log says what holds it up")
+        case _:
+            yield from _running(device_map, status)
+
+
+def _running(device_map: DeviceMap, status: Answer) -> Iterator[CheckUp]:
     yield _ok("gateway", f"{status['gateway']} runs since {status['started_at']}, status page {status['url']}")
     if status["map"] != device_map.sha256:
         yield _warn("map in force", f"is another one ({status['map'][:12]})", "genba edge reload MAP, when it is meant")

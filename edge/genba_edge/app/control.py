@@ -29,8 +29,16 @@ Answer = dict[str, Any]
 Handler = Callable[[Mapping[str, Any]], Awaitable[Answer]]
 
 
-class NoGateway(GenbaError):
+class NoAnswer(GenbaError):
+    """The gateway on this state folder does not answer."""
+
+
+class NoGateway(NoAnswer):
     """No gateway is running on this state folder."""
+
+
+class NotAllowed(NoAnswer):
+    """A gateway may be running on this state folder, and this user may not ask it."""
 
 
 @contextlib.asynccontextmanager
@@ -92,7 +100,9 @@ def ask(state_dir: Path, command: Mapping[str, Any], *, timeout_s: float = ANSWE
     """Send a command to the gateway that runs on this state folder.
 
     Raises:
-        NoGateway: none is running there, or it does not answer.
+        NoGateway: none is running there.
+        NotAllowed: the folder or the socket in it is another user's.
+        NoAnswer: it does not answer in time.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout_s)
@@ -103,7 +113,11 @@ def ask(state_dir: Path, command: Mapping[str, Any], *, timeout_s: float = ANSWE
             with connection.makefile("rb") as file:
                 answer = json.loads(file.readline())
         except TimeoutError as exc:
-            raise NoGateway(f"the gateway on {state_dir} does not answer within {timeout_s:g} s") from exc
+            raise NoAnswer(f"the gateway on {state_dir} does not answer within {timeout_s:g} s") from exc
+        except PermissionError as exc:
+            raise NotAllowed(
+                f"the gateway on {state_dir} may be asked by its own user only: run this command as that user"
+            ) from exc
         except (OSError, ValueError) as exc:
             raise NoGateway(f"no gateway runs on the state folder {state_dir}") from exc
     return dict(answer)

@@ -300,10 +300,11 @@ class Gateway:
         self._take_waiting()
         self._deriver.shut_down(self._moment())
         self._log_failures()
-        for commit in (self._unstored, self._deriver.take_checkpoint()):
-            if commit is not None and not await self._try_to_store(commit):
-                self._unstored = commit
-                return False
+        if self._unstored is not None and not await self._try_to_store(self._unstored):
+            return False
+        self._unstored = self._deriver.take_checkpoint()  # which forgets it: only when nothing else waits
+        if not await self._try_to_store(self._unstored):
+            return False
         self._unstored = None
         return True
 
@@ -342,17 +343,21 @@ class Gateway:
 
     async def _try_to_store(self, commit: Commit) -> bool:
         try:
-            await asyncio.to_thread(self._outbox.append, commit.events, commit.state)
+            await asyncio.to_thread(self._write, commit)
         except OutboxFull as exc:
             logger.warning("outbox refuses reason=%s", exc)
             return False
         self._commits += 1
         self._note_events(commit.events)
-        if self._sink is not None:
-            self._sink.write(commit.events)
         if self._uplink is not None and commit.events:
             self._uplink.wake(commit.events)
         return True
+
+    def _write(self, commit: Commit) -> None:
+        """In a thread of its own: a disk, and more so a share, may take its time."""
+        self._outbox.append(commit.events, commit.state)
+        if self._sink is not None:
+            self._sink.write(commit.events)
 
     def _note_events(self, events: Sequence[Event]) -> None:
         self._events.extend(events)

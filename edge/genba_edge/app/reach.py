@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, assert_never
 from urllib.parse import urlsplit
 
@@ -35,6 +35,11 @@ class Target:
     host: str
     port: int
     device: str = ""
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Its host and port; several devices may be behind one."""
+        return self.host, self.port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +77,7 @@ def _place_of(device: Device) -> tuple[str, int] | None:
 
 
 def reach_all(targets: Sequence[Target]) -> Sequence[Reached]:
-    """Connect to each and close again, in the order of the targets."""
+    """Connect once to each host and port and close again; in the order of the targets."""
     return asyncio.run(_reach_all(targets))
 
 
@@ -83,7 +88,9 @@ async def _reach_all(targets: Sequence[Target]) -> list[Reached]:
         async with places:
             return await _reach(target)
 
-    return list(await asyncio.gather(*(reach(target) for target in targets)))
+    first = {target.place: target for target in targets}
+    reached = dict(zip(first, await asyncio.gather(*(reach(target) for target in first.values())), strict=True))
+    return [replace(reached[target.place], target=target) for target in targets]
 
 
 async def _reach(target: Target) -> Reached:

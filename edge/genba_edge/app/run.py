@@ -26,6 +26,7 @@ from genba_shared.clock import ProductionClock
 from genba_shared.device_map import DeviceMap, folder_of, load_device_map
 from genba_shared.errors import UsageError
 from genba_shared.mqtt import BrokerAddress
+from genba_shared.supervisor import supervise
 
 logger = logging.getLogger(__name__)
 
@@ -75,11 +76,11 @@ class _Start:
 
 
 async def _run(start: _Start) -> None:
-    stop = asyncio.Event()
+    stop, hung_up = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    ends = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if _is_in_terminal() else [])]
-    for name in ends:
+    for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, (stop if _is_in_terminal() else hung_up).set)
     listen = bind_status(start.status)
     with contextlib.ExitStack() as files:
         if listen is not None:
@@ -92,7 +93,7 @@ async def _run(start: _Start) -> None:
             url = "off"
             if listen is not None:
                 url = await doors.enter_async_context(status_page(listen, gateway.snapshot))
-            await doors.enter_async_context(_commands(gateway, start, url))
+            await doors.enter_async_context(_commands(gateway, start, url, hung_up))
             _log_start(start, outbox, url)
             await gateway.run(stop)
         logger.info("gateway stopped gateway=%s undelivered=%d", start.device_map.gateway.id, outbox.mark().depth)
@@ -117,25 +118,26 @@ def _setup(start: _Start, outbox: SqliteOutbox, files: contextlib.ExitStack) -> 
 
 
 @contextlib.asynccontextmanager
-async def _commands(gateway: Gateway, start: _Start, url: str) -> AsyncIterator[None]:
-    """Take commands from the control socket, and SIGHUP."""
+async def _commands(gateway: Gateway, start: _Start, url: str, hung_up: asyncio.Event) -> AsyncIterator[None]:
+    """Take commands from the control socket, and SIGHUP, also one that came while the gateway was starting."""
     reloads = Reloads(gateway, start.map_path.absolute())
-    tasks: set[asyncio.Task[None]] = set()
 
-    def reload_again() -> None:
-        task = asyncio.get_running_loop().create_task(reloads.again())
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+    async def reload_again() -> None:
+        while await hung_up.wait():
+            hung_up.clear()
+            await reloads.again()
 
     async def status(_asked: Mapping[str, Any]) -> Answer:
         return {"url": url, **gateway.snapshot().to_json()}
 
-    if not _is_in_terminal():
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_again)
-    async with control_socket(
-        start.state_dir, {"reload": reloads.reload, "dry-run": reloads.dry_run, "status": status}
-    ):
-        yield
+    handlers = {"reload": reloads.reload, "dry-run": reloads.dry_run, "status": status}
+    async with control_socket(start.state_dir, handlers):
+        again = asyncio.create_task(supervise("reload on SIGHUP", reload_again))
+        try:
+            yield
+        finally:
+            again.cancel()
+            await asyncio.gather(again, return_exceptions=True)
 
 
 def _is_in_terminal() -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
+import select
 from collections.abc import Sequence
+from io import FileIO, RawIOBase
 from pathlib import Path
-from typing import BinaryIO
+from typing import Final
 
 from genba_edge.ports import Outbox
 from genba_shared.errors import UsageError
@@ -16,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 CHUNK = 500  # events
 LONGEST_LINE = 1_000_000  # bytes of the file's end in which the last line is looked for
+READER_S: Final = 1.0  # wall: how long the reader of a pipe may take to make room
 
 
 class Sink:
@@ -27,9 +32,11 @@ class Sink:
         try:
             path.touch()
             is_file = path.is_file()  # not a pipe or a device, which begin anew each time
-            self._file = path.open("r+b" if is_file else "wb", buffering=0)
+            self._file = path.open("r+b", buffering=0) if is_file else _open_pipe(path)
             self._last = self._cut_to_last_line() if is_file else None
         except OSError as exc:
+            if exc.errno == errno.ENXIO:
+                raise UsageError(f"--sink {path}: nobody reads from this pipe. Start its reader first.") from exc
             raise UsageError(f"--sink {path}: {exc.strerror}. Name a file in a folder that you may write to.") from exc
 
     def catch_up(self, outbox: Outbox) -> None:
@@ -69,7 +76,15 @@ class Sink:
             return None
 
 
-def _write_all(file: BinaryIO, data: bytes) -> None:
+def _open_pipe(path: Path) -> FileIO:
+    """Without waiting for a reader: fifo(7), ENXIO if there is none."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_NONBLOCK), "wb", buffering=0)
+
+
+def _write_all(file: RawIOBase, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
-        rest = rest[file.write(rest) or 0 :]
+        written = file.write(rest)
+        if written is None and not select.select([], [file], [], READER_S)[1]:  # a pipe that is full
+            raise BlockingIOError(errno.EAGAIN, "its reader takes nothing")
+        rest = rest[written or 0 :]

@@ -192,7 +192,7 @@ def _device_view(
         id=device.id,
         label=device.label,
         protocol=_protocol(device),
-        address=_address(device),
+        address=address_of(device),
         status=now.status,
         since=now.since,
         reason=now.reason,
@@ -206,9 +206,10 @@ def _device_view(
 
 def _points(device: Device, now: DeviceNow, meter: Meter, reporter: Reporter) -> Iterator[PointView]:
     for name in device.points:
+        last = now.points.get(name)
         yield PointView(
             name=name,
-            now=now.points.get(name),
+            now=None if last is None else PointNow(sample=last.sample, changed_at=last.changed_at),
             read_at=now.read_at.get(name),
             bad_reason=meter.bad_points.get(name, ""),
             reported=reporter.reported(PointRef(device.id, name)),
@@ -247,7 +248,8 @@ def _protocol(device: Device) -> str:
             assert_never(device)
 
 
-def _address(device: Device) -> str:
+def address_of(device: Device) -> str:
+    """Where a device is reached, as it is shown."""
     match device:
         case OpcUaDevice():
             return device.url

@@ -87,14 +87,22 @@ def open_database(folder: Path, *, gateway: str) -> sqlite3.Connection:
 
 
 def integrity(folder: Path) -> list[str] | None:
-    """What SQLite finds wrong in a folder's outbox, looked at without changing it; None: there is no outbox yet."""
+    """What SQLite finds wrong in a folder's outbox, looked at without changing it; None: there is no outbox yet.
+
+    Raises:
+        UsageError: it cannot be looked at: another user's, or busy. That is no damage.
+    """
     path = folder / FILE_NAME
-    if not path.exists():
-        return None
     try:
+        if not path.exists():
+            return None
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             findings = [str(text) for (text,) in connection.execute("PRAGMA quick_check(3)")]
+    except PermissionError as exc:
+        raise UsageError(f"{path}: {exc.strerror}") from exc
     except sqlite3.DatabaseError as exc:
+        if getattr(exc, "sqlite_errorcode", 0) & 0xFF not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            raise UsageError(f"{path}: {exc}") from exc
         return [str(exc)]
     return [] if findings == ["ok"] else findings
 

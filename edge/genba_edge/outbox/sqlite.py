@@ -47,7 +47,8 @@ class SqliteOutbox:
     def load_state(self) -> Mapping[str, str]:
         """The core's state as of the last commit: key → JSON text."""
         with self._lock:
-            return dict(self._connection.execute("SELECT key, value FROM state"))
+            rows = self._connection.execute("SELECT key, value FROM state").fetchall()
+        return {_from_stored_key(key): value for key, value in rows}
 
     def append(self, events: Sequence[Event], state: Mapping[str, str | None]) -> None:
         """Commit events and changed state (None removes a key); when it returns, a power cut cannot take them back.
@@ -71,10 +72,11 @@ class SqliteOutbox:
                     connection.execute("UPDATE meta SET value = ? WHERE key = 'next_seq'", (next_seq,))
                 connection.executemany(
                     "INSERT OR REPLACE INTO state (key, value) VALUES (?, ?)",
-                    [(key, value) for key, value in state.items() if value is not None],
+                    [(_to_stored_key(key), _escaped(value)) for key, value in state.items() if value is not None],
                 )
                 connection.executemany(
-                    "DELETE FROM state WHERE key = ?", [(key,) for key, value in state.items() if value is None]
+                    "DELETE FROM state WHERE key = ?",
+                    [(_to_stored_key(key),) for key, value in state.items() if value is None],
                 )
             oldest_at = mark.oldest_at if mark.depth or not events else events[0].at
             self._mark = OutboxMark(
@@ -113,9 +115,15 @@ class SqliteOutbox:
             if upto <= mark.acknowledged:
                 return
             with self._transaction() as connection:
-                connection.execute("DELETE FROM event WHERE seq <= ?", (upto,))
+                deleted = connection.execute("DELETE FROM event WHERE seq <= ?", (upto,)).rowcount
                 connection.execute("UPDATE meta SET value = ? WHERE key = 'acknowledged'", (upto,))
-            self._mark = self._read_mark()
+            self._mark = OutboxMark(
+                epoch=mark.epoch,
+                next_seq=mark.next_seq,
+                acknowledged=upto,
+                depth=mark.depth - deleted,  # counting a million rows would hold up the commits meanwhile
+                oldest_at=self._oldest_at(),
+            )
 
     def close(self) -> None:
         """Close the file; the folder is free for another process."""
@@ -135,14 +143,17 @@ class SqliteOutbox:
     def _read_mark(self) -> OutboxMark:
         meta = dict(self._connection.execute("SELECT key, value FROM meta"))
         (depth,) = self._connection.execute("SELECT count(*) FROM event").fetchone()
-        oldest = self._connection.execute("SELECT line FROM event ORDER BY seq LIMIT 1").fetchone()
         return OutboxMark(
             epoch=meta["epoch"],
             next_seq=meta["next_seq"],
             acknowledged=meta["acknowledged"],
             depth=depth,
-            oldest_at=None if oldest is None else _time_of(oldest[0]),
+            oldest_at=self._oldest_at(),
         )
+
+    def _oldest_at(self) -> datetime | None:
+        oldest = self._connection.execute("SELECT line FROM event ORDER BY seq LIMIT 1").fetchone()
+        return None if oldest is None else _time_of(oldest[0])
 
     def _from_stored(self, seq: int, line: str) -> Event | None:
         try:
@@ -157,9 +168,26 @@ class SqliteOutbox:
 
 
 def _to_stored(event: Event) -> str:
-    """The JSON line of an event; characters that are not valid Unicode (a device may send any) are escaped."""
-    line = json.dumps(event_to_json(event), ensure_ascii=False, separators=(",", ":"))
-    return line.encode("utf-8", errors="backslashreplace").decode() if not line.isascii() else line
+    """The JSON line of an event."""
+    return _escaped(json.dumps(event_to_json(event), ensure_ascii=False, separators=(",", ":")))
+
+
+def _escaped(text: str) -> str:
+    """The same JSON without characters that are not valid Unicode; a device may send any, SQLite takes none."""
+    return text if text.isascii() else text.encode("utf-8", errors="backslashreplace").decode()
+
+
+def _to_stored_key(key: str) -> str | bytes:
+    """A key is no JSON: one that is not valid Unicode (a job number may be part of it) is stored as bytes."""
+    encoded = key.encode("utf-8", errors="surrogatepass")
+    try:
+        return encoded.decode()
+    except UnicodeDecodeError:
+        return encoded
+
+
+def _from_stored_key(key: str | bytes) -> str:
+    return key if isinstance(key, str) else key.decode("utf-8", errors="surrogatepass")
 
 
 def _time_of(line: str) -> datetime | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from genba_edge.app.sink import Sink
 from genba_edge.outbox import SqliteOutbox
+from genba_shared.errors import UsageError
 from genba_shared.events import Event, Source, SourceType, WipChanged
 from tests.unit.edge.gateway_world import T0
 
@@ -41,4 +43,28 @@ def test_a_file_that_cannot_be_written_is_said_once_and_stops_nothing(caplog: py
     sink.close()
     assert [record.getMessage() for record in caplog.records] == [
         "sink cannot be written file=/dev/full reason=No space left on device"
+    ]
+
+
+def test_a_pipe_that_nobody_reads_is_refused_at_the_start(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="nobody reads from this pipe"):
+        Sink(tmp_path / "pipe")
+
+
+def test_a_pipe_whose_reader_stands_still_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("genba_edge.app.sink.READER_S", 0.01)
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    sink, source = Sink(tmp_path / "pipe"), Source(type=SourceType.SYSTEM, ref="x")
+    many = [WipChanged(id=f"gw-1:{'0' * 32}:{n}", at=T0, source=source, zone="z", count=n, by=1) for n in range(2000)]
+    sink.write(many[:1])
+    assert json.loads(os.read(reader, 100_000))["count"] == 0
+    sink.write(many)
+    sink.close()
+    os.close(reader)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"sink cannot be written file={tmp_path / 'pipe'} reason=its reader takes nothing"
     ]
