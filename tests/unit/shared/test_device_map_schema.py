@@ -42,6 +42,7 @@ ONLY_CHECK_TELLS: Final = {
     "broker-urls": "what a URL names is a text like any other",
     "duplicate-id": "two items of a list with the same id",
     "environment-no-number": "the type of another point",
+    "password-in-address": "a URL with a password is a text like any other",
     "reset-evidence": "the type of another point",
     "secret-in-url": "a URL with a password is a text like any other",
     "station-rules": "whether another point has labels or a counter",
