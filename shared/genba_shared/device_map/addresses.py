@@ -273,7 +273,7 @@ def _url_of(text: str, *, ports: Mapping[str, int], what: str) -> str:
                 snippet=f"{parts.scheme}://HOST:{ports[parts.scheme]}",
             ),
         )
-    return text
+    return f"{parts.scheme}{text[len(parts.scheme) :]}"
 
 
 def _is_endpoint(text: str) -> bool:
