@@ -315,6 +315,20 @@ def test_a_workbook_with_a_missing_part_is_told(tmp_path: Path) -> None:
         imported(tmp_path / "list.xlsx", content.getvalue())
 
 
+def test_a_number_too_large_for_the_program_costs_only_its_row(tmp_path: Path) -> None:
+    rows = [["Name", "Address", "Data Type"], ["Good", 987654, "Word"], ["Scrap", "400102", "Word"]]
+    content = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(workbook(("S", rows)))) as written,
+        zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name in written.namelist():
+            archive.writestr(name, written.read(name).replace(b"987654", b"9" * 309))
+    result = imported(tmp_path / "list.xlsx", content.getvalue())
+    assert points_of(result.text) == {"Scrap": {"at": 40102, "type": "uint16"}}
+    assert [problem.row for problem in result.problems] == [2]
+
+
 def test_damaged_workbooks_raise_nothing_but_point_list_errors(tmp_path: Path) -> None:
     content = workbook(("S", [["Name", "Address", "Type"], *([f"p{n}", 40001 + n, "Int"] for n in range(5))]))
     chance = random.Random(7)
