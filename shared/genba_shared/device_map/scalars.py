@@ -32,6 +32,7 @@ __all__ = [
     "raw_text",
     "scalar_text",
     "text_of",
+    "word_of",
 ]
 
 _BOOLEAN_WORDS: Final = re.compile(r"(?i)yes|no|on|off")
@@ -65,6 +66,13 @@ def describe(node: yaml.Node) -> str:
             return say("found-nothing", "nothing")
         case _:
             return f"'{shorten(str(node.value))}'"
+
+
+def word_of(node: yaml.Node) -> str:
+    """The characters of a scalar, nothing for a list or group: the text of one that repeats others by aliases may
+    be a million times as long as the file.
+    """
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
 
 
 def is_plain(node: yaml.Node) -> bool:
