@@ -158,7 +158,8 @@ def choice(enumeration: type[StrEnum], *, without: Collection[StrEnum] = ()) -> 
             )
         return enumeration(word)
 
-    return Kind(allowed=allowed, read=read, schema={"enum": words})
+    numbers = [int(word) for word in words if word.isdecimal()]  # `version: 5` is a number to an editor
+    return Kind(allowed=allowed, read=read, schema={"enum": [*words, *numbers]})
 
 
 def flag() -> Kind:
