@@ -78,10 +78,10 @@ def test_an_export_of_kepserver_becomes_a_modbus_device(tmp_path: Path) -> None:
         "Line1_Temp": {"at": 30001, "type": "int16", "scale": 0.1, "unit": "°C", "label": "Line1.Temp"},
         "Line1_Run": {"at": 40120, "bit": 3, "label": "Line1.Run"},
         "Line1_Order": {"at": 40200, "type": "string", "length": 20, "label": "Line1.Order"},
+        "Line1_Offset": {"at": 40301, "type": "uint16", "offset": 20, "label": "Line1.Offset"},
     }
     assert [str(problem) for problem in result.problems] == [
         "row 6 column B (Address): '400300 [10]' is many values. Give each value that you need a row of its own.",
-        "row 7 column I (Scaled Low): the scaling has an offset. The map only multiplies: leave the scaling out.",
     ]
     assert result.unused_headings == ("Respect Data Type", "Client Access")
 
@@ -240,6 +240,30 @@ def test_a_row_that_cannot_be_taken_costs_only_itself(tmp_path: Path, row: str, 
 def test_scales_are_read_as_people_write_them(tmp_path: Path, scale: str, expected: float) -> None:
     result = imported(tmp_path / "list.csv", f"Name;Address;Type;Scale\np;40101;Int;{scale}\n")
     assert points_of(result.text)["p"]["scale"] == expected
+
+
+LINEAR = "Name;Address;Type;Scaling;Raw Low;Raw High;Scaled Low;Scaled High\n"
+
+
+def test_a_linear_scaling_becomes_scale_and_offset(tmp_path: Path) -> None:
+    rows = "oven;40101;Int;Linear;0;1000;-40;160\nflow;40102;Int;Linear;819;4095;0;100\n"
+    points = points_of(imported(tmp_path / "list.csv", LINEAR + rows).text)
+    assert points["oven"] == {"at": 40101, "type": "int16", "scale": 0.2, "offset": -40}
+    assert points["flow"] == {"at": 40102, "type": "int16", "scale": 0.0305250305250, "offset": -25}
+
+
+def test_an_offset_is_refused_where_the_map_has_none(tmp_path: Path) -> None:
+    rows = '"good";"nsu=urn:plc;s=Good";UInt;None;;;;\n"oven";"nsu=urn:plc;s=Oven";Int;Linear;0;1000;-40;160\n'
+    (problem,) = imported(tmp_path / "list.csv", LINEAR + rows).problems
+    assert str(problem) == (
+        "row 3 column G (Scaled Low): the scaling has an offset. An OPC UA point has none: leave the scaling out."
+    )
+
+
+def test_an_offset_of_a_text_is_refused(tmp_path: Path) -> None:
+    rows = "good;40101;UInt;None;;;;\norder;40102;String[4];Linear;0;10;5;15\n"
+    (problem,) = imported(tmp_path / "list.csv", LINEAR + rows).problems
+    assert (problem.row, problem.message) == (3, "nothing can be added to a string.")
 
 
 def test_names_are_made_safe_and_told_apart(tmp_path: Path) -> None:
