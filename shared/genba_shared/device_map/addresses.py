@@ -16,6 +16,8 @@ LAST_ADDRESS: Final = 65535
 OPCUA_URL: Final = say("url-of-opcua-server", "the URL of an OPC UA server")
 READER_URL: Final = say("url-of-reader", "the URL of a reader")
 _MQTT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+_MQTT_OF_OTHERS: Final = {"tcp": "mqtt", "ssl": "mqtts"}
+"""How other programs write the schemes, such as Eclipse Paho's and its many users."""
 MQTT_URL: Final = say("url-of-mqtt-broker", "the URL of an MQTT broker")
 TABLES: Final[Mapping[str, ModbusTable]] = {
     "0": ModbusTable.COIL,
@@ -178,9 +180,9 @@ def endpoint_of(text: str, *, default_port: int) -> tuple[str, int]:
         Wrong: a URL, no host name, or a port outside 1..65535.
     """
     if "//" in text:
-        bare = text.partition("//")[2].partition("/")[0]
+        bare = _behind_user(text.partition("//")[2]).partition("/")[0]
         raise Wrong(
-            say("url-for-host", "'{word}' is a URL: a host, or host:port, is needed.", word=shorten(text)),
+            say("url-for-host", "'{word}' is a URL: a host, or host:port, is needed.", word=_shown(text)),
             meant(shorten(bare)),
         )
     if _IPV6.fullmatch(text):
@@ -191,14 +193,14 @@ def endpoint_of(text: str, *, default_port: int) -> tuple[str, int]:
     )
     if not (_IPV6 if bracketed else _HOST).fullmatch(host):
         raise Wrong(
-            say("not-a-host", "'{word}' is not a host, or host:port.", word=shorten(text)),
+            say("not-a-host", "'{word}' is not a host, or host:port.", word=_shown(text)),
             write_like(f"10.1.2.21:{default_port}"),
         )
     return host, default_port if port is None else _port_of(port, default_port)
 
 
 def opcua_url_of(text: str) -> str:
-    """Check the URL of an OPC UA server, ``opc.tcp://host:port/path``.
+    """Check the URL of an OPC UA server, ``opc.tcp://host:port/path``; it comes back with its scheme in small letters.
 
     Raises:
         Wrong: another scheme, no host, a bad port, or a user in the URL.
@@ -212,8 +214,9 @@ def mqtt_url_of(text: str) -> str:
     Raises:
         Wrong: another scheme, no host, a bad port, a user in the URL, or something behind the port.
     """
-    if text.startswith(("ssl://", "tcp://")):
-        spelt = text.replace("ssl://", "mqtts://").replace("tcp://", "mqtt://")
+    scheme, _, rest = text.partition("://")
+    if rest and scheme.lower() in _MQTT_OF_OTHERS:
+        spelt = f"{_MQTT_OF_OTHERS[scheme.lower()]}://{_behind_user(rest)}"
         raise Wrong(_not_a_url(text, _MQTT_PORTS, MQTT_URL), meant(shorten(spelt)))
     return _bare(_url_of(text, ports=_MQTT_PORTS, what=MQTT_URL))
 
@@ -231,7 +234,7 @@ def _bare(url: str) -> str:
     parts = urlsplit(url)
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise Wrong(
-            say("behind-the-host", "something stands behind the host in '{word}'.", word=shorten(url)),
+            say("behind-the-host", "something stands behind the host in '{word}'.", word=_shown(url)),
             say(
                 "write-bare-url",
                 "Write {snippet}; other settings have keys of their own.",
@@ -243,7 +246,7 @@ def _bare(url: str) -> str:
 
 def _not_a_url(text: str, ports: Mapping[str, int], what: str) -> Text:
     forms = any_of([f"{scheme}://host:port" for scheme in ports])
-    return say("not-a-url", "'{word}' is not {what}, {forms}.", word=shorten(text), what=what, forms=forms)
+    return say("not-a-url", "'{word}' is not {what}, {forms}.", word=_shown(text), what=what, forms=forms)
 
 
 def _url_of(text: str, *, ports: Mapping[str, int], what: str) -> str:
@@ -251,10 +254,10 @@ def _url_of(text: str, *, ports: Mapping[str, int], what: str) -> str:
     parts = _split(text)
     if parts is None or parts.scheme not in ports or not parts.hostname:
         raise Wrong(_not_a_url(text, ports, what), write_like(f"{scheme}://10.1.2.10:{default_port}"))
-    if "@" in parts.netloc:
+    if "@" in parts.netloc or ("@" in text and not _is_endpoint(parts.netloc)):  # `/` in a password ends the host
         raise Wrong(
             say("secret-in-url", "a user or password stands in {what}: secrets are never written in a map.", what=what),
-            meant(f"{parts.scheme}://{shorten(parts.netloc.rpartition('@')[2])}"),
+            meant(f"{parts.scheme}://{shorten(_behind_user(text).partition('/')[0])}"),
         )
     endpoint_of(parts.netloc, default_port=ports[parts.scheme])
     if parts.netloc.count(":") > 1 and not parts.netloc.startswith("["):
@@ -270,7 +273,24 @@ def _url_of(text: str, *, ports: Mapping[str, int], what: str) -> str:
                 snippet=f"{parts.scheme}://HOST:{ports[parts.scheme]}",
             ),
         )
-    return text
+    return f"{parts.scheme}{text[len(parts.scheme) :]}"
+
+
+def _is_endpoint(text: str) -> bool:
+    try:
+        endpoint_of(text, default_port=1)
+    except Wrong:
+        return False
+    return True
+
+
+def _behind_user(text: str) -> str:
+    return text.rpartition("@")[2]
+
+
+def _shown(text: str) -> str:
+    """An address as a message repeats it: what stands before an @ may hold a password, and is left out."""
+    return shorten(f"…@{_behind_user(text)}" if "@" in text else text)
 
 
 def _split(text: str) -> SplitResult | None:
@@ -285,7 +305,7 @@ def _split(text: str) -> SplitResult | None:
 def _port_of(text: str, default_port: int) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
         raise Wrong(
-            say("not-a-port", "'{word}' is not a port: 1 to 65535 is allowed.", word=shorten(text)),
+            say("not-a-port", "'{word}' is not a port: 1 to 65535 is allowed.", word=_shown(text)),
             say("the-usual-one", "The usual one is {port}.", port=default_port),
         )
     return int(text)

@@ -17,7 +17,7 @@ from genba_shared.device_map.phrases import meant, meant_word, needs_group, none
 from genba_shared.device_map.problems import Findings, Unusable, Wrong, did_you_mean, nearest, shorten
 from genba_shared.device_map.profiles import lay_over
 from genba_shared.device_map.profiles_opcua import with_ready_points
-from genba_shared.device_map.scalars import describe, text_of
+from genba_shared.device_map.scalars import describe, text_of, word_of
 from genba_shared.device_map.spec import DeviceNames, ObjectSpec, Scope, read_object
 from genba_shared.device_map.tables_modbus import MODBUS_DEVICE, MODBUS_POINT
 from genba_shared.device_map.tables_mqtt_in import MQTT_IN_DEVICE, MQTT_POINT
@@ -86,7 +86,7 @@ def names_of(device: RawDevice) -> DeviceNames:
         for _, antenna in entries(written["antennas"][1]).values():
             place = entries(antenna).get("read_point") if isinstance(antenna, yaml.MappingNode) else None
             if place is not None:
-                read_points.add(str(place[1].value))
+                read_points.add(word_of(place[1]))
     points = written["points"][1] if "points" in written else None
     return DeviceNames(
         points=frozenset(entries(points)) if isinstance(points, yaml.MappingNode) else frozenset(),
@@ -126,7 +126,7 @@ def _with_profile(
     item: yaml.MappingNode, number: int, path: str, profiles: Mapping[str, yaml.MappingNode], findings: Findings
 ) -> RawDevice:
     written = entries(item)
-    identifier = str(written["id"][1].value) if "id" in written else f"#{number + 1}"
+    identifier = (word_of(written["id"][1]) if "id" in written else "") or f"#{number + 1}"
     if "use" not in written:
         return RawDevice(id=identifier, node=item)
     try:

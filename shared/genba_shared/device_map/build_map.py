@@ -30,7 +30,7 @@ from genba_shared.device_map.model import (
 )
 from genba_shared.device_map.phrases import needs_group, write
 from genba_shared.device_map.problems import Findings, Unusable
-from genba_shared.device_map.scalars import describe
+from genba_shared.device_map.scalars import describe, word_of
 from genba_shared.device_map.secrets import Surroundings
 from genba_shared.device_map.spec import MAPPING_TAG, Names, ObjectSpec, Scope, Values, read_entries, read_object
 from genba_shared.device_map.tables_map import CLOCK, COLLECTOR, GATEWAY, ROOT, STORE, TELEMETRY
@@ -157,7 +157,7 @@ def _profiles(top: Values) -> dict[str, yaml.MappingNode]:
 
 
 def _check_profiles(raw_devices: list[RawDevice], profiles: Mapping[str, yaml.MappingNode], scope: Scope) -> None:
-    used = {str(use[1].value) for raw in raw_devices if (use := entries(raw.node).get("use"))}
+    used = {word_of(use[1]) for raw in raw_devices if (use := entries(raw.node).get("use"))}
     for name, node in profiles.items():
         path = f"profiles.{name}"
         if "use" in entries(node):

@@ -15,6 +15,7 @@ from typing import Final
 import yaml
 
 from genba_shared.device_map.problems import Findings, shorten
+from genba_shared.device_map.scalars import word_of
 from genba_shared.device_map.secrets import SECRETS_FILE
 from genba_shared.device_map.yaml_tree import MAX_BYTES, compose, entries
 from genba_shared.errors import ConfigError, Problem
@@ -160,7 +161,7 @@ def _join(word: str, said: list[tuple[yaml.Node, yaml.Node]], findings: Findings
         _refuse_twice(_entries_of(values), findings)
         joined = yaml.MappingNode(first.tag, [entry for value in values for entry in value.value], first.start_mark)
     else:
-        same = word == _SAID_BY_EVERY_FILE and len({str(value.value) for value in values}) == 1
+        same = word == _SAID_BY_EVERY_FILE and len({word_of(value) for value in values}) == 1
         if not same:
             _refuse_twice([(word, each) for each, _ in said], findings)
         return key, first

@@ -24,6 +24,7 @@ from genba_shared.device_map.scalars import (
     raw_text,
     scalar_text,
     text_of,
+    twice,
 )
 from genba_shared.device_map.schema_parts import NAME_PATTERN, object_schema
 from genba_shared.device_map.spec import Kind, ObjectSpec, Scope, Values, read_entries, read_object
@@ -158,7 +159,8 @@ def choice(enumeration: type[StrEnum], *, without: Collection[StrEnum] = ()) -> 
             )
         return enumeration(word)
 
-    return Kind(allowed=allowed, read=read, schema={"enum": words})
+    numbers = [int(word) for word in words if word.isdecimal()]  # `version: 5` is a number to an editor
+    return Kind(allowed=allowed, read=read, schema={"enum": [*words, *numbers]})
 
 
 def flag() -> Kind:
@@ -285,12 +287,15 @@ def by_number(kind: Kind, *, low: int, high: int, what: str, example: str) -> Ki
 
     def read(node: yaml.Node, scope: Scope) -> dict[int, Any]:
         taken: dict[int, Any] = {}
+        keys: dict[int, yaml.Node] = {}
         broken = False
         for word, (key_node, value_node) in read_entries(node, scope, what=what, example=example).items():
             below = scope.below(word)
             try:
                 at = key_node
                 number = integer_of(key_node, low=low, high=high, allowed=allowed, example="1")
+                if keys.setdefault(number, key_node) is not key_node:  # `1` and `+1` are two texts and one number
+                    raise twice(str(number), keys[number])
                 at = value_node
                 taken[number] = kind.read(value_node, below)
             except Wrong as exc:

@@ -14,6 +14,7 @@ import yaml
 
 from genba_shared.device_map.problems import Findings
 from genba_shared.device_map.profiles import lay_over
+from genba_shared.device_map.scalars import word_of
 from genba_shared.device_map.yaml_tree import entries
 
 _PACKML: Final = """
@@ -61,7 +62,7 @@ def with_ready_points(device: yaml.MappingNode, findings: Findings) -> yaml.Mapp
     """The device with the points of its `profile` laid under its own; as it is where it has no such profile."""
     written = entries(device)
     protocol, profile = written.get("protocol"), written.get("profile")
-    ready = READY_POINTS.get(str(profile[1].value)) if profile is not None else None
+    ready = READY_POINTS.get(word_of(profile[1])) if profile is not None else None
     if profile is None or ready is None or protocol is None or protocol[1].value != "opcua":
         return device
     points = yaml.compose(ready, Loader=yaml.SafeLoader)

@@ -32,6 +32,8 @@ __all__ = [
     "raw_text",
     "scalar_text",
     "text_of",
+    "twice",
+    "word_of",
 ]
 
 _BOOLEAN_WORDS: Final = re.compile(r"(?i)yes|no|on|off")
@@ -65,6 +67,13 @@ def describe(node: yaml.Node) -> str:
             return say("found-nothing", "nothing")
         case _:
             return f"'{shorten(str(node.value))}'"
+
+
+def word_of(node: yaml.Node) -> str:
+    """The characters of a scalar, nothing for a list or group: the text of one that repeats others by aliases may
+    be a million times as long as the file.
+    """
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
 
 
 def is_plain(node: yaml.Node) -> bool:
@@ -149,6 +158,19 @@ def key_text(node: yaml.Node) -> str:
             say("write-a-profile", "Write a profile and `use:` it."),
         )
     return text
+
+
+def twice(key: str, first: yaml.Node) -> Wrong:
+    """What is said of a key that stands in a group a second time."""
+    return Wrong(
+        say(
+            "duplicate-key",
+            "'{key}' stands here twice, first in line {line}: a key may stand once.",
+            key=shorten(key),
+            line=first.start_mark.line + 1 if first.start_mark else 0,
+        ),
+        say("delete-or-join", "Delete one of the two, or join them."),
+    )
 
 
 def integer_of(node: yaml.Node, *, low: int, high: int, allowed: str, example: str) -> int:

@@ -10,6 +10,7 @@ import json
 from typing import Any, Final
 
 from genba_shared.device_map.build_devices import DEVICE_TABLES, POINT_TABLES
+from genba_shared.device_map.profiles_opcua import READY_POINTS
 from genba_shared.device_map.schema_parts import by_name, object_schema, partly
 from genba_shared.device_map.tables_map import CLOCK, COLLECTOR, GATEWAY, ROOT, STORE, TELEMETRY
 from genba_shared.device_map.tables_work import NODE, STATION, ZONE
@@ -31,6 +32,8 @@ def schema_of_map() -> dict[str, Any]:
             definitions[f"{protocol}_profile_point"] = partly(definitions[f"{protocol}_point"])
             kinds["points"] = {**by_name(_ref(f"{protocol}_point"), "points by name"), "minProperties": 1}
         definitions[f"{protocol}_device"] = object_schema(table, kinds=kinds)
+        if protocol == "opcua":
+            definitions["opcua_device"] = _with_ready_points(definitions["opcua_device"])
         if protocol in POINT_TABLES:
             kinds["points"] = by_name(_ref(f"{protocol}_profile_point"), "points by name")
         definitions[f"{protocol}_profile"] = partly(object_schema(table, kinds=kinds))
@@ -95,6 +98,22 @@ def _without_protocol() -> dict[str, Any]:
     return {
         "if": {"not": {"required": ["protocol"]}},
         "then": {"required": ["use"], "anyOf": [_ref(f"{protocol}_profile") for protocol in DEVICE_TABLES]},
+    }
+
+
+def _with_ready_points(device: dict[str, Any]) -> dict[str, Any]:
+    """A device whose model of information brings points needs none of its own, and one of another model does."""
+    points = device["properties"]["points"]
+    brings_points = {"properties": {"profile": {"enum": list(READY_POINTS)}}, "required": ["profile"]}
+    return {
+        **device,
+        "properties": {
+            **device["properties"],
+            "points": {key: points[key] for key in points if key != "minProperties"},
+        },
+        "required": [key for key in device["required"] if key != "points"],
+        "if": brings_points,
+        "else": {"required": ["points"], "properties": {"points": {"minProperties": 1}}},
     }
 
 

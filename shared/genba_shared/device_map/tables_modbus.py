@@ -190,7 +190,7 @@ MODBUS_ADDRESS: Final = Kind(
     show=lambda at: show_modbus_address(*at),
     schema={
         "anyOf": [
-            {"type": "integer", "minimum": 1, "maximum": 465_536},
+            {"type": "integer", "minimum": 0, "maximum": 465_536},  # 0: 00000, coil 0 of `address_base: 0`
             {"type": "string", "pattern": "^[0134][0-9]{4,5}$"},
             {
                 "type": "object",

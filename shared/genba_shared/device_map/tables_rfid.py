@@ -32,7 +32,7 @@ from genba_shared.device_map.phrases import meant, write, write_like
 from genba_shared.device_map.problems import Wrong, shorten
 from genba_shared.device_map.spec import Key, ObjectSpec, keys
 from genba_shared.device_map.tables_devices import common_device_keys, default_of, host_key
-from genba_shared.device_map.units import DURATION, POWER, RATIO
+from genba_shared.device_map.units import DURATION, POWER, RATIO, STRENGTH
 from genba_shared.texts import say
 
 _READ_POINT: Final = Key(
@@ -44,7 +44,7 @@ _READ_POINT: Final = Key(
 )
 _MIN_RSSI: Final = Key(
     name="min_rssi",
-    kind=quantity(POWER, "-120dBm", "0dBm", "-62dBm"),
+    kind=quantity(STRENGTH, "-120dBm", "0dBm", "-62dBm"),
     attribute="min_rssi_dbm",
     meaning="weaker reads do not count",
     example="min_rssi: -62dBm",

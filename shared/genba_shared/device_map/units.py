@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
@@ -136,6 +136,9 @@ POWER: Final = Quantity(
     suggested=((0, "dBm"),),
     spellings={"db": "dBm", "dbm": "dBm"},
 )
+"""Base unit: dBm."""
+
+STRENGTH: Final = replace(POWER, what=say("a-signal-strength", "a signal strength"))
 """Base unit: dBm."""
 
 RATIO: Final = Quantity(

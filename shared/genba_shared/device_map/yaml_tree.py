@@ -8,7 +8,7 @@ import yaml
 
 from genba_shared.device_map.phrases import write_like
 from genba_shared.device_map.problems import Findings, shorten
-from genba_shared.device_map.scalars import TAGS, Wrong, key_text
+from genba_shared.device_map.scalars import TAGS, Wrong, key_text, twice
 from genba_shared.errors import ConfigError, Problem
 from genba_shared.texts import Text, say
 
@@ -148,26 +148,14 @@ def entries(node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
 
 
 def _check_keys(node: yaml.MappingNode, path: str, findings: Findings) -> None:
-    lines: dict[str, int] = {}
+    first: dict[str, yaml.Node] = {}
     for key, _ in node.value:
         try:
             word = key_text(key)
+            if first.setdefault(word, key) is not key:
+                raise twice(word, first[word])
         except Wrong as exc:
             findings.error(key, path, exc.message, exc.fix)
-            continue
-        if word in lines:
-            findings.error(
-                key,
-                path,
-                say(
-                    "duplicate-key",
-                    "'{key}' stands here twice, first in line {line}: a key may stand once.",
-                    key=shorten(word),
-                    line=lines[word],
-                ),
-                say("delete-or-join", "Delete one of the two, or join them."),
-            )
-        lines.setdefault(word, key.start_mark.line + 1 if key.start_mark else 0)
 
 
 def _name(node: yaml.Node, path: str, findings: Findings) -> None:

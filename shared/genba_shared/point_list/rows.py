@@ -59,6 +59,17 @@ class Draft:
     remarks: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scaling:
+    """What is done to the device's number: first multiplied, then added to."""
+
+    scale: Fraction = Fraction(1)
+    offset: Fraction = Fraction(0)
+
+
+_AS_IT_IS: Final = _Scaling()
+
+
 def draft_of(row: Row, headings: Headings, *, protocol: Protocol, numbering: Numbering) -> Draft:
     """The point of one row.
 
@@ -80,14 +91,14 @@ def draft_of(row: Row, headings: Headings, *, protocol: Protocol, numbering: Num
             raise RowRefused(Role.NAME, "the name is missing.", "An S7 server knows a variable by its name alone.")
         settings, remark = _opcua(name, address, kind)
         remarks += [remark] if remark else []
-    scale = _scale(row, headings)
-    if scale != 1:
-        _add_scale(settings, scale, kind, protocol, remarks)
+    scaling = _scaling(row, headings)
+    if scaling != _AS_IT_IS:
+        _add_scaling(settings, scaling, kind, protocol, remarks)
     unit = _loose(row, headings, Role.UNIT)
     if unit and unit not in {"-", "—"}:
         settings["unit"] = quoted(unit)
     comment = _loose(row, headings, Role.COMMENT)
-    if kind in _INTEGERS and scale == 1 and _COUNTS_PIECES.search(f"{name} {comment}"):
+    if kind in _INTEGERS and scaling == _AS_IT_IS and _COUNTS_PIECES.search(f"{name} {comment}"):
         remarks.append("if it counts pieces, add counter: {max_rate: 40/min}")
     return Draft(row=row.number, name=name or address, comment=comment, settings=settings, remarks=tuple(remarks))
 
@@ -185,37 +196,47 @@ def _whole(row: Row, headings: Headings, role: Role, *, most: int) -> int | None
     return int(written)
 
 
-def _add_scale(
-    settings: dict[str, str], scale: Fraction, kind: PointType | None, protocol: Protocol, remarks: list[str]
+def _add_scaling(
+    settings: dict[str, str], scaling: _Scaling, kind: PointType | None, protocol: Protocol, remarks: list[str]
 ) -> None:
-    shown = f"{float(scale):.12g}"
+    scale, offset = f"{float(scaling.scale):.12g}", f"{float(scaling.offset):.12g}"
     if kind in {None, PointType.BOOL, PointType.STRING}:
-        raise RowRefused(Role.SCALE, f"a {kind or PointType.BOOL} cannot be multiplied by {shown}.", "Leave it empty.")
+        cannot = (
+            f"nothing can be added to a {kind or PointType.BOOL}."
+            if scaling.scale == 1
+            else f"a {kind or PointType.BOOL} cannot be multiplied by {scale}."
+        )
+        raise RowRefused(Role.SCALE, cannot, "Leave it empty.")
+    if scaling.offset and protocol is Protocol.OPCUA and "offset" not in OPCUA_POINT.keys:
+        raise RowRefused(
+            Role.SCALED_LOW, "the scaling has an offset.", "An OPC UA point has none: leave the scaling out."
+        )
     if protocol is Protocol.OPCUA and "scale" not in OPCUA_POINT.keys:
-        remarks.append(f"scale {shown} of the list is left out")
-    else:
-        settings["scale"] = shown
+        remarks.append(f"scale {scale} of the list is left out")
+        return
+    if scaling.scale != 1:
+        settings["scale"] = scale
+    if scaling.offset:
+        settings["offset"] = offset
 
 
-def _scale(row: Row, headings: Headings) -> Fraction:
+def _scaling(row: Row, headings: Headings) -> _Scaling:
     if folded(_text(row, headings, Role.SCALING)) == "linear":
         return _linear(row, headings)
     written = _text(row, headings, Role.SCALE)
-    return _number(written, Role.SCALE) if written and written not in {"-", "—", "/"} else Fraction(1)
+    if not written or written in {"-", "—", "/"}:
+        return _AS_IT_IS
+    return _Scaling(scale=_number(written, Role.SCALE))
 
 
-def _linear(row: Row, headings: Headings) -> Fraction:
+def _linear(row: Row, headings: Headings) -> _Scaling:
     """KEPServerEX: raw low and high become scaled low and high."""
     roles = (Role.RAW_LOW, Role.RAW_HIGH, Role.SCALED_LOW, Role.SCALED_HIGH)
     raw_low, raw_high, low, high = (_number(_text(row, headings, role), role) for role in roles)
     if raw_low == raw_high:
         raise RowRefused(Role.RAW_HIGH, "raw low and raw high are the same.", "Correct them.")
-    slope = (high - low) / (raw_high - raw_low)
-    if low != raw_low * slope:
-        raise RowRefused(
-            Role.SCALED_LOW, "the scaling has an offset.", "The map only multiplies: leave the scaling out."
-        )
-    return _in_range(slope, Role.SCALED_HIGH)
+    scale = _in_range((high - low) / (raw_high - raw_low), Role.SCALED_HIGH)
+    return _Scaling(scale=scale, offset=low - raw_low * scale)
 
 
 def _number(written: str, role: Role) -> Fraction:

@@ -40,6 +40,7 @@ _DAMAGED: Final = (
     LookupError,
     NotImplementedError,
     OSError,
+    OverflowError,
     RuntimeError,
     TypeError,
     ValueError,
@@ -96,7 +97,9 @@ def _cell(cell: Any) -> Cell:
         return Cell(CellKind.ERROR, one_line(str(value)))
     if isinstance(value, bool | date | time | timedelta):
         return Cell(CellKind.TEXT, one_line(str(value)))
-    if isinstance(value, int | float):
-        return Cell(CellKind.NUMBER, str(int(value)) if float(value).is_integer() else repr(value))
+    if isinstance(value, int):  # maybe one that no float can hold
+        return Cell(CellKind.NUMBER, str(value))
+    if isinstance(value, float):
+        return Cell(CellKind.NUMBER, str(int(value)) if value.is_integer() else repr(value))
     text = one_line(str(value)[:MAX_CELL])
     return Cell(CellKind.TEXT, text) if text else EMPTY

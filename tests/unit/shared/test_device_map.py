@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from genba_shared.broker import BrokerAddress
 from genba_shared.device_map import (
@@ -377,6 +378,31 @@ def test_a_few_aliases_are_fine() -> None:
     assert isinstance(press1, ModbusDevice)
     assert isinstance(press3, ModbusDevice)
     assert press1.points == press3.points
+
+
+def test_a_list_in_the_place_of_a_word_is_never_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def written_out(_node: yaml.Node) -> str:
+        raise AssertionError("aliases may make the text of a node a million times as long as the file")
+
+    monkeypatch.setattr(yaml.Node, "__repr__", written_out)
+    text = """
+version: 1
+gateway: {id: gw-1, site: site-a}
+devices:
+  - {id: &list [x, y], protocol: modbus, use: *list}
+  - {id: *list, protocol: opcua, profile: *list}
+  - {id: gate, protocol: llrp, host: 10.1.2.3, antennas: {1: {read_point: *list}}}
+  - {id: press, protocol: *list}
+"""
+    with pytest.raises(ConfigError) as raised:
+        load_device_map(Path("plant.yaml"), text=text)
+    assert [problem.message.partition(": ")[2] for problem in raised.value.problems if problem.line == 5] == [
+        "the name of a profile is needed.",
+        "an id of a-z, 0-9 and '-' is needed.",
+        "one of auto, packml, machinery is needed.",
+        "a name of letters, digits, '-' and '_' is needed.",
+        "one of opcua, modbus, llrp, impinj_http, mqtt_in is needed.",
+    ]
 
 
 def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from genba_edge.app.schema import add_schema_arguments, run_schema
+from genba_shared.device_map import load_device_map
 from genba_shared.device_map.schema import schema_of_map, schema_of_part
 from genba_shared.errors import UsageError
 
@@ -40,8 +41,10 @@ NO_YAML: Final = frozenset(
 """Not YAML at all, or not one document: the editor's own YAML reader tells."""
 ONLY_CHECK_TELLS: Final = {
     "broker-urls": "what a URL names is a text like any other",
+    "capital-scheme": "what a URL names is a text like any other",
     "duplicate-id": "two items of a list with the same id",
     "environment-no-number": "the type of another point",
+    "password-in-address": "a URL with a password is a text like any other",
     "reset-evidence": "the type of another point",
     "secret-in-url": "a URL with a password is a text like any other",
     "station-rules": "whether another point has labels or a counter",
@@ -105,7 +108,8 @@ def _settings(schema: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]
         for name, value in schema.get("properties", {}).items():
             yield f"{path}.{name}", value
         for name, value in schema.items():
-            yield from _settings(value, f"{path}.{name}")
+            if name not in {"if", "else"}:  # conditions on settings that stand elsewhere
+                yield from _settings(value, f"{path}.{name}")
     elif isinstance(schema, list):
         for value in schema:
             yield from _settings(value, path)
@@ -137,6 +141,30 @@ def test_a_device_that_uses_a_profile_may_leave_out_what_the_profile_says() -> N
     assert told(f"{head}  - {{id: a, use: p, host: h, points: {{good: {{counter: {{max_rate: 2/min}}}}}}}}") == []
     assert told(f"{head}  - {{id: a, use: p, hots: h}}")
     assert told(f"{head}  - {{id: a, host: h}}")
+
+
+OPCUA = "id: m, protocol: opcua, url: opc.tcp://h"
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        f"{OPCUA}, profile: packml, root: ns=3;i=1",
+        f"{OPCUA}, profile: machinery, root: ns=3;i=1, points: {{}}",
+        "id: a, protocol: modbus, host: h, workarounds: {address_base: 0}, points: {p: {at: 00000}}",
+        "id: c, protocol: mqtt_in, broker: mqtt://h, version: 5, topics: t, points: {p: {field: n, type: uint32}}",
+        'id: c, protocol: mqtt_in, broker: mqtt://h, version: "5", topics: t, points: {p: {field: n, type: uint32}}',
+    ],
+)
+def test_what_the_check_takes_is_right_by_the_schema(device: str) -> None:
+    text = f"version: 1\ngateway: {{id: g, site: s}}\ndevices:\n  - {{{device}}}"
+    assert told(text) == []
+    load_device_map(Path("map.yaml"), text=text)
+
+
+@pytest.mark.parametrize("device", [OPCUA, f"{OPCUA}, points: {{}}", f"{OPCUA}, profile: auto"])
+def test_a_device_without_ready_points_needs_points_by_the_schema(device: str) -> None:
+    assert told(f"version: 1\ngateway: {{id: g, site: s}}\ndevices:\n  - {{{device}}}")
 
 
 @pytest.mark.parametrize("wrong", ["12", "12 /min", "12/minute", "x/min", "1e3/min"])

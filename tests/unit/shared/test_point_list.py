@@ -78,10 +78,10 @@ def test_an_export_of_kepserver_becomes_a_modbus_device(tmp_path: Path) -> None:
         "Line1_Temp": {"at": 30001, "type": "int16", "scale": 0.1, "unit": "°C", "label": "Line1.Temp"},
         "Line1_Run": {"at": 40120, "bit": 3, "label": "Line1.Run"},
         "Line1_Order": {"at": 40200, "type": "string", "length": 20, "label": "Line1.Order"},
+        "Line1_Offset": {"at": 40301, "type": "uint16", "offset": 20, "label": "Line1.Offset"},
     }
     assert [str(problem) for problem in result.problems] == [
         "row 6 column B (Address): '400300 [10]' is many values. Give each value that you need a row of its own.",
-        "row 7 column I (Scaled Low): the scaling has an offset. The map only multiplies: leave the scaling out.",
     ]
     assert result.unused_headings == ("Respect Data Type", "Client Access")
 
@@ -242,6 +242,30 @@ def test_scales_are_read_as_people_write_them(tmp_path: Path, scale: str, expect
     assert points_of(result.text)["p"]["scale"] == expected
 
 
+LINEAR = "Name;Address;Type;Scaling;Raw Low;Raw High;Scaled Low;Scaled High\n"
+
+
+def test_a_linear_scaling_becomes_scale_and_offset(tmp_path: Path) -> None:
+    rows = "oven;40101;Int;Linear;0;1000;-40;160\nflow;40102;Int;Linear;819;4095;0;100\n"
+    points = points_of(imported(tmp_path / "list.csv", LINEAR + rows).text)
+    assert points["oven"] == {"at": 40101, "type": "int16", "scale": 0.2, "offset": -40}
+    assert points["flow"] == {"at": 40102, "type": "int16", "scale": 0.0305250305250, "offset": -25}
+
+
+def test_an_offset_is_refused_where_the_map_has_none(tmp_path: Path) -> None:
+    rows = '"good";"nsu=urn:plc;s=Good";UInt;None;;;;\n"oven";"nsu=urn:plc;s=Oven";Int;Linear;0;1000;-40;160\n'
+    (problem,) = imported(tmp_path / "list.csv", LINEAR + rows).problems
+    assert str(problem) == (
+        "row 3 column G (Scaled Low): the scaling has an offset. An OPC UA point has none: leave the scaling out."
+    )
+
+
+def test_an_offset_of_a_text_is_refused(tmp_path: Path) -> None:
+    rows = "good;40101;UInt;None;;;;\norder;40102;String[4];Linear;0;10;5;15\n"
+    (problem,) = imported(tmp_path / "list.csv", LINEAR + rows).problems
+    assert (problem.row, problem.message) == (3, "nothing can be added to a string.")
+
+
 def test_names_are_made_safe_and_told_apart(tmp_path: Path) -> None:
     rows = "".join(
         f"{name},{40001 + number},Int\n" for number, name in enumerate(["a b", "a.b", "a b", "#012", "no", "x" * 60])
@@ -313,6 +337,20 @@ def test_a_workbook_with_a_missing_part_is_told(tmp_path: Path) -> None:
         archive.writestr("x", b"")
     with pytest.raises(PointListError, match="the workbook cannot be read"):
         imported(tmp_path / "list.xlsx", content.getvalue())
+
+
+def test_a_number_too_large_for_the_program_costs_only_its_row(tmp_path: Path) -> None:
+    rows = [["Name", "Address", "Data Type"], ["Good", 987654, "Word"], ["Scrap", "400102", "Word"]]
+    content = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(workbook(("S", rows)))) as written,
+        zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name in written.namelist():
+            archive.writestr(name, written.read(name).replace(b"987654", b"9" * 309))
+    result = imported(tmp_path / "list.xlsx", content.getvalue())
+    assert points_of(result.text) == {"Scrap": {"at": 40102, "type": "uint16"}}
+    assert [problem.row for problem in result.problems] == [2]
 
 
 def test_damaged_workbooks_raise_nothing_but_point_list_errors(tmp_path: Path) -> None:

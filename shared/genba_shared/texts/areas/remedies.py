@@ -262,8 +262,8 @@ REMEDIES: Final[Mapping[str, Phrase]] = {
     ),
     "leave-out-or-write": Phrase(zh="请去掉它，或写 {snippet}。", ja="削除するか、{snippet} と書いてください。"),
     "power-at-reader": Phrase(
-        zh="请在读写器上设定功率：该协议只接收。",
-        ja="電力はリーダで設定してください。このプロトコルは受信だけです。",
+        zh="请在读写器上设定发射功率：该协议只接收。",
+        ja="送信出力はリーダで設定してください。このプロトコルは受信だけです。",
     ),
     "write-as-printed": Phrase(
         zh="请按这样写：{example}，即 `{snippet}` 的输出。",
