@@ -93,6 +93,9 @@ class Deriver:
             speaking=self._jobs | evidence,
         )
         self._polled = {device: self._roles.of_device(device) for device in pace.poll_s}
+        self._work_since: datetime | None = None  # while a new map takes over: no work changes before
+        with self._supervisor.alone("map"):
+            self._work.fit_to_map(moment.now)
 
     @property
     def dispatch_version(self) -> int:
@@ -109,6 +112,15 @@ class Deriver:
                 continue
             with self._supervisor.alone(_subject(observation)):
                 self._take(observation)
+
+    def retell(self, observations: Sequence[Observation], moment: Moment) -> None:
+        """Take what a device said before this derivation began, with the times of then.
+
+        The old map may have read the job numbers otherwise: work that changes by them changes now.
+        """
+        self._work_since = moment.now
+        self.observe(observations, moment)
+        self._work_since = None
 
     def _telling(self, observations: Sequence[Observation]) -> list[Observation]:
         """Without readings that leave no trace: those of polled points that have no role. Evidence stands alone."""
@@ -284,7 +296,8 @@ class Deriver:
             self._counting.close(
                 lambda counter: self._watch.known_at_change(counter, sample.at, ref.device), station=station
             )
-            self._work.set_job(station, work_order, at=sample.at, source=Source(type=SourceType.PLC, ref=str(ref)))
+            at = sample.at if self._work_since is None else max(sample.at, self._work_since)
+            self._work.set_job(station, work_order, at=at, source=Source(type=SourceType.PLC, ref=str(ref)))
 
     def _close_passages(self, device: str) -> None:
         heard = self._watch.heard_at(device)
