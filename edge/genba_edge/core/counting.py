@@ -17,6 +17,7 @@ from genba_edge.core.journal import Journal, load
 from genba_edge.core.nodes import Nodes, WorkKey
 from genba_edge.core.observations import Sample
 from genba_edge.core.reset_evidence import ResetSigns
+from genba_edge.core.watch import Watch
 from genba_edge.core.work import Work
 from genba_edge.core.zones import Zones
 from genba_shared.device_map.model import DeviceMap, PointRef
@@ -57,7 +58,7 @@ class Counting:
         for counted in self._points.values():
             self._of_station.setdefault(counted.station, []).append(counted.ref)
         named = (point.settings.reset_by for point in self._points.values())
-        self._signs = ResetSigns(evidence for evidence in named if evidence is not None)
+        self._signs = ResetSigns((each for each in named if each is not None), journal, saved)
         self._counters: dict[PointRef, CounterState] = {}
         self._held_until: dict[PointRef, datetime] = {}  # readings of the same value, not yet in the counter's state
         self._doubted: set[PointRef] = set()
@@ -104,14 +105,25 @@ class Counting:
         if until is None or at > until:
             self._held_until[ref] = at
 
+    def begin_look(self) -> None:
+        """What is told from here on was emitted together."""
+        self._signs.begin_look()
+
     def note_evidence(self, ref: PointRef, sample: Sample) -> None:
         """Remember what a point that shows resets says."""
         self._signs.note(ref, sample)
 
-    def read(self, ref: PointRef, raw: int, *, at: datetime, known_until: datetime | None, watched: bool) -> None:
-        """One reading of a counter. `known_until`: the device was last heard of, with the old value, at that time."""
+    def read(self, ref: PointRef, raw: int, *, at: datetime, watch: Watch) -> None:
+        """One reading of a counter."""
         point, state = self._points[ref], self._settled(ref)
-        reading = Reading(raw=raw, at=at, reset_seen=self._reset_seen(point, state), watched=watched)
+        known_until = watch.known_until(ref, at)  # it was last heard of, with the old value
+        reading = Reading(
+            raw=raw,
+            at=at,
+            reset_seen=self._reset_seen(point, state),
+            watched=watch.is_watched(ref, at),
+            evidence_read=self._signs.are_read(point.settings.reset_by, ref, at, watch),
+        )
         if state is None:
             self._begin(point, reading)
             return

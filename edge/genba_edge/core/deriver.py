@@ -105,6 +105,7 @@ class Deriver:
     def observe(self, observations: Sequence[Observation], moment: Moment) -> None:
         """Take what a driver emitted together."""
         self._journal.moment = moment
+        self._counting.begin_look()
         for observation in sorted(self._telling(observations), key=self._order):
             if isinstance(observation, Sample) and self._roles.of(observation) is None:
                 if _is_readable(observation):
@@ -138,16 +139,20 @@ class Deriver:
         )
         return list(chain.from_iterable(apart))
 
-    def _order(self, observation: Observation) -> tuple[int, datetime, bool]:
-        """By time; of what was read together, evidence of a reset goes before the counter that it explains."""
+    def _order(self, observation: Observation) -> tuple[int, bool, datetime, bool]:
+        """By time; of what was read together, evidence of a reset goes before the counter that it explains.
+
+        A poll takes one reading after the other: they are together whatever their stamps.
+        """
         match observation:
             case TagRead():
-                return _RANK[TagRead], observation.last_seen, False
+                return _RANK[TagRead], True, observation.last_seen, False
             case Sample(point=point) | Unchanged(points=(point, *_)):
                 later = point not in self._evidence.get(observation.device, ())
-                return _RANK[type(observation)], observation.at, later
+                in_turn = later or observation.device not in self._polled
+                return _RANK[type(observation)], in_turn, observation.at, later
             case _:
-                return _RANK[type(observation)], observation.at, True
+                return _RANK[type(observation)], True, observation.at, True
 
     def _take(self, observation: Observation) -> None:
         match observation:
@@ -280,13 +285,7 @@ class Deriver:
                 self._take_job(ref, sample)
         raw = _whole_number(sample.value) if role.is_counter else None
         if raw is not None:
-            self._counting.read(
-                ref,
-                raw,
-                at=sample.at,
-                known_until=self._watch.known_until(ref, sample.at),
-                watched=self._watch.is_watched(ref, sample.at),
-            )
+            self._counting.read(ref, raw, at=sample.at, watch=self._watch)
 
     def _take_job(self, ref: PointRef, sample: Sample) -> None:
         work_order = str(sample.value).strip()
