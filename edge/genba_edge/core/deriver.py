@@ -96,6 +96,8 @@ class Deriver:
         self._work_since: datetime | None = None  # while a new map takes over: no work changes before
         with self._supervisor.alone("map"):
             self._work.fit_to_map(moment.now)
+            self._states.fit_to_map(moment.now)
+            self._zones.fit_to_map(moment.now)
 
     @property
     def dispatch_version(self) -> int:
