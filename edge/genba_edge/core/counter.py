@@ -46,13 +46,14 @@ class Reading(NamedTuple):
     """One reading: the raw value, when it held, and what is known beside it.
 
     `reset_seen`: the reset evidence was true since the last reading. `watched`: there was no gap since the last
-    reading, so that evidence that was not seen did not happen.
+    reading. `evidence_read`: neither was there one in the evidence, so that what it did not show did not happen.
     """
 
     raw: int
     at: datetime
     reset_seen: bool = False
     watched: bool = True
+    evidence_read: bool = True
 
 
 class Step(NamedTuple):
@@ -152,7 +153,7 @@ def explanations(state: CounterState, value: int, reading: Reading, settings: Co
     found: list[Explanation] = []
     if settings.at_limit is AtLimit.WRAP and wrap.delta <= most:
         found.append(wrap)
-    evidence_would_show = settings.reset_by is not None and reading.watched
+    evidence_would_show = settings.reset_by is not None and reading.watched and reading.evidence_read
     if reset.delta <= most and not evidence_would_show:
         found.append(reset)
     return found

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from genba_edge.core.counted_point import CountedPoint, counted_points, load_counter, save_counter
 from genba_edge.core.counter import CounterState, Doubt, Reading, Step, advance, confirm, start_counter
 from genba_edge.core.journal import Journal, load
 from genba_edge.core.nodes import Nodes, WorkKey
 from genba_edge.core.observations import Sample
 from genba_edge.core.reset_evidence import ResetSigns
+from genba_edge.core.watch import Watch
 from genba_edge.core.work import Work
 from genba_edge.core.zones import Zones
-from genba_shared.clock import format_time, parse_time
-from genba_shared.device_map.model import CounterSettings, DeviceMap, PointRef
+from genba_shared.device_map.model import DeviceMap, PointRef
 from genba_shared.events import (
     Confidence,
     CountMethod,
@@ -35,16 +35,6 @@ KnownUntil = Callable[[PointRef], datetime | None]
 
 COALESCE = timedelta(seconds=10)
 _KEY = "counter/"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountedPoint:
-    """A counter of the map, and what its pieces are."""
-
-    ref: PointRef
-    settings: CounterSettings
-    station: str
-    result: Result
 
 
 class Pending(NamedTuple):
@@ -63,12 +53,12 @@ class Counting:
         self, device_map: DeviceMap, journal: Journal, nodes: Nodes, work: Work, zones: Zones, saved: Mapping[str, str]
     ) -> None:
         self._journal, self._nodes, self._work, self._zones = journal, nodes, work, zones
-        self._points = {point.ref: point for point in _counted_points(device_map)}
+        self._points = {point.ref: point for point in counted_points(device_map)}
         self._of_station: dict[str, list[PointRef]] = {}
         for counted in self._points.values():
             self._of_station.setdefault(counted.station, []).append(counted.ref)
         named = (point.settings.reset_by for point in self._points.values())
-        self._signs = ResetSigns(evidence for evidence in named if evidence is not None)
+        self._signs = ResetSigns((each for each in named if each is not None), journal, saved)
         self._counters: dict[PointRef, CounterState] = {}
         self._held_until: dict[PointRef, datetime] = {}  # readings of the same value, not yet in the counter's state
         self._doubted: set[PointRef] = set()
@@ -77,18 +67,24 @@ class Counting:
         self._due_at: datetime | None = None  # no join is old enough before
         self._emitted_total: dict[PointRef, int] = {}
         self._flushed_at: dict[PointRef, datetime] = {}
+        self._former: dict[PointRef, CounterState] = {}  # of counters whose value means something else by now
         for name, value in load(saved, _KEY).items():
             device, _, point = name.partition("/")
             ref = PointRef(device, point)
-            if ref not in self._points:  # the map changed; what is saved waits for the point to come back
-                continue
-            self._counters[ref] = CounterState(
-                **{**value, "changed_at": parse_time(value["changed_at"]), "seen_at": parse_time(value["seen_at"])}
-            )
-            if self._counters[ref].doubted is not None:
-                self._doubted.add(ref)
-            # state is only saved when everything it counts was emitted
-            self._emitted_total[ref] = self._counters[ref].total * self._points[ref].settings.pieces_per_count
+            if ref in self._points:  # else the map changed; what is saved waits for the point to come back
+                self._load(self._points[ref], value)
+
+    def _load(self, point: CountedPoint, value: Mapping[str, Any]) -> None:
+        """Go on from what was saved; older versions saved neither the pieces nor what the value meant."""
+        state = load_counter(value)
+        # state is only saved when everything it counts was emitted
+        self._emitted_total[point.ref] = value.get("pieces", state.total * point.settings.pieces_per_count)
+        if value.get("meaning", point.meaning) != point.meaning:
+            self._former[point.ref] = state
+            return
+        self._counters[point.ref] = state
+        if state.doubted is not None:
+            self._doubted.add(point.ref)
 
     def counters(self) -> Set[PointRef]:
         """The counters that some station counts by."""
@@ -109,22 +105,45 @@ class Counting:
         if until is None or at > until:
             self._held_until[ref] = at
 
+    def begin_look(self) -> None:
+        """What is told from here on was emitted together."""
+        self._signs.begin_look()
+
     def note_evidence(self, ref: PointRef, sample: Sample) -> None:
         """Remember what a point that shows resets says."""
         self._signs.note(ref, sample)
 
-    def read(self, ref: PointRef, raw: int, *, at: datetime, known_until: datetime | None, watched: bool) -> None:
-        """One reading of a counter. `known_until`: the device was last heard of, with the old value, at that time."""
+    def read(self, ref: PointRef, raw: int, *, at: datetime, watch: Watch) -> None:
+        """One reading of a counter."""
         point, state = self._points[ref], self._settled(ref)
-        reading = Reading(raw=raw, at=at, reset_seen=self._reset_seen(point, state), watched=watched)
+        known_until = watch.known_until(ref, at)  # it was last heard of, with the old value
+        reading = Reading(
+            raw=raw,
+            at=at,
+            reset_seen=self._reset_seen(point, state),
+            watched=watch.is_watched(ref, at),
+            evidence_read=self._signs.are_read(point.settings.reset_by, ref, at, watch),
+        )
         if state is None:
-            self._counters[ref] = start_counter(reading, point.settings)
-            self._emitted_total[ref] = 0
-            self._save(ref)
+            self._begin(point, reading)
             return
         if known_until is not None and state.seen_at < known_until <= at:
             state = state._replace(seen_at=known_until)
         self._conclude(point, *advance(state, reading, point.settings))
+
+    def _begin(self, point: CountedPoint, reading: Reading) -> None:
+        """The first reading; of a counter that the map gives another meaning, the first of a new counter epoch."""
+        former = self._former.pop(point.ref, None)
+        if former is None:
+            self._counters[point.ref] = start_counter(reading, point.settings)
+            self._emitted_total[point.ref] = 0
+        else:
+            self._counters[point.ref] = start_counter(
+                reading, point.settings, epoch=former.epoch + 1, total=former.total
+            )
+            note = f"the map gives this counter another meaning: counting goes on from {reading.raw}"
+            self._doubt(point, at=reading.at, note=note)
+        self._save(point.ref)
 
     def _settled(self, ref: PointRef) -> CounterState | None:
         """The counter's state, with the readings of the same value that came since it was put down."""
@@ -330,43 +349,25 @@ class Counting:
 
     def _question(self, point: CountedPoint, doubt: Doubt) -> None:
         self.flush(point.ref)
+        note = f"read {doubt.raw} after {doubt.last}: at most {doubt.reach} counts were possible; "
+        note += f"counting goes on from {doubt.raw}" if doubt.resumes else "beyond the limit: not counted"
+        self._doubt(point, at=doubt.at, note=note)
+
+    def _doubt(self, point: CountedPoint, *, at: datetime, note: str) -> None:
         self._journal.emit(
             DataQuestioned,
-            at=doubt.at,
+            at=at,
             source=_source(point.ref),
             station=point.station,
             point=str(point.ref),
-            note=f"read {doubt.raw} after {doubt.last}: at most {doubt.reach} counts were possible; "
-            + (f"counting goes on from {doubt.raw}" if doubt.resumes else "beyond the limit: not counted"),
+            note=note,
         )
 
     def _save(self, ref: PointRef) -> None:
         state = self._settled(ref)
         if state is not None:
-            self._journal.save(_KEY + str(ref), _saved(state))
-
-
-def _counted_points(device_map: DeviceMap) -> Iterable[CountedPoint]:
-    for station in device_map.stations.values():
-        for result, ref in station.counts.items():
-            device = device_map.devices[ref.device]
-            point = device.points[ref.point]
-            if point.counter is not None:
-                yield CountedPoint(ref=ref, settings=point.counter, station=station.id, result=result)
-
-
-def _saved(state: CounterState) -> dict[str, Any]:
-    """The fields of the state as JSON takes them; written out, since `asdict` copies and costs ten times as much."""
-    return {
-        "last": state.last,
-        "changed_at": format_time(state.changed_at),
-        "seen_at": format_time(state.seen_at),
-        "total": state.total,
-        "epoch": state.epoch,
-        "before": state.before,
-        "doubted": state.doubted,
-        "readings": state.readings,
-    }
+            kept = {"pieces": self._emitted_total.get(ref, 0), "meaning": self._points[ref].meaning}
+            self._journal.save(_KEY + str(ref), save_counter(state) | kept)
 
 
 def _source(ref: PointRef) -> Source:

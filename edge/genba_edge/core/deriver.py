@@ -93,6 +93,11 @@ class Deriver:
             speaking=self._jobs | evidence,
         )
         self._polled = {device: self._roles.of_device(device) for device in pace.poll_s}
+        self._work_since: datetime | None = None  # while a new map takes over: no work changes before
+        with self._supervisor.alone("map"):
+            self._work.fit_to_map(moment.now)
+            self._states.fit_to_map(moment.now)
+            self._zones.fit_to_map(moment.now)
 
     @property
     def dispatch_version(self) -> int:
@@ -102,6 +107,7 @@ class Deriver:
     def observe(self, observations: Sequence[Observation], moment: Moment) -> None:
         """Take what a driver emitted together."""
         self._journal.moment = moment
+        self._counting.begin_look()
         for observation in sorted(self._telling(observations), key=self._order):
             if isinstance(observation, Sample) and self._roles.of(observation) is None:
                 if _is_readable(observation):
@@ -109,6 +115,15 @@ class Deriver:
                 continue
             with self._supervisor.alone(_subject(observation)):
                 self._take(observation)
+
+    def retell(self, observations: Sequence[Observation], moment: Moment) -> None:
+        """Take what a device said before this derivation began, with the times of then.
+
+        The old map may have read the job numbers otherwise: work that changes by them changes now.
+        """
+        self._work_since = moment.now
+        self.observe(observations, moment)
+        self._work_since = None
 
     def _telling(self, observations: Sequence[Observation]) -> list[Observation]:
         """Without readings that leave no trace: those of polled points that have no role. Evidence stands alone."""
@@ -126,16 +141,20 @@ class Deriver:
         )
         return list(chain.from_iterable(apart))
 
-    def _order(self, observation: Observation) -> tuple[int, datetime, bool]:
-        """By time; of what was read together, evidence of a reset goes before the counter that it explains."""
+    def _order(self, observation: Observation) -> tuple[int, bool, datetime, bool]:
+        """By time; of what was read together, evidence of a reset goes before the counter that it explains.
+
+        A poll takes one reading after the other: they are together whatever their stamps.
+        """
         match observation:
             case TagRead():
-                return _RANK[TagRead], observation.last_seen, False
+                return _RANK[TagRead], True, observation.last_seen, False
             case Sample(point=point) | Unchanged(points=(point, *_)):
                 later = point not in self._evidence.get(observation.device, ())
-                return _RANK[type(observation)], observation.at, later
+                in_turn = later or observation.device not in self._polled
+                return _RANK[type(observation)], in_turn, observation.at, later
             case _:
-                return _RANK[type(observation)], observation.at, True
+                return _RANK[type(observation)], True, observation.at, True
 
     def _take(self, observation: Observation) -> None:
         match observation:
@@ -268,13 +287,7 @@ class Deriver:
                 self._take_job(ref, sample)
         raw = _whole_number(sample.value) if role.is_counter else None
         if raw is not None:
-            self._counting.read(
-                ref,
-                raw,
-                at=sample.at,
-                known_until=self._watch.known_until(ref, sample.at),
-                watched=self._watch.is_watched(ref, sample.at),
-            )
+            self._counting.read(ref, raw, at=sample.at, watch=self._watch)
 
     def _take_job(self, ref: PointRef, sample: Sample) -> None:
         work_order = str(sample.value).strip()
@@ -284,7 +297,8 @@ class Deriver:
             self._counting.close(
                 lambda counter: self._watch.known_at_change(counter, sample.at, ref.device), station=station
             )
-            self._work.set_job(station, work_order, at=sample.at, source=Source(type=SourceType.PLC, ref=str(ref)))
+            at = sample.at if self._work_since is None else max(sample.at, self._work_since)
+            self._work.set_job(station, work_order, at=at, source=Source(type=SourceType.PLC, ref=str(ref)))
 
     def _close_passages(self, device: str) -> None:
         heard = self._watch.heard_at(device)

@@ -41,6 +41,16 @@ class StationStates:
             labels = device.points[ref.point].labels
             self._labels[ref] = {value: StationState(label) for value, label in labels.items() if label in _STATES}
 
+    def fit_to_map(self, at: datetime) -> None:
+        """Of stations whose state the map does not tell any more nothing is known, and nothing is remembered."""
+        told = {station.id for stations in self._stations.values() for station in stations}
+        system = Source(type=SourceType.SYSTEM, ref=self._journal.identity.gateway)
+        for station in sorted(self._state.keys() - told):
+            if self._state[station] is not StationState.UNKNOWN:
+                self._tell(station, StationState.UNKNOWN, at=max(at, self._told_at[station]), source=system)
+            del self._state[station], self._told_at[station]
+            self._journal.forget(_KEY + station)
+
     def points(self) -> Set[PointRef]:
         """The points that some station's state follows from."""
         return self._stations.keys()
@@ -92,11 +102,7 @@ class StationStates:
         at = max(at, self._told_at.get(station, at))  # a reading may carry an older stamp than what was told before
         self._told_at[station] = at
         self._journal.save(_KEY + station, {"state": str(state), "since": format_time(at)})
-        self._journal.emit(
-            StationStateChanged,
-            at=at,
-            source=Source(type=SourceType.PLC, ref=str(ref)),
-            station=station,
-            state=state,
-            since=at,
-        )
+        self._tell(station, state, at=at, source=Source(type=SourceType.PLC, ref=str(ref)))
+
+    def _tell(self, station: str, state: StationState, *, at: datetime, source: Source) -> None:
+        self._journal.emit(StationStateChanged, at=at, source=source, station=station, state=state, since=at)

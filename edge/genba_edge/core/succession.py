@@ -28,7 +28,8 @@ def succeed(
 
     Counters, work, open passages and stations continue from `saved`, the state of the old derivation's last commit.
     Devices whose settings did not change were watched all the time: they are told again as they are `present`, so that
-    nothing is declared unobserved. The others connect anew, and what they did meanwhile is declared.
+    nothing is declared unobserved. The others connect anew, and what they did meanwhile is declared. Work that the new
+    map sees otherwise changes at `moment`.
     """
     same = change.devices.same
     deriver = Deriver(
@@ -44,5 +45,5 @@ def succeed(
         if present.devices[device].status is DeviceStatus.LOST:  # its readings do not hold any more
             deriver.recall(each for each in told if isinstance(each, Sample))
             told = tuple(each for each in told if not isinstance(each, Sample))
-        deriver.observe(told, moment)
+        deriver.retell(told, moment)
     return deriver

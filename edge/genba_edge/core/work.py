@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from genba_edge.core.journal import Journal, load
 from genba_edge.core.nodes import Nodes, WorkKey
@@ -24,11 +25,12 @@ _DOCUMENT = "dispatch"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A node of a work order owns the station from `opened_at` on."""
+    """A node of a work order owns the station from `opened_at` on; `source` says who decided it (None: not known)."""
 
     key: WorkKey
     opened_at: datetime
     version: int = 0
+    source: WorkOrderSource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,7 @@ class Work:
     def __init__(self, device_map: DeviceMap, journal: Journal, nodes: Nodes, saved: Mapping[str, str]) -> None:
         self._journal = journal
         self._nodes = nodes
+        self._rules = device_map.nodes
         self._node_of: dict[str, str] = {}
         self._by_point: dict[PointRef, list[str]] = {}
         self._by_list: list[str] = []
@@ -56,15 +59,7 @@ class Work:
                     self._by_point.setdefault(rule.work_order_point, []).append(station)
                 elif rule.work_order is WorkOrderSource.DISPATCH:
                     self._by_list.append(station)
-        self._open: dict[str, Interval] = {
-            station: Interval(
-                key=WorkKey(value["work_order"], value["node"]),
-                opened_at=parse_time(value["opened_at"]),
-                version=value["version"],
-            )
-            for station, value in load(saved, _KEY).items()
-            if station in self._node_of
-        }
+        self._open = {station: _loaded(value) for station, value in load(saved, _KEY).items()}
         self._before: dict[str, ClosedInterval] = {}
         self.document = DispatchDocument.empty()
         if _DOCUMENT in saved:
@@ -114,6 +109,15 @@ class Work:
         for station in self._by_list:
             self._follow_list(station, at)
 
+    def fit_to_map(self, at: datetime) -> None:
+        """The map may be another one than before: close what it does not allow, and follow the lists that are new."""
+        for station, interval in list(self._open.items()):
+            if not self._still_holds(station, interval):
+                self._close(station, at=at, source=self._system())
+        for station in self._by_list:
+            if station not in self._open:
+                self._follow_list(station, at)
+
     def is_job(self, station: str, work_order: str) -> bool:
         """Whether the PLC's job number says what the station works on already (empty: nothing)."""
         return self.owner(station) == self._job_key(station, work_order)
@@ -125,7 +129,7 @@ class Work:
         key = self._job_key(station, work_order)
         self._close(station, at=at, source=source)
         if key is not None:
-            self._open_interval(station, key, at=at, source=source)
+            self._open_interval(station, key, at=at, source=source, by=WorkOrderSource.POINT)
 
     def take_next(self, station: str, *, at: datetime) -> None:
         """The current row is complete: close it and open the next unfinished one, where the station follows a list."""
@@ -142,18 +146,19 @@ class Work:
             return
         current = self._open.get(station)
         ordered = self._opened_on_purpose(listed, current)
-        if ordered is not None:
+        if ordered is not None and self._may_be_at(station, ordered):
             self._close(station, at=at, source=self._system())
-            self._open_interval(station, ordered, at=at, source=self._system())
+            self._open_listed(station, ordered, at)
             return
         if current is not None and self._is_withdrawn(listed, current):
             self._close(station, at=at, source=self._system())
             current = None
         if current is None:
             rows = (WorkKey(row.work_order, row.node) for row in listed.next)
-            following = next((key for key in rows if not self._nodes.is_completed(key)), None)
+            possible = (key for key in rows if self._may_be_at(station, key) and not self._nodes.is_completed(key))
+            following = next(possible, None)
             if following is not None:
-                self._open_interval(station, following, at=at, source=self._system())
+                self._open_listed(station, following, at)
 
     def _opened_on_purpose(self, listed: StationDispatch, current: Interval | None) -> WorkKey | None:
         row = listed.open
@@ -172,8 +177,26 @@ class Work:
             rows.add(WorkKey(listed.open.work_order, listed.open.node))
         return current.key not in rows
 
-    def _open_interval(self, station: str, key: WorkKey, *, at: datetime, source: Source) -> None:
-        self._open[station] = Interval(key=key, opened_at=at, version=self.document.version)
+    def _may_be_at(self, station: str, key: WorkKey) -> bool:
+        """Whether the map allows it: a node that the map gives to other stations is not worked on here."""
+        rule = self._rules.get(key.node)
+        return rule is None or station in rule.stations
+
+    def _still_holds(self, station: str, interval: Interval) -> bool:
+        follows_list, follows_job = station in self._by_list, any(station in each for each in self._by_point.values())
+        match interval.source:
+            case WorkOrderSource.POINT:
+                return follows_job and interval.key.node == self._node_of[station]
+            case WorkOrderSource.DISPATCH:
+                return follows_list and self._may_be_at(station, interval.key)
+            case _:
+                return (follows_list or follows_job) and self._may_be_at(station, interval.key)
+
+    def _open_listed(self, station: str, key: WorkKey, at: datetime) -> None:
+        self._open_interval(station, key, at=at, source=self._system(), by=WorkOrderSource.DISPATCH)
+
+    def _open_interval(self, station: str, key: WorkKey, *, at: datetime, source: Source, by: WorkOrderSource) -> None:
+        self._open[station] = Interval(key=key, opened_at=at, version=self.document.version, source=by)
         self._journal.save(
             _KEY + station,
             {
@@ -181,6 +204,7 @@ class Work:
                 "node": key.node,
                 "opened_at": format_time(at),
                 "version": self.document.version,
+                "by": str(by),
             },
         )
         self._journal.emit(
@@ -210,3 +234,13 @@ class Work:
 
     def _system(self) -> Source:
         return Source(type=SourceType.SYSTEM, ref=self._journal.identity.gateway)
+
+
+def _loaded(value: Mapping[str, Any]) -> Interval:
+    by = value.get("by")  # not saved by older versions
+    return Interval(
+        key=WorkKey(value["work_order"], value["node"]),
+        opened_at=parse_time(value["opened_at"]),
+        version=value["version"],
+        source=None if by is None else WorkOrderSource(by),
+    )

@@ -10,7 +10,7 @@ from typing import Any
 from genba_edge.core.journal import Journal, load
 from genba_shared.clock import format_time, parse_time
 from genba_shared.device_map.model import DeviceMap, ReadPointRef, Zone
-from genba_shared.events import Result, Source, WipChanged
+from genba_shared.events import Result, Source, SourceType, WipChanged
 
 _KEY = "zone/"
 
@@ -49,10 +49,27 @@ class Zones:
         self._zones = device_map.zones
         self._journal = journal
         self._states: dict[str, ZoneState] = {name: ZoneState() for name in device_map.zones}
+        self._gone: dict[str, ZoneState] = {}
         for name, value in load(saved, _KEY).items():
-            if name in self._zones:
-                tags = {tag: Inside(**inside) for tag, inside in value["tags"].items()}
-                self._states[name] = ZoneState(**{**value, "tags": tags})
+            tags = {tag: Inside(**inside) for tag, inside in value["tags"].items()}
+            states = self._states if name in self._zones else self._gone
+            states[name] = ZoneState(**{**value, "tags": tags})
+
+    def fit_to_map(self, at: datetime) -> None:
+        """Zones that left the map hold nothing any more, and are not remembered."""
+        for name, state in self._gone.items():
+            if state.pieces:
+                self._journal.emit(
+                    WipChanged,
+                    at=max(at, parse_time(state.told_at)) if state.told_at else at,
+                    source=Source(type=SourceType.SYSTEM, ref=self._journal.identity.gateway),
+                    zone=name,
+                    count=0,
+                    by=-state.pieces,
+                    error_estimate=0,
+                )
+            self._journal.forget(_KEY + name)
+        self._gone.clear()
 
     def entered_by(self, ref: ReadPointRef) -> list[Zone]:
         """Zones that a passage of this read point enters."""
