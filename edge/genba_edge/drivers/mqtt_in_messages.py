@@ -33,6 +33,8 @@ MAX_READS: Final = 65_535
 CLOCK_AHEAD_S: Final = 60.0
 CLOCK_BEHIND_S: Final = 86_400.0
 """A message may be late, because somebody kept it; it is not a day late, and never early (wall time)."""
+CLOCK_WARNING_S: Final = 60.0
+"""A time that is further behind than this (wall time) is believed, and said once."""
 MAX_TOPICS: Final = 10_000
 
 
@@ -247,6 +249,9 @@ class MessageReader:
     def _place(self, at: datetime, now: datetime) -> datetime:
         ahead_s = self._clock.wall_seconds((at - now).total_seconds())
         if -CLOCK_BEHIND_S <= ahead_s <= CLOCK_AHEAD_S:
+            if ahead_s < -CLOCK_WARNING_S:
+                what = f"device clock is behind, or messages are late ahead_s={ahead_s:.0f}: its times are taken"
+                self._complaints.once("clock behind", what)
             return at
         self._complaints.once("clock", f"device clock is off ahead_s={ahead_s:.0f}: the time of arrival is taken")
         return now
