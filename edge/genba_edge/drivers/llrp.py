@@ -109,7 +109,7 @@ class LlrpDriver:
     def _hear(self, message: LLRPMessage, link: Link, emit: Emit) -> None:
         match message:
             case messages.RO_ACCESS_REPORT():
-                reads = self._reports.reads(message)
+                reads = self._reports.live_reads(message) if link.is_up else self._reports.reads(message)
                 self._meter.samples += len(reads)
                 if link.is_up:
                     link.deliver([*reads, self._alive()])

@@ -29,27 +29,56 @@ class ReaderTime:
 
     The stamp of the connection event tells how the reader's clock stands to ours. Uptime stamps are placed by it. UTC
     stamps are taken as they are; only if that clock is more than a minute (wall) wrong, as after a start without a time
-    server, they are shifted by the difference, and the log says so.
+    server, they are shifted by the difference, and the log says so. Reports that come live are as good a witness: where
+    either clock is set while the connection stands, the next report shows it.
     """
 
-    def __init__(self, device: str, clock: ProductionClock) -> None:
-        self._device = device
+    def __init__(self, device: LlrpDevice, clock: ProductionClock) -> None:
+        self._device = device.id
+        self._report_s = device.report_s
         self._clock = clock
         self._utc_shift = timedelta(0)
         self._zero: datetime | None = None
 
     def connected(self, stamp: params.UTCTimestamp | params.Uptime) -> None:
         """The reader sent this stamp just now. Only live stamps may come here: held events carry old ones."""
-        now = self._clock.now()
         if isinstance(stamp, params.Uptime):
-            self._zero = self._later(now, -timedelta(microseconds=stamp.microseconds))
+            self._zero = self._later(self._clock.now(), -timedelta(microseconds=stamp.microseconds))
             return
-        ahead = self._later(EPOCH, timedelta(microseconds=stamp.microseconds)) - now
+        ahead = self._ahead_of_utc(stamp.microseconds)
+        self._utc_shift = -ahead if self._is_wrong(ahead) else timedelta(0)
         ahead_s = self._clock.wall_seconds(ahead.total_seconds())
-        self._utc_shift = -ahead if abs(ahead_s) > CLOCK_WRONG_S else timedelta(0)
         if abs(ahead_s) > CLOCK_WARNING_S:
             shifted = "yes" if self._utc_shift else "no"
             logger.warning("reader clock is off device=%s ahead_s=%.1f corrected=%s", self._device, ahead_s, shifted)
+
+    def last_read(self, stamp: params.LastSeenTimestampUTC | params.LastSeenTimestampUptime) -> None:
+        """The latest read of a report that came just now has this stamp: if that cannot be, a clock was set."""
+        now = self._clock.now()
+        if isinstance(stamp, params.LastSeenTimestampUTC):
+            ahead = self._ahead_of_utc(stamp.microseconds)
+            if not self._is_wrong(ahead + self._utc_shift):
+                return
+            self._utc_shift = -ahead if self._is_wrong(ahead) else timedelta(0)
+        else:
+            placed = self.of_uptime(stamp.microseconds)
+            if placed is None or not self._is_wrong(ahead := placed - now):
+                return
+            self._zero = self._later(now, -timedelta(microseconds=stamp.microseconds))
+        ahead_s = self._clock.wall_seconds(ahead.total_seconds())
+        shifted = "no" if isinstance(stamp, params.LastSeenTimestampUTC) and not self._utc_shift else "yes"
+        logger.warning("a clock was set device=%s reader_ahead_s=%.1f corrected=%s", self._device, ahead_s, shifted)
+
+    def is_live(self, at: datetime) -> bool:
+        """Whether something that comes just now can have happened at `at`."""
+        return not self._is_wrong(at - self._clock.now())
+
+    def _ahead_of_utc(self, microseconds: int) -> timedelta:
+        return self._later(EPOCH, timedelta(microseconds=microseconds)) - self._clock.now()
+
+    def _is_wrong(self, ahead: timedelta) -> bool:
+        ahead_s = self._clock.wall_seconds(ahead.total_seconds())
+        return ahead_s > CLOCK_WRONG_S or -ahead_s > CLOCK_WRONG_S + self._report_s
 
     def of_utc(self, microseconds: int) -> datetime:
         """Plant time of a UTC stamp (microseconds since 1970)."""
@@ -86,7 +115,7 @@ class ReportReader:
         self._device = device
         self._clock = clock
         self._carried = _Carried()
-        self._time = ReaderTime(device.id, clock)
+        self._time = ReaderTime(device, clock)
         self._complained: set[str] = set()
 
     def connected(self, stamp: params.UTCTimestamp | params.Uptime) -> None:
@@ -97,12 +126,35 @@ class ReportReader:
     def reads(self, report: messages.RO_ACCESS_REPORT) -> list[TagRead]:
         """The tag reads of one report, in its order; empty for the empty reports that some readers send.
 
+        The reader may have held this report for long. Of one that it made just now `live_reads` knows more.
+
         Raises:
             BadReading: a time cannot be one.
         """
         seen_at = self._clock.now()
         found = (self._read(tag, seen_at) for tag in report.tag_report_datas)
         return [read for read in found if read is not None]
+
+    def live_reads(self, report: messages.RO_ACCESS_REPORT) -> list[TagRead]:
+        """The tag reads of a report that the reader made just now.
+
+        Raises:
+            BadReading: a time cannot be one.
+        """
+        tags = report.tag_report_datas
+        utc = [tag.last_seen_timestamp_utc for tag in tags if tag.last_seen_timestamp_utc is not None]
+        uptime = [tag.last_seen_timestamp_uptime for tag in tags if tag.last_seen_timestamp_uptime is not None]
+        if utc:
+            self._time.last_read(max(utc, key=lambda stamp: stamp.microseconds))
+        elif uptime:
+            self._time.last_read(max(uptime, key=lambda stamp: stamp.microseconds))
+        # stamps from before the clock was set, and from after it, may stand in one report
+        return [self._in_our_time(read) for read in self.reads(report)]
+
+    def _in_our_time(self, read: TagRead) -> TagRead:
+        last_seen = read.last_seen if self._time.is_live(read.last_seen) else read.seen_at
+        first_seen = read.first_seen if self._time.is_live(read.first_seen) else last_seen
+        return replace(read, first_seen=min(first_seen, last_seen), last_seen=last_seen)
 
     def _read(self, tag: params.TagReportData, seen_at: datetime) -> TagRead | None:
         self._carried = carried = self._carry(tag)

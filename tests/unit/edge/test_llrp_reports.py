@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -226,3 +227,69 @@ def test_an_uptime_stamp_beyond_all_calendars_is_a_bad_reading() -> None:
     reader.connected(params.Uptime(microseconds=1))
     with pytest.raises(BadReading, match="beyond all calendars"):
         reader.reads(report(f"8d {EPC} 81 0001 83 ffffffffffffffff"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandSetClock(ProductionClock):
+    """A clock that stands where the test sets it."""
+
+    hand: list[datetime] = field(default_factory=lambda: [MONDAY])
+
+    def now(self) -> datetime:
+        return self.hand[-1]
+
+
+def stamps(first: datetime, last: datetime) -> str:
+    first_us, last_us = (int(at.timestamp()) * 1_000_000 for at in (first, last))
+    return f"8d {EPC} 81 0001 82 {first_us:016x} 84 {last_us:016x}"
+
+
+def test_reader_whose_clock_is_set_right_during_the_connection_goes_on_in_plant_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = HandSetClock()
+    reader, wrong = ReportReader(GATE, clock), datetime(2000, 1, 1, tzinfo=UTC)
+    reader.connected(params.UTCTimestamp(microseconds=int(wrong.timestamp()) * 1_000_000))
+    clock.hand.append(MONDAY + timedelta(seconds=90))
+
+    astride = reader.live_reads(report(stamps(wrong + timedelta(seconds=89), clock.now())))
+    clock.hand.append(MONDAY + timedelta(seconds=100))
+    after = reader.live_reads(report(stamps(clock.now() - timedelta(seconds=1), clock.now())))
+
+    assert [(read.first_seen, read.last_seen) for read in astride] == [(MONDAY + timedelta(seconds=90),) * 2]
+    assert [(read.first_seen, read.last_seen) for read in after] == [
+        (MONDAY + timedelta(seconds=99), MONDAY + timedelta(seconds=100))
+    ]
+    assert [record.message for record in caplog.records[1:]] == [
+        "a clock was set device=gate reader_ahead_s=0.0 corrected=no"
+    ]
+
+
+def test_gateway_whose_own_clock_is_set_right_believes_the_reader_again() -> None:
+    """A gateway without a battery for its clock starts in the past until the time server answers."""
+    clock = HandSetClock(hand=[datetime(2025, 1, 1, tzinfo=UTC)])
+    reader = connected(clock=clock)
+    clock.hand.append(MONDAY + timedelta(seconds=60))
+
+    (read,) = reader.live_reads(report(stamps(MONDAY + timedelta(seconds=58), MONDAY + timedelta(seconds=59))))
+
+    assert (read.first_seen, read.last_seen) == (MONDAY + timedelta(seconds=58), MONDAY + timedelta(seconds=59))
+
+
+def test_uptime_is_placed_again_after_the_gateways_own_clock_was_set() -> None:
+    clock = HandSetClock(hand=[datetime(2025, 1, 1, tzinfo=UTC)])
+    reader = ReportReader(GATE, clock)
+    reader.connected(params.Uptime(microseconds=60_000_000))
+    clock.hand.append(MONDAY)
+
+    (read,) = reader.live_reads(report(f"8d {EPC} 81 0001 83 {69_000_000:016x} 85 {70_000_000:016x}"))
+
+    assert (read.first_seen, read.last_seen) == (MONDAY - timedelta(seconds=1), MONDAY)
+
+
+def test_reports_that_were_held_keep_their_times_however_old_they_are() -> None:
+    hours_ago = MONDAY - timedelta(hours=9)
+
+    (read,) = connected(clock=HandSetClock()).reads(report(stamps(hours_ago, hours_ago)))
+
+    assert (read.first_seen, read.last_seen) == (hours_ago, hours_ago)
