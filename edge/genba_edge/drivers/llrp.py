@@ -57,7 +57,7 @@ class LlrpDriver:
         self._device = device
         self._clock = clock
         self._meter = Meter(device=device.id)
-        self._reports = ReportReader(device, clock)
+        self._reports = ReportReader(device, clock, self._meter)
         self._cadence = Cadence.INTERVAL
         self._antennas = AntennaStates(self._meter, device.antennas)
         self._complaints = Complaints(device.id)

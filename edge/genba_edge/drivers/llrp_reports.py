@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 from llrpkit.protocol import messages, params
 
-from genba_edge.ports import TagRead
+from genba_edge.drivers.trouble import Complaints
+from genba_edge.ports import Failure, Meter, TagRead
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import LlrpDevice
 from genba_shared.errors import BadReading
@@ -20,6 +21,7 @@ from genba_shared.errors import BadReading
 logger = logging.getLogger(__name__)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_US = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 CLOCK_WARNING_S = 2.0
 CLOCK_WRONG_S = 60.0
 
@@ -109,45 +111,47 @@ class _Carried:
 
 
 class ReportReader:
-    """Reads the reports of one connection; antennas that are not in the map are logged once and dropped."""
+    """Reads the reports of one connection; antennas that are not in the map are logged once and dropped.
 
-    def __init__(self, device: LlrpDevice, clock: ProductionClock) -> None:
+    A time that cannot be one is counted and said once; the read was then seen when it came.
+    """
+
+    def __init__(self, device: LlrpDevice, clock: ProductionClock, meter: Meter) -> None:
         self._device = device
+        self._meter = meter
         self._clock = clock
         self._carried = _Carried()
         self._time = ReaderTime(device, clock)
-        self._complained: set[str] = set()
+        self._complaints = Complaints(device.id)
 
     def connected(self, stamp: params.UTCTimestamp | params.Uptime) -> None:
         """A new connection: nothing carries over from the one before."""
         self._carried = _Carried()
-        self._time.connected(stamp)
+        try:
+            self._time.connected(stamp)
+        except BadReading as exc:
+            self._note_bad_time(exc)
 
     def reads(self, report: messages.RO_ACCESS_REPORT) -> list[TagRead]:
         """The tag reads of one report, in its order; empty for the empty reports that some readers send.
 
         The reader may have held this report for long. Of one that it made just now `live_reads` knows more.
-
-        Raises:
-            BadReading: a time cannot be one.
         """
         seen_at = self._clock.now()
         found = (self._read(tag, seen_at) for tag in report.tag_report_datas)
         return [read for read in found if read is not None]
 
     def live_reads(self, report: messages.RO_ACCESS_REPORT) -> list[TagRead]:
-        """The tag reads of a report that the reader made just now.
-
-        Raises:
-            BadReading: a time cannot be one.
-        """
+        """The tag reads of a report that the reader made just now."""
         tags = report.tag_report_datas
         utc = [tag.last_seen_timestamp_utc for tag in tags if tag.last_seen_timestamp_utc is not None]
         uptime = [tag.last_seen_timestamp_uptime for tag in tags if tag.last_seen_timestamp_uptime is not None]
-        if utc:
-            self._time.last_read(max(utc, key=lambda stamp: stamp.microseconds))
-        elif uptime:
-            self._time.last_read(max(uptime, key=lambda stamp: stamp.microseconds))
+        possible = [stamp for stamp in utc or uptime if stamp.microseconds <= LATEST_US]
+        if possible:
+            try:
+                self._time.last_read(max(possible, key=lambda stamp: stamp.microseconds))
+            except BadReading as exc:
+                self._note_bad_time(exc)
         # stamps from before the clock was set, and from after it, may stand in one report
         return [self._in_our_time(read) for read in self.reads(report)]
 
@@ -157,16 +161,16 @@ class ReportReader:
         return replace(read, first_seen=min(first_seen, last_seen), last_seen=last_seen)
 
     def _read(self, tag: params.TagReportData, seen_at: datetime) -> TagRead | None:
-        self._carried = carried = self._carry(tag)
+        self._carried = carried = self._carry(tag, seen_at)
         epc = _epc(tag.epc_parameter)
         if not epc:
-            self._complain("reader reports tags without EPC")
+            self._complaints.once("reader reports tags without EPC")
             return None
         if carried.antenna is None:
-            self._complain("reader reports tags without antenna")
+            self._complaints.once("reader reports tags without antenna")
             return None
         if carried.antenna not in self._device.antennas:
-            self._complain(f"antenna {carried.antenna} is not in the map: its reads are dropped")
+            self._complaints.once(f"antenna {carried.antenna} is not in the map: its reads are dropped")
             return None
         first_seen = carried.first_seen or carried.last_seen or seen_at
         return TagRead(
@@ -180,7 +184,7 @@ class ReportReader:
             rssi_dbm=None if carried.rssi_dbm is None else float(carried.rssi_dbm),
         )
 
-    def _carry(self, tag: params.TagReportData) -> _Carried:
+    def _carry(self, tag: params.TagReportData, seen_at: datetime) -> _Carried:
         """The fields of this report, completed by those of the one before."""
         carried = self._carried
         if tag.antenna_id is not None:
@@ -189,29 +193,35 @@ class ReportReader:
             carried = replace(carried, rssi_dbm=tag.peak_rssi.peak_rssi)
         if tag.tag_seen_count is not None:
             carried = replace(carried, reads=tag.tag_seen_count.tag_count)
-        first = self._first_of((tag.first_seen_timestamp_utc, tag.first_seen_timestamp_uptime))
-        last = self._first_of((tag.last_seen_timestamp_utc, tag.last_seen_timestamp_uptime))
+        first = self._first_of((tag.first_seen_timestamp_utc, tag.first_seen_timestamp_uptime), seen_at)
+        last = self._first_of((tag.last_seen_timestamp_utc, tag.last_seen_timestamp_uptime), seen_at)
         if first is not None:
             carried = replace(carried, first_seen=first)
         if last is not None:
             carried = replace(carried, last_seen=last)
         return carried
 
-    def _first_of(self, stamps: Iterable[_Stamp | None]) -> datetime | None:
+    def _first_of(self, stamps: Iterable[_Stamp | None], seen_at: datetime) -> datetime | None:
+        """The time of the first stamp that is there."""
         for stamp in stamps:
-            match stamp:
-                case params.FirstSeenTimestampUTC() | params.LastSeenTimestampUTC():
-                    return self._time.of_utc(stamp.microseconds)
-                case params.FirstSeenTimestampUptime() | params.LastSeenTimestampUptime():
-                    return self._time.of_uptime(stamp.microseconds)
-                case None:
-                    pass
+            if stamp is not None:
+                try:
+                    return self._time_of(stamp)
+                except BadReading as exc:
+                    self._note_bad_time(exc)
+                    return seen_at
         return None
 
-    def _complain(self, what: str) -> None:
-        if what not in self._complained:
-            self._complained.add(what)
-            logger.warning("%s device=%s", what, self._device.id)
+    def _time_of(self, stamp: _Stamp) -> datetime | None:
+        match stamp:
+            case params.FirstSeenTimestampUTC() | params.LastSeenTimestampUTC():
+                return self._time.of_utc(stamp.microseconds)
+            case params.FirstSeenTimestampUptime() | params.LastSeenTimestampUptime():
+                return self._time.of_uptime(stamp.microseconds)
+
+    def _note_bad_time(self, error: BadReading) -> None:
+        self._meter.failures[Failure.BAD_READING] += 1
+        self._complaints.once("bad time", f"{error.reason}: the time of arrival is taken")
 
 
 _Stamp = (
