@@ -154,6 +154,7 @@ class Listening:
         if self._let_go:
             self._link.readings_lost(f"{self._let_go} messages came faster than they could be read")
             self._let_go = 0
+            self._reader.note_missed()
         if not waiting:
             return
         heard = Heard()
@@ -198,7 +199,7 @@ class Listening:
                 failure = Failure.SECURITY if self._mqtt.subscription_refused else Failure.SILENT
                 self._meter.failures[failure] += 1
                 self._silence_told = True
-                self._reader.begin()
+                self._reader.begin_again()
             self._link.lost(reason, retry_s=within_s)
 
     def _wait_s(self) -> float:

@@ -23,7 +23,7 @@ from genba_edge.drivers.json_values import (
 )
 from genba_edge.drivers.link import BadPoints
 from genba_edge.drivers.trouble import Complaints
-from genba_edge.ports import Failure, Meter, Quality, Sample, TagRead
+from genba_edge.ports import Failure, Meter, Quality, Sample, TagRead, Value
 from genba_shared.broker import topic_matches
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import MqttInDevice, MqttPoint, TagFormat
@@ -68,11 +68,24 @@ class MessageReader:
         self._complaints = Complaints(device.id)
         self._points_by_topic: dict[str, tuple[MqttPoint, ...]] = {}
         self._unheard = set(device.points)
+        self._live: dict[str, Value] = {}  # what each point last said itself on this connection
+        self._spoken: set[str] = set()  # points that spoke themselves since the connection or the last silence
 
     def begin(self) -> None:
-        """A new connection: bad points are told again."""
+        """A new connection: bad points are told again, and nobody knows what was missed."""
+        self._live.clear()
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """The device is to be heard anew after a silence; the connection stood, so nothing was missed."""
         self._bad.forget_told()
+        self._spoken.clear()
         self._unheard = set(self._device.points)
+
+    def note_missed(self) -> None:
+        """Messages were let go: what the broker keeps may be younger than what we heard."""
+        self._live.clear()
+        self._spoken.clear()
 
     def read(self, message: Message, heard: Heard) -> None:
         """Add what a message says to `heard`."""
@@ -148,6 +161,11 @@ class MessageReader:
             self._meter.failures[Failure.BAD_READING] += 1
             return self._bad.bad(point.name, str(exc))
         self._bad.good(point.name)
+        if not message.retained:
+            self._live[point.name] = value
+            self._spoken.add(point.name)
+        elif self._is_outdated(point.name, value):
+            return ()
         return (
             Sample(
                 device=self._device.id,
@@ -158,6 +176,10 @@ class MessageReader:
                 quality=Quality.UNCERTAIN if message.retained else Quality.GOOD,
             ),
         )
+
+    def _is_outdated(self, point: str, retained: Value) -> bool:
+        """Whether the point itself said something later than what the broker kept."""
+        return point in self._spoken or (point in self._live and self._live[point] != retained)
 
     # Tags.
 
