@@ -40,11 +40,15 @@ MAX_TOPICS: Final = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message. `retained`: the broker kept it from before; it says how things stood, not what happens."""
+    """One message. `retained`: the broker kept it from before; it says how things stood, not what happens.
+
+    `too_long`: how many bytes it had, where that were too many to keep its payload.
+    """
 
     topic: str
     payload: bytes
     retained: bool
+    too_long: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,8 +99,8 @@ class MessageReader:
         tags = self._carries_tags(message)
         if not points and not tags:
             return
-        if len(message.payload) > MAX_PAYLOAD_BYTES:
-            self._count("too long", f"a message of {len(message.payload)} bytes is passed over topic={message.topic}")
+        if message.too_long:
+            self._count("too long", f"a message of {message.too_long} bytes is passed over topic={message.topic}")
             return
         for point in plain:
             heard.samples.extend(self._sample(point, _text_of(message.payload), None, message))
