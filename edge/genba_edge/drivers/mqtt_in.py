@@ -18,6 +18,7 @@ from genba_edge.drivers.backoff import Backoff
 from genba_edge.drivers.link import Link
 from genba_edge.drivers.mqtt_in_messages import MAX_PAYLOAD_BYTES, Heard, Message, MessageReader
 from genba_edge.ports import DeviceAlive, Emit, Failure, Meter, Sample
+from genba_shared.broker import without_covered
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import MqttInDevice
 from genba_shared.errors import UsageError
@@ -127,9 +128,9 @@ class Listening:
     def _subscribe(self) -> None:
         """Each subscription also has the broker send what it retains, again."""
         points = [point.topic for point in self._device.points.values()]
-        for topic in dict.fromkeys([*self._device.topics, *points, self._device.heartbeat]):
-            if topic:
-                self._mqtt.subscribe(topic, qos=QOS)
+        wanted = [*self._device.topics, *points, self._device.heartbeat]
+        for topic in without_covered(filter(None, wanted)):  # a message that came twice would be two reads of a tag
+            self._mqtt.subscribe(topic, qos=QOS)
 
     # Said by the connection, in order.
 
