@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -105,6 +106,29 @@ def topic_matches(topic_filter: str, topic: str) -> bool:
         if level == "#":
             return True
         if number >= len(levels) or level not in ("+", levels[number]):
+            return False
+    return len(wanted) == len(levels)
+
+
+def without_covered(topic_filters: Iterable[str]) -> list[str]:
+    """The filters without those that another one covers: a broker may send a message once for each filter it meets.
+
+    >>> without_covered(["line/+/count", "line/#", "line/3/count", "reader/+"])
+    ['line/#', 'reader/+']
+    """
+    different = list(dict.fromkeys(topic_filters))
+    return [one for one in different if not any(one != other and _covers(other, one) for other in different)]
+
+
+def _covers(wide: str, narrow: str) -> bool:
+    """Whether every topic that falls under `narrow` falls under `wide`, too."""
+    wanted, levels = wide.split("/"), narrow.split("/")
+    if narrow.startswith("$") and wanted[0] in ("+", "#"):
+        return False
+    for number, level in enumerate(wanted):
+        if level == "#":
+            return True
+        if number >= len(levels) or levels[number] == "#" or level not in ("+", levels[number]):
             return False
     return len(wanted) == len(levels)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
-__all__ = ["BrokerAddress", "MqttLink", "MqttVersion", "OnMessage", "Outage", "OutageKind", "Will"]
+__all__ = ["BrokerAddress", "MqttLink", "MqttVersion", "OnMessage", "OnTooLong", "Outage", "OutageKind", "Will"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +50,7 @@ _STOP_S: Final = 2.0
 _ANYTHING_PAHO_RAISES: Final = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, struct.error)
 
 OnMessage = Callable[[str, bytes, bool], None]
+OnTooLong = Callable[[str, int, bool], None]
 
 
 def _nothing(*_: object) -> None:
@@ -91,7 +92,8 @@ class MqttLink:
     All callbacks run on the asyncio loop that entered the link. `on_connect()` comes after each connect, when the
     subscriptions are on their way. `on_disconnect(reason)` comes once per outage: when a connection is lost, or when
     the first one cannot be made; `outage` tells its kind.
-    `on_message(topic, payload, retained)` may come more than once for a message.
+    `on_message(topic, payload, retained)` may come more than once for a message; for a payload of more than
+    `max_payload_bytes` there is `on_too_long(topic, bytes, retained)` instead, and the payload is let go at once.
 
     Raises:
         UsageError: paho-mqtt is not installed, the address is not understood, or a certificate file cannot be used.
@@ -104,6 +106,8 @@ class MqttLink:
         *,
         will: Will | None = None,
         on_message: OnMessage = _nothing,
+        on_too_long: OnTooLong = _nothing,
+        max_payload_bytes: float = math.inf,
         on_connect: Callable[[], None] = _nothing,
         on_disconnect: Callable[[str], None] = _nothing,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
@@ -111,10 +115,12 @@ class MqttLink:
     ) -> None:
         self.address = broker if isinstance(broker, BrokerAddress) else BrokerAddress.parse(broker)
         self.on_message = on_message
+        self.on_too_long = on_too_long
         self.on_connect = on_connect
         self.on_disconnect = on_disconnect
         self._client_id = client_id
         self._will = will
+        self._max_payload_bytes = max_payload_bytes
         self._connect_timeout_s = connect_timeout_s
         self._retry_max_s = retry_max_s
         self._tls = _tls_context(self.address) if self.address.tls else None
@@ -269,7 +275,11 @@ class MqttLink:
             topic = message.topic
         except UnicodeDecodeError:
             return
-        self._call(self.on_message, topic, message.payload, message.retain)
+        length = len(message.payload)
+        if length > self._max_payload_bytes:  # looked at here: a queue of long ones would be memory
+            self._call(self.on_too_long, topic, length, message.retain)
+        else:
+            self._call(self.on_message, topic, message.payload, message.retain)
 
     def _tell_outage(self, outage: Outage) -> None:
         if not self._outage_told and not self._closing.is_set():

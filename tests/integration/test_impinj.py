@@ -164,6 +164,23 @@ async def test_stamps_of_a_clock_that_is_far_off_are_shifted(
     assert len(log_lines(caplog.records, of="reader clock is off")) == 1
 
 
+async def test_stamps_of_a_clock_that_is_a_little_behind_are_taken_and_said_once(
+    impinj_reader: ImpinjReader, caplog: pytest.LogCaptureFixture
+) -> None:
+    begin = datetime.now(UTC) - timedelta(seconds=40)
+    async with running(driver_of(impinj_reader)) as recorder:
+        await until_streaming(recorder, impinj_reader)
+        for second in (0, 1):
+            at = begin + timedelta(seconds=second)
+            impinj_reader.say("tagInventory", at, epc=SHIRT_BASE64URL, antennaPort=1)
+        await recorder.until(lambda: len(recorder.of(TagRead)) == 2)
+    first, second_read = recorder.of(TagRead)
+    assert second_read.last_seen - first.last_seen == timedelta(seconds=1)
+    assert first.last_seen < first.seen_at - timedelta(seconds=39)
+    (line,) = log_lines(caplog.records, of="reader clock is off")
+    assert "corrected=no" in line
+
+
 # Presets.
 
 

@@ -325,6 +325,60 @@ async def test_a_broker_that_lets_us_read_nothing_is_named(tmp_path: Path) -> No
     assert driver.meter.failures[Failure.SECURITY] + driver.meter.failures[Failure.SILENT] == 1
 
 
+async def test_a_tag_read_under_two_topics_that_overlap_is_read_once(publisher: Publisher) -> None:
+    topics = ("plant/#", TOPIC, "plant/+")
+    antennas = {1: Antenna(read_point="in")}
+    driver = driver_of(publisher, id="gate", topics=topics, antennas=antennas, tags_format=TagFormat.CUSTOM, tags=ZEBRA)
+    async with running(driver) as recorder:
+        await until_back(recorder)
+        publisher.say(zebra(SHIRT))
+        publisher.say(zebra(TROUSERS))
+        await until_tags(recorder, SHIRT, TROUSERS)
+    assert driver.meter.samples == 2
+
+
+async def test_a_message_that_is_too_long_is_let_go_and_the_others_are_read(
+    publisher: Publisher, caplog: pytest.LogCaptureFixture
+) -> None:
+    driver = driver_of(publisher, point("count", PointType.UINT32))
+    async with running(driver) as recorder:
+        await until_back(recorder)
+        publisher.say("7" * 262_145)
+        publisher.say('{"count": 8}')
+        await recorder.until(lambda: recorder.latest("count") == 8)
+    assert driver.meter.failures[Failure.BAD_READING] == 1
+    (line,) = log_lines(caplog.records, of="a message of")
+    assert "a message of 262145 bytes is passed over topic=plant/device" in line
+
+
+async def test_more_bytes_than_may_wait_are_let_go_and_the_loss_is_told(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genba_edge.drivers.mqtt_in.MAX_WAITING_BYTES", 60)
+    driver = driver_of(publisher, point("count", PointType.UINT32), point("text", PointType.STRING))
+    async with running(driver) as recorder:
+        await until_back(recorder)
+        publisher.say('{"text": "' + "x" * 60 + '"}')
+        publisher.say('{"count": 8}')
+        await recorder.until(lambda: recorder.latest("count") == 8)
+        await recorder.until(lambda: bool(recorder.of(ReadingsLost)))
+    assert not any(sample.point == "text" for sample in recorder.of(Sample))
+    assert "came faster than they could be read" in recorder.of(ReadingsLost)[0].reason
+
+
+async def test_messages_that_come_together_are_read_in_parts_and_in_order(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genba_edge.drivers.mqtt_in.MAX_AT_ONCE", 3)
+    driver = driver_of(publisher, point("count", PointType.UINT32))
+    async with running(driver) as recorder:
+        await until_back(recorder)
+        for count in range(50):
+            publisher.say(json.dumps({"count": count}))
+        await recorder.until(lambda: recorder.latest("count") == 49)
+    assert [sample.value for sample in recorder.of(Sample)] == list(range(50))
+
+
 async def test_a_certificate_file_that_is_gone_stops_nothing_but_this_device(publisher: Publisher) -> None:
     broker = BrokerAddress(host="127.0.0.1", port=1, tls=True, ca=Path("/nowhere/ca.pem"))
     driver = driver_of(publisher, point("count", PointType.UINT32), broker=broker)

@@ -1,7 +1,8 @@
 """Passages: from many RFID reads of one tag to one passage of a read point.
 
 Reads are clustered per (tag, read point) by their own times, so that reports which a reader held back during an outage
-give the same passages as live ones. A cluster becomes a passage when the tag stayed silent for `depart_after`. While
+give the same passages as live ones. A cluster becomes a passage when the tag stayed silent for `depart_after`, and no
+report of it came for as long: a reader whose clock is behind ours is not silent. While
 two read points see a tag at the same time, the one with the clearly higher mean RSSI has it; the reads of the other
 are cross reads.
 """
@@ -17,7 +18,10 @@ from genba_shared.device_map.model import PresenceSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """Reads of one tag at one read point that belong together. `rssi_sum` is over `rssi_reads` reads, in dBm."""
+    """Reads of one tag at one read point that belong together. `rssi_sum` is over `rssi_reads` reads, in dBm.
+
+    `first_seen`, `last_seen`: by the clock of the reader. `heard_at`: when the last report came, by our own.
+    """
 
     tag: str
     read_point: str
@@ -28,6 +32,12 @@ class Cluster:
     rssi_sum: float = 0.0
     rssi_reads: int = 0
     emitted: bool = False
+    heard_at: datetime | None = None
+
+    @property
+    def last_sign(self) -> datetime:
+        """The later of the last read and its arrival: until then the tag was certainly not silent."""
+        return self.last_seen if self.heard_at is None else max(self.last_seen, self.heard_at)
 
     @property
     def mean_rssi_dbm(self) -> float | None:
@@ -44,6 +54,7 @@ class Cluster:
             reads=self.reads + other.reads,
             rssi_sum=self.rssi_sum + other.rssi_sum,
             rssi_reads=self.rssi_reads + other.rssi_reads,
+            heard_at=max((one.heard_at for one in (self, other) if one.heard_at is not None), default=None),
         )
 
     def is_near(self, other: Cluster, silence: timedelta) -> bool:
@@ -86,15 +97,16 @@ def close_silent(
     """End the passages of tags that are silent since `depart_after` at `now` (the time up to which reads are complete).
 
     Ended clusters stay for one more `depart_after`, marked, so that a late report joins them instead of passing twice.
+    Clusters with too few reads stay as long, but open: late reads may still make a passage of them.
     """
     silence = timedelta(seconds=presence.depart_after_s)
-    silent = [cluster for cluster in clusters.values() if not cluster.emitted and now - cluster.last_seen > silence]
+    silent = [cluster for cluster in clusters.values() if not cluster.emitted and now - cluster.last_sign > silence]
     ended = _passages(clusters, silent, presence)
-    closed = {(cluster.tag, cluster.read_point) for cluster in silent}
+    closed = {(cluster.tag, cluster.read_point) for cluster in silent if cluster.reads >= presence.min_reads}
     changed = {
         key: replace(cluster, emitted=True) if key in closed else cluster
         for key, cluster in clusters.items()
-        if not (cluster.emitted and now - cluster.last_seen > 2 * silence)
+        if key in closed or now - cluster.last_sign <= 2 * silence
     }
     return changed, ended
 

@@ -71,6 +71,7 @@ class Tags:
             reads=read.reads,
             rssi_sum=(read.rssi_dbm or 0.0) * read.reads,
             rssi_reads=read.reads if read.rssi_dbm is not None else 0,
+            heard_at=read.seen_at,
         )
         clusters, ended = take_reads(self._clusters[read.device], reads, reader.presence)
         self._clusters[read.device] = clusters
@@ -212,9 +213,14 @@ def _saved(cluster: Cluster) -> dict[str, object]:
         **asdict(cluster),
         "first_seen": format_time(cluster.first_seen),
         "last_seen": format_time(cluster.last_seen),
+        "heard_at": None if cluster.heard_at is None else format_time(cluster.heard_at),
     }
 
 
 def _cluster(item: Mapping[str, object]) -> Cluster:
-    times = {name: parse_time(str(item[name])) for name in ("first_seen", "last_seen")}
+    times = {
+        name: parse_time(str(item[name]))
+        for name in ("first_seen", "last_seen", "heard_at")
+        if item.get(name) is not None  # `heard_at` is younger than the other two
+    }
     return Cluster(**{**item, **times})  # type: ignore[arg-type]  # written by _saved from the same fields

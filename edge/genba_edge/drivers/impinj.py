@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 RESTART_S: Final = 5.0
 """A preset that was stopped is started again at most this often (wall time): a reader may stop it by itself."""
+CLOCK_WARNING_S: Final = 5.0
+"""A stamp that is further off than this (wall time) is believed, and said once."""
 CLOCK_WRONG_S: Final = 60.0
 """The events of a stream are new. A stamp that is further off than this (wall time) shows a wrong clock."""
 
@@ -155,7 +157,10 @@ class ImpinjDriver:
     def _look_at_clock(self, queued_at: datetime, now: datetime) -> None:
         """Where the reader's clock is far off, its stamps are shifted by the difference, and the log says so."""
         ahead = queued_at + self._shift - now
-        if abs(self._clock.wall_seconds(ahead.total_seconds())) > CLOCK_WRONG_S:
+        off_s = self._clock.wall_seconds(ahead.total_seconds())
+        if CLOCK_WARNING_S < abs(off_s) <= CLOCK_WRONG_S:
+            self._complaints.once("clock", f"reader clock is off ahead_s={off_s:.1f} corrected=no")
+        if abs(off_s) > CLOCK_WRONG_S:
             self._shift = now - queued_at
             ahead_s = -self._clock.wall_seconds(self._shift.total_seconds())
             logger.warning("reader clock is off device=%s ahead_s=%.1f corrected=yes", self._device.id, ahead_s)

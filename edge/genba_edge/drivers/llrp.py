@@ -57,7 +57,7 @@ class LlrpDriver:
         self._device = device
         self._clock = clock
         self._meter = Meter(device=device.id)
-        self._reports = ReportReader(device, clock)
+        self._reports = ReportReader(device, clock, self._meter)
         self._cadence = Cadence.INTERVAL
         self._antennas = AntennaStates(self._meter, device.antennas)
         self._complaints = Complaints(device.id)
@@ -109,7 +109,7 @@ class LlrpDriver:
     def _hear(self, message: LLRPMessage, link: Link, emit: Emit) -> None:
         match message:
             case messages.RO_ACCESS_REPORT():
-                reads = self._reports.reads(message)
+                reads = self._reports.live_reads(message) if link.is_up else self._reports.reads(message)
                 self._meter.samples += len(reads)
                 if link.is_up:
                     link.deliver([*reads, self._alive()])

@@ -10,12 +10,15 @@ import asyncio
 import contextlib
 import logging
 import secrets
+from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 from genba_edge.drivers.backoff import Backoff
 from genba_edge.drivers.link import Link
-from genba_edge.drivers.mqtt_in_messages import Heard, Message, MessageReader
+from genba_edge.drivers.mqtt_in_messages import MAX_PAYLOAD_BYTES, Heard, Message, MessageReader
 from genba_edge.ports import DeviceAlive, Emit, Failure, Meter, Sample
+from genba_shared.broker import without_covered
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import MqttInDevice
 from genba_shared.errors import UsageError
@@ -27,7 +30,10 @@ logger = logging.getLogger(__name__)
 
 QOS: Final = 1  # a broker may throw messages of QoS 0 away while we are slow
 MAX_WAITING: Final = 20_000
-"""Messages that wait for us. More are let go, and the core declares that readings were lost."""
+MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
+"""Messages that wait for us, and the bytes of their payloads. More are let go, and the core declares the loss."""
+MAX_AT_ONCE: Final = 500
+"""Messages that are read before other devices have their turn."""
 _FAILURES: Final = {
     OutageKind.UNREACHABLE: Failure.CONNECT,
     OutageKind.CLOSED: Failure.CLOSED,
@@ -86,7 +92,8 @@ class Listening:
         self._link = link
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
-        self._waiting: list[Message] = []
+        self._waiting: deque[Message] = deque()
+        self._waiting_bytes = 0
         self._let_go = 0
         self._kept: dict[str, Sample] = {}  # retained values, until the device is heard itself
         self._outage = ""  # why there is no broker; "" while there is one, or before it is known
@@ -97,6 +104,8 @@ class Listening:
             device.broker,
             f"genba-in-{secrets.token_hex(6)}",
             on_message=self._when_message,
+            on_too_long=self._when_too_long,
+            max_payload_bytes=MAX_PAYLOAD_BYTES,
             on_connect=self._when_connected,
             on_disconnect=self._when_disconnected,
             connect_timeout_s=device.timeout_s,
@@ -114,22 +123,30 @@ class Listening:
                 self._news.clear()
                 self._take()
                 self._look_at_silence()
+                await asyncio.sleep(0)  # an event that is set already makes no pause
 
     def _subscribe(self) -> None:
         """Each subscription also has the broker send what it retains, again."""
         points = [point.topic for point in self._device.points.values()]
-        for topic in dict.fromkeys([*self._device.topics, *points, self._device.heartbeat]):
-            if topic:
-                self._mqtt.subscribe(topic, qos=QOS)
+        wanted = [*self._device.topics, *points, self._device.heartbeat]
+        for topic in without_covered(filter(None, wanted)):  # a message that came twice would be two reads of a tag
+            self._mqtt.subscribe(topic, qos=QOS)
 
     # Said by the connection, in order.
 
     def _when_message(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001 (paho's own flag)
-        if len(self._waiting) >= MAX_WAITING:
+        self._keep(Message(topic=topic, payload=payload, retained=retained))
+
+    def _when_too_long(self, topic: str, length: int, retained: bool) -> None:  # noqa: FBT001 (paho's own flag)
+        self._keep(Message(topic=topic, payload=b"", retained=retained, too_long=length))
+
+    def _keep(self, message: Message) -> None:
+        self._news.set()
+        if len(self._waiting) >= MAX_WAITING or self._waiting_bytes + len(message.payload) > MAX_WAITING_BYTES:
             self._let_go += 1
             return
-        self._waiting.append(Message(topic=topic, payload=payload, retained=retained))
-        self._news.set()
+        self._waiting.append(message)
+        self._waiting_bytes += len(message.payload)
 
     def _when_connected(self) -> None:
         self._outage = ""
@@ -139,7 +156,8 @@ class Listening:
         self._news.set()
 
     def _when_disconnected(self, reason: str) -> None:
-        self._take()  # what came before the end
+        while self._waiting:
+            self._take()  # what came before the end
         outage = self._mqtt.outage
         self._meter.failures[_FAILURES[outage.kind] if outage is not None else Failure.CLOSED] += 1
         self._outage = f"no connection to {self._device.broker}: {reason}"
@@ -150,10 +168,11 @@ class Listening:
     # What we make of it.
 
     def _take(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        waiting = self._next_messages()
         if self._let_go:
             self._link.readings_lost(f"{self._let_go} messages came faster than they could be read")
             self._let_go = 0
+            self._reader.note_missed()
         if not waiting:
             return
         heard = Heard()
@@ -168,6 +187,15 @@ class Listening:
             self._link.deliver(heard.samples)
         else:
             self._kept.update((sample.point, sample) for sample in heard.samples)
+
+    def _next_messages(self) -> Sequence[Message]:
+        """A part of what waits; all of it after a loss, so that the loss is told once and not with each part."""
+        most = len(self._waiting) if self._let_go else MAX_AT_ONCE
+        taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+        self._waiting_bytes -= sum(len(message.payload) for message in taken)
+        if self._waiting:
+            self._news.set()
+        return taken
 
     def _deliver(self, heard: Heard) -> None:
         """The device itself spoke."""
@@ -198,7 +226,7 @@ class Listening:
                 failure = Failure.SECURITY if self._mqtt.subscription_refused else Failure.SILENT
                 self._meter.failures[failure] += 1
                 self._silence_told = True
-                self._reader.begin()
+                self._reader.begin_again()
             self._link.lost(reason, retry_s=within_s)
 
     def _wait_s(self) -> float:

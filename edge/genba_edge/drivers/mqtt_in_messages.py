@@ -23,7 +23,7 @@ from genba_edge.drivers.json_values import (
 )
 from genba_edge.drivers.link import BadPoints
 from genba_edge.drivers.trouble import Complaints
-from genba_edge.ports import Failure, Meter, Quality, Sample, TagRead
+from genba_edge.ports import Failure, Meter, Quality, Sample, TagRead, Value
 from genba_shared.broker import topic_matches
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import MqttInDevice, MqttPoint, TagFormat
@@ -33,16 +33,22 @@ MAX_READS: Final = 65_535
 CLOCK_AHEAD_S: Final = 60.0
 CLOCK_BEHIND_S: Final = 86_400.0
 """A message may be late, because somebody kept it; it is not a day late, and never early (wall time)."""
+CLOCK_WARNING_S: Final = 60.0
+"""A time that is further behind than this (wall time) is believed, and said once."""
 MAX_TOPICS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message. `retained`: the broker kept it from before; it says how things stood, not what happens."""
+    """One message. `retained`: the broker kept it from before; it says how things stood, not what happens.
+
+    `too_long`: how many bytes it had, where that were too many to keep its payload.
+    """
 
     topic: str
     payload: bytes
     retained: bool
+    too_long: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,11 +72,24 @@ class MessageReader:
         self._complaints = Complaints(device.id)
         self._points_by_topic: dict[str, tuple[MqttPoint, ...]] = {}
         self._unheard = set(device.points)
+        self._live: dict[str, Value] = {}  # what each point last said itself on this connection
+        self._spoken: set[str] = set()  # points that spoke themselves since the connection or the last silence
 
     def begin(self) -> None:
-        """A new connection: bad points are told again."""
+        """A new connection: bad points are told again, and nobody knows what was missed."""
+        self._live.clear()
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """The device is to be heard anew after a silence; the connection stood, so nothing was missed."""
         self._bad.forget_told()
+        self._spoken.clear()
         self._unheard = set(self._device.points)
+
+    def note_missed(self) -> None:
+        """Messages were let go: what the broker keeps may be younger than what we heard."""
+        self._live.clear()
+        self._spoken.clear()
 
     def read(self, message: Message, heard: Heard) -> None:
         """Add what a message says to `heard`."""
@@ -80,8 +99,8 @@ class MessageReader:
         tags = self._carries_tags(message)
         if not points and not tags:
             return
-        if len(message.payload) > MAX_PAYLOAD_BYTES:
-            self._count("too long", f"a message of {len(message.payload)} bytes is passed over topic={message.topic}")
+        if message.too_long:
+            self._count("too long", f"a message of {message.too_long} bytes is passed over topic={message.topic}")
             return
         for point in plain:
             heard.samples.extend(self._sample(point, _text_of(message.payload), None, message))
@@ -146,6 +165,11 @@ class MessageReader:
             self._meter.failures[Failure.BAD_READING] += 1
             return self._bad.bad(point.name, str(exc))
         self._bad.good(point.name)
+        if not message.retained:
+            self._live[point.name] = value
+            self._spoken.add(point.name)
+        elif self._is_outdated(point.name, value):
+            return ()
         return (
             Sample(
                 device=self._device.id,
@@ -156,6 +180,10 @@ class MessageReader:
                 quality=Quality.UNCERTAIN if message.retained else Quality.GOOD,
             ),
         )
+
+    def _is_outdated(self, point: str, retained: Value) -> bool:
+        """Whether the point itself said something later than what the broker kept."""
+        return point in self._spoken or (point in self._live and self._live[point] != retained)
 
     # Tags.
 
@@ -247,6 +275,9 @@ class MessageReader:
     def _place(self, at: datetime, now: datetime) -> datetime:
         ahead_s = self._clock.wall_seconds((at - now).total_seconds())
         if -CLOCK_BEHIND_S <= ahead_s <= CLOCK_AHEAD_S:
+            if ahead_s < -CLOCK_WARNING_S:
+                what = f"device clock is behind, or messages are late ahead_s={ahead_s:.0f}: its times are taken"
+                self._complaints.once("clock behind", what)
             return at
         self._complaints.once("clock", f"device clock is off ahead_s={ahead_s:.0f}: the time of arrival is taken")
         return now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,10 +13,9 @@ from llrpkit.protocol import decode_message, messages, params
 
 from genba_edge.drivers import llrp_session  # noqa: F401 - importing it makes the library skip vendor parameters
 from genba_edge.drivers.llrp_reports import ReportReader
-from genba_edge.ports import TagRead
+from genba_edge.ports import Failure, Meter, TagRead
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import Antenna, LlrpDevice
-from genba_shared.errors import BadReading
 
 GATE = LlrpDevice(id="gate", host="10.0.0.1", antennas={1: Antenna(read_point="in"), 3: Antenna(read_point="out")})
 EPC = "3034257bf7194e4000001a85"
@@ -40,7 +40,7 @@ def utc(number: int, offset_s: float) -> str:
 
 
 def connected(*, reader_ahead_s: float = 0.0, clock: ProductionClock = STANDING_CLOCK) -> ReportReader:
-    reader = ReportReader(GATE, clock)
+    reader = ReportReader(GATE, clock, Meter(device="gate"))
     reader.connected(params.UTCTimestamp(microseconds=MONDAY_US + round(reader_ahead_s * 1_000_000)))
     return reader
 
@@ -138,7 +138,7 @@ def test_report_without_times_was_seen_when_it_came() -> None:
 
 
 def test_uptime_stamps_are_placed_by_the_connection_event() -> None:
-    reader = ReportReader(GATE, STANDING_CLOCK)
+    reader = ReportReader(GATE, STANDING_CLOCK, Meter(device="gate"))
     reader.connected(params.Uptime(microseconds=60_000_000))
 
     (read,) = reader.reads(report(f"8d {EPC} 81 0001 83 {57_500_000:016x} 85 {59_000_000:016x}"))
@@ -149,7 +149,7 @@ def test_uptime_stamps_are_placed_by_the_connection_event() -> None:
 
 def read_seen_at(clock: ProductionClock, *, reader_ahead: timedelta) -> timedelta:
     """How far from plant time a read is placed that the reader makes right now."""
-    reader = ReportReader(GATE, clock)
+    reader = ReportReader(GATE, clock, Meter(device="gate"))
     stamp_us = (clock.now() + reader_ahead - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     reader.connected(params.UTCTimestamp(microseconds=stamp_us))
     (read,) = reader.reads(report(f"8d {EPC} 81 0001 82 {stamp_us:016x}"))
@@ -181,9 +181,23 @@ def test_how_far_off_a_clock_is_counts_in_wall_time(caplog: pytest.LogCaptureFix
     assert caplog.records == []
 
 
-def test_time_beyond_all_calendars_is_a_bad_reading() -> None:
-    with pytest.raises(BadReading, match="beyond all calendars"):
-        connected().reads(report(f"8d {EPC} 81 0001 82 ffffffffffffffff"))
+def test_time_beyond_all_calendars_takes_no_other_read_away(caplog: pytest.LogCaptureFixture) -> None:
+    meter = Meter(device="gate")
+    reader = ReportReader(GATE, STANDING_CLOCK, meter)
+    reader.connected(params.UTCTimestamp(microseconds=MONDAY_US))
+
+    reads = reader.live_reads(
+        report(f"8d {EPC} 81 0001 82 ffffffffffffffff 84 ffffffffffffffff", f"8d {EPC} 81 0003 {utc(2, 0)} {utc(4, 0)}")
+    )
+
+    assert [(read.antenna, read.first_seen, read.last_seen) for read in reads] == [
+        (1, MONDAY, MONDAY),
+        (3, MONDAY, MONDAY),
+    ]
+    assert meter.failures[Failure.BAD_READING] == 2
+    assert [record.message for record in caplog.records] == [
+        "a timestamp of 18446744073710 s is beyond all calendars: the time of arrival is taken device=gate"
+    ]
 
 
 @settings(max_examples=300, deadline=None)
@@ -203,26 +217,86 @@ def test_mutilated_frame_is_a_message_or_an_error_of_the_library(data: st.DataOb
     except MessageDecodeError:
         return
     if isinstance(message, messages.RO_ACCESS_REPORT):
-        try:
-            connected().reads(message)
-        except BadReading:
-            return
+        connected().reads(message)
+        connected().live_reads(message)
 
 
-def test_a_time_that_only_the_correction_of_the_clock_takes_beyond_all_calendars_is_a_bad_reading() -> None:
+def test_a_time_that_only_the_correction_of_the_clock_takes_beyond_all_calendars_is_the_time_of_arrival() -> None:
     reader = connected(reader_ahead_s=-50 * 365 * 86_400)
     latest_us = 253_402_300_799_000_000
-    with pytest.raises(BadReading, match="beyond all calendars"):
-        reader.reads(report(f"8d {EPC} 81 0001 82 {latest_us:016x}"))
+    (read,) = reader.reads(report(f"8d {EPC} 81 0001 82 {latest_us:016x}"))
+    assert read.first_seen == MONDAY
 
 
-def test_an_uptime_that_begins_before_all_calendars_is_a_bad_reading() -> None:
-    with pytest.raises(BadReading, match="beyond all calendars"):
-        ReportReader(GATE, STANDING_CLOCK).connected(params.Uptime(microseconds=2**64 - 1))
+@pytest.mark.parametrize("connected_us", [1, 2**64 - 1])
+def test_an_uptime_beyond_all_calendars_is_the_time_of_arrival(connected_us: int) -> None:
+    reader = ReportReader(GATE, STANDING_CLOCK, Meter(device="gate"))
+    reader.connected(params.Uptime(microseconds=connected_us))
+    (read,) = reader.live_reads(report(f"8d {EPC} 81 0001 83 ffffffffffffffff 85 fffffffffffffffe"))
+    assert (read.first_seen, read.last_seen) == (MONDAY, MONDAY)
 
 
-def test_an_uptime_stamp_beyond_all_calendars_is_a_bad_reading() -> None:
-    reader = ReportReader(GATE, STANDING_CLOCK)
-    reader.connected(params.Uptime(microseconds=1))
-    with pytest.raises(BadReading, match="beyond all calendars"):
-        reader.reads(report(f"8d {EPC} 81 0001 83 ffffffffffffffff"))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandSetClock(ProductionClock):
+    """A clock that stands where the test sets it."""
+
+    hand: list[datetime] = field(default_factory=lambda: [MONDAY])
+
+    def now(self) -> datetime:
+        return self.hand[-1]
+
+
+def stamps(first: datetime, last: datetime) -> str:
+    first_us, last_us = (int(at.timestamp()) * 1_000_000 for at in (first, last))
+    return f"8d {EPC} 81 0001 82 {first_us:016x} 84 {last_us:016x}"
+
+
+def test_reader_whose_clock_is_set_right_during_the_connection_goes_on_in_plant_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = HandSetClock()
+    reader, wrong = ReportReader(GATE, clock, Meter(device="gate")), datetime(2000, 1, 1, tzinfo=UTC)
+    reader.connected(params.UTCTimestamp(microseconds=int(wrong.timestamp()) * 1_000_000))
+    clock.hand.append(MONDAY + timedelta(seconds=90))
+
+    astride = reader.live_reads(report(stamps(wrong + timedelta(seconds=89), clock.now())))
+    clock.hand.append(MONDAY + timedelta(seconds=100))
+    after = reader.live_reads(report(stamps(clock.now() - timedelta(seconds=1), clock.now())))
+
+    assert [(read.first_seen, read.last_seen) for read in astride] == [(MONDAY + timedelta(seconds=90),) * 2]
+    assert [(read.first_seen, read.last_seen) for read in after] == [
+        (MONDAY + timedelta(seconds=99), MONDAY + timedelta(seconds=100))
+    ]
+    assert [record.message for record in caplog.records[1:]] == [
+        "a clock was set device=gate reader_ahead_s=0.0 corrected=no"
+    ]
+
+
+def test_gateway_whose_own_clock_is_set_right_believes_the_reader_again() -> None:
+    """A gateway without a battery for its clock starts in the past until the time server answers."""
+    clock = HandSetClock(hand=[datetime(2025, 1, 1, tzinfo=UTC)])
+    reader = connected(clock=clock)
+    clock.hand.append(MONDAY + timedelta(seconds=60))
+
+    (read,) = reader.live_reads(report(stamps(MONDAY + timedelta(seconds=58), MONDAY + timedelta(seconds=59))))
+
+    assert (read.first_seen, read.last_seen) == (MONDAY + timedelta(seconds=58), MONDAY + timedelta(seconds=59))
+
+
+def test_uptime_is_placed_again_after_the_gateways_own_clock_was_set() -> None:
+    clock = HandSetClock(hand=[datetime(2025, 1, 1, tzinfo=UTC)])
+    reader = ReportReader(GATE, clock, Meter(device="gate"))
+    reader.connected(params.Uptime(microseconds=60_000_000))
+    clock.hand.append(MONDAY)
+
+    (read,) = reader.live_reads(report(f"8d {EPC} 81 0001 83 {69_000_000:016x} 85 {70_000_000:016x}"))
+
+    assert (read.first_seen, read.last_seen) == (MONDAY - timedelta(seconds=1), MONDAY)
+
+
+def test_reports_that_were_held_keep_their_times_however_old_they_are() -> None:
+    hours_ago = MONDAY - timedelta(hours=9)
+
+    (read,) = connected(clock=HandSetClock()).reads(report(stamps(hours_ago, hours_ago)))
+
+    assert (read.first_seen, read.last_seen) == (hours_ago, hours_ago)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from genba_edge.core.passage import Cluster, close_silent, take_reads
 from genba_shared.device_map.model import PresenceSettings
@@ -85,3 +89,42 @@ def test_equally_strong_read_points_both_pass() -> None:
     clusters, _ = take_reads(clusters, report(1, 3, point="out", rssi=-52), PRESENCE)
     _, ended = close_silent(clusters, at(60), PRESENCE)
     assert sorted(passage.read_point for passage in ended) == ["in", "out"]
+
+
+def passages_by_a_clock_behind(behind_s: float, *, reads: int) -> list[Cluster]:
+    """What a tag passes that is reported each second for 100 s by a reader whose clock is behind ours."""
+    clusters: Mapping[tuple[str, str], Cluster] = {}
+    passed: list[Cluster] = []
+    for second in range(100):
+        told = report(second - behind_s, second - behind_s, reads=reads)
+        clusters, ended = take_reads(clusters, replace(told, heard_at=at(second)), PRESENCE)
+        passed += ended
+        clusters, ended = close_silent(clusters, at(second - 0.5), PRESENCE)
+        passed += ended
+    _, ended = close_silent(clusters, at(200), PRESENCE)
+    return [*passed, *ended]
+
+
+@pytest.mark.parametrize("behind_s", [0, 25, 50, 120, 3600])
+@pytest.mark.parametrize("reads", [1, 3])
+def test_reader_whose_clock_is_behind_gives_one_passage_by_its_own_times(behind_s: float, reads: int) -> None:
+    passed = passages_by_a_clock_behind(behind_s, reads=reads)
+
+    assert [(one.first_seen, one.last_seen, one.reads) for one in passed] == [
+        (at(-behind_s), at(99 - behind_s), 100 * reads)
+    ]
+
+
+def test_too_few_reads_become_a_passage_by_a_late_report() -> None:
+    clusters, _ = take_reads({}, report(0, 0, reads=1), PRESENCE)
+    clusters, ended = close_silent(clusters, at(40), PRESENCE)
+    assert ended == ()
+    clusters, _ = take_reads(clusters, report(2, 2, reads=1), PRESENCE)
+    clusters, ended = close_silent(clusters, at(41), PRESENCE)
+    assert [(passage.last_seen, passage.reads) for passage in ended] == [(at(2), 2)]
+
+
+def test_too_few_reads_are_forgotten_after_twice_the_silence() -> None:
+    clusters, _ = take_reads({}, report(0, 0, reads=1), PRESENCE)
+    clusters, _ = close_silent(clusters, at(61), PRESENCE)
+    assert clusters == {}

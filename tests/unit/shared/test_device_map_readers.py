@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from genba_shared.broker import BrokerAddress, MqttVersion, is_topic_filter, topic_matches
+from genba_shared.broker import BrokerAddress, MqttVersion, is_topic_filter, topic_matches, without_covered
 from genba_shared.device_map import Antenna, DeviceMap, ImpinjDevice, MqttInDevice, MqttPoint, PointType
 from genba_shared.device_map.loader import load_with_settings
 from genba_shared.device_map.model import EpcEncoding, InventorySession, LlrpDevice, TagFormat, TagMapping
@@ -192,3 +192,20 @@ def test_every_device_of_the_how_tos_can_be_copied_into_a_map(name: str, number:
 
 def test_the_how_tos_have_devices() -> None:
     assert len(SNIPPETS) == 5
+
+
+@pytest.mark.parametrize(
+    ("filters", "left"),
+    [
+        (["a/b", "a/b"], ["a/b"]),
+        (["a/b", "a/+", "+/b"], ["a/+", "+/b"]),
+        (["a/+/c", "a/#", "a"], ["a/#"]),
+        (["a/+", "a/#"], ["a/#"]),
+        (["+/#", "#"], ["#"]),
+        (["+", "a/+", "a/b/#"], ["+", "a/+", "a/b/#"]),
+        (["a/+/#", "a/#"], ["a/#"]),
+        (["#", "$SYS/uptime", "+/uptime"], ["#", "$SYS/uptime"]),
+    ],
+)
+def test_filters_that_another_one_covers_are_left_out(filters: list[str], left: list[str]) -> None:
+    assert without_covered(filters) == left
