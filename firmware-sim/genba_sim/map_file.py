@@ -80,18 +80,15 @@ zones:
 nodes:
   CUT:
     stations: [CUT-1]
-    work_order: {{from: cutter1/order, else: dispatch}}
-    start_when: first_piece
+    work_order: {{from: cutter1/order}}
     done_when: {{good: node.quantity}}
   SEW:
     stations: [SEW-1, SEW-2]
     work_order: {{from: dispatch}}
-    start_when: first_piece
     done_when: {{good: node.quantity}}
   INS:
     stations: [INS-1]
     work_order: {{from: dispatch}}
-    start_when: first_piece
     done_when: {{good: node.quantity}}
   PACK:
     stations: [PACK-1]

@@ -45,7 +45,7 @@ stations:
   CUT-1: {device: cutter, counts: {good: parts}}
   SEW-1: {device: sewing, counts: {good: good}}
 nodes:
-  CUT: {stations: [CUT-1], work_order: {from: cutter/order, else: dispatch}, done_when: {good: node.quantity}}
+  CUT: {stations: [CUT-1], work_order: {from: cutter/order}, done_when: {good: node.quantity}}
   SEW: {stations: [SEW-1], work_order: {from: dispatch}, done_when: {good: node.quantity}}
 """
 

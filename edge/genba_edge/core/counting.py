@@ -187,9 +187,9 @@ class Counting:
 
     def flush_due(self, now: datetime) -> None:
         """Emit joins that are old enough."""
-        if self._due_at is None or now < self._due_at:
+        if self._due_at is None or _is_young(self._due_at - COALESCE, now):
             return
-        for ref in [ref for ref in self._pending if now - self._flushed_at[ref] >= COALESCE]:
+        for ref in [ref for ref in self._pending if not _is_young(self._flushed_at[ref], now)]:
             self.flush(ref)
         self._due_at = min((self._flushed_at[ref] + COALESCE for ref in self._pending), default=None)
 
@@ -289,7 +289,7 @@ class Counting:
             joins.append(new)
         self._note_waiting(point, new.key, new.pieces)
         flushed_at = self._flushed_at.get(ref)
-        quiet = flushed_at is None or self._journal.moment.now - flushed_at >= COALESCE
+        quiet = flushed_at is None or not _is_young(flushed_at, self._journal.moment.now)
         first_piece = new.key is not None and not self._nodes.progress(new.key).started
         if quiet or first_piece or not _is_plain(new.step):
             self.flush(ref)
@@ -372,6 +372,11 @@ class Counting:
 
 def _source(ref: PointRef) -> Source:
     return Source(type=SourceType.PLC, ref=str(ref))
+
+
+def _is_young(flushed_at: datetime, now: datetime) -> bool:
+    """Whether a join may wait longer: not when the clock was set back, or it would wait for the length of the step."""
+    return flushed_at <= now < flushed_at + COALESCE
 
 
 def _is_plain(step: Step) -> bool:

@@ -29,6 +29,7 @@ class StationStates:
             self._told_at[name] = parse_time(value["since"])
         self._value: dict[PointRef, object] = {}
         self._counted_at: dict[str, datetime] = {}
+        self._passed_at: datetime | None = None
         self._idle_after: dict[str, tuple[PointRef, timedelta]] = {}
         for station in device_map.stations.values():
             if station.state is None:
@@ -85,6 +86,9 @@ class StationStates:
 
     def pass_time(self, now: datetime) -> None:
         """Stations whose counter has stood still for `idle_after` are idle, since the last piece plus that time."""
+        if self._passed_at is not None and now < self._passed_at:  # set back: nobody waits for the length of the step
+            self._counted_at = {station: min(counted_at, now) for station, counted_at in self._counted_at.items()}
+        self._passed_at = now
         for station, (ref, idle_after) in self._idle_after.items():
             counted_at = self._counted_at.get(station)
             if counted_at is not None and now - counted_at >= idle_after:

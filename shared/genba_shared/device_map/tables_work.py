@@ -121,6 +121,7 @@ ZONE: Final = ObjectSpec(
             meaning="pieces above which the zone is too full",
             example="wip_limit: 60",
             default_text="no limit",
+            not_yet=say("instead-no-wip-limit", "a zone that is too full is not told"),
         ),
         Key(
             name="close_after",
@@ -129,6 +130,7 @@ ZONE: Final = ObjectSpec(
             meaning="silence of a tag after which it is taken to have left (read points only)",
             example="close_after: 8h",
             default_text="never",
+            not_yet=say("instead-tags-stay", "a tag stays in the zone until it is read at the way out"),
         ),
         Key(
             name="stocktake",
@@ -160,7 +162,8 @@ WORK_ORDER: Final = ObjectSpec(
             attribute="otherwise",
             meaning="what counts while the point is empty; only `dispatch`",
             example="else: dispatch",
-            default_text="dispatch",
+            default_text="nothing",
+            not_yet=say("instead-no-work", "while the point is empty the station has no work order"),
         ),
     ),
 )
@@ -205,14 +208,18 @@ NODE: Final = ObjectSpec(
         ),
         Key(
             name="work_order",
-            kind=raw(
-                "{from: cutter1/order, else: dispatch}, {from: tags} or {from: dispatch}", object_schema(WORK_ORDER)
-            ),
+            kind=raw("{from: cutter1/order}, {from: tags} or {from: dispatch}", object_schema(WORK_ORDER)),
             meaning="where its work order comes from",
             example="work_order: {from: dispatch}",
             default_text="{from: dispatch}",
         ),
-        Key(name="start_when", kind=choice(StartRule), meaning="what starts it", example="start_when: first_piece"),
+        Key(
+            name="start_when",
+            kind=choice(StartRule),
+            meaning="what starts it",
+            example="start_when: first_piece",
+            not_yet=say("instead-first-piece", "the first piece starts it"),
+        ),
         Key(
             name="done_when",
             kind=raw("{good: node.quantity} or {all_left: ZONE, min_dwell: 3min}", object_schema(DONE_WHEN)),

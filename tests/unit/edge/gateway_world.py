@@ -50,7 +50,7 @@ zones:
   packing: {enter: [gate/in], leave: [gate/out]}
   buffer: {in: CUT-1/good, out: [SEW-1/good, SEW-2/good]}
 nodes:
-  CUT: {stations: [CUT-1], work_order: {from: cutter1/order, else: dispatch}, done_when: {good: node.quantity}}
+  CUT: {stations: [CUT-1], work_order: {from: cutter1/order}, done_when: {good: node.quantity}}
   SEW: {stations: [SEW-1, SEW-2], work_order: {from: dispatch}, done_when: {good: node.quantity}}
   PACK: {work_order: {from: tags}, done_when: {all_left: packing}}
 """

@@ -10,7 +10,7 @@ from tests.unit.edge.test_deriver import of
 from tests.unit.edge.test_succession import MORE_ANTENNAS, Line, running_line, sewing
 
 SEW = "SEW: {stations: [SEW-1, SEW-2], work_order: {from: dispatch}, done_when: {good: node.quantity}}"
-CUT = "CUT: {stations: [CUT-1], work_order: {from: cutter1/order, else: dispatch}, done_when: {good: node.quantity}}"
+CUT = "CUT: {stations: [CUT-1], work_order: {from: cutter1/order}, done_when: {good: node.quantity}}"
 HEM = SEW.replace("SEW: {stations: [SEW-1, SEW-2]", "HEM: {stations: [SEW-1]")
 
 
@@ -19,7 +19,7 @@ def only(station: str) -> str:
 
 
 TO_HEMMING = (SEW, f"{only('SEW-2')}\n  {HEM}")
-CUT_BY_LIST = (CUT, CUT.replace("{from: cutter1/order, else: dispatch}", "{from: dispatch}"))
+CUT_BY_LIST = (CUT, CUT.replace("{from: cutter1/order}", "{from: dispatch}"))
 
 
 def working_line() -> Line:

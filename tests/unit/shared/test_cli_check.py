@@ -136,7 +136,7 @@ def test_a_folder_is_checked_as_one_map_and_every_problem_names_its_file(
     assert "5 devices, 12 points, 5 stations, 3 zones, 4 nodes; 0 warnings\n" in out
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert "devices.gate.report 500ms (devices.yaml line 66)" in lines
-    assert "zones.sewing.wip_limit 60 (work.yaml line 10)" in lines
+    assert "zones.sewing.leave gate/sewing-out (work.yaml line 10)" in lines
     (tmp_path / "work.yaml").write_text(f"stations:\n{second}".replace("cutter1", "cuter1"), "utf-8")
     assert check(str(tmp_path)) == 2
     assert capsys.readouterr().out.startswith(f"{tmp_path}/work.yaml:2:19  stations.CUT-1.device  [unknown-name]\n")

@@ -102,11 +102,11 @@ stations:
   SEW-1: {device: press1, state: state, counts: {good: good, scrap: press2/scrap}}
   SEW-2: {device: press2, counts: {good: good}}
 zones:
-  sewing: {enter: gate/in, leave: [gate/out], wip_limit: 60, close_after: 8h}
+  sewing: {enter: gate/in, leave: [gate/out]}
   buffer: {in: CUT-1/good, out: [SEW-1/good, SEW-2/good]}
 nodes:
-  CUT: {stations: [CUT-1], work_order: {from: cutter1/order, else: dispatch}, done_when: {good: node.quantity}}
-  SEW: {stations: [SEW-1, SEW-2], start_when: dispatch}
+  CUT: {stations: [CUT-1], work_order: {from: cutter1/order}, done_when: {good: node.quantity}}
+  SEW: {stations: [SEW-1, SEW-2]}
   OUT: {work_order: {from: tags}, done_when: {all_left: sewing, min_dwell: 3min}}
 """
 
@@ -259,8 +259,6 @@ def test_stations_zones_and_nodes_refer_to_points(loaded: DeviceMap) -> None:
             id="sewing",
             enter=(ReadPointRef("gate", "in"),),
             leave=(ReadPointRef("gate", "out"),),
-            wip_limit=60,
-            close_after_s=28_800.0,
         ),
         "buffer": Zone(
             id="buffer",
@@ -278,7 +276,7 @@ def test_stations_zones_and_nodes_refer_to_points(loaded: DeviceMap) -> None:
             work_order=WorkOrderSource.POINT,
             work_order_point=PointRef("cutter1", "order"),
         ),
-        "SEW": NodeRule(code="SEW", stations=("SEW-1", "SEW-2"), start_when=StartRule.DISPATCH),
+        "SEW": NodeRule(code="SEW", stations=("SEW-1", "SEW-2")),
         "OUT": NodeRule(
             code="OUT",
             work_order=WorkOrderSource.TAGS,
@@ -349,6 +347,23 @@ def test_explain_tells_written_values_defaults_and_what_was_worked_out() -> None
         "devices.gate.timeout": ("5s", "default"),
         "stations.SEW-1.state": ("state", "line 46"),
         "nodes.SEW.done_when": ("{good: node.quantity}", "default"),
+    }
+
+
+def test_settings_of_work_that_nothing_acts_on_are_read_and_warned_about() -> None:
+    text = (
+        MAP.replace("leave: [gate/out]}", "leave: [gate/out], wip_limit: 60, close_after: 8h}")
+        .replace("{from: cutter1/order}", "{from: cutter1/order, else: dispatch}")
+        .replace("SEW: {stations: [SEW-1, SEW-2]}", "SEW: {stations: [SEW-1, SEW-2], start_when: dispatch}")
+    )
+    loaded, warnings = load_device_map_with_warnings(Path("m"), text=text)
+    assert (loaded.zones["sewing"].wip_limit, loaded.zones["sewing"].close_after_s) == (60, 28_800.0)
+    assert loaded.nodes["SEW"].start_when is StartRule.DISPATCH
+    assert {(problem.path, str(problem.message).partition(" yet: ")[2]) for problem in warnings} == {
+        ("zones.sewing.wip_limit", "a zone that is too full is not told."),
+        ("zones.sewing.close_after", "a tag stays in the zone until it is read at the way out."),
+        ("nodes.CUT.work_order.else", "while the point is empty the station has no work order."),
+        ("nodes.SEW.start_when", "the first piece starts it."),
     }
 
 

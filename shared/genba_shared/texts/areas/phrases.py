@@ -145,6 +145,14 @@ PHRASES: Final[Mapping[str, Phrase]] = {
         zh="会读取这些点位，但其值不随完工记录保存",
         ja="ポイントは読みますが、値は完了記録とともに保存しません",
     ),
+    "instead-no-wip-limit": Phrase(zh="区域过满时不会提示", ja="ゾーンが満杯を超えても知らせません"),
+    "instead-tags-stay": Phrase(
+        zh="标签会一直留在区域内，直到在出口被读到", ja="タグは出口で読み取られるまでゾーンに残ります"
+    ),
+    "instead-no-work": Phrase(
+        zh="该点位为空时，工位没有工单", ja="ポイントが空の間、ステーションには作業指示がありません"
+    ),
+    "instead-first-piece": Phrase(zh="由第一件开始", ja="最初の1個で始まります"),
     "instead-no-stocktake": Phrase(zh="没有录入盘点的途径", ja="棚卸を入力する方法がありません"),
     "a-secret": Phrase(zh="密码", ja="秘密情報"),
     "a-device-file": Phrase(zh="串口的设备文件", ja="シリアルポートのデバイスファイル"),
