@@ -7,10 +7,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from genba_edge.app.raw_file import RawWriter, read_raw
+from genba_edge.app.status.page import render
 from genba_edge.core.journal import Moment
 from genba_edge.core.raw_log import RawBatch, RawHeader, RawMissing
 from genba_edge.outbox import SqliteOutbox
@@ -153,11 +155,12 @@ def one_batch(number: int) -> tuple[list[Observation], Moment]:
     return [sample("cell", "good", number, number), alive("cell", number)], Moment(now=at(number), mono_ms=number)
 
 
-def write(path: Path, *, batches: int) -> None:
+def write(path: Path, *, batches: int) -> RawWriter:
     writer = begin(path)
     for number in range(batches):
         writer.write(*one_batch(number))
     writer.close()
+    return writer
 
 
 def test_a_recording_never_overwrites_another(tmp_path: Path) -> None:
@@ -218,9 +221,9 @@ def test_a_recording_ends_before_it_takes_the_outbox_its_room(
 ) -> None:
     monkeypatch.setattr("genba_edge.app.raw_file.FLUSH_S", 0.0)
     monkeypatch.setattr("genba_edge.app.raw_file.LEAST_FREE", 2**62)
-    write(tmp_path / "raw.jsonl.gz", batches=10)
+    writer = write(tmp_path / "raw.jsonl.gz", batches=10)
     assert "raw log ends" in caplog.text
-    assert "which the outbox may need" in caplog.text
+    assert writer.ended.endswith("which the outbox may need")
     assert len(list(read_raw(tmp_path / "raw.jsonl.gz"))) == 1
 
 
@@ -233,7 +236,7 @@ def test_a_disk_that_does_not_follow_costs_batches_and_says_how_many(
         disk.wait(10)
         work(writer)
 
-    monkeypatch.setattr("genba_edge.app.raw_file.MOST_WAITING", 5)
+    monkeypatch.setattr("genba_edge.app.raw_file.MOST_WAITING", 8)  # observations: four batches
     monkeypatch.setattr(RawWriter, "_work", slow)
     writer = begin(tmp_path / "raw.jsonl")
     for number in range(20):
@@ -245,3 +248,42 @@ def test_a_disk_that_does_not_follow_costs_batches_and_says_how_many(
     entries = list(read_raw(tmp_path / "raw.jsonl"))
     assert [each.batches for each in entries if isinstance(each, RawMissing)] == [16]
     assert len([each for each in entries if isinstance(each, RawBatch)]) == 5
+
+
+def test_a_reading_that_cannot_be_written_ends_the_recording_and_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = begin(tmp_path / "raw.jsonl")
+    cannot: Any = {"not", "a", "value"}
+    writer.write([sample("cell", "good", cannot, 1)], Moment(now=at(1), mono_ms=1))
+    writer.write(*one_batch(2))
+    writer.close()
+    assert writer.ended == "fault in the gateway itself (TypeError), see its log"
+    assert "raw log ends" in caplog.text
+    assert [type(each) for each in read_raw(tmp_path / "raw.jsonl")] == [RawHeader]
+
+
+def test_record_ends_with_the_disk_and_says_so_with_its_exit_code(
+    tmp_path: Path, modbus_peer: ModbusPeer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("genba_edge.app.raw_file.FLUSH_S", 0.0)
+    monkeypatch.setattr("genba_edge.app.raw_file.LEAST_FREE", 2**62)
+    plant = tmp_path / "plant.yaml"
+    plant.write_text(MAP.format(port=modbus_peer.port))
+    assert main(["edge", "record", str(plant), "--output", str(tmp_path / "raw.jsonl"), "--for", "1h"]) == 1
+    assert "the recording ended early: less than" in capsys.readouterr().err
+
+
+async def test_a_recording_that_ended_is_not_shown_as_one_that_runs(
+    tmp_path: Path, modbus_peer: ModbusPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genba_edge.app.raw_file.FLUSH_S", 0.0)
+    monkeypatch.setattr("genba_edge.app.raw_file.LEAST_FREE", 2**62)
+    raw = tmp_path / "raw.jsonl"
+    async with running_gateway(tmp_path, map_of(MAP.format(port=modbus_peer.port)), raw=raw) as running:
+        await eventually(lambda: bool(running.gateway.snapshot().to_json()["record_ended"]))
+        shown = running.gateway.snapshot()
+    assert shown.to_json()["record"] == str(raw)
+    page = str(render(shown, "en"))
+    assert "Recording ended" in page
+    assert "Recording to" not in page

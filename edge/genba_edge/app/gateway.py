@@ -24,7 +24,7 @@ from genba_edge.app.inbox import Inbox
 from genba_edge.app.pace import pace_of, tick_s
 from genba_edge.app.raw_file import RawWriter
 from genba_edge.app.sink import Sink
-from genba_edge.app.snapshot import Snapshot, device_now, station_states
+from genba_edge.app.snapshot import RecordView, Snapshot, device_now, station_states
 from genba_edge.core.deriver import Deriver
 from genba_edge.core.journal import Commit, Identity, Moment
 from genba_edge.core.map_change import MapChange, compare
@@ -169,7 +169,7 @@ class Gateway:
             history=self._history,
             stations=self._stations,
             events=self._events,
-            record=None if self._raw is None else self._raw.path,
+            record=None if self._raw is None else RecordView(path=self._raw.path, ended=self._raw.ended),
         )
 
     async def run(self, stop: asyncio.Event) -> None:

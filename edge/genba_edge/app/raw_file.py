@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
@@ -37,7 +37,7 @@ from genba_shared.version import VERSION
 
 logger = logging.getLogger(__name__)
 
-MOST_WAITING: Final = 20_000  # batches; more are let go, and the log says so
+MOST_WAITING: Final = 200_000  # observations, about 60 MB; more are let go, and the log says so
 FLUSH_S: Final = 1.0  # how much a kill may take
 LEAST_FREE: Final = 200_000_000  # bytes that a recording leaves on the disk: the outbox comes first
 _LEVEL: Final = 6
@@ -54,6 +54,8 @@ class _Stream(Protocol):
 class RawWriter:
     """Writes a raw log. Its methods never wait for the disk, and a disk that fails never stops the work.
 
+    When it has to end before `close`, `ended` says why, and `on_end` is called from the writing thread.
+
     The form follows the name: ``.gz``, ``.zst``, or plain lines. A name that is taken gets a number, so that a gateway
     that is started again records on.
 
@@ -61,7 +63,9 @@ class RawWriter:
         UsageError: the file cannot be made, or ``.zst`` without the zstandard library.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, on_end: Callable[[], object] = lambda: None) -> None:
+        self.ended = ""
+        self._on_end = on_end
         self.path = _free_name(path)
         try:
             self._stream = _open_to_write(self.path)
@@ -69,6 +73,8 @@ class RawWriter:
             raise UsageError(f"{path}: {exc.strerror}. Name a file in a folder that you may write to.") from exc
         self._waiting: queue.SimpleQueue[RawEntry | None] = queue.SimpleQueue()
         self._missing = 0
+        self._given = self._taken = 0  # observations: one counted by who writes here, one by the thread
+        self._is_closed = False
         self._thread = threading.Thread(target=self._work, name="raw-log", daemon=True)
         self._thread.start()
 
@@ -86,7 +92,9 @@ class RawWriter:
 
     def write(self, observations: Sequence[Observation], moment: Moment) -> None:
         """The derivation takes this batch."""
-        if self._waiting.qsize() >= MOST_WAITING:
+        if self.ended:
+            return
+        if self._given - self._taken >= MOST_WAITING:
             if not self._missing:
                 logger.warning("raw log cannot follow file=%s: batches are left out", self.path)
             self._missing += 1
@@ -94,6 +102,7 @@ class RawWriter:
         if self._missing:
             self._waiting.put(RawMissing(batches=self._missing))
             self._missing = 0
+        self._given += len(observations)
         self._waiting.put(batch(observations, moment))
 
     def dispatch(self, document: DispatchDocument, moment: Moment) -> None:
@@ -115,8 +124,16 @@ class RawWriter:
                 self._write_all()
         except OSError as exc:
             logger.error("raw log ends file=%s reason=%s", self.path, exc.strerror)  # noqa: TRY400 - the reason says it
-            while self._waiting.get() is not None:
-                pass
+            self._end(exc.strerror or str(exc))
+        except (TypeError, ValueError, OverflowError) as exc:  # a driver said what no raw log can hold
+            logger.exception("raw log ends file=%s", self.path)
+            self._end(f"fault in the gateway itself ({type(exc).__name__}), see its log")
+
+    def _end(self, reason: str) -> None:
+        self.ended = reason
+        self._on_end()
+        while not self._is_closed:
+            self._is_closed = self._waiting.get() is None
 
     def _write_all(self) -> None:
         encoder = RawEncoder()
@@ -126,7 +143,10 @@ class RawWriter:
             with contextlib.suppress(queue.Empty):
                 entry = self._waiting.get(timeout=None if flush_at is None else max(0.0, flush_at - time.monotonic()))
             if entry is None:
+                self._is_closed = True
                 return
+            if isinstance(entry, RawBatch):
+                self._taken += len(entry.observations)
             if entry is not _NOTHING:
                 self._stream.write(encoder.line(entry).encode() + b"\n")
                 flush_at = flush_at or time.monotonic() + FLUSH_S

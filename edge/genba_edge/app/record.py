@@ -29,7 +29,10 @@ def add_record_arguments(parser: argparse.ArgumentParser) -> None:
         "Read the devices of a map and write everything they say to a raw log, for `genba edge replay`. A running "
         "gateway records by itself with `genba edge run --record`; an RFID reader serves only one of the two."
     )
-    parser.epilog = "Exit code 0: recorded until Ctrl-C or --for. 1: nothing was heard. 2: wrong use."
+    parser.epilog = (
+        "Exit code 0: recorded until Ctrl-C or --for. 1: nothing was heard, or the file could not be written to its "
+        "end. 2: wrong use."
+    )
     parser.add_argument("map", type=Path, metavar="MAP", help="device map: a YAML file or a folder of them")
     parser.add_argument("--output", type=Path, required=True, metavar="RAW.jsonl.gz", help="the raw log; .gz or .zst")
     parser.add_argument("--for", dest="duration", metavar="TIME", help="stop after this time, such as 8h or 30s")
@@ -59,15 +62,16 @@ async def _record(device_map: DeviceMap, output: Path, state_dir: Path, duration
     from genba_shared.clock import ProductionClock
 
     clock, stop = ProductionClock.from_environment(), asyncio.Event()
+    loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        loop.add_signal_handler(name, stop.set)
     heard = 0
-    with contextlib.closing(RawWriter(output)) as raw:
+    with contextlib.closing(RawWriter(output, on_end=lambda: loop.call_soon_threadsafe(stop.set))) as raw:
         raw.begin(device_map, boot=uuid.uuid4().hex, clock=clock, state={})
 
         def emit(observations: Sequence[Observation]) -> None:
             nonlocal heard
-            heard += len(observations)
+            heard += 0 if raw.ended else len(observations)
             raw.write(observations, Moment(now=clock.now(), mono_ms=clock.mono_ms()))
 
         fleet = Fleet(emit, clock=clock, state_dir=state_dir)
@@ -79,4 +83,6 @@ async def _record(device_map: DeviceMap, output: Path, state_dir: Path, duration
         await fleet.stop_all()
     size = raw.path.stat().st_size
     sys.stdout.write(f"{raw.path}: {heard:,} observations, {size:,} bytes\n")
-    return 0 if heard else 1
+    if raw.ended:
+        sys.stderr.write(f"the recording ended early: {raw.ended}\n")
+    return 0 if heard and not raw.ended else 1

@@ -60,6 +60,14 @@ class DeviceView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordView:
+    """The raw log that is written; `ended`: why it is not any more."""
+
+    path: Path
+    ended: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """One moment of a gateway."""
 
@@ -79,7 +87,7 @@ class Snapshot:
     devices: tuple[DeviceView, ...]
     stations: Mapping[str, tuple[StationState, datetime] | None]
     events: tuple[Event, ...]
-    record: Path | None
+    record: RecordView | None
     version: str = VERSION
 
     @classmethod
@@ -101,7 +109,7 @@ class Snapshot:
         history: History,
         stations: Mapping[str, tuple[StationState, datetime]],
         events: Sequence[Event],
-        record: Path | None,
+        record: RecordView | None,
     ) -> Self:
         """Copy what moves."""
         return cls(
@@ -156,7 +164,8 @@ class Snapshot:
             },
             "commits": self.commits,
             "derive_failures": self.derive_failures,
-            "record": None if self.record is None else str(self.record),
+            "record": None if self.record is None else str(self.record.path),
+            "record_ended": "" if self.record is None else self.record.ended,
             "devices": {device.id: _device_json(device) for device in self.devices},
             "stations": {
                 name: None if state is None else {"state": str(state[0]), "since": format_time(state[1])}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from genba_edge.app.snapshot import DeviceView, PointView, Snapshot
+from genba_edge.app.snapshot import DeviceView, PointView, RecordView, Snapshot
 from genba_edge.app.status.chart import sparkline
 from genba_edge.app.status.markup import Html, element
 from genba_edge.app.status.words import NAMES, WORDS
@@ -103,7 +103,7 @@ class _Page:
         if now.derive_failures:
             tiles.append(self._tile("failures", str(now.derive_failures), good=False))
         if now.record is not None:
-            tiles.append(self._tile("recording", now.record.name))
+            tiles.append(self._recording(now.record))
         running = self._word("up", age=self._span((now.at - now.started_at).total_seconds()))
         at = element("time", self._clock_time(now.at), datetime=now.at.isoformat(timespec="seconds"), id="at")
         return element(
@@ -118,6 +118,11 @@ class _Page:
         note = None if more is None else element("small", more)
         kind = None if good is None else "good" if good else "wrong"
         return element("div", element("dt", self._words[key]), element("dd", mark, text, note, class_=kind))
+
+    def _recording(self, record: RecordView) -> Html:
+        if record.ended:
+            return self._tile("recording.ended", record.path.name, record.ended, good=False)
+        return self._tile("recording", record.path.name)
 
     def _outbox(self) -> Html:
         mark = self._snapshot.mark

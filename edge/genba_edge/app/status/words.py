@@ -29,6 +29,7 @@ _TABLE: Final[Mapping[str, tuple[str, str, str]]] = {
     "map": ("Map", "设备表", "デバイスマップ"),
     "up": ("running for {age}", "已运行 {age}", "稼働 {age}"),
     "recording": ("Recording to", "正在记录到", "記録先"),
+    "recording.ended": ("Recording ended", "记录已停止", "記録は停止"),
     "failures": ("Not derived", "无法推导", "導出失敗"),
     "device": ("Device", "设备", "装置"),
     "status": ("Status", "状态", "状態"),
