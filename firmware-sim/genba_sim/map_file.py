@@ -19,7 +19,7 @@ devices:
     url: {opcua}
     security: {{policy: none}}
     time: source
-    reconnect: {{max: 3s}}
+    reconnect: {{max: 2.5s}}
     points:
       parts:
         node: "nsu=urn:genba:sim:cutter;s=PartCount"

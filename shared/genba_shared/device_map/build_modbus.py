@@ -23,7 +23,7 @@ from genba_shared.device_map.model import (
 )
 from genba_shared.device_map.phrases import add, leave_out, meant
 from genba_shared.device_map.problems import Unusable, did_you_mean
-from genba_shared.device_map.spec import Scope, Values, read_object
+from genba_shared.device_map.spec import Scope, Values, meant_by, read_object
 from genba_shared.device_map.tables_devices import default_of
 from genba_shared.device_map.tables_modbus import MODBUS_DEVICE, MODBUS_POINT
 from genba_shared.device_map.yaml_tree import entries
@@ -86,7 +86,8 @@ def _check_line(values: Values) -> None:
             say("framing-of-serial", "a serial port always speaks RTU: `framing` is for `host`."),
             leave_out("framing"),
         )
-    if not written.keys() & {"serial", "host", *MODBUS_DEVICE.replaced_by["host"]}:
+    misspelt = {meant_by(name, MODBUS_DEVICE) for name in written}  # a misspelt key is told as that alone
+    if not (written.keys() | misspelt) & {"serial", "host", *MODBUS_DEVICE.replaced_by["host"]}:
         values.error(
             "",
             say("no-host-or-serial", "'host' is missing: a Modbus device needs it (where the device is), or `serial`."),

@@ -22,6 +22,7 @@ from genba_shared.device_map.scalars import (
     integer_of,
     number_of,
     raw_text,
+    refuse_tag_on_a_group,
     scalar_text,
     text_of,
     twice,
@@ -112,6 +113,7 @@ def secret_text(what: str = _A_SECRET, example: str = "!secret NAME") -> Kind:
     """A password or key: only ``!secret NAME``, never the text itself. Gives a `Secret`; explain shows ``(secret)``."""
 
     def read(node: yaml.Node, scope: Scope) -> Secret:
+        refuse_tag_on_a_group(node)
         if not isinstance(node, yaml.ScalarNode) or node.tag != SECRET_TAG:
             raise Wrong(
                 say(
@@ -130,6 +132,7 @@ def file_path(what: str, example: str) -> Kind:
     """A file beside the map, written ``!file PATH``, that exists and can be read. Gives its `Path`."""
 
     def read(node: yaml.Node, scope: Scope) -> Path:
+        refuse_tag_on_a_group(node)
         if not isinstance(node, yaml.ScalarNode) or node.tag != FILE_TAG or not node.value:
             raise Wrong(
                 say(

@@ -30,6 +30,7 @@ __all__ = [
     "key_text",
     "number_of",
     "raw_text",
+    "refuse_tag_on_a_group",
     "scalar_text",
     "text_of",
     "twice",
@@ -86,12 +87,26 @@ def is_empty(node: yaml.Node) -> bool:
     return is_plain(node) and _EMPTY.fullmatch(str(node.value)) is not None
 
 
+def refuse_tag_on_a_group(node: yaml.Node) -> None:
+    """A tag of ours stands before one word.
+
+    Raises:
+        Wrong: it stands before a group or a list. Said in the same words wherever that is seen, it is told once.
+    """
+    if node.tag in TAGS and not isinstance(node, yaml.ScalarNode):
+        raise Wrong(
+            say("tag-on-a-group", "{tag} stands before a group or a list: one word is needed.", tag=node.tag),
+            write_like(TAGS[node.tag]),
+        )
+
+
 def raw_text(node: yaml.Node, *, allowed: str, example: str) -> str:
     """The scalar's characters as written, traps included.
 
     Raises:
         Wrong: a list, a group or nothing stands there.
     """
+    refuse_tag_on_a_group(node)
     if node.tag in TAGS:
         raise Wrong(
             say("tag-not-taken", "{tag} is not taken here: {allowed} is needed.", tag=node.tag, allowed=allowed),

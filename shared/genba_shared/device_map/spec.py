@@ -193,11 +193,12 @@ def read_object(node: yaml.Node, spec: ObjectSpec, scope: Scope) -> Values:
         return values
     written = entries(node)
     values.broken = len(written) < len(node.value)
+    misspelt = {meant_by(name, spec) for name in written}
     for name, key in spec.keys.items():
         if name in written:
             _read_key(key, written[name][1], values)
-        elif written.keys() & set(spec.replaced_by.get(name, ())):
-            values.broken = True
+        elif written.keys() & set(spec.replaced_by.get(name, ())) or (key.required and name in misspelt):
+            values.broken = True  # the key that stands there is told
         elif scope.complete:
             _fill(key, spec, values)
     for name, (key_node, value_node) in written.items():
@@ -209,6 +210,13 @@ def read_object(node: yaml.Node, spec: ObjectSpec, scope: Scope) -> Values:
             values.broken = True
             _report_unknown(name, key_node, spec, scope)
     return values
+
+
+def meant_by(name: str, spec: ObjectSpec) -> str | None:
+    """The setting that an unknown key was probably meant to be."""
+    if name in spec.keys or name in spec.later or name in spec.elsewhere:
+        return None
+    return nearest(name, [*spec.keys, *spec.later])
 
 
 def _first_keys(spec: ObjectSpec) -> str:

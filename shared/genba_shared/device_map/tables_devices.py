@@ -39,11 +39,11 @@ RECONNECT: Final = ObjectSpec(
     keys=keys(
         Key(
             name="max",
-            kind=quantity(DURATION, "100ms", "1h", "3s"),
+            kind=quantity(DURATION, "100ms", "1h", "2.5s"),
             attribute="max_s",
             default=default_of(OpcUaDevice, "reconnect_max_s"),
             meaning="the longest pause between two attempts to connect; a device is never given up",
-            example="max: 3s",
+            example="max: 2.5s",
         )
     ),
 )
@@ -84,7 +84,7 @@ def common_device_keys() -> tuple[Key, ...]:
             kind=group(RECONNECT, _reconnect),
             attribute="reconnect_max_s",
             meaning="what to do when the connection is lost",
-            example="reconnect: {max: 3s}",
+            example="reconnect: {max: 2.5s}",
         ),
     )
 

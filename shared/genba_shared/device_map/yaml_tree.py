@@ -6,9 +6,8 @@ from typing import Any, Final
 
 import yaml
 
-from genba_shared.device_map.phrases import write_like
 from genba_shared.device_map.problems import Findings, shorten
-from genba_shared.device_map.scalars import TAGS, Wrong, key_text, twice
+from genba_shared.device_map.scalars import TAGS, Wrong, key_text, refuse_tag_on_a_group, twice
 from genba_shared.errors import ConfigError, Problem
 from genba_shared.texts import Text, say
 
@@ -193,18 +192,20 @@ def _item_id(item: yaml.Node) -> str:
 
 def _check_tags(tagged: list[tuple[yaml.Node, str]], findings: Findings) -> None:
     for node, tag in tagged:
-        if tag in TAGS:
-            if isinstance(node, yaml.ScalarNode):
-                continue  # whether a tag may stand there, the kind of the value decides
-            message = say("tag-on-a-group", "{tag} stands before a group or a list: one word is needed.", tag=tag)
-            fix = write_like(TAGS[tag])
-        else:
-            short = shorten(tag.replace("tag:yaml.org,2002:", "!!"))
-            message = say(
-                "yaml-tag", "'{tag}' is a YAML tag that a map does not take: only !secret and !file are.", tag=short
-            )
-            fix = say("delete-tag", "Delete the word that starts with '!'.")
-        findings.error(node, findings.path_of(node) or "", message, fix)
+        try:
+            refuse_tag_on_a_group(node)
+            if tag not in TAGS:  # whether one of ours may stand there, the kind of the value decides
+                raise _not_our_tag(tag)
+        except Wrong as exc:
+            findings.error(node, findings.path_of(node) or "", exc.message, exc.fix)
+
+
+def _not_our_tag(tag: str) -> Wrong:
+    short = shorten(tag.replace("tag:yaml.org,2002:", "!!"))
+    return Wrong(
+        say("yaml-tag", "'{tag}' is a YAML tag that a map does not take: only !secret and !file are.", tag=short),
+        say("delete-tag", "Delete the word that starts with '!'."),
+    )
 
 
 _OPENED_HERE: Final = ("while scanning a quoted scalar", "while scanning a simple key")

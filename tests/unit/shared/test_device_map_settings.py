@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
+import pytest
+
 from genba_shared.device_map import (
     ClockSettings,
     ModbusDevice,
@@ -88,6 +90,21 @@ def test_a_default_that_is_not_acted_on_is_explained_as_such() -> None:
     assert [(setting.value, setting.origin) for setting in settings if setting.path == "telemetry.send"] == [
         ("off", "default, not acted on yet")
     ]
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        "protocol: opcua, url: opc.tcp://h, points: {p: {node: i=1, type: bool}}",
+        "protocol: modbus, host: h, points: {p: {at: 40001, type: uint16}}",
+        "protocol: llrp, host: h, antennas: {1: {read_point: door}}",
+        "protocol: impinj_http, url: https://h, antennas: {1: {read_point: door}}",
+        "protocol: mqtt_in, broker: mqtt://h, topics: t, points: {p: {field: n, type: uint32}}",
+    ],
+)
+def test_a_lost_device_is_tried_soon_enough_to_be_read_again_within_three_seconds(device: str) -> None:
+    text = f"version: 1\ngateway: {{id: g, site: s}}\ndevices:\n  - {{id: a, {device}}}"
+    assert load_device_map(Path("map.yaml"), text=text).devices["a"].reconnect_max_s == 2.5
 
 
 def test_the_reference_page_is_the_table_of_the_program() -> None:

@@ -131,7 +131,7 @@ class ModbusDevice:
     unit: int = 1
     poll: PollSettings = field(default_factory=PollSettings)
     workarounds: Workarounds = field(default_factory=Workarounds)
-    reconnect_max_s: float = 3.0
+    reconnect_max_s: float = 2.5  # and the connection itself: read again within 3 s
     timeout_s: float = 2.0
 
     @property

@@ -106,5 +106,5 @@ class OpcUaDevice:
     time: TimeSource = TimeSource.SOURCE
     good_codes: tuple[int, ...] = ()
     uncertain_codes: tuple[int, ...] = ()
-    reconnect_max_s: float = 3.0
+    reconnect_max_s: float = 2.5  # and the connection itself: read again within 3 s
     timeout_s: float = 4.0

@@ -67,7 +67,7 @@ class RfidReader:
     accept: str = ""
     presence: PresenceSettings = field(default_factory=PresenceSettings)
     report_s: float = 0.5
-    reconnect_max_s: float = 3.0
+    reconnect_max_s: float = 2.5  # and the connection itself: read again within 3 s
     timeout_s: float = 5.0
 
     @property
