@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from genba_edge.drivers.backoff import Backoff
 from genba_edge.drivers.llrp import LlrpDriver
 from genba_edge.ports import DeviceAlive, DeviceBack, DeviceLost, Observation, TagRead
 from genba_shared.clock import ProductionClock
@@ -267,6 +269,25 @@ async def test_refused_connection_is_said_once() -> None:
 
             (lost,) = recorder.of(DeviceLost)
             assert lost.reason == f"reader 127.0.0.1:{reader.port} refused the connection (status 3)"
+
+
+async def test_host_that_never_answers_is_called_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time-out lasts longer than the longest wait, but it is no connection that worked."""
+    resets: list[Backoff] = []
+    monkeypatch.setattr(Backoff, "reset", resets.append)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        device = LlrpDevice(
+            id="gate",
+            host="127.0.0.1",
+            port=server.getsockname()[1],
+            antennas={1: Antenna(read_point="in")},
+            reconnect_max_s=0.05,
+            timeout_s=0.1,
+        )
+        driver = LlrpDriver(device, FAST_PLANT)
+        async with running(driver):
+            await eventually(lambda: driver.meter.failures.total() >= 2)
+    assert resets == []
 
 
 async def test_host_where_nobody_listens_is_lost_with_its_address() -> None:
