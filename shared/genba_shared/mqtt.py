@@ -91,7 +91,7 @@ class MqttLink:
 
     All callbacks run on the asyncio loop that entered the link. `on_connect()` comes after each connect, when the
     subscriptions are on their way. `on_disconnect(reason)` comes once per outage: when a connection is lost, or when
-    the first one cannot be made; `outage` tells its kind.
+    the first one cannot be made; `outage` tells its kind, and of a longer one why the last try failed.
     `on_message(topic, payload, retained)` may come more than once for a message; for a payload of more than
     `max_payload_bytes` there is `on_too_long(topic, bytes, retained)` instead, and the payload is let go at once.
 
@@ -131,6 +131,7 @@ class MqttLink:
         self._accepted = False  # whether the broker took the present connection
         self._outage: Outage | None = None
         self._outage_told = False
+        self._cause_known = False  # of the end of the present try: what comes after the first word is its echo
         self._subscription_refused = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -213,7 +214,7 @@ class MqttLink:
     def _keep_connected(self) -> None:
         delay_s = first_s = min(FIRST_RETRY_S, self._retry_max_s)
         while not self._closing.is_set():
-            self._accepted = False
+            self._accepted = self._cause_known = False
             self._client = self._new_client()
             try:
                 self._client.reconnect()
@@ -282,9 +283,13 @@ class MqttLink:
             self._call(self.on_message, topic, message.payload, message.retain)
 
     def _tell_outage(self, outage: Outage) -> None:
-        if not self._outage_told and not self._closing.is_set():
+        """Keep why each try ended; tell the first reason of an outage."""
+        if self._cause_known or self._closing.is_set():
+            return
+        self._cause_known = True
+        self._outage = outage
+        if not self._outage_told:
             self._outage_told = True
-            self._outage = outage
             self._call(self.on_disconnect, outage.reason)
 
     def _call(self, callback: Callable[..., None], *args: Any) -> None:

@@ -62,6 +62,10 @@ class Mosquitto:
         )
         wait_for_port(self.port)
 
+    def forbid_strangers(self) -> None:
+        """From the next start on, nobody without a user name is let in."""
+        self._config.write_text(self._config.read_text().replace("allow_anonymous true", "allow_anonymous false"))
+
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()

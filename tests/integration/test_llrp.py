@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -11,13 +12,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from genba_edge.drivers.backoff import Backoff
 from genba_edge.drivers.llrp import LlrpDriver
 from genba_edge.ports import DeviceAlive, DeviceBack, DeviceLost, Observation, TagRead
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import Antenna, LlrpDevice
 from genba_sim.llrp_codec import MessageType
-from genba_sim.llrp_codec_reader import ReaderClock
+from genba_sim.llrp_codec_reader import ReaderClock, RoSpec, Status
 from genba_sim.rfid_llrp import SimReader
+from genba_sim.rfid_llrp_specs import RefusedError
 from tests.peers.recorder import Recorder, eventually
 
 SHIRT, TROUSERS, JACKET = "3034257bf7194e4000001a85", "3034257bf7194e4000001a86", "3034257bf7194e4000001a87"
@@ -269,6 +272,25 @@ async def test_refused_connection_is_said_once() -> None:
             assert lost.reason == f"reader 127.0.0.1:{reader.port} refused the connection (status 3)"
 
 
+async def test_host_that_never_answers_is_called_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time-out lasts longer than the longest wait, but it is no connection that worked."""
+    resets: list[Backoff] = []
+    monkeypatch.setattr(Backoff, "reset", resets.append)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        device = LlrpDevice(
+            id="gate",
+            host="127.0.0.1",
+            port=server.getsockname()[1],
+            antennas={1: Antenna(read_point="in")},
+            reconnect_max_s=0.05,
+            timeout_s=0.1,
+        )
+        driver = LlrpDriver(device, FAST_PLANT)
+        async with running(driver):
+            await eventually(lambda: driver.meter.failures.total() >= 2)
+    assert resets == []
+
+
 async def test_host_where_nobody_listens_is_lost_with_its_address() -> None:
     async with sim_reader() as reader:
         device = gate(reader)
@@ -309,11 +331,35 @@ async def test_reader_that_will_not_take_the_rospec_is_lost_with_its_words() -> 
         assert recorder.of(DeviceBack) == []
 
 
-async def test_reader_whose_rospec_does_not_start_again_reports_each_tag_instead(
+async def test_rospec_that_somebody_stopped_is_started_again_without_losing_the_reader(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with sim_reader() as reader, driven(reader) as recorder:
         reader._specs.command(MessageType.STOP_ROSPEC, 0)
+        await eventually(lambda: reader._specs.active() is not None)
+        reader.see(1, SHIRT, FAST_PLANT.now(), -60)
+        await recorder.until(lambda: recorder.of(TagRead) != [])
+
+        assert recorder.of(DeviceLost) == []
+        assert "reader was stopped, started again device=gate" in caplog.text
+        active = reader._specs.active()
+        assert active is not None
+        assert (active.report_ms, active.report_tags) == (50, 0)
+
+
+async def test_reader_whose_rospec_does_not_start_again_reports_each_tag_instead(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with sim_reader() as reader, driven(reader) as recorder:
+        obey = reader._specs.command
+
+        def obey_but_start(command: MessageType, spec_id: int) -> None:
+            if command is MessageType.START_ROSPEC:
+                raise RefusedError(Status.PARAMETER_ERROR, "this reader starts by itself or not at all")
+            obey(command, spec_id)
+
+        monkeypatch.setattr(reader._specs, "command", obey_but_start)
+        obey(MessageType.STOP_ROSPEC, 0)
         await recorder.until(lambda: len(recorder.of(DeviceBack)) == 2)
         reader.see(1, SHIRT, FAST_PLANT.now(), -60)
         await recorder.until(lambda: recorder.of(TagRead) != [])
@@ -323,6 +369,26 @@ async def test_reader_whose_rospec_does_not_start_again_reports_each_tag_instead
         active = reader._specs.active()
         assert active is not None
         assert (active.report_ms, active.report_tags) == (0, 1)
+
+
+async def test_reader_that_refuses_both_ways_of_reporting_for_a_while_reports_by_interval_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with sim_reader() as reader:
+        accept, asked = reader._specs.add, Counter[int]()
+
+        def refuse_twice(spec: RoSpec) -> None:
+            asked[spec.report_tags] += 1
+            if asked.total() <= 2:
+                raise RefusedError(Status.FIELD_ERROR, "busy with a firmware update")
+            accept(spec)
+
+        monkeypatch.setattr(reader._specs, "add", refuse_twice)
+        async with driven(reader):
+            active = reader._specs.active()
+            assert active is not None
+            assert (active.report_ms, active.report_tags) == (50, 0)
+            assert asked == {0: 2, 1: 1}
 
 
 async def test_rospec_that_somebody_deleted_is_put_back() -> None:

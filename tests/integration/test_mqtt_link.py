@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from genba_shared.errors import UplinkError, UsageError
-from genba_shared.mqtt import BrokerAddress, MqttLink, Will
+from genba_shared.mqtt import BrokerAddress, MqttLink, Outage, OutageKind, Will
 from tests.integration.mqtt_peers import Mosquitto, Wire, eventually, free_port
 
 
@@ -59,6 +59,19 @@ async def test_a_message_reaches_the_subscriber_and_a_retained_one_is_marked(bro
             await eventually(lambda: second.heard)
     assert first.heard == [("a/live", b"1", False), ("a/kept", b"2", False)]
     assert second.heard == [("a/kept", b"2", True)]
+
+
+async def test_a_broker_that_comes_back_and_refuses_us_is_one_outage_with_the_newest_reason(broker: Mosquitto) -> None:
+    ear = Ear(broker.url)
+    async with ear.link:
+        await eventually(lambda: ear.connects == 1)
+        broker.kill()
+        await eventually(lambda: ear.link.outage)
+        broker.forbid_strangers()
+        broker.start()
+        await eventually(lambda: ear.link.outage is not None and ear.link.outage.kind is OutageKind.SECURITY)
+    assert ear.outages == ["connection lost"]
+    assert ear.link.outage == Outage(OutageKind.SECURITY, "broker refused: Not authorized")
 
 
 async def test_the_link_comes_back_and_subscribes_again_when_the_broker_was_killed(broker: Mosquitto) -> None:

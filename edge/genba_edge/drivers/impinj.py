@@ -79,11 +79,13 @@ class ImpinjDriver:
                 await self._serve(link)
             except DeviceError as exc:
                 reason = exc.reason
-                self._meter.failures[failure_of(exc)] += 1
-            if loop.time() - begun_s > self._device.reconnect_max_s:  # it worked for a while: start small again
+                failure = failure_of(exc)
+                self._meter.failures[failure] += 1
+            worked = link.is_up and loop.time() - begun_s > self._device.reconnect_max_s
+            if worked:  # for a while: start small again
                 backoff.reset()
             retry_s = backoff.next_s()
-            link.lost(reason, retry_s=retry_s)
+            link.lost(reason, retry_s=retry_s, failure=failure)
             await asyncio.sleep(retry_s)
 
     async def _serve(self, link: Link) -> None:

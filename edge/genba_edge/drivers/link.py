@@ -26,6 +26,11 @@ from genba_shared.clock import ProductionClock
 
 logger = logging.getLogger(__name__)
 
+REASON_NOW = "reason_now"
+"""The detail that says why a device is still lost, where that is no longer why it was lost."""
+_FOR_A_PERSON = frozenset({Failure.SECURITY, Failure.REFUSED, Failure.BUSY})
+"""Reasons that do not pass by themselves, as a network does."""
+
 
 class Link:
     """Reports the state of one device to the core and to the log: the change, never the condition."""
@@ -37,6 +42,8 @@ class Link:
         self._emit = emit
         self._is_up: bool | None = None
         self._lost_since_s = 0.0
+        self._lost_because = ""
+        self._failure: Failure | None = None
 
     @property
     def is_up(self) -> bool:
@@ -53,19 +60,35 @@ class Link:
             else:
                 logger.info("device back device=%s away_s=%.1f", self._device, time.monotonic() - self._lost_since_s)
             self._is_up = True
+            self._meter.details.pop(REASON_NOW, None)
             self._meter.connects += 1
         if batch:
             self._emit(batch)
 
-    def lost(self, reason: str, *, retry_s: float) -> None:
-        """The device does not answer. Says so if that is news; `retry_s` is the wait before the next try."""
+    def lost(self, reason: str, *, retry_s: float, failure: Failure | None = None) -> None:
+        """The device does not answer. Says so if that is news; `retry_s` is the wait before the next try.
+
+        While it stays lost, the newest reason stands in the details of the meter. The log tells of it only where the
+        kind of `failure` is new and asks for a person: a network that breaks and then refuses is one outage.
+        """
         if self._is_up is False:
-            logger.debug("device still lost device=%s reason=%s", self._device, reason)
+            self._still_lost(reason, failure)
             return
         logger.warning("device lost device=%s reason=%s retry_s=%.1f", self._device, reason, retry_s)
         self._is_up = False
         self._lost_since_s = time.monotonic()
+        self._lost_because, self._failure = reason, failure
         self._emit([DeviceLost(device=self._device, at=self._clock.now(), reason=reason)])
+
+    def _still_lost(self, reason: str, failure: Failure | None) -> None:
+        if reason == self._lost_because:
+            self._meter.details.pop(REASON_NOW, None)
+        else:
+            self._meter.details[REASON_NOW] = reason
+        is_news = failure in _FOR_A_PERSON and failure != self._failure
+        self._failure = failure
+        level = logging.INFO if is_news else logging.DEBUG
+        logger.log(level, "device still lost device=%s reason=%s", self._device, reason)
 
     def readings_lost(self, reason: str) -> None:
         """The device said that it lost readings: tell the core, which declares what was not observed."""

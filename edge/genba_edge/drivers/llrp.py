@@ -83,11 +83,13 @@ class LlrpDriver:
                 await self._serve(link, emit)
             except DeviceError as exc:
                 reason = exc.reason
-                self._meter.failures[failure_of(exc)] += 1
-            if loop.time() - started_s > self._device.reconnect_max_s:  # it worked for a while: start small again
+                failure = failure_of(exc)
+                self._meter.failures[failure] += 1
+            worked = link.is_up and loop.time() - started_s > self._device.reconnect_max_s
+            if worked:  # for a while: start small again
                 backoff.reset()
             retry_s = backoff.next_s()
-            link.lost(reason, retry_s=retry_s)
+            link.lost(reason, retry_s=retry_s, failure=failure)
             await asyncio.sleep(retry_s)
 
     async def _serve(self, link: Link, emit: Emit) -> None:
@@ -192,7 +194,7 @@ class LlrpDriver:
         try:
             await session.ask(messages.ADD_ROSPEC(ro_spec=spec), messages.ADD_ROSPEC_RESPONSE)
         except DeviceRefused as exc:
-            self._fall_back(exc.reason)
+            self._change_cadence(exc.reason)
             raise
         await session.ask(messages.ENABLE_ROSPEC(ro_spec_id=spec.ro_spec_id), messages.ENABLE_ROSPEC_RESPONSE)
         await self._start(session, spec)
@@ -206,19 +208,33 @@ class LlrpDriver:
 
     async def _watch(self, session: LlrpSession, spec: params.ROSpec) -> None:
         """Stay until the connection is lost, and see to it that the reader really works (`DeviceError` if not)."""
-        wait_s = max(1.0, 3 * self._device.report_s)
+        settle_s = max(1.0, 3 * self._device.report_s)
+        wait_s = settle_s
+        was_started = False
         while True:
             await session.wait(wait_s)
             wait_s = CHECK_S
-            for look in range(LOOKS):
-                state = await self._state(session, spec)
-                if state == enums.ROSpecState.Active:
-                    break
-                await session.wait(self._device.report_s * (look + 1) / LOOKS)
-            else:
-                if state == enums.ROSpecState.Inactive:
-                    self._fall_back("the ROSpec does not start again by itself")
-                raise DeviceRefused(device=self._device.id, reason="the reader does not run our ROSpec any more")
+            match await self._look(session, spec):
+                case enums.ROSpecState.Active:
+                    was_started = False
+                case enums.ROSpecState.Inactive if not was_started:
+                    logger.warning("reader was stopped, started again device=%s", self._device.id)
+                    await self._start(session, spec)
+                    was_started, wait_s = True, settle_s  # one that does not go on by itself is soon idle again
+                case state:
+                    if state == enums.ROSpecState.Inactive and self._cadence is Cadence.INTERVAL:
+                        self._change_cadence("the ROSpec does not start again by itself")
+                    raise DeviceRefused(device=self._device.id, reason="the reader does not run our ROSpec any more")
+
+    async def _look(self, session: LlrpSession, spec: params.ROSpec) -> int | None:
+        """State of our ROSpec, which is looked at several times before it is taken for idle."""
+        state = None
+        for look in range(LOOKS):
+            state = await self._state(session, spec)
+            if state == enums.ROSpecState.Active:
+                break
+            await session.wait(self._device.report_s * (look + 1) / LOOKS)
+        return state
 
     async def _state(self, session: LlrpSession, spec: params.ROSpec) -> int | None:
         """State of our ROSpec; None when it is gone. A reader that does not tell is taken at its word."""
@@ -231,11 +247,15 @@ class LlrpDriver:
         answer = await self._try(session, messages.GET_ROSPECS(), messages.GET_ROSPECS_RESPONSE)
         return None if answer is None else answer.ro_specs
 
-    def _fall_back(self, reason: str) -> None:
-        """Next time ask for a report with each tag: every reader knows that, though it costs more traffic."""
-        if self._cadence is Cadence.INTERVAL:
-            logger.warning("reports by interval do not work, by tag next device=%s reason=%s", self._device.id, reason)
-            self._cadence = Cadence.EACH_TAG
+    def _change_cadence(self, reason: str) -> None:
+        """Next time ask for the other way of reporting: with each tag (more traffic, but every reader knows it).
+
+        A reader that refuses that as well refuses for another reason, which may pass: then by interval again.
+        """
+        self._cadence = Cadence.EACH_TAG if self._cadence is Cadence.INTERVAL else Cadence.INTERVAL
+        self._complaints.once(
+            f"cadence {self._cadence}", f"reports do not work as asked, {self._cadence.value} next reason={reason}"
+        )
 
     async def _try(self, session: LlrpSession, message: LLRPMessage, wanted: type[Answer]) -> Answer | None:
         """Ask something that we can do without: a refusal is a warning."""

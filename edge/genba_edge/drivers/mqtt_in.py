@@ -158,12 +158,16 @@ class Listening:
     def _when_disconnected(self, reason: str) -> None:
         while self._waiting:
             self._take()  # what came before the end
-        outage = self._mqtt.outage
-        self._meter.failures[_FAILURES[outage.kind] if outage is not None else Failure.CLOSED] += 1
+        failure = self._failure()
+        self._meter.failures[failure] += 1
         self._outage = f"no connection to {self._device.broker}: {reason}"
         self._kept.clear()
         self._unheard_due_s = None
-        self._link.lost(self._outage, retry_s=self._device.reconnect_max_s)
+        self._link.lost(self._outage, retry_s=self._device.reconnect_max_s, failure=failure)
+
+    def _failure(self) -> Failure:
+        outage = self._mqtt.outage
+        return _FAILURES[outage.kind] if outage is not None else Failure.CLOSED
 
     # What we make of it.
 
@@ -216,7 +220,9 @@ class Listening:
             self._unheard_due_s = None
             self._link.deliver(self._reader.report_unheard())
         if self._outage:
-            self._link.lost(self._outage, retry_s=self._device.reconnect_max_s)
+            if (outage := self._mqtt.outage) is not None:  # each try may fail for another reason
+                self._outage = f"no connection to {self._device.broker}: {outage.reason}"
+            self._link.lost(self._outage, retry_s=self._device.reconnect_max_s, failure=self._failure())
         elif now_s - self._quiet_since_s >= within_s:
             self._unheard_due_s = None
             reason = f"the device has published nothing for {within_s:g} s; the broker {self._device.broker} is there"
