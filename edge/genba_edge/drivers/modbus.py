@@ -99,7 +99,7 @@ class ModbusDriver:
             except DeviceUnreachable as exc:
                 reason, is_fine = exc.reason, self._polls > polls_before
             end_if_cancelled()
-            self._memories.clear()  # a poll that was cut short was not told
+            self._memories.clear()  # a poll that was cut short before the device was back was not told
             if is_fine:
                 continue
             self._schedule = None
@@ -130,7 +130,12 @@ class ModbusDriver:
         busy = plan.take_busy()
         is_retry = schedule.is_retry(group, now=started)
         blocks = busy if is_retry else plan.due(now=started)
-        batch = await self._read_all(schedule, group, blocks, link)
+        batch: list[Observation] = []
+        try:
+            await self._read_all(schedule, group, blocks, link, batch)
+        except DeviceUnreachable:
+            self._tell_cut_short(batch, link)
+            raise
         ended = loop.time()
         schedule.retried(group)
         if not is_retry:
@@ -143,41 +148,47 @@ class ModbusDriver:
         link.deliver(batch)
         self._polls += 1
 
+    def _tell_cut_short(self, batch: Sequence[Observation], link: Link) -> None:
+        """What a poll read before it was cut short: a point that is bad is told to be so only once."""
+        if link.is_up:
+            link.deliver(batch)
+        else:
+            self._bad_points.forget_told()
+
     async def _read_all(
-        self, schedule: Schedule, group: str, blocks: Sequence[Block], link: Link
-    ) -> Sequence[Observation]:
-        """Read blocks of one group. Nothing is alive in the batch if the device was busy for all of them."""
+        self, schedule: Schedule, group: str, blocks: Sequence[Block], link: Link, batch: list[Observation]
+    ) -> None:
+        """Read blocks of one group into `batch`, where nothing is alive if the device was busy for all of them."""
         loop = asyncio.get_running_loop()
-        batch: list[Observation] = []
         answered = False
         for block in blocks:
             faster = schedule.due_before(group, now=loop.time())
             if faster is not None:
                 await self._poll(schedule, faster, schedule.due_of(faster), link)
-            told = await self._read(self._plans[group], block)
-            answered = answered or told is not None
-            batch.extend(told or ())
+            if await self._read(self._plans[group], block, batch):
+                answered = True
         if answered:
             batch.append(DeviceAlive(device=self._device.id, at=self._clock.now()))
-        return batch
 
-    async def _read(self, plan: PollPlan, block: Block) -> Sequence[Observation] | None:
-        """What a block says; None when the device is too busy to tell."""
+    async def _read(self, plan: PollPlan, block: Block, batch: list[Observation]) -> bool:
+        """Add what a block says to the batch; false when the device is too busy to tell."""
         try:
-            return await self._read_whole(plan, block)
+            return await self._read_whole(plan, block, batch)
         except ModbusRefused as exc:
-            return await self._read_in_parts(plan, block, reason=exc.reason)
+            await self._read_in_parts(plan, block, batch, reason=exc.reason)
+            return True
 
-    async def _read_whole(self, plan: PollPlan, block: Block) -> Sequence[Observation] | None:
+    async def _read_whole(self, plan: PollPlan, block: Block, batch: list[Observation]) -> bool:
         """As `_read`; raises `ModbusRefused` if the device will not give it in one piece."""
         try:
             data = await self._unit.read(block)
         except BadReading as exc:
-            return self._all_bad(block, exc.reason)
+            batch += self._all_bad(block, exc.reason)
+            return True
         except ModbusRefused as exc:
             if exc.code in BUSY:
                 plan.put_off(block)
-                return None
+                return False
             if exc.code in UNIT_UNREACHABLE:
                 raise DeviceUnreachable(device=self._device.id, reason=exc.reason) from exc
             raise
@@ -188,11 +199,11 @@ class ModbusDriver:
                 block, device=self._device.id, bad=self._undecodable, good=self._bad_points.good
             )
         self._meter.samples += len(block.points)
-        return memory.take(data, self._clock.now())
+        batch += memory.take(data, self._clock.now())
+        return True
 
-    async def _read_in_parts(self, plan: PollPlan, block: Block, *, reason: str) -> Sequence[Observation]:
+    async def _read_in_parts(self, plan: PollPlan, block: Block, batch: list[Observation], *, reason: str) -> None:
         """After a refusal: read halves, and halves of those, so that only points that are really refused are bad."""
-        told: list[Observation] = []
         answered: list[Block] = []
         refused = [(block, reason)]
         has_found = False
@@ -203,17 +214,16 @@ class ModbusDriver:
             if not halves:
                 has_found = True
                 plan.refuse(part, now=asyncio.get_running_loop().time())
-                told.extend(self._all_bad(part, why))
+                batch += self._all_bad(part, why)
             for half in halves:
                 try:
-                    told.extend(await self._read_whole(plan, half) or ())
+                    await self._read_whole(plan, half, batch)
                     answered.append(half)
                 except ModbusRefused as exc:
                     refused.append((half, exc.reason))
         if has_found:
             plan.join(answered)
         self._describe()
-        return told
 
     def _undecodable(self, point: str, reason: str) -> Sequence[Sample]:
         self._meter.failures[Failure.BAD_READING] += 1
