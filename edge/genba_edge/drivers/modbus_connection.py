@@ -152,6 +152,8 @@ class ModbusConnection:
         if self._broken.is_set():
             raise self._fault
         request = self._frames.request(unit, block)
+        with suppress(ValueError):
+            self._abandoned.remove(request.transaction)  # numbers come again: what comes now answers this request
         answer: asyncio.Future[bytes] = self._loop.create_future()
         self._answer, self._request, self._skipped = answer, request, 0
         deadline = self._loop.call_later(timeout_s, _give_up, answer)
