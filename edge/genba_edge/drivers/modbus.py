@@ -11,7 +11,7 @@ from genba_edge.drivers.link import BadPoints, Link, end_if_cancelled, quieten
 from genba_edge.drivers.modbus_line import UNIT_UNREACHABLE, ModbusLine
 from genba_edge.drivers.modbus_memory import BlockMemory
 from genba_edge.drivers.modbus_plan import PollPlan
-from genba_edge.drivers.modbus_unit import BUSY, ModbusRefused, ModbusTimeout, ModbusUnit
+from genba_edge.drivers.modbus_unit import BUSY, ModbusHungUp, ModbusRefused, ModbusTimeout, ModbusUnit
 from genba_edge.drivers.pace import PollPace
 from genba_edge.drivers.schedule import Schedule
 from genba_edge.ports import DeviceAlive, Emit, Failure, Meter, Observation, Sample
@@ -24,6 +24,8 @@ __all__ = ["ModbusDriver"]
 SOONER = 0.9
 """The longest wait as a part of the map's `reconnect: max`, so that a device is read again within that time."""
 LEAST_RETRY_S = 0.1
+SHORTEST_IDLE_S = 1.0
+"""A connection that was closed after this time while no request was open was idle for too long for the device."""
 BUSY_FIRST_S = 0.05
 BUSY_MOST_S = 5.0
 """Wait before a request that found the device busy is sent again, doubled each time, if the next poll is not before."""
@@ -34,8 +36,8 @@ class ModbusDriver:
 
     Each poll reads the blocks of one group one after the other and emits what they said in one batch, ended by
     `DeviceAlive`: samples of the points that changed, and the names of the others. A connection that breaks is rebuilt
-    at once, and only when that does not help, or when the unit is silent, the device is lost: many controllers close
-    idle connections, and that is no outage. After an outage everything is told anew.
+    at once, and only when that does not help, or when the unit is silent, the device is lost. Many controllers close
+    idle connections: that is no outage, and the next poll opens another one. After an outage everything is told anew.
     """
 
     def __init__(self, device: ModbusDevice, clock: ProductionClock, line: ModbusLine | None = None) -> None:
@@ -98,6 +100,8 @@ class ModbusDriver:
                 reason, is_fine = exc.reason, self._set_aside(exc, link)
             except DeviceUnreachable as exc:
                 reason, is_fine = exc.reason, self._polls > polls_before
+            else:
+                continue
             end_if_cancelled()
             self._memories.clear()  # a poll that was cut short before the device was back was not told
             if is_fine:
@@ -111,13 +115,22 @@ class ModbusDriver:
             await self._unit.wait_to_retry(retry_s)
 
     async def _poll_for_ever(self, link: Link, backoff: Backoff) -> None:
-        """Poll every group when it is due, until the connection cannot be used any more (`DeviceUnreachable`)."""
+        """Poll every group when it is due, until the connection cannot be used any more (`DeviceUnreachable`).
+
+        Returns when a poll is due and the device closed the connection meanwhile because it was idle.
+        """
         loop = asyncio.get_running_loop()
         schedule = self._schedule or self._new_schedule(loop.time())
         while True:
             end_if_cancelled()
             group, due = schedule.next()
-            await self._unit.wait_broken(due - loop.time())
+            try:
+                await self._unit.wait_broken(due - loop.time())
+            except ModbusHungUp as exc:
+                if exc.lived_s < SHORTEST_IDLE_S:
+                    raise
+                await asyncio.sleep(due - loop.time())
+                return
             if loop.time() < due:
                 continue
             await self._poll(schedule, group, due, link)

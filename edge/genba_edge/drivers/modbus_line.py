@@ -47,6 +47,8 @@ class ModbusLine:
         self._users: dict[Hashable, float] = {}  # with the time that its slowest answer took
         self.opened = 0
         """How many times a connection was opened: what was learnt over an older one may be wrong."""
+        self.opened_at_s = 0.0
+        """When the last one was, in seconds of the loop's clock."""
         self._start_anew()
 
     def _start_anew(self) -> None:
@@ -235,6 +237,7 @@ class ModbusLine:
             raise
         self._connection, self._failed, self._timeouts = connection, None, 0
         self.opened += 1
+        self.opened_at_s = asyncio.get_running_loop().time()
         return connection
 
     async def _close(self) -> None:

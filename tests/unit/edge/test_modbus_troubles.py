@@ -93,3 +93,16 @@ def test_a_point_that_is_bad_before_the_device_ever_answered_a_whole_poll_is_tol
 
     said = observations_of(Scripted(says), NEAR, FAR)
     assert len(bad_samples(said, "near")) == 1
+
+
+def test_a_controller_that_closes_idle_connections_between_two_polls_is_never_lost() -> None:
+    device = Scripted(lambda number, address: None, idle_s=20.0)
+    said = observations_of(device, NEAR, period_s=60.0)
+    assert device.connections == device.requests >= 3
+    assert not [one for one in said if isinstance(one, DeviceLost)]
+
+
+def test_a_device_that_hangs_up_as_soon_as_it_was_called_is_lost() -> None:
+    device = Scripted(lambda number, address: None, idle_s=0.4)
+    said = observations_of(device, NEAR, period_s=60.0)
+    assert [one.reason for one in said if isinstance(one, DeviceLost)][:1] == ["cell:502 closed the connection"]
