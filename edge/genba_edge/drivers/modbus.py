@@ -30,6 +30,13 @@ BUSY_FIRST_S = 0.05
 BUSY_MOST_S = 5.0
 """Wait before a request that found the device busy is sent again, doubled each time, if the next poll is not before."""
 
+BUSY_PERIODS = 3
+"""Points that the device was too busy for in so many periods, and for `reconnect: max`, cannot be read."""
+
+
+class _OnlyBusy(DeviceUnreachable):
+    """The device puts everything off for too long."""
+
 
 class ModbusDriver:
     """Reads one Modbus unit for ever.
@@ -60,6 +67,10 @@ class ModbusDriver:
             group: Backoff(first_s=BUSY_FIRST_S, max_s=min(period, BUSY_MOST_S))
             for group, period in self._periods.items()
         }
+        self._busy_limits_s = {
+            group: max(BUSY_PERIODS * period, device.reconnect_max_s) for group, period in self._periods.items()
+        }
+        self._only_busy_since: float | None = None
         self._memories: dict[int, BlockMemory] = {}
         self._schedule: Schedule | None = None
         self._polls = 0
@@ -78,7 +89,7 @@ class ModbusDriver:
     async def run(self, emit: Emit) -> None:
         """Read until cancelled."""
         quieten("pymodbus")
-        self._schedule = None
+        self._schedule, self._only_busy_since = None, None
         if not self._plans:
             await asyncio.get_running_loop().create_future()
         self._unit.join()
@@ -98,6 +109,8 @@ class ModbusDriver:
                 await self._poll_for_ever(link, backoff)
             except ModbusTimeout as exc:
                 reason, is_fine = exc.reason, self._set_aside(exc, link)
+            except _OnlyBusy as exc:
+                reason, is_fine = exc.reason, False
             except DeviceUnreachable as exc:
                 reason, is_fine = exc.reason, self._polls > polls_before
             else:
@@ -134,7 +147,8 @@ class ModbusDriver:
             if loop.time() < due:
                 continue
             await self._poll(schedule, group, due, link)
-            backoff.reset()
+            if self._only_busy_since is None:
+                backoff.reset()
 
     async def _poll(self, schedule: Schedule, group: str, due: float, link: Link) -> None:
         """Poll one group, or ask again for what it was put off with."""
@@ -145,7 +159,7 @@ class ModbusDriver:
         blocks = busy if is_retry else plan.due(now=started)
         batch: list[Observation] = []
         try:
-            await self._read_all(schedule, group, blocks, link, batch)
+            has_answered = await self._read_all(schedule, group, blocks, link, batch)
         except DeviceUnreachable:
             self._tell_cut_short(batch, link)
             raise
@@ -158,7 +172,8 @@ class ModbusDriver:
             schedule.retry(group, at=ended + self._busy_waits[group].next_s())
         else:
             self._busy_waits[group].reset()
-        link.deliver(batch)
+        if has_answered or link.is_up:
+            link.deliver(batch)
         self._polls += 1
 
     def _tell_cut_short(self, batch: Sequence[Observation], link: Link) -> None:
@@ -170,28 +185,30 @@ class ModbusDriver:
 
     async def _read_all(
         self, schedule: Schedule, group: str, blocks: Sequence[Block], link: Link, batch: list[Observation]
-    ) -> None:
-        """Read blocks of one group into `batch`, where nothing is alive if the device was busy for all of them."""
+    ) -> bool:
+        """Read blocks of one group into `batch`; false, and nothing is alive, if it was busy for all of them."""
         loop = asyncio.get_running_loop()
         answered = False
         for block in blocks:
             faster = schedule.due_before(group, now=loop.time())
             if faster is not None:
                 await self._poll(schedule, faster, schedule.due_of(faster), link)
-            if await self._read(self._plans[group], block, batch):
+            if await self._read(group, block, batch):
                 answered = True
+                self._only_busy_since = None
         if answered:
             batch.append(DeviceAlive(device=self._device.id, at=self._clock.now()))
+        return answered
 
-    async def _read(self, plan: PollPlan, block: Block, batch: list[Observation]) -> bool:
+    async def _read(self, group: str, block: Block, batch: list[Observation]) -> bool:
         """Add what a block says to the batch; false when the device is too busy to tell."""
         try:
-            return await self._read_whole(plan, block, batch)
+            return await self._read_whole(group, block, batch)
         except ModbusRefused as exc:
-            await self._read_in_parts(plan, block, batch, reason=exc.reason)
-            return True
+            await self._read_in_parts(group, block, batch, reason=exc.reason)
+            return True  # it refused: that is an answer
 
-    async def _read_whole(self, plan: PollPlan, block: Block, batch: list[Observation]) -> bool:
+    async def _read_whole(self, group: str, block: Block, batch: list[Observation]) -> bool:
         """As `_read`; raises `ModbusRefused` if the device will not give it in one piece."""
         try:
             data = await self._unit.read(block)
@@ -200,12 +217,12 @@ class ModbusDriver:
             return True
         except ModbusRefused as exc:
             if exc.code in BUSY:
-                plan.put_off(block)
+                batch += self._put_off(group, block, reason=exc.reason)
                 return False
             if exc.code in UNIT_UNREACHABLE:
                 raise DeviceUnreachable(device=self._device.id, reason=exc.reason) from exc
             raise
-        plan.accept(block)
+        self._plans[group].accept(block)
         memory = self._memories.get(id(block))
         if memory is None:
             memory = self._memories[id(block)] = BlockMemory(
@@ -215,8 +232,20 @@ class ModbusDriver:
         batch += memory.take(data, self._clock.now())
         return True
 
-    async def _read_in_parts(self, plan: PollPlan, block: Block, batch: list[Observation], *, reason: str) -> None:
+    def _put_off(self, group: str, block: Block, *, reason: str) -> list[Sample]:
+        """Read a block later that the device is too busy for. After a long time its points are bad, or all is lost."""
+        now = asyncio.get_running_loop().time()
+        if self._only_busy_since is None:
+            self._only_busy_since = now
+        is_long = self._plans[group].put_off(block, now=now) >= self._busy_limits_s[group]
+        limit_s = min(self._busy_limits_s.values())
+        if now - self._only_busy_since >= limit_s and all(plan.is_all_busy for plan in self._plans.values()):
+            raise _OnlyBusy(device=self._device.id, reason=f"{reason}, and nothing else for {limit_s:g} s")
+        return self._all_bad(block, reason) if is_long else []
+
+    async def _read_in_parts(self, group: str, block: Block, batch: list[Observation], *, reason: str) -> None:
         """After a refusal: read halves, and halves of those, so that only points that are really refused are bad."""
+        plan = self._plans[group]
         answered: list[Block] = []
         refused = [(block, reason)]
         has_found = False
@@ -230,7 +259,7 @@ class ModbusDriver:
                 batch += self._all_bad(part, why)
             for half in halves:
                 try:
-                    await self._read_whole(plan, half, batch)
+                    await self._read_whole(group, half, batch)
                     answered.append(half)
                 except ModbusRefused as exc:
                     refused.append((half, exc.reason))

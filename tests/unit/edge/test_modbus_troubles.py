@@ -8,14 +8,14 @@ from collections.abc import Callable
 
 from genba_edge.drivers.modbus import ModbusDriver
 from genba_edge.drivers.modbus_line import ModbusLine
-from genba_edge.ports import DeviceLost, Observation, Quality, Sample
+from genba_edge.ports import DeviceBack, DeviceLost, Observation, Quality, Sample
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import ModbusDevice, ModbusPoint, ModbusTable, PointType, PollSettings
 from tests.fuzz.loop import drive
 
 NEAR, FAR = 0, 1000
 SILENT, HANG_UP = 0, -1
-ILLEGAL_ADDRESS = 2
+ILLEGAL_ADDRESS, BUSY = 2, 6
 Says = Callable[[int, int], int | None]
 """What a device says to its request number so and so for an address: an exception code, or None for a value."""
 
@@ -54,15 +54,16 @@ class Scripted:
         self._idle = asyncio.get_running_loop().call_later(self._idle_s, self._close)
 
 
-def observations_of(device: Scripted, *addresses: int, period_s: float = 1.0) -> list[Observation]:
+def observations_of(
+    device: Scripted, *addresses: int, period_s: float = 1.0, far_period_s: float | None = None
+) -> list[Observation]:
+    groups = {"fast": period_s, "slow": far_period_s or period_s}
     points = {
-        name: ModbusPoint(name=name, type=PointType.UINT16, table=ModbusTable.HOLDING, address=address)
-        for name, address in (("near", NEAR), ("far", FAR))
+        name: ModbusPoint(name=name, type=PointType.UINT16, table=ModbusTable.HOLDING, address=address, group=group)
+        for name, address, group in (("near", NEAR, "fast"), ("far", FAR, "slow" if far_period_s else "fast"))
         if address in addresses
     }
-    settings = ModbusDevice(
-        id="cell", host="cell", points=points, poll=PollSettings(groups={"fast": period_s}), timeout_s=0.5
-    )
+    settings = ModbusDevice(id="cell", host="cell", points=points, poll=PollSettings(groups=groups), timeout_s=0.5)
     return drive(lambda: ModbusDriver(settings, ProductionClock(), ModbusLine(settings)), device, lambda: False)
 
 
@@ -106,3 +107,32 @@ def test_a_device_that_hangs_up_as_soon_as_it_was_called_is_lost() -> None:
     device = Scripted(lambda number, address: None, idle_s=0.4)
     said = observations_of(device, NEAR, period_s=60.0)
     assert [one.reason for one in said if isinstance(one, DeviceLost)][:1] == ["cell:502 closed the connection"]
+
+
+def test_a_device_that_is_busy_for_ever_is_lost_and_back_when_it_answers() -> None:
+    said = observations_of(Scripted(lambda number, address: BUSY if 5 < number < 60 else None), NEAR, FAR)
+    links = [one for one in said if isinstance(one, DeviceLost | DeviceBack)]
+    assert [type(one) for one in links] == [DeviceBack, DeviceLost, DeviceBack]
+    assert [one.reason for one in links if isinstance(one, DeviceLost)] == [
+        "exception 6 (busy) for holding 0-0, and nothing else for 3 s"
+    ]
+
+
+def test_a_device_that_was_only_ever_busy_is_not_said_to_be_back() -> None:
+    said = observations_of(Scripted(lambda number, address: BUSY), NEAR)
+    assert [type(one) for one in said] == [DeviceLost]
+
+
+def test_points_that_the_device_is_too_busy_for_for_long_are_bad_until_they_are_read() -> None:
+    device = Scripted(lambda number, address: BUSY if address == FAR and 5 < number < 60 else None)
+    said = observations_of(device, NEAR, FAR)
+    far = [one for one in said if isinstance(one, Sample) and one.point == "far"]
+    assert [one.quality for one in far] == [Quality.GOOD, Quality.BAD, Quality.GOOD]
+    assert not [one for one in said if isinstance(one, DeviceLost)]
+
+
+def test_a_device_of_two_rates_is_not_lost_while_the_slow_points_are_answered() -> None:
+    device = Scripted(lambda number, address: BUSY if address == NEAR and number > 5 else None)
+    said = observations_of(device, NEAR, FAR, far_period_s=20.0)
+    assert not [one for one in said if isinstance(one, DeviceLost)]
+    assert len(bad_samples(said, "near")) == 1
