@@ -140,7 +140,9 @@ class ModbusLine:
             patience_s = self._patience_s(device, now=loop.time())
             try:
                 return await self._read(user, device, block, patience_s=patience_s)
-            except (NoAnswer, ExceptionAnswer):
+            except CannotOpen:
+                raise
+            except LineFault:
                 if self._answering:
                     self._next_trial_at = loop.time() + min(MOST_REST_S, patience_s * REST_AFTER_SILENCE)
                 raise

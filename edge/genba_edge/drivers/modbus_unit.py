@@ -123,6 +123,7 @@ class ModbusUnit:
             self._meter.failures[_failure_of(fault)] += 1
             raise ModbusRefused(device=self._device.id, code=fault.code, block=block) from fault
         except WrongLength as fault:
+            self._is_silent = False
             self._meter.failures[fault.failure] += 1
             raise BadReading(device=self._device.id, reason=f"{fault.reason} for {block}") from fault
         except NoAnswer as fault:
