@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from genba_edge.drivers.modbus import ModbusDriver
-from genba_edge.ports import DeviceAlive, DeviceBack, DeviceLost, Quality, Sample, Unchanged
+from genba_edge.ports import DeviceAlive, DeviceBack, DeviceLost, Failure, Quality, Sample, Unchanged
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import ByteOrder, ModbusDevice, ModbusPoint, ModbusTable, PointType, PollSettings
 from tests.peers.process import ModbusPeer
@@ -29,7 +29,11 @@ def point(
 
 
 def driver_of(
-    peer: ModbusPeer, *points: ModbusPoint, clock: ProductionClock | None = None, max_gap: int = 12
+    peer: ModbusPeer,
+    *points: ModbusPoint,
+    clock: ProductionClock | None = None,
+    max_gap: int = 12,
+    reconnect_max_s: float = 0.5,
 ) -> ModbusDriver:
     device = ModbusDevice(
         id="cell",
@@ -37,7 +41,7 @@ def driver_of(
         port=peer.port,
         points={point.name: point for point in points},
         poll=PollSettings(groups={"fast": PERIOD_S, "slow": 0.5}, max_gap=max_gap),
-        reconnect_max_s=0.5,
+        reconnect_max_s=reconnect_max_s,
         timeout_s=0.5,
     )
     return ModbusDriver(device, clock or ProductionClock())
@@ -199,10 +203,10 @@ async def test_a_device_that_refuses_long_requests_is_read_point_by_point(modbus
 async def test_a_busy_device_is_asked_again_in_the_next_poll(modbus_peer: ModbusPeer) -> None:
     modbus_peer.set("holding", 0, 9)
     modbus_peer.tell("busy on")
-    async with running(driver_of(modbus_peer, point("a", 0))) as recorder:
-        await recorder.until(lambda: bool(recorder.of(DeviceBack)))
-        assert not recorder.of(Sample)
-        assert not recorder.of(DeviceAlive)
+    driver = driver_of(modbus_peer, point("a", 0), reconnect_max_s=60.0)
+    async with running(driver) as recorder:
+        await eventually(lambda: driver.meter.failures[Failure.BUSY] >= 3)
+        assert recorder.all == []
         modbus_peer.tell("busy off")
         await recorder.until(lambda: recorder.latest("a") == 9)
     assert modbus_peer.connections() == 1

@@ -102,7 +102,7 @@ def test_whatever_comes_over_a_connection_its_request_ends_with_data_or_a_fault(
 ) -> None:
     async def talk() -> None:
         device = ModbusDevice(id="d", host="127.0.0.1", port=9, framing=framing, points={})
-        connection = ModbusConnection(device)
+        connection = ModbusConnection(device, heard_late=lambda unit: None)
         for piece in before:
             connection._client.ctx.data_received(piece)
         connection._is_noisy = False  # as after the silence that it would wait for

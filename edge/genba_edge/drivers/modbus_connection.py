@@ -6,6 +6,7 @@ import asyncio
 import errno
 import termios
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
@@ -20,6 +21,7 @@ from genba_edge.drivers.modbus_frames import (
     OutOfStep,
     Request,
     frames_of,
+    unit_of,
 )
 from genba_edge.ports import Failure
 from genba_shared.device_map.model import Framing, ModbusDevice
@@ -58,7 +60,9 @@ class ModbusConnection:
     caller as they are, since most of them say what they said before.
     """
 
-    def __init__(self, device: ModbusDevice) -> None:
+    def __init__(self, device: ModbusDevice, *, heard_late: Callable[[int], None]) -> None:
+        """`heard_late` is called with a unit of an RTU line that answered when nobody waited for it."""
+        self._heard_late = heard_late
         self._where = device.line
         self._is_serial = device.serial is not None
         self._is_rtu = self._is_serial or device.framing is Framing.RTU
@@ -148,6 +152,8 @@ class ModbusConnection:
         if self._broken.is_set():
             raise self._fault
         request = self._frames.request(unit, block)
+        with suppress(ValueError):
+            self._abandoned.remove(request.transaction)  # numbers come again: what comes now answers this request
         answer: asyncio.Future[bytes] = self._loop.create_future()
         self._answer, self._request, self._skipped = answer, request, 0
         deadline = self._loop.call_later(timeout_s, _give_up, answer)
@@ -160,6 +166,10 @@ class ModbusConnection:
                 self._request = None
                 self._abandoned.append(request.transaction)
                 self._is_noisy = self._is_rtu
+
+    def distrust(self) -> None:
+        """More may come over the line than was asked for last: listen before the next request."""
+        self._is_noisy = True
 
     async def _fall_silent(self) -> None:
         """Wait until nothing comes over a serial line any more, so that the next answer begins with its first byte."""
@@ -213,8 +223,13 @@ class ModbusConnection:
             data = self._frames.data_of(heard, self._request)
             if data is not None:
                 self._conclude(data)
+                self._skipped += len(heard) if self._is_rtu else 0
         elif self._is_rtu:
             self._is_noisy = True
+            unit = unit_of(heard)
+            if unit is not None:
+                self._skipped += len(heard)
+                self._heard_late(unit)
         elif heard:
             raise OutOfStep("it sent something that nobody asked for")
 

@@ -171,6 +171,13 @@ class RtuFrames:
         raise WrongLength(f"{count} of {request.byte_count} bytes answered")
 
 
+def unit_of(heard: bytes) -> int | None:
+    """The unit that a whole RTU frame comes from; None if it is none."""
+    if len(heard) <= CRC_BYTES + 2 or _crc(heard[:-CRC_BYTES]) != heard[-CRC_BYTES:]:
+        return None
+    return heard[0]
+
+
 def _crc(data: bytes) -> bytes:
     return FramerRTU.compute_CRC(data).to_bytes(CRC_BYTES, "big")
 

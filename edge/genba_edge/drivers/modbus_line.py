@@ -11,6 +11,7 @@ from genba_edge.core.line_load import frame_gap_s, wire_s
 from genba_edge.core.registers import Block
 from genba_edge.drivers.modbus_connection import CannotOpen, ModbusConnection, NoAnswer
 from genba_edge.drivers.modbus_frames import ExceptionAnswer, LineFault, WrongLength
+from genba_edge.drivers.modbus_late import LateAnswers
 from genba_shared.device_map.model import Framing, ModbusDevice
 
 TIMEOUTS_UNTIL_CLOSED = 2
@@ -46,10 +47,13 @@ class ModbusLine:
         self._users: dict[Hashable, float] = {}  # with the time that its slowest answer took
         self.opened = 0
         """How many times a connection was opened: what was learnt over an older one may be wrong."""
+        self.opened_at_s = 0.0
+        """When the last one was, in seconds of the loop's clock."""
         self._start_anew()
 
     def _start_anew(self) -> None:
         """Nobody used the line: what was known of it is forgotten."""
+        self._late = LateAnswers()
         self._turn = asyncio.Lock()
         self._trial_turn = asyncio.Lock()
         self._revival = asyncio.Event()
@@ -123,18 +127,22 @@ class ModbusLine:
         Raises:
             LineFault: as of `ModbusConnection.ask` and `open`; the connection is closed where it has to be.
         """
+        await self._late.wait(device.unit, block)
         return await self._read(user, device, block, patience_s=device.timeout_s)
 
     async def try_silent(self, user: Hashable, device: ModbusDevice, block: Block) -> bytes:
         """As `read`, of a unit that did not answer: it waits its turn among the silent ones."""
         loop = asyncio.get_running_loop()
+        await self._late.wait(device.unit, block)
         async with self._trial_turn:
             if self._answering:
                 await self.wait_to_retry(self._next_trial_at - loop.time())
             patience_s = self._patience_s(device, now=loop.time())
             try:
                 return await self._read(user, device, block, patience_s=patience_s)
-            except (NoAnswer, ExceptionAnswer):
+            except CannotOpen:
+                raise
+            except LineFault:
                 if self._answering:
                     self._next_trial_at = loop.time() + min(MOST_REST_S, patience_s * REST_AFTER_SILENCE)
                 raise
@@ -156,7 +164,7 @@ class ModbusLine:
                 await asyncio.sleep(self._free_at - loop.time())
             started = loop.time()
             try:
-                data = await connection.ask(device.unit, block, timeout_s=patience_s + wire_s(device, block))
+                data = await self._ask(connection, device, block, timeout_s=patience_s + wire_s(device, block))
             except (ExceptionAnswer, WrongLength) as fault:
                 self._timeouts = 0
                 if isinstance(fault, ExceptionAnswer) and fault.code in UNIT_UNREACHABLE:
@@ -177,6 +185,28 @@ class ModbusLine:
             self._note_answer(user, loop.time() - started)
             return data
 
+    async def _ask(
+        self, connection: ModbusConnection, device: ModbusDevice, block: Block, *, timeout_s: float
+    ) -> bytes:
+        """Ask, and on an RTU line remember what may still come after it."""
+        if not _is_rtu(device):
+            return await connection.ask(device.unit, block, timeout_s=timeout_s)
+        asked_s = asyncio.get_running_loop().time()
+        try:
+            data = await connection.ask(device.unit, block, timeout_s=timeout_s)
+        except (NoAnswer, asyncio.CancelledError):
+            self._late.given_up(device.unit, block, asked_s=asked_s, timeout_s=device.timeout_s)
+            raise
+        except (ExceptionAnswer, WrongLength):
+            self._note_doubtful(connection, device)
+            raise
+        self._note_doubtful(connection, device)
+        return data
+
+    def _note_doubtful(self, connection: ModbusConnection, device: ModbusDevice) -> None:
+        if self._late.answered(device.unit, timeout_s=device.timeout_s):
+            connection.distrust()
+
     def _note_answer(self, user: Hashable, took_s: float) -> None:
         self._timeouts = 0
         self._users[user] = max(took_s, self._users.get(user, 0.0) * FADING)
@@ -195,7 +225,7 @@ class ModbusLine:
             if asked_at <= failed_at + (SHARED_FAILURE_S if self.is_shared else 0.0):
                 raise CannotOpen(fault.reason)
         await self._close()
-        connection = ModbusConnection(self._device)
+        connection = ModbusConnection(self._device, heard_late=self._late.heard)
         try:
             await connection.open()
             await asyncio.sleep(self._device.workarounds.pause_after_connect_s)
@@ -209,12 +239,17 @@ class ModbusLine:
             raise
         self._connection, self._failed, self._timeouts = connection, None, 0
         self.opened += 1
+        self.opened_at_s = asyncio.get_running_loop().time()
         return connection
 
     async def _close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
+
+
+def _is_rtu(device: ModbusDevice) -> bool:
+    return device.serial is not None or device.framing is Framing.RTU
 
 
 _Lines = WeakValueDictionary[Hashable, ModbusLine]

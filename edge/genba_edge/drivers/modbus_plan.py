@@ -22,6 +22,7 @@ class PollPlan:
         self._settings = settings
         self._blocks = list(plan_blocks(points, settings))
         self._busy: list[Block] = []
+        self._busy_since: dict[int, float] = {}
         self._refused: dict[int, tuple[Backoff, float]] = {}
         self._stay_apart: set[str] = set()
         self._suspect: Block | None = None
@@ -42,9 +43,19 @@ class PollPlan:
         trial = sorted(waiting, key=self._retry_at)[:1]
         return (*usual, *(block for block in self._blocks if block is self._suspect), *trial)
 
-    def put_off(self, block: Block) -> None:
-        """The device was too busy for this block: it is worth another try before the next poll."""
+    def put_off(self, block: Block, *, now: float) -> float:
+        """The device was too busy for this block: it is worth another try before the next poll.
+
+        Returns:
+            For how many seconds it was too busy whenever it was asked.
+        """
         self._busy.append(block)
+        return now - self._busy_since.setdefault(id(block), now)
+
+    @property
+    def is_all_busy(self) -> bool:
+        """Whether the device is too busy for every block that it does not refuse."""
+        return all(id(block) in self._busy_since for block in self._blocks if not self.is_refused(block))
 
     @property
     def is_put_off(self) -> bool:
@@ -73,7 +84,8 @@ class PollPlan:
         return self.is_refused(block) or block is self._suspect
 
     def retry_all(self) -> None:
-        """After a new connection every refused block is worth a try."""
+        """After a new connection every refused block is worth a try, and every busy one too."""
+        self._busy_since.clear()
         self._refused = {block: (backoff, 0.0) for block, (backoff, _) in self._refused.items()}
 
     def accept(self, block: Block) -> None:
@@ -81,6 +93,7 @@ class PollPlan:
         if block is self._suspect:
             self._suspect = None
         self._refused.pop(id(block), None)
+        self._busy_since.pop(id(block), None)
 
     def split(self, block: Block) -> tuple[Block, ...]:
         """The device refused a block: its halves, to try now; none if it cannot be halved."""
@@ -97,6 +110,7 @@ class PollPlan:
 
     def refuse(self, block: Block, *, now: float) -> None:
         """The device refused a block that cannot be split: leave it out for a while."""
+        self._busy_since.pop(id(block), None)
         backoff, _ = self._refused.get(id(block)) or (backoff_of_point(), 0.0)
         self._refused[id(block)] = (backoff, now + backoff.next_s())
         if block is self._suspect:
@@ -124,6 +138,7 @@ class PollPlan:
         gone = {id(block) for block in old}
         for block in old:
             self._refused.pop(id(block), None)
+            self._busy_since.pop(id(block), None)
             if block is self._suspect:
                 self._suspect = None
         self._blocks = [block for block in self._blocks if id(block) not in gone] + list(new)

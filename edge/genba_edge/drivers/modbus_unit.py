@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from genba_edge.core.registers import Block
 from genba_edge.drivers.modbus_connection import CannotOpen, NoAnswer
 from genba_edge.drivers.modbus_frames import ExceptionAnswer, Garbled, LineFault, WrongLength
@@ -43,6 +45,14 @@ class ModbusTimeout(DeviceUnreachable):
         self.block = block
 
 
+class ModbusHungUp(DeviceUnreachable):
+    """The other end closed the connection, `lived_s` after it was opened, while no request was open."""
+
+    def __init__(self, *, device: str, reason: str, lived_s: float) -> None:
+        super().__init__(device=device, reason=reason)
+        self.lived_s = lived_s
+
+
 class ModbusUnit:
     """A device of the map on its line. `has_answered`: over the connection that is open now."""
 
@@ -80,12 +90,14 @@ class ModbusUnit:
         """Wait this long; less when another unit of the line had to open it anew.
 
         Raises:
-            DeviceUnreachable: the connection broke meanwhile.
+            ModbusHungUp: the connection broke meanwhile.
         """
         try:
             await self._line.wait_broken(timeout_s)
         except LineFault as fault:
-            raise self._lost(fault) from fault
+            self._meter.failures[fault.failure] += 1
+            lived_s = asyncio.get_running_loop().time() - self._line.opened_at_s
+            raise ModbusHungUp(device=self._device.id, reason=fault.reason, lived_s=lived_s) from fault
 
     def pause_before_retry(self, backoff_s: float) -> float:
         """How long to wait for the next try: not at all if the unit will have to wait among the silent ones anyway."""
@@ -111,6 +123,7 @@ class ModbusUnit:
             self._meter.failures[_failure_of(fault)] += 1
             raise ModbusRefused(device=self._device.id, code=fault.code, block=block) from fault
         except WrongLength as fault:
+            self._is_silent = False
             self._meter.failures[fault.failure] += 1
             raise BadReading(device=self._device.id, reason=f"{fault.reason} for {block}") from fault
         except NoAnswer as fault:

@@ -246,7 +246,7 @@ def test_a_block_that_is_answered_again_is_no_longer_suspect() -> None:
 def test_what_a_busy_device_put_off_is_told_once() -> None:
     plan = plan_of(0, 50)
     first, second = plan.due(now=0.0)
-    plan.put_off(second)
+    assert plan.put_off(second, now=0.0) == 0.0
     assert plan.is_put_off
     assert plan.take_busy() == (second,)
     assert plan.take_busy() == ()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from genba_edge.core.registers import Block
+from genba_edge.drivers.modbus_connection import ModbusConnection, NoAnswer
 from genba_edge.drivers.modbus_frames import (
     ExceptionAnswer,
     Garbled,
@@ -14,7 +17,7 @@ from genba_edge.drivers.modbus_frames import (
     TcpFrames,
     WrongLength,
 )
-from genba_shared.device_map.model import ModbusTable
+from genba_shared.device_map.model import ModbusDevice, ModbusTable
 
 THREE = Block(table=ModbusTable.HOLDING, address=107, count=3, points=())
 COILS = Block(table=ModbusTable.COIL, address=19, count=19, points=())
@@ -115,3 +118,15 @@ def test_a_damaged_answer_is_known_on_a_serial_line(heard: str, said: str) -> No
     frames, request = rtu()
     with pytest.raises(Garbled, match=said):
         frames.data_of(bytes.fromhex(heard), request)
+
+
+async def test_an_answer_is_taken_although_an_earlier_request_of_its_number_was_given_up() -> None:
+    connection = ModbusConnection(ModbusDevice(id="cell", host="cell", points={}), heard_late=lambda unit: None)
+    block = Block(table=ModbusTable.HOLDING, address=0, count=1, points=())
+    with pytest.raises(NoAnswer):
+        await connection.ask(1, block, timeout_s=0.001)
+    connection._frames._transaction = 0  # type: ignore[attr-defined]  # as after 65,535 requests
+    asked = asyncio.create_task(connection.ask(1, block, timeout_s=5))
+    await asyncio.sleep(0)
+    connection._client.ctx.data_received(bytes.fromhex("0001 0000 0005 01 03 02 0007"))
+    assert await asked == b"\0\7"

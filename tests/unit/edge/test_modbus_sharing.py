@@ -6,7 +6,12 @@ import asyncio
 import gc
 import weakref
 
+import pytest
+
 from genba_edge.core.line_load import line_loads
+from genba_edge.core.registers import Block
+from genba_edge.drivers.modbus_connection import Broken, NoAnswer
+from genba_edge.drivers.modbus_frames import Garbled, LineFault, OutOfStep
 from genba_edge.drivers.modbus_line import ModbusLine, ModbusLines
 from genba_shared.device_map.model import (
     Framing,
@@ -66,6 +71,28 @@ async def test_a_silent_unit_is_waited_for_as_long_as_answers_take_and_once_a_mi
     assert line._patience_s(device, now=now) == 1.0
     assert line._patience_s(device, now=now + 61) == 2.0
     assert line._patience_s(device, now=now + 62) == 1.0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [NoAnswer("silent"), Broken("hung up"), Garbled("damaged"), OutOfStep("strange")],
+    ids=lambda fault: fault.reason,
+)
+async def test_a_unit_that_gives_no_good_answer_leaves_the_line_to_the_others_for_a_while(
+    fault: LineFault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ask(*_: object, **__: object) -> bytes:
+        raise fault
+
+    device = device_of("a", host="10.1.2.30", timeout_s=2.0)
+    line = ModbusLine(device)
+    line.join("other")
+    line._note_answer("other", 0.01)
+    monkeypatch.setattr(line, "_read", ask)
+    now = asyncio.get_running_loop().time()
+    with pytest.raises(type(fault)):
+        await line.try_silent("silent", device, Block(table=ModbusTable.HOLDING, address=0, count=1, points=()))
+    assert line._next_trial_at >= now + 1.0  # four times the patience of 0.25 s
 
 
 def test_the_load_of_a_line_is_that_of_all_its_units() -> None:
