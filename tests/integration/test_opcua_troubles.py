@@ -10,7 +10,7 @@ import pytest
 
 from genba_edge.drivers.opcua import Pace
 from genba_edge.ports import DeviceAlive, DeviceBack, DeviceLost, Failure, Quality, Sample
-from genba_shared.device_map.model import ReadMode, TimeSource
+from genba_shared.device_map.model import PointType, ReadMode, TimeSource
 from tests.peers.opcua_devices import driver_of, point
 from tests.peers.process import OpcUaPeer
 from tests.peers.recorder import log_lines, running
@@ -109,6 +109,16 @@ async def test_a_message_that_cannot_be_had_again_rebuilds_the_session(opcua_pee
         await recorder.until(lambda: len(recorder.of(DeviceBack)) == 2 and recorder.latest("parts") == 3)
     assert recorder.of(DeviceLost)[0].reason.startswith("1 notification messages were lost on the way")
     assert driver.meter.failures[Failure.DATA_LOST] == 1
+
+
+async def test_what_was_told_while_a_read_was_waiting_is_kept_when_the_connection_breaks(opcua_peer: OpcUaPeer) -> None:
+    driver = driver_of(opcua_peer, point("parts"), point("scrap", PointType.INT32, mode=ReadMode.READ))
+    async with running(driver) as recorder:
+        await recorder.until(lambda: recorder.values("parts") == [0] and recorder.values("scrap") == [0])
+        opcua_peer.tell("cut scrap parts")
+        await recorder.until(lambda: recorder.latest("parts") == 6)
+    assert recorder.values("parts") == [0, 5, 6]
+    assert len(recorder.of(DeviceLost)) == 1
 
 
 async def test_a_queue_that_lost_samples_is_counted_and_said_once(

@@ -167,6 +167,21 @@ function loseNext(subscription) {
   };
 }
 
+// The next read of `name` is not answered: `told` becomes 5 and is published, then every connection is cut, then it is 6.
+function cutWhileReading(state, name, told) {
+  state.variables[name].refreshFunc = (answer) => {
+    state.variables[name].refreshFunc = undefined;
+    set(state, told, "5");
+    setTimeout(() => {
+      for (const endpoint of state.server.endpoints) {
+        for (const channel of Object.values(endpoint._channels)) channel.abruptlyInterrupt();
+      }
+      set(state, told, "6");
+      answer(null, state.variables[name].readValue());
+    }, 500);
+  };
+}
+
 function obey(state, line) {
   const [word, name, json, status, time] = line.trim().split(" ");
   switch (word) {
@@ -174,6 +189,7 @@ function obey(state, line) {
       for (const item of monitoredItems(state)) item._enqueue_value = () => undefined;
       return "ok";
     case "skip": subscriptions(state).forEach((subscription) => subscription._get_next_sequence_number()); return "ok";
+    case "cut": cutWhileReading(state, name, json); return "ok";
     case "lose": subscriptions(state).forEach(loseNext); return "ok";
     case "raw":
       state.variables[name].setValueFromSource(

@@ -17,7 +17,7 @@ from genba_edge.drivers.opcua_points import PointSet
 from genba_edge.drivers.opcua_samples import Sampler
 from genba_edge.drivers.opcua_session import OpcUaSession
 from genba_edge.drivers.schedule import Schedule
-from genba_edge.ports import DeviceAlive, Emit, Failure, Meter, Observation, Sample
+from genba_edge.ports import DeviceAlive, Emit, Failure, Meter, Sample
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import OpcUaDevice
 
@@ -93,7 +93,6 @@ class OpcUaDriver:
 
     async def _serve(self, session: OpcUaSession, link: Link, backoff: Backoff) -> None:
         """Deliver what the server says until the session cannot be used any more (`OpcUaLost`, `OpcUaRefused`)."""
-        loop = asyncio.get_running_loop()
         self._bad_points.forget_told()
         points = PointSet(
             self._device,
@@ -104,6 +103,15 @@ class OpcUaDriver:
             meter=self._meter,
         )
         link.deliver(await points.attach(self._device.points.values()))
+        try:
+            await self._go_on(session, points, link, backoff)
+        except (OpcUaLost, OpcUaRefused):
+            link.deliver(points.samples(session.take()))  # acknowledged: the server does not tell it again
+            raise
+
+    async def _go_on(self, session: OpcUaSession, points: PointSet, link: Link, backoff: Backoff) -> None:
+        """Poll, check and deliver until the session breaks."""
+        loop = asyncio.get_running_loop()
         periods: Mapping[str, float] = {}
         schedule = self._new_schedule(periods)
         while True:
@@ -119,7 +127,7 @@ class OpcUaDriver:
             if loop.time() < due:
                 continue
             if task == WATCHDOG:
-                link.deliver(await self._watchdog(session, points))
+                await self._watchdog(session, points, link)
                 backoff.reset()
             else:
                 link.deliver(await self._poll(points, task, periods[task], due))
@@ -139,16 +147,15 @@ class OpcUaDriver:
             meter.failures[Failure.OVERLOAD] += 1
         return samples
 
-    async def _watchdog(self, session: OpcUaSession, points: PointSet) -> list[Observation]:
+    async def _watchdog(self, session: OpcUaSession, points: PointSet, link: Link) -> None:
         """Make sure that all is well; what was refused gets its next try on the same occasion."""
         now = asyncio.get_running_loop().time()
         points.schedule_retries(now=now)
-        batch: list[Observation] = [*await points.retry(now=now)]
+        link.deliver(await points.retry(now=now))
         await session.check()
-        batch.extend(points.samples(session.take()))
+        link.deliver(points.samples(session.take()))  # before the next check, which may end the session
         await points.check_data(now=now)
-        batch.append(DeviceAlive(device=self._device.id, at=self._clock.now()))
-        return batch
+        link.deliver([DeviceAlive(device=self._device.id, at=self._clock.now())])
 
     def _new_schedule(self, periods: Mapping[str, float]) -> Schedule:
         now = asyncio.get_running_loop().time()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import struct
 from typing import Final
 
+from asyncua.crypto import uacrypto
 from asyncua.ua.status_codes import StatusCodes, get_name_and_doc
 from asyncua.ua.uaerrors import UaError
+from cryptography.exceptions import InvalidSignature
 
 from genba_edge.ports import Failure
 from genba_shared.errors import DeviceRefused, DeviceUnreachable
@@ -23,6 +25,8 @@ UNDECODABLE: Final = (
     struct.error,
 )
 """What asyncua 2.1.0 and our own decoder let out when an answer is not what the standard says; found by fuzzing."""
+BAD_SIGNATURE: Final = (InvalidSignature, uacrypto.InvalidSignature)  # type: ignore[attr-defined]  # asyncua names no exports
+"""What comes of a signature that does not fit the certificate: asyncua 2.1.0 has a class of its own, too."""
 TOO_LARGE: Final = frozenset(
     {
         StatusCodes.BadTooManyOperations,

@@ -15,7 +15,7 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 from genba_edge.drivers.link import reason_of
 from genba_edge.drivers.opcua_client import OpcUaClient
 from genba_edge.drivers.opcua_decode import Item, decode_read
-from genba_edge.drivers.opcua_faults import UNDECODABLE, OpcUaLost, OpcUaRefused, name_of_status
+from genba_edge.drivers.opcua_faults import BAD_SIGNATURE, UNDECODABLE, OpcUaLost, OpcUaRefused, name_of_status
 from genba_edge.drivers.opcua_limits import Call, CallSizes
 from genba_edge.drivers.opcua_nodes import standard_node
 from genba_edge.ports import Failure, Meter
@@ -60,9 +60,10 @@ class OpcUaRequests:
         request.Parameters = _parameters(nodes)
         body = await self._call(self._send(request), timeout_s=timeout_s or self._device.timeout_s)
         try:
-            return decode_read(body)
+            items = decode_read(body)
         except UNDECODABLE as exc:
             raise self._lost(f"an answer of {self._where} cannot be decoded: {exc}", Failure.OUT_OF_STEP) from exc
+        return self._complete(items, len(nodes))
 
     async def read_data_values(self, nodes: Sequence[ua.NodeId]) -> list[ua.DataValue]:
         """The same as `read`, with the server's own types, for people who look around.
@@ -73,7 +74,7 @@ class OpcUaRequests:
 
         async def ask(part: Sequence[ua.NodeId]) -> list[ua.DataValue]:
             answer = self._client.uaclient.session.read(_parameters(part))
-            return await self._call(answer, timeout_s=self._device.timeout_s)
+            return await self._results(answer, len(part))
 
         return await self._sizes.in_parts(Call.READ, nodes, ask)
 
@@ -81,7 +82,7 @@ class OpcUaRequests:
         """Another attribute of a node than its value; None where it has none."""
         parameters = ua.ReadParameters(NodesToRead=[ua.ReadValueId(NodeId=node, AttributeId=attribute)])
         answer = self._client.uaclient.session.read(parameters)
-        (data,) = await self._call(answer, timeout_s=self._device.timeout_s)
+        (data,) = await self._results(answer, 1)
         return data.Value.Value if data.Value is not None else None
 
     async def parents_of_type(self, data_type: ua.NodeId) -> list[ua.NodeId]:
@@ -96,7 +97,7 @@ class OpcUaRequests:
         )
         parameters = ua.BrowseParameters(NodesToBrowse=[description], RequestedMaxReferencesPerNode=10)
         answer = self._client.uaclient.session.browse(parameters)
-        (result,) = await self._call(answer, timeout_s=self._device.timeout_s)
+        (result,) = await self._results(answer, 1)
         return [reference.NodeId for reference in result.References or ()]
 
     async def translate(self, paths: Sequence[ua.BrowsePath]) -> list[ua.BrowsePathResult]:
@@ -108,7 +109,7 @@ class OpcUaRequests:
 
         async def ask(part: Sequence[ua.BrowsePath]) -> list[ua.BrowsePathResult]:
             answer = self._client.uaclient.session.translate_browsepaths_to_nodeids(list(part))
-            return await self._call(answer, timeout_s=self._device.timeout_s)
+            return await self._results(answer, len(part))
 
         return await self._sizes.in_parts(Call.TRANSLATE, paths, ask)
 
@@ -133,7 +134,7 @@ class OpcUaRequests:
         async def ask(part: Sequence[ua.BrowseDescription]) -> list[ua.BrowseResult]:
             parameters = ua.BrowseParameters(NodesToBrowse=list(part))
             answer = self._client.uaclient.session.browse(parameters)
-            return await self._call(answer, timeout_s=self._device.timeout_s)
+            return await self._results(answer, len(part))
 
         results = await self._sizes.in_parts(Call.BROWSE, wanted, ask)
         return [list(result.References or ()) + await self._browse_on(result) for result in results]
@@ -146,7 +147,7 @@ class OpcUaRequests:
                 ReleaseContinuationPoints=False, ContinuationPoints=[result.ContinuationPoint]
             )
             answer = self._client.uaclient.session.browse_next(parameters)
-            (result,) = await self._call(answer, timeout_s=self._device.timeout_s)
+            (result,) = await self._results(answer, 1)
             found.extend(result.References or ())
         return found
 
@@ -159,6 +160,18 @@ class OpcUaRequests:
         if protocol is None:
             raise ConnectionError
         return bytes(await protocol.send_request(request, timeout_s))
+
+    async def _results(self, answer: Awaitable[Sequence[T] | None], asked: int) -> list[T]:
+        """The results of a request with `asked` parts."""
+        return self._complete(await self._call(answer, timeout_s=self._device.timeout_s), asked)
+
+    def _complete(self, results: Sequence[T] | None, asked: int) -> list[T]:
+        """Results belong to what was asked by their place alone: another number of them means nothing."""
+        told = list(results or ())
+        if len(told) != asked:
+            reason = f"{self._where} answers {len(told)} results to a request for {asked}"
+            raise self._lost(reason, Failure.OUT_OF_STEP)
+        return told
 
     async def _call(self, answer: Awaitable[T], *, timeout_s: float | None) -> T:
         """Wait for an answer of the library and turn its errors into ours."""
@@ -177,6 +190,9 @@ class OpcUaRequests:
         except UaStatusCodeError as exc:
             reason = f"{self._where} answers {name_of_status(exc.code)}"
             raise OpcUaRefused(device=self._device.id, reason=reason, code=exc.code) from exc
+        except BAD_SIGNATURE as exc:
+            reason = f"{self._where} did not prove that the certificate is its own: another machine may answer there"
+            raise self._lost(reason, Failure.SECURITY) from exc
         except UNDECODABLE as exc:
             reason = f"an answer of {self._where} cannot be used: {str(exc) or type(exc).__name__}"
             raise self._lost(reason, Failure.OUT_OF_STEP) from exc

@@ -15,7 +15,7 @@ from asyncua.crypto.uacrypto import CertProperties
 from asyncua.ua.status_codes import StatusCodes
 from cryptography.x509 import load_der_x509_certificate
 
-from genba_edge.drivers.opcua_faults import BAD_IDENTITY, OpcUaLost, is_about_security
+from genba_edge.drivers.opcua_faults import BAD_IDENTITY, BAD_SIGNATURE, UNDECODABLE, OpcUaLost, is_about_security
 from genba_edge.drivers.opcua_keys import (
     Keys,
     OwnCertificate,
@@ -84,8 +84,17 @@ class Security:
         """Set policy, certificates and user of the client; nothing where the map says `policy: none`.
 
         Raises:
-            OpcUaLost: the server does not offer that, or is not the one that we know.
+            OpcUaLost: the server does not offer that, is not the one that we know, or shows what cannot be used.
         """
+        try:
+            await self._prepare(client, endpoints)
+        except OSError as exc:
+            raise self._lost(f"the certificates of the gateway cannot be read: {exc}") from exc
+        except (*UNDECODABLE, *BAD_SIGNATURE) as exc:
+            reason = f"{self._where} shows a certificate or an endpoint that cannot be used: {exc}"
+            raise self._lost(reason) from exc
+
+    async def _prepare(self, client: Client, endpoints: Sequence[ua.EndpointDescription]) -> None:
         client.application_uri = application_uri()
         self._details["security"] = str(self._settings.policy)
         if self._settings.user and (self.is_open or self._settings.mode is not SecurityMode.SIGN_AND_ENCRYPT):
@@ -123,9 +132,11 @@ class Security:
         Raises:
             OpcUaLost: the state folder cannot be written.
         """
-        if self._secured is None or self._settings.server_fingerprint or self._keys.pinned(self._device.id):
+        if self._secured is None or self._settings.server_fingerprint:
             return None
         try:
+            if self._keys.pinned(self._device.id):
+                return None
             await asyncio.to_thread(self._keys.pin, self._device.id, self._secured.server)
         except OSError as exc:
             raise self._lost(f"the server's certificate cannot be kept: {exc}") from exc
@@ -164,7 +175,9 @@ class Security:
 
     def _not_offered(self, endpoints: Sequence[ua.EndpointDescription]) -> str:
         wanted = "an endpoint without security" if self.is_open else f"{self._settings.policy}/{self._settings.mode}"
-        offers = sorted({(e.SecurityPolicyUri.rpartition("#")[2], e.SecurityMode.name.rstrip("_")) for e in endpoints})
+        offers = sorted(
+            {((e.SecurityPolicyUri or "").rpartition("#")[2], e.SecurityMode.name.rstrip("_")) for e in endpoints}
+        )
         named = ", ".join("none" if mode == "None" else f"{policy}/{mode}" for policy, mode in offers) or "nothing"
         return f"{self._where} does not offer {wanted}; it offers {named}: {_what_to_write(offers)}"
 

@@ -161,8 +161,7 @@ class OpcUaSession(OpcUaRequests):
             PublishingEnabled=True,
             Priority=0,
         )
-        body = await self._call(self._send(request), timeout_s=self._device.timeout_s)
-        revised = struct_from_binary(ua.CreateSubscriptionResponse, Buffer(body)).Parameters
+        revised = await self._call(self._subscribe(request), timeout_s=self._device.timeout_s)
         publishing_s = revised.RevisedPublishingInterval / 1000
         subscription = Subscription(
             id=revised.SubscriptionId,
@@ -175,6 +174,14 @@ class OpcUaSession(OpcUaRequests):
         self._meter.details["publishing_s"] = f"{publishing_s:g}"
         self._meter.details["subscriptions"] = str(len(self._publishing.subscriptions))
         return subscription
+
+    async def _subscribe(self, request: ua.CreateSubscriptionRequest) -> ua.CreateSubscriptionResult:
+        """The library's own way keeps asking for notifications by itself, so the request is made here."""
+        body = await self._send(request)
+        response = struct_from_binary(ua.CreateSubscriptionResponse, Buffer(body))
+        response.ResponseHeader.ServiceResult.check()
+        result: ua.CreateSubscriptionResult = response.Parameters
+        return result
 
     async def monitor(
         self, subscription: Subscription, items: Sequence[ItemRequest]
@@ -192,7 +199,7 @@ class OpcUaSession(OpcUaRequests):
                 ItemsToCreate=[item.to_ua() for item in part],
             )
             answer = self._client.uaclient.session.create_monitored_items(parameters)
-            return await self._call(answer, timeout_s=self._device.timeout_s)
+            return await self._results(answer, len(part))
 
         return await self._sizes.in_parts(Call.MONITOR, items, until_full(ask))
 
@@ -271,7 +278,7 @@ class OpcUaSession(OpcUaRequests):
         client = OpcUaClient(self._device, lifetime_s=LIFETIME_S)
         try:
             answer = client.connect_and_get_server_endpoints()
-            return await self._call(answer, timeout_s=self._device.timeout_s * 2)
+            return await self._call(answer, timeout_s=self._device.timeout_s * 2) or []
         finally:
             client.disconnect_socket()
 

@@ -16,9 +16,9 @@ from asyncua import ua
 from asyncua.common.utils import Buffer
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.ua_binary import Primitives, struct_from_binary, unpack_uatype
-from asyncua.ua.uaerrors import UaError
 
 from genba_edge.drivers.opcua_decode import RawStructure
+from genba_edge.drivers.opcua_faults import UNDECODABLE
 from genba_edge.drivers.opcua_values import Decode, Misfit
 
 ReadAttribute = Callable[[ua.NodeId, AttributeIds], Awaitable[object]]
@@ -93,7 +93,7 @@ class Structures:
                 raise Misfit(f"the server sent a structure of another type ({raw.encoding.to_string()})")
             try:
                 return layout.read(Buffer(raw.body))
-            except (UaError, ValueError) as exc:
+            except UNDECODABLE as exc:
                 raise Misfit(f"the structure does not have the form that the server describes: {exc}") from exc
 
         return decode

@@ -79,20 +79,62 @@ async def test_a_server_that_takes_not_even_one_node_is_not_asked_for_ever() -> 
     assert server.asked == [200, 100, 50, 25, 12, 6, 3, 1]
 
 
-@pytest.mark.parametrize(("failure", "next_size"), [(Failure.CLOSED, 100), (Failure.TIMEOUT, 200)])
-async def test_a_server_that_hung_up_is_asked_for_half_at_the_next_connection(failure: Failure, next_size: int) -> None:
-    sizes, server = CallSizes(), Server(0, OpcUaLost(device="a", reason="gone", failure=failure))
+async def lose(sizes: CallSizes, failure: Failure, nodes: Sequence[int] = NODES) -> int:
+    """Ask a server that goes away under the first request; the size of that request."""
+    server = Server(0, OpcUaLost(device="a", reason="gone", failure=failure))
     with pytest.raises(OpcUaLost):
-        await sizes.in_parts(Call.READ, NODES, server.ask)
-    server.most = 1000
-    await sizes.in_parts(Call.READ, NODES, server.ask)
-    assert server.asked[1] == next_size
+        await sizes.in_parts(Call.READ, nodes, server.ask)
+    return server.asked[0]
+
+
+async def largest(sizes: CallSizes, nodes: Sequence[int] = NODES) -> int:
+    """Ask a server that takes everything; the size of the largest request."""
+    server = Server(1000, refused(0))
+    await sizes.in_parts(Call.READ, nodes, server.ask)
+    return max(server.asked)
+
+
+@pytest.mark.parametrize(("failure", "next_size"), [(Failure.CLOSED, 100), (Failure.TIMEOUT, 200)])
+async def test_a_server_that_hung_up_twice_running_is_asked_for_half(failure: Failure, next_size: int) -> None:
+    sizes = CallSizes()
+    assert [await lose(sizes, failure) for _ in range(2)] == [200, 200]
+    assert await largest(sizes) == next_size
+
+
+async def test_an_ordinary_disconnect_now_and_then_teaches_nothing() -> None:
+    sizes = CallSizes()
+    for _ in range(5):
+        await lose(sizes, Failure.CLOSED)
+        assert await largest(sizes) == 200
+
+
+async def test_smaller_requests_that_are_answered_in_between_do_not_clear_the_large_one() -> None:
+    sizes = CallSizes()
+    await lose(sizes, Failure.CLOSED)
+    await largest(sizes, NODES[:20])
+    await lose(sizes, Failure.CLOSED)
+    assert await largest(sizes) == 100
+
+
+async def test_what_a_disconnect_taught_is_forgotten_after_a_day_and_what_the_server_said_is_not() -> None:
+    now = 0.0
+    sizes = CallSizes(now=lambda: now)
+    for _ in range(2):
+        await lose(sizes, Failure.CLOSED)
+    now = 86_000.0
+    sizes.server_names(Call.READ, 0)
+    assert await largest(sizes) == 100
+    now = 87_000.0
+    sizes.server_names(Call.READ, 0)
+    assert await largest(sizes) == 200
+    await sizes.in_parts(Call.READ, NODES, Server(60, refused(StatusCodes.BadTooManyOperations)).ask)
+    now = 900_000.0
+    sizes.server_names(Call.READ, 0)
+    assert await largest(sizes) == 50
 
 
 async def test_a_connection_that_broke_under_a_small_request_teaches_nothing() -> None:
-    sizes, server = CallSizes(), Server(0, OpcUaLost(device="a", reason="gone", failure=Failure.CLOSED))
-    with pytest.raises(OpcUaLost):
-        await sizes.in_parts(Call.READ, NODES[:10], server.ask)
-    server.most = 1000
-    await sizes.in_parts(Call.READ, NODES, server.ask)
-    assert server.asked[1] == 200
+    sizes = CallSizes()
+    for _ in range(2):
+        await lose(sizes, Failure.CLOSED, NODES[:10])
+    assert await largest(sizes) == 200
