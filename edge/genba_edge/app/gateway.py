@@ -319,10 +319,9 @@ class Gateway:
             moment = self._moment()
             if self._raw is not None:
                 self._raw.write(batch, moment)
-            for observation in batch:
-                self._present.take(observation)
-                if observation.device in self._reporter.thinned:
-                    self._reporter.take(observation)
+            self._present.take_all(batch)
+            if self._reporter.thinned:
+                self._reporter.take_all(batch)
             self._deriver.observe(batch, moment)
 
     def _log_failures(self) -> None:

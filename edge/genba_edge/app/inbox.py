@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Final
 
 from genba_edge.ports import DeviceBack, DeviceLost, Observation, Sample
 
 logger = logging.getLogger(__name__)
 
 MOST_WAITING = 200_000  # observations, about 60 MB
+_TURNS: Final = frozenset[type[Observation]]((DeviceBack, DeviceLost))
+"""What says that a device came or went; most batches hold none."""
 
 
 class Inbox:
@@ -30,16 +33,8 @@ class Inbox:
 
     def put(self, batch: Sequence[Observation]) -> None:
         """A driver emitted these together."""
-        for observation in batch:
-            if type(observation) is Sample:  # nearly all of them
-                continue
-            match observation:
-                case DeviceBack():
-                    self._up.add(observation.device)
-                case DeviceLost():
-                    self._up.discard(observation.device)
-                case _:
-                    pass
+        if not _TURNS.isdisjoint(map(type, batch)):
+            self._note_turns(batch)
         self._waiting.append(batch)
         self._count += len(batch)
         if self._count > self._limit:
@@ -50,8 +45,18 @@ class Inbox:
         waiting, self._waiting, self._count = self._waiting, [], 0
         return waiting
 
+    def _note_turns(self, batch: Sequence[Observation]) -> None:
+        for observation in batch:
+            match observation:
+                case DeviceBack():
+                    self._up.add(observation.device)
+                case DeviceLost():
+                    self._up.discard(observation.device)
+                case _:
+                    pass
+
     def _let_go(self) -> None:
-        turns = [[one] for batch in self._waiting for one in batch if isinstance(one, DeviceBack | DeviceLost)]
+        turns = [[one] for batch in self._waiting for one in batch if type(one) in _TURNS]
         last = {
             (one.device, one.point): one
             for batch in self._waiting

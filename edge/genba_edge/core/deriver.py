@@ -131,7 +131,7 @@ class Deriver:
         telling = [
             one
             for one in observations
-            if type(one) is not Sample or one.device not in polled or one.point in polled[one.device]
+            if type(one) is not Sample or (roles := polled.get(one.device)) is None or one.point in roles
         ]
         if not evidence:
             return telling

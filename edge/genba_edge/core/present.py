@@ -70,6 +70,16 @@ class Present:
         """The device is no longer in the map."""
         self.devices.pop(device, None)
 
+    def take_all(self, observations: Iterable[Observation]) -> None:
+        """A driver said these together."""
+        for observation in observations:
+            if type(observation) is Sample:  # nearly all of them
+                device = self.devices.get(observation.device)
+                if device is not None:
+                    _take_sample(device, observation)
+            else:
+                self.take(observation)
+
     def take(self, observation: Observation) -> None:
         """A driver said this."""
         device = self.devices.get(observation.device)

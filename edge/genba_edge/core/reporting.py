@@ -65,6 +65,12 @@ class Reporter:
         self._read: dict[PointRef, Sample] = {}
         self._reported: dict[PointRef, Sample] = {}
 
+    def take_all(self, observations: Iterable[Observation]) -> None:
+        """Note which readings of devices that have a point with a rule of its own are to be reported."""
+        for observation in observations:
+            if observation.device in self.thinned:
+                self.take(observation)
+
     def take(self, observation: Observation) -> tuple[Sample, ...]:
         """What is to be reported of an observation: of a sample itself, of `Unchanged` the points that are due."""
         match observation:

@@ -75,8 +75,11 @@ class BlockMemory:
         samples: list[Observation] = []
         device, undecodable = self._device, self._undecodable
         for name, decode, piece in answers:
+            if decode is None:
+                samples.append(Sample(device, name, piece, at, at))
+                continue
             try:
-                value = piece if decode is None else decode(piece)
+                value = decode(piece)
             except BadReading as exc:
                 self._note_undecodable(name)
                 samples.extend(self._bad(name, exc.reason))
@@ -84,7 +87,7 @@ class BlockMemory:
             if name in undecodable:
                 self._note_decodable(name)
                 self._good(name)
-            samples.append(Sample(device=device, point=name, value=value, at=at, seen_at=at))
+            samples.append(Sample(device, name, value, at, at))
         return samples
 
     def _note_undecodable(self, name: str) -> None:

@@ -104,7 +104,7 @@ class Uplink:
         self._delivery = Delivery(acked=self._outbox.mark().acknowledged)
         self._link: MqttLink | None = None
         self._inbox.clear()
-        self._published = ""
+        self._published: State = {}
         self._state_due = self._look_due = self._flush_due = 0.0
         self._moved_at = time.monotonic()
         self._silence_told = False
@@ -265,7 +265,7 @@ class Uplink:
         if not link.connected:
             return
         state = dict(self._state())
-        steady = json.dumps({key: value for key, value in state.items() if key not in _MOVES_ALL_THE_TIME})
+        steady = {key: value for key, value in state.items() if key not in _MOVES_ALL_THE_TIME}
         if now < self._state_due and steady == self._published:
             return
         with contextlib.suppress(UplinkError):
