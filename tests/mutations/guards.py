@@ -55,8 +55,8 @@ GUARDS = (
     Guard(
         name="one bad register costs only its own point",
         files=DRIVERS + "modbus.py",
-        text="return await self._read_in_parts(",
-        without="return [] if block else await self._read_in_parts(",
+        text="await self._read_in_parts(group, ",
+        without="block or await self._read_in_parts(group, ",
         test="tests/integration/test_modbus.py::test_one_bad_register_does_not_stop_its_neighbours",
     ),
     Guard(

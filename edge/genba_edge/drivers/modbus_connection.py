@@ -47,9 +47,13 @@ class Broken(LineFault):
 
 
 class NoAnswer(LineFault):
-    """No answer in time."""
+    """No answer within `waited_s`."""
 
     failure = Failure.TIMEOUT
+
+    def __init__(self, waited_s: float) -> None:
+        super().__init__(f"no answer within {waited_s:g} s")
+        self.waited_s = waited_s
 
 
 class ModbusConnection:
@@ -156,7 +160,7 @@ class ModbusConnection:
             self._abandoned.remove(request.transaction)  # numbers come again: what comes now answers this request
         answer: asyncio.Future[bytes] = self._loop.create_future()
         self._answer, self._request, self._skipped = answer, request, 0
-        deadline = self._loop.call_later(timeout_s, _give_up, answer)
+        deadline = self._loop.call_later(timeout_s, _give_up, answer, timeout_s)
         self._client.ctx.send(request.packet)
         try:
             return await answer
@@ -248,9 +252,9 @@ class ModbusConnection:
         return b""  # the rest of it is still to come
 
 
-def _give_up(answer: asyncio.Future[bytes]) -> None:
+def _give_up(answer: asyncio.Future[bytes], waited_s: float) -> None:
     if not answer.done():
-        answer.set_exception(NoAnswer("no answer"))
+        answer.set_exception(NoAnswer(waited_s))
 
 
 def _reason_of_port(exc: BaseException, port: str) -> str:

@@ -172,12 +172,12 @@ class ModbusLine:
                 else:
                     self._note_answer(user, loop.time() - started)
                 raise
-            except NoAnswer:
+            except NoAnswer as fault:
                 self._answering.discard(user)
                 self._timeouts += 1
                 if not self.is_shared or self._timeouts >= TIMEOUTS_UNTIL_CLOSED:
                     await self._close()
-                raise
+                raise NoAnswer(patience_s) from fault
             finally:
                 self._free_at = loop.time() + max(frame_gap_s(device), device.workarounds.pause_between_s)
                 if connection.fault is not None:

@@ -46,10 +46,6 @@ class BlockMemory:
         self._told = tuple(self._names)
         self._last: bytes | None = None
 
-    def forget(self) -> None:
-        """Tell everything anew at the next answer."""
-        self._last = None
-
     def take(self, data: bytes, at: datetime) -> list[Observation]:
         """What an answer says: samples of the points that changed, and the names of those that did not."""
         last, self._last = self._last, data

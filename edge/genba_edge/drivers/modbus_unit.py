@@ -128,8 +128,9 @@ class ModbusUnit:
             raise BadReading(device=self._device.id, reason=f"{fault.reason} for {block}") from fault
         except NoAnswer as fault:
             self._is_silent = True
-            waited_s = self._device.timeout_s
-            reason = f"no answer from unit {self._device.unit} at {self._device.line} within {waited_s:g} s"
+            reason = (
+                f"no answer from unit {self._device.unit} at {self._device.line} within {round(fault.waited_s, 2):g} s"
+            )
             self._meter.failures[fault.failure] += 1
             raise ModbusTimeout(device=self._device.id, reason=reason, block=block) from fault
         except LineFault as fault:

@@ -57,13 +57,6 @@ def test_only_what_changed_is_a_sample() -> None:
     assert told(memory.take(TWO, LATER)) == [("c", 4), ("a", "b")]
 
 
-def test_what_was_forgotten_is_told_anew() -> None:
-    memory = memory_of()
-    memory.take(ONE, AT)
-    memory.forget()
-    assert told(memory.take(ONE, LATER)) == [("a", 1), ("b", 21.25), ("c", 3)]
-
-
 def test_a_point_that_cannot_be_decoded_is_bad_once_and_never_unchanged() -> None:
     memory = memory_of()
     memory.take(ONE, AT)

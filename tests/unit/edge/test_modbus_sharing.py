@@ -75,7 +75,7 @@ async def test_a_silent_unit_is_waited_for_as_long_as_answers_take_and_once_a_mi
 
 @pytest.mark.parametrize(
     "fault",
-    [NoAnswer("silent"), Broken("hung up"), Garbled("damaged"), OutOfStep("strange")],
+    [NoAnswer(0.25), Broken("hung up"), Garbled("damaged"), OutOfStep("strange")],
     ids=lambda fault: fault.reason,
 )
 async def test_a_unit_that_gives_no_good_answer_leaves_the_line_to_the_others_for_a_while(
