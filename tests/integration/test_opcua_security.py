@@ -201,17 +201,36 @@ def test_our_certificate_stays_when_the_machine_gets_another_name(
     assert Keys(tmp_path).own() == own
 
 
-def test_an_expired_certificate_is_made_anew_with_the_same_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def at_the_time(patch: pytest.MonkeyPatch, now: datetime) -> None:
+    patch.setattr("genba_edge.drivers.opcua_keys._now", lambda: now)
+
+
+def test_an_expired_certificate_is_made_anew_with_the_same_key_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     keys = Keys(tmp_path)
-    long_ago = datetime(2001, 1, 1, tzinfo=UTC)
-    with monkeypatch.context() as patch:
-        patch.setattr("genba_edge.drivers.opcua_keys._now", lambda: long_ago)
-        old = keys.own()
-    key = old.key.read_bytes()
+    old = keys.own()
+    key, certificate = old.key.read_bytes(), old.certificate.read_bytes()
+    assert not caplog.records
+    at_the_time(monkeypatch, old.expires + timedelta(days=1))
     new = keys.own()
-    assert old.expires < datetime(2011, 1, 1, tzinfo=UTC)
-    assert new.expires > datetime.now(UTC)
+    assert new.expires > old.expires + timedelta(days=3000)
     assert new.key.read_bytes() == key
+    assert (tmp_path / "genba-edge.der.old").read_bytes() == certificate
+    assert [record.getMessage() for record in caplog.records] == [
+        f"own certificate replaced file={new.certificate}: trust the new one at every server"
+    ]
+
+
+def test_no_certificate_is_made_while_the_clock_was_never_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = Keys(tmp_path)
+    with monkeypatch.context() as patch:
+        at_the_time(patch, datetime(1970, 1, 1, 0, 5, tzinfo=UTC))
+        with pytest.raises(OSError, match="the clock of the gateway shows 1970-01-01: set it first"):
+            keys.own()
+    own = keys.own()
+    at_the_time(monkeypatch, datetime(1970, 1, 1, 0, 5, tzinfo=UTC))
+    assert keys.own() == own
 
 
 def test_a_damaged_key_is_made_anew(tmp_path: Path) -> None:

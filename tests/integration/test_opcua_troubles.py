@@ -13,6 +13,7 @@ from genba_edge.ports import DeviceAlive, DeviceBack, DeviceLost, Failure, Quali
 from genba_shared.device_map.model import PointType, ReadMode, TimeSource
 from tests.peers.opcua_devices import driver_of, point
 from tests.peers.process import OpcUaPeer
+from tests.peers.proxy import Mode, Proxy
 from tests.peers.recorder import log_lines, running
 
 pytestmark = pytest.mark.peer("node-opcua")
@@ -212,3 +213,35 @@ async def test_status_codes_are_kept_and_odd_ones_mean_what_the_map_says(opcua_p
         (3, Quality.UNCERTAIN, "BadNotConnected"),
         (None, Quality.BAD, "BadDeviceFailure"),
     ]
+
+
+async def test_polls_that_do_not_keep_their_rate_are_said_once_and_so_is_the_end_of_it(
+    opcua_peer: OpcUaPeer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger="genba_edge"), Proxy(int(opcua_peer.url.rpartition(":")[2])) as proxy:
+        slow = point("parts", mode=ReadMode.READ, sampling_s=0.25)
+        driver = driver_of(opcua_peer, slow, url=f"opc.tcp://127.0.0.1:{proxy.port}/")
+        async with running(driver) as recorder:
+            await recorder.until(lambda: recorder.values("parts") == [0])
+            proxy.delay_s = 0.4
+            proxy.switch(Mode.DELAY)
+            await recorder.until(lambda: bool(log_lines(caplog.records, of="device overloaded")))
+            proxy.switch(Mode.PASS)
+            await recorder.until(lambda: bool(log_lines(caplog.records, of="device in time again")))
+    (line,) = log_lines(caplog.records, of="device overloaded")
+    assert line.startswith("device overloaded device=cutter1 group=0.25s period_s=0.25 ")
+    assert driver.meter.late_polls >= 3
+
+
+async def test_what_was_unusual_is_not_shown_any_more_when_the_next_session_finds_it_mended(
+    opcua_peer: OpcUaPeer,
+) -> None:
+    driver = driver_of(opcua_peer, point("parts"))
+    opcua_peer.tell("set parts 7 Good 1970-01-01T00:10:00Z")
+    async with running(driver) as recorder:
+        await recorder.until(lambda: recorder.latest("parts") == 7)
+    assert "source_clock" in driver.meter.details
+    opcua_peer.tell("set parts 8")
+    async with running(driver) as recorder:
+        await recorder.until(lambda: recorder.latest("parts") == 8)
+    assert "source_clock" not in driver.meter.details

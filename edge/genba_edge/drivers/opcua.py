@@ -16,14 +16,17 @@ from genba_edge.drivers.opcua_limits import CallSizes
 from genba_edge.drivers.opcua_points import PointSet
 from genba_edge.drivers.opcua_samples import Sampler
 from genba_edge.drivers.opcua_session import OpcUaSession
+from genba_edge.drivers.pace import PollPace
 from genba_edge.drivers.schedule import Schedule
-from genba_edge.ports import DeviceAlive, Emit, Failure, Meter, Sample
+from genba_edge.ports import DeviceAlive, Emit, Failure, Meter
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map.model import OpcUaDevice
 
 __all__ = ["OpcUaDriver", "Pace"]
 
 WATCHDOG = "watchdog"
+OF_ONE_SESSION = ("source_clock", "read_in_polls", "sampled_slower")
+"""Details that are told only where something is unusual: the next session may find it mended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,7 @@ class OpcUaDriver:
         self._bad_points = BadPoints(self._meter, clock=clock)
         self._sizes = CallSizes()
         self._data_watch = DataWatch(self._pace.data_check_s)
+        self._poll_paces: dict[str, PollPace] = {}
         self._sampler = Sampler(device, meter=self._meter, bad_points=self._bad_points, clock=clock)
 
     @property
@@ -94,6 +98,8 @@ class OpcUaDriver:
     async def _serve(self, session: OpcUaSession, link: Link, backoff: Backoff) -> None:
         """Deliver what the server says until the session cannot be used any more (`OpcUaLost`, `OpcUaRefused`)."""
         self._bad_points.forget_told()
+        for stale in OF_ONE_SESSION:
+            self._meter.details.pop(stale, None)
         points = PointSet(
             self._device,
             session=session,
@@ -130,22 +136,12 @@ class OpcUaDriver:
                 await self._watchdog(session, points, link)
                 backoff.reset()
             else:
-                link.deliver(await self._poll(points, task, periods[task], due))
+                began = loop.time()
+                link.deliver(await points.read(task))
+                ended = loop.time()
+                pace = self._poll_paces.setdefault(task, PollPace(self._meter, group=task, period_s=periods[task]))
+                pace.note(took_s=ended - began, late_s=schedule.late_s(task, due=due, now=ended))
             schedule.done(task, now=loop.time())
-
-    async def _poll(self, points: PointSet, period: str, period_s: float, due: float) -> list[Sample]:
-        """Read the points of one period, and note how long that took and how late it was."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        samples = await points.read(period)
-        meter = self._meter
-        meter.polls += 1
-        meter.last_poll_s = loop.time() - began
-        meter.late_s = max(0.0, loop.time() - due - period_s)
-        if meter.late_s:
-            meter.late_polls += 1
-            meter.failures[Failure.OVERLOAD] += 1
-        return samples
 
     async def _watchdog(self, session: OpcUaSession, points: PointSet, link: Link) -> None:
         """Make sure that all is well; what was refused gets its next try on the same occasion."""

@@ -75,7 +75,6 @@ class Published:
 
     subscription: int
     sequence: int
-    available: tuple[int, ...] = ()
     has_data: bool = False
     items: list[Item] = field(default_factory=list)
     ended: int = 0
@@ -93,7 +92,7 @@ def decode_published(body: bytes) -> Published:
         response = struct_from_binary(ua.PublishResponse, Buffer(body))
         response.ResponseHeader.ServiceResult.check()
         result = response.Parameters
-        return published_of(result.SubscriptionId, result.NotificationMessage, result.AvailableSequenceNumbers or ())
+        return published_of(result.SubscriptionId, result.NotificationMessage)
 
 
 def decode_read(body: bytes) -> list[Item]:
@@ -117,13 +116,9 @@ def decode_read(body: bytes) -> list[Item]:
     return items
 
 
-def published_of(subscription: int, message: ua.NotificationMessage, available: object = ()) -> Published:
+def published_of(subscription: int, message: ua.NotificationMessage) -> Published:
     """The same of a message that the library has decoded."""
-    published = Published(
-        subscription=subscription,
-        sequence=message.SequenceNumber,
-        available=tuple(available) if isinstance(available, list | tuple) else (),
-    )
+    published = Published(subscription=subscription, sequence=message.SequenceNumber)
     for notification in message.NotificationData or ():
         published.has_data = True
         if isinstance(notification, ua.DataChangeNotification):
@@ -160,16 +155,14 @@ def _after_header(body: bytes, response: int) -> int:
 def _published(body: bytes, at: int) -> Published:
     subscription, count = _STATUSES.unpack_from(body, at)
     at += 8
-    available: tuple[int, ...] = ()
-    if count != 0xFFFF_FFFF:
+    if count != 0xFFFF_FFFF:  # numbers that can be had again, which nobody here asks for by this list
         if count > _HUGE:
             raise _Unusual
-        available = Struct(f"<{count}I").unpack_from(body, at)
         at += 4 * count
     (sequence,) = _U32.unpack_from(body, at + 1)  # after one byte: more notifications follow
     (notifications,) = _I32.unpack_from(body, at + 13)  # after eight bytes: publish time
     at += 17
-    published = Published(subscription=subscription, sequence=sequence, available=available)
+    published = Published(subscription=subscription, sequence=sequence)
     for _ in range(max(0, notifications)):
         form, namespace, kind_low, kind_high, has_body = body[at : at + 5]
         if form != 1 or namespace or has_body != 1:

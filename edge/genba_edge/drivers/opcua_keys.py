@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import socket
 import threading
@@ -16,10 +17,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+logger = logging.getLogger(__name__)
+
 KEY_BITS: Final = 2048
 """The most that every server takes: Basic256Sha256 allows 2048 to 4096. Source: OPC 10000-7, 6.6.165."""
 VALID: Final = timedelta(days=10 * 365)
 """Each new certificate has to be trusted by hand at every server, so that a short life would stop plants."""
+CLOCK_WAS_SET: Final = datetime(2025, 1, 1, tzinfo=UTC)
+"""A gateway without battery starts in 1970 or 2000, before its clock is set: this program is younger than that."""
 EXPIRES_SOON: Final = timedelta(days=30)
 _MAKING: Final = threading.Lock()
 
@@ -47,13 +52,16 @@ class Keys:
         ask only that our ApplicationUri is the one in it. Takes a second on a small gateway: call it in a thread.
 
         Raises:
-            OSError: the folder cannot be written.
+            OSError: the folder cannot be written, or a certificate is needed and the clock was never set.
         """
         with _MAKING:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             files = self._folder / "genba-edge.der", self._folder / "genba-edge-key.pem"
             certificate = _usable(*files)
             if certificate is None:
+                if _now() < CLOCK_WAS_SET:
+                    raise OSError(f"the clock of the gateway shows {_now():%Y-%m-%d}: set it first")
+                _keep_old(*files)
                 key = _load_key(files[1]) or rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
                 certificate = _self_signed(key, uri=application_uri())
                 _write(files[1], _pem(key), mode=0o600)
@@ -122,6 +130,16 @@ def _usable(certificate_file: Path, key_file: Path) -> x509.Certificate | None:
     if key is None or certificate.public_key() != key.public_key() or certificate.not_valid_after_utc < _now():
         return None
     return certificate if _uri_of(certificate) else None
+
+
+def _keep_old(certificate_file: Path, key_file: Path) -> None:
+    """Servers trust what is replaced now: somebody may want it back, for example if the clock was wrong."""
+    if not certificate_file.exists():
+        return
+    for file in (certificate_file, key_file):
+        if file.exists():
+            _write(file.with_name(f"{file.name}.old"), file.read_bytes(), mode=0o600)
+    logger.warning("own certificate replaced file=%s: trust the new one at every server", certificate_file)
 
 
 def _uri_of(certificate: x509.Certificate) -> str:

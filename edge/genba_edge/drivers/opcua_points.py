@@ -295,4 +295,4 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _period_of(tracked: Tracked) -> str:
-    return f"{tracked.point.sampling_s:g} s"
+    return f"{tracked.point.sampling_s:g}s"

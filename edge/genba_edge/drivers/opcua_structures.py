@@ -30,6 +30,12 @@ MOST_LEVELS: Final = 8
 _LAST_BUILT_IN: Final = 25
 _ENUMERATION: Final = 29
 _MOST_ELEMENTS: Final = 100_000
+_PLAIN_KINDS: Final = (
+    ua.StructureType.Structure,
+    ua.StructureType.StructureWithOptionalFields,
+    ua.StructureType.Union,
+)
+"""Later kinds hold members of derived types, which have another form in the bytes."""
 _STANDARD: Final[Mapping[ua.NodeId, type]] = {
     cast("Any", known).data_type: known for known in ua.extension_objects_by_typeid.values()
 }
@@ -91,10 +97,14 @@ class Structures:
         def decode(raw: RawStructure) -> Mapping[str, object]:
             if layout.encoding.Identifier and raw.encoding != layout.encoding:
                 raise Misfit(f"the server sent a structure of another type ({raw.encoding.to_string()})")
+            body = Buffer(raw.body)
             try:
-                return layout.read(Buffer(raw.body))
+                members = layout.read(body)
             except UNDECODABLE as exc:
                 raise Misfit(f"the structure does not have the form that the server describes: {exc}") from exc
+            if len(body):
+                raise Misfit(f"the structure has {len(body)} bytes more than the server describes")
+            return members
 
         return decode
 
@@ -122,12 +132,14 @@ class Structures:
         return reader
 
     async def _layout_of(self, definition: ua.StructureDefinition, level: int) -> Structure | None:
+        if definition.StructureType not in _PLAIN_KINDS:
+            return None
         has_mask = definition.StructureType == ua.StructureType.StructureWithOptionalFields
         members: list[Member] = []
         optional = 0
         for described in definition.Fields or ():
             reader = await self._reader_of(described.DataType, level + 1)
-            if reader is None:
+            if reader is None or described.ValueRank > 1:
                 return None
             if described.ValueRank >= 0:
                 reader = _list_of(reader)

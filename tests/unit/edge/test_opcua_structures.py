@@ -55,3 +55,14 @@ async def test_a_body_that_is_cut_off_is_a_bad_value(body: bytes, kind: ua.NodeI
 async def test_a_body_of_variants_without_end_is_a_bad_value() -> None:
     with pytest.raises(Misfit):
         await decoded(b"\x18" * 5000, field("value", ua.NodeId(24)))
+
+
+async def test_bytes_that_the_description_does_not_explain_make_the_whole_bad() -> None:
+    with pytest.raises(Misfit, match="has 4 bytes more than the server describes"):
+        await decoded(pack("<II", 7, 8), field("good"))
+
+
+async def test_what_has_another_form_than_we_know_is_not_decoded() -> None:
+    assert await decoder_of(field("grid", rank=2)) is None
+    assert await decoder_of(field("good"), kind=3) is None
+    assert await decoder_of(field("good"), kind=2) is not None
