@@ -243,6 +243,7 @@ async def test_a_person_signs_in_with_the_keyboard_and_chooses_a_password(browse
         await page.keyboard.type(one_time)
         await page.keyboard.press("Enter")
         await expect(page).to_have_url(pattern("/password"))
+        await expect(page.locator("input:focus")).to_have_count(1)
         for field in (one_time, PASSWORD, PASSWORD):
             await page.keyboard.type(field)
             await page.keyboard.press("Tab")

@@ -251,7 +251,8 @@ async def test_an_outage_is_told_and_logged_once_and_its_end_once(
                     await asyncio.sleep(0.02)
             bench.start()
             arrived = bench.produce()
-            await recorder.until(lambda: arrived(recorder))
+            # A reader tells what it held before it is back.
+            await recorder.until(lambda: arrived(recorder) and len(recorder.of(DeviceBack)) == 2)
     assert [type(o) for o in recorder.all if isinstance(o, DeviceBack | DeviceLost)] == [
         DeviceBack,
         DeviceLost,
