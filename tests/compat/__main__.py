@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "compat"
 VERSIONS = ("3.11", "3.12", "3.13")
 NO_WHEEL_ON_ARMV7 = ("numpy", "zstandard", "msgspec")
-TOOLS = ("pytest", "pytest-asyncio", "pytest-timeout", "hypothesis")
+TOOLS = ("pytest", "pytest-asyncio", "pytest-timeout", "hypothesis", "jsonschema")
 TESTS = ("tests/unit/edge", "tests/unit/shared", "tests/house/test_edge_without.py")
 
 
@@ -41,7 +41,7 @@ def environment(name: str, python: str) -> Path:
     inside = folder / "bin" / "python"
     done = folder / "done"
     lock = ROOT / "requirements" / "dev.txt"
-    wanted = lock.read_text() + (ROOT / "pyproject.toml").read_text()
+    wanted = "".join((*TOOLS, lock.read_text(), (ROOT / "pyproject.toml").read_text()))
     if done.exists() and done.read_text() == wanted:
         return inside
     shutil.rmtree(folder, ignore_errors=True)
