@@ -156,7 +156,7 @@ async def test_the_board_fits_in_every_language(
     async with opened(browser, factory, size=size, path=f"/board?lang={language}") as page:
         await live(page)
         assert await page.evaluate(OVERFLOW) <= 0
-        assert await page.locator("#rows .row").count() == 6
+        await expect(page.locator("#rows .row")).to_have_count(6)
         clipped = "els => els.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"
         assert await page.locator(".date time, .level .percent, .node .amount, .legend dd").evaluate_all(clipped) == []
         await page.screenshot(path=tmp_path / "board.png", full_page=True)
