@@ -38,6 +38,8 @@ def _values(field: Field) -> st.SearchStrategy[Any]:
             return st.sampled_from(list(field.choice))
         case FieldType.INTEGER:
             return INTEGERS
+        case FieldType.NUMBER:
+            return st.floats(allow_nan=False, allow_infinity=False)
         case FieldType.FLAG:
             return st.booleans()
         case FieldType.TIME:

@@ -35,10 +35,14 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """What belongs in one durable transaction: events, and state (key → JSON text; None removes the key)."""
+    """What belongs in one durable transaction: events, and state (key → JSON text; None removes the key).
+
+    `trails`: by event id, how it was decided, as JSON text; only of events whose fields do not say it all.
+    """
 
     events: tuple[Event, ...]
     state: Mapping[str, str | None]
+    trails: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -50,6 +54,7 @@ class Journal:
     moment: Moment
     _events: list[Event] = field(default_factory=list)
     _state: dict[str, str | None] = field(default_factory=dict)
+    _trails: dict[str, str] = field(default_factory=dict)
 
     def emit(
         self, kind: type[EventT], *, at: datetime, source: Source, because: Iterable[str] = (), **fields: Any
@@ -74,9 +79,16 @@ class Journal:
         self._events.append(event)
         return event
 
+    def note_trail(self, event: Event, **facts: Any) -> None:
+        """Keep beside an event how it was decided, for people who ask: the rule, what it looked at, what it compared.
+
+        For decisions whose reasons the event's own fields do not hold. `facts` are anything JSON can hold.
+        """
+        self._trails[event.id] = _json(facts)
+
     def save(self, key: str, value: Any) -> None:
         """Remember `value` (anything JSON can hold) under `key` with the next commit."""
-        self._state[key] = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        self._state[key] = _json(value)
 
     def forget(self, key: str) -> None:
         """Remove `key` with the next commit."""
@@ -89,10 +101,15 @@ class Journal:
 
     def take(self) -> Commit:
         """What was collected; the journal is empty afterwards."""
-        commit = Commit(events=tuple(self._events), state=dict(self._state))
+        commit = Commit(events=tuple(self._events), state=dict(self._state), trails=dict(self._trails))
         self._events.clear()
         self._state.clear()
+        self._trails.clear()
         return commit
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def load(saved: Mapping[str, str], prefix: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from genba_shared.codec.buffer import Reader
-from genba_shared.codec.columns import read_integers, read_presence
+from genba_shared.codec.columns import read_integers, read_numbers, read_presence
 from genba_shared.codec.layout import (
     COMMON,
     MAX_IDS,
@@ -143,6 +144,11 @@ class _ColumnReader:
             case FieldType.SOURCE:
                 types = _choices(SourceType, read_integers(reader, count))
                 return list(map(_source, types, self._texts(read_integers(reader, count))))
+            case FieldType.NUMBER:
+                return [
+                    number if math.isfinite(number) else _Bad("is not a finite number", str(number))
+                    for number in read_numbers(reader, count)
+                ]
             case _:
                 numbers = read_integers(reader, count)
         match field.type:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from genba_shared.codec.buffer import Writer
-from genba_shared.codec.columns import write_integers, write_presence
+from genba_shared.codec.columns import write_integers, write_numbers, write_presence
 from genba_shared.codec.layout import COMMON, FAR, MAX_IDS, MAX_STRINGS, SCHEMA, kind_fields, members
 from genba_shared.errors import ContractError
 from genba_shared.events.model import Event, EventId, Source, SourceType
@@ -101,6 +101,8 @@ class _BodyWriter:
                 write_integers(writer, _positions(field.choice, values))
             case FieldType.INTEGER | FieldType.FLAG:
                 write_integers(writer, [int(value) for value in values])
+            case FieldType.NUMBER:
+                write_numbers(writer, values)
             case FieldType.TIME if field.name == "at":
                 write_integers(writer, ats)
             case FieldType.TIME:

@@ -69,6 +69,16 @@ def read_integers(reader: Reader, count: int) -> list[int]:
     raise ContractError(f"column head {head:#04x} is not known")
 
 
+def write_numbers(writer: Writer, values: Sequence[float]) -> None:
+    """Write fractional numbers as they are, 8 bytes each (IEEE 754, low byte first)."""
+    writer.raw(struct.pack(f"<{len(values)}d", *values))
+
+
+def read_numbers(reader: Reader, count: int) -> tuple[float, ...]:
+    """What `write_numbers` wrote; a number may be infinite or none at all, which is for the caller to judge."""
+    return struct.unpack(f"<{count}d", reader.raw(8 * count))
+
+
 def write_presence(writer: Writer, present: Sequence[bool]) -> None:
     """One bit an event, the first in the lowest bit of the first byte."""
     bits = 0

@@ -5,10 +5,11 @@ Body, schema version 1 (`columns` = one column per field that holds something, i
     schema:u8 strings kinds:n×u8 common-columns then, per kind present, ascending: length:v kind-columns
 
 Strings = count:v, lengths in bytes as an integer column, then all texts in UTF-8. Columns = bit mask:v of the fields
-that have one. A column = flag partial:u8, presence bits if partial, values. Values are integers throughout: index of a
-string, position of a choice in its enumeration, 0 or 1, milliseconds (`at` since 1970, other times from their event's
-`at`). A source is two columns (type, ref). Ids (`because`) are a column of lengths and one of numbers: even = twice the
-distance back to an event of the same gateway and epoch, odd = twice the index of a string, plus 1.
+that have one. A column = flag partial:u8, presence bits if partial, values. Fractional numbers are 8 bytes each; all
+other values are integers: index of a string, position of a choice in its enumeration, 0 or 1, milliseconds (`at` since
+1970, other times from their event's `at`). A source is two columns (type, ref). Ids (`because`) are a column of lengths
+and one of numbers: even = twice the distance back to an event of the same gateway and epoch, odd = twice the index of a
+string, plus 1.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -125,6 +126,10 @@ def _read(field: Field, value: Any, read_text: _ReadText, *, where: str) -> Any:
             if type(value) is not int or not -_INT64 <= value < _INT64:
                 raise ContractError(f"{where}: {value!r:.80} is not a whole number of at most 64 bits")
             return value
+        case FieldType.NUMBER:
+            if type(value) not in (int, float) or not math.isfinite(value):
+                raise ContractError(f"{where}: {value!r:.80} is not a finite number")
+            return float(value)
         case FieldType.FLAG:
             if not isinstance(value, bool):
                 raise ContractError(f"{where}: {value!r:.80} is not true or false")

@@ -14,6 +14,7 @@ from genba_shared.events.model import (
     Direction,
     Event,
     GapCause,
+    QuestionCause,
     Result,
     StationState,
 )
@@ -24,7 +25,8 @@ class PiecesCounted(Event):
     """A counter moved: the pieces in (total - delta, total] of the counter (gateway, epoch, point, counter_epoch).
 
     `since` is when the counter was last known to stand at total - delta. `least` and `most` bound `delta` when the
-    step is ambiguous. `work_order` and `node` are set where the gateway knew the dispatch.
+    step is ambiguous, and `options` are the explanations that were possible (each a `CountOption`). `work_order` and
+    `node` are set where the gateway knew the dispatch.
     """
 
     kind: ClassVar[str] = "pieces_counted"
@@ -41,6 +43,7 @@ class PiecesCounted(Event):
     confidence: Confidence = Confidence.CERTAIN
     least: int | None = None
     most: int | None = None
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,13 +209,24 @@ class PromiseSet(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataQuestioned(Event):
-    """A reading has no explanation that fits; `note` says what was read and what would have fitted."""
+    """A reading has no explanation that fits; `note` says what was read and what would have fitted.
+
+    Where pieces are in question, none of them was counted: `result` says what they would be, `since` when the last
+    reading before it was taken, `least` and `most` bound them, `options` (each a `CountOption`) are the answers that a
+    person may give. `work_order` and `node` are what the station worked on.
+    """
 
     kind: ClassVar[str] = "data_questioned"
     code: ClassVar[int] = 15
 
     point: str
     note: str
+    cause: QuestionCause = QuestionCause.OTHER
+    result: Result | None = None
+    since: datetime | None = None
+    least: int | None = None
+    most: int | None = None
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,6 +279,83 @@ class EpisodeClosed(Event):
     code: ClassVar[int] = 19
 
     order: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockCounted(Event):
+    """A stock-take: somebody counted `count` pieces in the zone at `at`."""
+
+    kind: ClassVar[str] = "stock_counted"
+    code: ClassVar[int] = 20
+
+    zone: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentSummarised(Event):
+    """What a point measured between two instants (`from` and `to` in JSON), weighted by time.
+
+    `uom` is the unit of measure as the device map writes it. `samples` counts the readings that the gateway took in the
+    interval. `work_order` and `node` say whose work the interval is; `because` names its completion.
+    """
+
+    kind: ClassVar[str] = "environment_summarised"
+    code: ClassVar[int] = 21
+
+    point: str
+    begin: datetime = field(metadata={JSON_NAME: "from"})
+    end: datetime = field(metadata={JSON_NAME: "to"})
+    least: float = field(metadata={JSON_NAME: "min"})
+    mean: float
+    most: float = field(metadata={JSON_NAME: "max"})
+    samples: int
+    uom: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountsAssigned(Event):
+    """A person says whose pieces these are: `pieces` of what the event `target` left open belong to the node.
+
+    `target` is a `data_questioned`, or a `pieces_counted` without an owner. Of several for one target, the latest
+    counts.
+    """
+
+    kind: ClassVar[str] = "counts_assigned"
+    code: ClassVar[int] = 22
+    required: ClassVar[frozenset[str]] = frozenset({"station", "work_order", "node"})
+
+    target: str
+    result: Result
+    pieces: int
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventCorrected(Event):
+    """A person says that the event `target` counted `pieces` pieces; its `total` stands as it is.
+
+    Of several for one target, the latest counts.
+    """
+
+    kind: ClassVar[str] = "event_corrected"
+    code: ClassVar[int] = 23
+
+    target: str
+    pieces: int
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressReported(Event):
+    """A part of a node is done: `pieces` good pieces so far of those that it needs."""
+
+    kind: ClassVar[str] = "progress_reported"
+    code: ClassVar[int] = 24
+    required: ClassVar[frozenset[str]] = frozenset({"work_order", "node"})
+
+    pieces: int
+    quantity: int | None = None
 
 
 KINDS: Final[dict[str, type[Event]]] = {cls.kind: cls for cls in Event.__subclasses__()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from genba_shared.errors import ContractError
 
@@ -98,6 +98,36 @@ class Basis(StrEnum):
     COUNT = "count"
     TAGS = "tags"
     STATE = "state"
+
+
+class QuestionCause(StrEnum):
+    """Why a reading is questioned."""
+
+    OTHER = "other"
+    STEP = "step"  # no explanation of a counter's step fits
+    IMPOSSIBLE = "impossible"  # a value that the counter cannot have
+    SATURATED = "saturated"  # the counter stands at its limit: pieces vanish there
+    MEANING = "meaning"  # the device map gives the counter another meaning
+    WIP = "wip"  # what is in a zone does not fit what came and went
+    MAP = "map"  # the readings do not fit what the device map says of the point
+
+
+class CountOption(NamedTuple):
+    """One possible explanation of a counter's step, and the pieces that it stands for; written ``wrap:5``."""
+
+    method: CountMethod
+    pieces: int
+
+    def __str__(self) -> str:
+        return f"{self.method}:{self.pieces}"
+
+    @classmethod
+    def parse(cls, text: str) -> CountOption | None:
+        """Read ``wrap:5``; None for any other form."""
+        word, _, number = text.partition(":")
+        if word not in set(CountMethod) or not (number.isascii() and number.isdigit()) or len(number) > 19:
+            return None
+        return cls(CountMethod(word), int(number))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

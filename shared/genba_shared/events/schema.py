@@ -19,6 +19,7 @@ class FieldType(Enum):
     TEXT = auto()
     CHOICE = auto()
     INTEGER = auto()
+    NUMBER = auto()
     FLAG = auto()
     TIME = auto()
     SOURCE = auto()
@@ -43,6 +44,7 @@ class Field:
 _PLAIN: dict[Any, FieldType] = {
     str: FieldType.TEXT,
     int: FieldType.INTEGER,
+    float: FieldType.NUMBER,
     bool: FieldType.FLAG,
     datetime: FieldType.TIME,
     Source: FieldType.SOURCE,
