@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from genba_edge.core.journal import Journal, load
 from genba_shared.clock import format_time, parse_time
@@ -15,9 +15,8 @@ from genba_shared.events import Basis, Confidence, NodeCompleted, NodeStarted, S
 _KEY = "node/"
 
 
-@dataclass(frozen=True, slots=True)
-class WorkKey:
-    """One node of one work order."""
+class WorkKey(NamedTuple):
+    """One node of one work order. A named tuple: it is looked up for every piece, and a tuple's hash is made in C."""
 
     work_order: str
     node: str
@@ -37,6 +36,9 @@ class Progress:
     started: bool = False
     completed: bool = False
     tags: Mapping[str, tuple[int, str, str]] = field(default_factory=dict)  # tag → pieces, left at, event id
+
+
+_NOT_BEGUN: Final = Progress()
 
 
 class Nodes:
@@ -69,7 +71,7 @@ class Nodes:
 
     def progress(self, key: WorkKey) -> Progress:
         """What is known of the node; an unknown node has not begun."""
-        return self._progress.get(key, Progress())
+        return self._progress.get(key, _NOT_BEGUN)
 
     def start(self, key: WorkKey, *, at: datetime, station: str | None, source: Source, because: str) -> None:
         """Emit `node_started` once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class PointType(StrEnum):
@@ -57,9 +58,8 @@ class TimeSource(StrEnum):
     GATEWAY = "gateway"
 
 
-@dataclass(frozen=True, slots=True)
-class PointRef:
-    """``device/point``."""
+class PointRef(NamedTuple):
+    """``device/point``. A named tuple: it is looked up for every reading, and a tuple's hash is made in C."""
 
     device: str
     point: str
