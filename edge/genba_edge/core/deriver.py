@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain
+from operator import attrgetter
 from typing import assert_never
 
 from genba_edge.core.bindings import Bindings
@@ -108,13 +109,25 @@ class Deriver:
         """Take what a driver emitted together."""
         self._journal.moment = moment
         self._counting.begin_look()
-        for observation in sorted(self._telling(observations), key=self._order):
-            if isinstance(observation, Sample) and self._roles.of(observation) is None:
-                if _is_readable(observation):
-                    self._watch.note_stamp(observation.device, observation.at)
+        for observation in self._in_order(self._telling(observations)):
+            if type(observation) is Sample:
+                self._observe_sample(observation)
                 continue
             with self._supervisor.alone(_subject(observation)):
                 self._take(observation)
+
+    def _observe_sample(self, sample: Sample) -> None:
+        role = self._roles.of(sample)
+        if role is None:
+            if _is_readable(sample):
+                self._watch.note_stamp(sample.device, sample.at)
+            return
+        with self._supervisor.alone(role.name):
+            if role.is_settled and _says_the_same(sample, role.last):
+                self._hold(role, sample.at)
+                self._watch.note_stamp(sample.device, sample.at)
+            else:
+                self._take_sample(role, sample)
 
     def retell(self, observations: Sequence[Observation], moment: Moment) -> None:
         """Take what a device said before this derivation began, with the times of then.
@@ -141,6 +154,16 @@ class Deriver:
         )
         return list(chain.from_iterable(apart))
 
+    def _in_order(self, observations: list[Observation]) -> list[Observation]:
+        """By `_order`; where no tags are read and nothing shows a reset, that is by rank and time, sorted in C."""
+        if len(observations) < _FEW or any(type(one) is TagRead for one in observations):
+            return sorted(observations, key=self._order)
+        if not self._evidence.keys().isdisjoint({one.device for one in observations}):
+            return sorted(observations, key=self._order)
+        observations.sort(key=_at)
+        observations.sort(key=_rank)  # those of one rank stay in their order
+        return observations
+
     def _order(self, observation: Observation) -> tuple[int, bool, datetime, bool]:
         """By time; of what was read together, evidence of a reset goes before the counter that it explains.
 
@@ -159,12 +182,7 @@ class Deriver:
     def _take(self, observation: Observation) -> None:
         match observation:
             case Sample():
-                role = self._roles.of(observation)
-                if role is not None and role.is_settled and _says_the_same(observation, role.last):
-                    self._hold(role, observation.at)
-                    self._watch.note_stamp(observation.device, observation.at)
-                elif role is not None:
-                    self._take_sample(role, observation)
+                self._observe_sample(observation)
             case Unchanged():
                 self._take_unchanged(observation)
             case TagRead():
@@ -355,4 +373,10 @@ def _subject(observation: Observation) -> str:
             return observation.device
 
 
+def _rank(observation: Observation) -> int:
+    return _RANK[type(observation)]
+
+
+_FEW = 8  # fewer are sorted as fast by their whole key
+_at = attrgetter("at")
 _RANK = {DeviceBack: 0, ReadingsLost: 0, TagRead: 1, Sample: 1, Unchanged: 1, DeviceAlive: 2, DeviceLost: 3}

@@ -13,10 +13,12 @@ from genba_shared.device_map.model import PointRef
 class Role:
     """A point that is a counter, a station's state, a job number or the evidence of a reset; its last sample.
 
-    `is_settled`: one more sample of the same value would tell nothing but that the value still holds.
+    `name` is ``device/point``. `is_settled`: one more sample of the same value would tell nothing but that the value
+    still holds.
     """
 
     ref: PointRef
+    name: str
     is_counter: bool
     is_state: bool
     speaks_always: bool
@@ -43,7 +45,7 @@ class Roles:
         self._by_device: dict[str, dict[str, Role]] = {}
         for ref in {*counted, *telling, *spoken}:
             self._by_device.setdefault(ref.device, {})[ref.point] = Role(
-                ref=ref, is_counter=ref in counted, is_state=ref in telling, speaks_always=ref in spoken
+                ref=ref, name=str(ref), is_counter=ref in counted, is_state=ref in telling, speaks_always=ref in spoken
             )
 
     def of(self, sample: Sample) -> Role | None:
