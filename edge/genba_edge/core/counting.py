@@ -54,7 +54,7 @@ class Counting:
     ) -> None:
         self._journal, self._nodes, self._work, self._zones = journal, nodes, work, zones
         self._points = {point.ref: point for point in counted_points(device_map)}
-        self._of_station: dict[str, list[PointRef]] = {}
+        self._of_station: dict[str | None, list[PointRef]] = {}
         for counted in self._points.values():
             self._of_station.setdefault(counted.station, []).append(counted.ref)
         named = (point.settings.reset_by for point in self._points.values())
@@ -229,6 +229,8 @@ class Counting:
                 least=None if step.least is None else step.least * times,
                 most=None if step.most is None else step.most * times,
             )
+        if step.least is not None and step.most is not None:
+            self._zones.doubt_count(point.ref, below=pieces - step.least, above=step.most - pieces, at=step.at)
         if pieces == 0:
             if step.confidence is Confidence.AMBIGUOUS:  # nothing was seen, and something may have been made
                 self._add(point, self._whole(point, step, pieces))
@@ -302,7 +304,7 @@ class Counting:
         for ref, joins in list(self._pending.items()):
             if any(pending.key == key for pending in joins):
                 self.flush(ref)
-        if self._nodes.complete_counted(key, station=point.station, source=_source(point.ref)):
+        if self._nodes.complete_counted(key, station=point.station, source=point.source):
             self._take_next(key, at=self._counters[point.ref].changed_at)
 
     def _take_next(self, key: WorkKey, *, at: datetime) -> None:
@@ -319,7 +321,7 @@ class Counting:
         event = self._journal.emit(
             PiecesCounted,
             at=step.at,
-            source=_source(point.ref),
+            source=point.source,
             station=point.station,
             work_order=key.work_order if key else None,
             node=key.node if key else None,
@@ -335,7 +337,7 @@ class Counting:
             most=step.most,
         )
         self._zones.pieces_counted(
-            point.station, point.result, pending.pieces, at=step.at, source=event.source, because=event.id
+            point.ref, pending.pieces, since=step.since, at=step.at, source=event.source, because=event.id
         )
         if key is None:
             return
@@ -351,13 +353,16 @@ class Counting:
         self.flush(point.ref)
         note = f"read {doubt.raw} after {doubt.last}: at most {doubt.reach} counts were possible; "
         note += f"counting goes on from {doubt.raw}" if doubt.resumes else "beyond the limit: not counted"
-        self._doubt(point, at=doubt.at, note=note)
+        event = self._doubt(point, at=doubt.at, note=note)
+        if doubt.resumes:
+            most = doubt.reach * point.settings.pieces_per_count
+            self._zones.question_count(point.ref, least=0, most=most, at=doubt.at, because=event.id)
 
-    def _doubt(self, point: CountedPoint, *, at: datetime, note: str) -> None:
-        self._journal.emit(
+    def _doubt(self, point: CountedPoint, *, at: datetime, note: str) -> DataQuestioned:
+        return self._journal.emit(
             DataQuestioned,
             at=at,
-            source=_source(point.ref),
+            source=point.source,
             station=point.station,
             point=str(point.ref),
             note=note,
@@ -368,10 +373,6 @@ class Counting:
         if state is not None:
             kept = {"pieces": self._emitted_total.get(ref, 0), "meaning": self._points[ref].meaning}
             self._journal.save(_KEY + str(ref), save_counter(state) | kept)
-
-
-def _source(ref: PointRef) -> Source:
-    return Source(type=SourceType.PLC, ref=str(ref))
 
 
 def _is_young(flushed_at: datetime, now: datetime) -> bool:

@@ -79,7 +79,7 @@ class Deriver:
             saved,
         )
         self._states = StationStates(device_map, self._journal, saved)
-        self._watch = Watch(device_map, self._journal, pace, saved)
+        self._watch = Watch(device_map, self._journal, pace, saved, on_gap=self._zones.note_gap)
         self._jobs = self._work.job_points()
         self._supervisor = Supervisor(self._journal)
         evidence = self._counting.evidence()
@@ -98,6 +98,7 @@ class Deriver:
             self._work.fit_to_map(moment.now)
             self._states.fit_to_map(moment.now)
             self._zones.fit_to_map(moment.now)
+            self._zones.take_stocks(self._work.document.stock, moment.now)
 
     @property
     def dispatch_version(self) -> int:
@@ -179,11 +180,13 @@ class Deriver:
                 self._close_passages(observation.device)
             case DeviceBack():
                 self._watch.find(observation.device, observation.at)
+                self._zones.find_device(observation.device)
                 self._roles.unsettle(observation.device)
             case DeviceLost():
                 self._watch.lose(observation.device)
                 self._roles.unsettle(observation.device)
                 self._states.lose_device(observation.device, observation.at)
+                self._zones.lose_device(observation.device, observation.at)
             case _:
                 assert_never(observation)
 
@@ -203,6 +206,7 @@ class Deriver:
             self._work.take_document(document, at=moment.now)
             self._tags.complete_waiting()
             self._counting.complete_waiting()
+            self._zones.take_stocks(document.stock, moment.now)
 
     def pass_time(self, moment: Moment) -> None:
         """Let time rules act: joined counts that are due, idle stations."""
@@ -210,6 +214,7 @@ class Deriver:
         with self._supervisor.alone("time"):
             self._counting.flush_due(moment.now)
             self._states.pass_time(moment.now)
+            self._zones.pass_time(moment.now)
 
     def shut_down(self, moment: Moment) -> None:
         """Emit what is still joined, before the last commit."""
