@@ -13,6 +13,7 @@ from typing import assert_never
 
 from genba_edge.core.bindings import Bindings
 from genba_edge.core.counting import Counting
+from genba_edge.core.environment import Environment
 from genba_edge.core.journal import Commit, Identity, Journal, Moment
 from genba_edge.core.nodes import Nodes
 from genba_edge.core.observations import (
@@ -79,7 +80,9 @@ class Deriver:
             saved,
         )
         self._states = StationStates(device_map, self._journal, saved)
-        self._watch = Watch(device_map, self._journal, pace, saved, on_gap=self._zones.note_gap)
+        self._environment = Environment(device_map, self._journal, saved)
+        self._journal.on_event = self._environment.note if self._environment.points() else None
+        self._watch = Watch(device_map, self._journal, pace, saved, on_gap=self._note_gap)
         self._jobs = self._work.job_points()
         self._supervisor = Supervisor(self._journal)
         evidence = self._counting.evidence()
@@ -90,6 +93,7 @@ class Deriver:
         self._roles = Roles(
             counters=self._counting.counters(),
             states=self._states.points(),
+            measured=self._environment.points(),
             speaking=self._jobs | evidence,
         )
         self._polled = {device: self._roles.of_device(device) for device in pace.poll_s}
@@ -187,6 +191,7 @@ class Deriver:
                 self._roles.unsettle(observation.device)
                 self._states.lose_device(observation.device, observation.at)
                 self._zones.lose_device(observation.device, observation.at)
+                self._environment.cut(observation.device, self._watch.heard_at(observation.device) or observation.at)
             case _:
                 assert_never(observation)
 
@@ -221,6 +226,7 @@ class Deriver:
         self._journal.moment = moment
         with self._supervisor.alone("shutdown"):
             self._counting.close(lambda ref: self._watch.known_until(ref, moment.now))
+            self._environment.save(urgently=True)
 
     def take_failures(self) -> tuple[Failure, ...]:
         """What could not be derived since the last call, each subject once until it works again."""
@@ -241,6 +247,7 @@ class Deriver:
 
     def _commit(self) -> Commit:
         self._tags.save_clusters()
+        self._environment.save()
         self._watch.save()
         return self._journal.take()
 
@@ -250,6 +257,8 @@ class Deriver:
         if role.is_state:
             with self._supervisor.alone(_about_state(ref)):
                 self._states.take(ref, sample)
+        if role.is_measured:
+            self._environment.take(ref, sample)
         if not _is_readable(sample):
             self._watch.note_bad(ref)
             return
@@ -283,6 +292,8 @@ class Deriver:
         """A settled point has still the value of its last sample."""
         if role.is_counter:
             self._counting.hold(role.ref, at)
+        elif role.is_measured:
+            self._environment.hold(role.ref, at)
 
     def _derive_from(self, role: Role, sample: Sample) -> None:
         ref = role.ref
@@ -304,6 +315,10 @@ class Deriver:
             )
             at = sample.at if self._work_since is None else max(sample.at, self._work_since)
             self._work.set_job(station, work_order, at=at, source=Source(type=SourceType.PLC, ref=str(ref)))
+
+    def _note_gap(self, device: str, begin: datetime, end: datetime, because: str) -> None:
+        self._environment.cut(device, begin, end)
+        self._zones.note_gap(device, begin, end, because)
 
     def _close_passages(self, device: str) -> None:
         heard = self._watch.heard_at(device)
