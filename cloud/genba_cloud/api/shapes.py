@@ -22,6 +22,20 @@ class BaselineShape(TypedDict):
     finish: str
 
 
+class EnvironmentShape(TypedDict):
+    """What a point around a station measured while the node was worked on there, weighted by time."""
+
+    station: str
+    point: str
+    begin: str
+    end: str
+    least: float
+    mean: float
+    most: float
+    samples: int
+    uom: str | None
+
+
 class NodeShape(TypedDict):
     """One node. `status` is one of pending, in_progress, done, delayed, awaiting_confirmation."""
 
@@ -45,6 +59,7 @@ class NodeShape(TypedDict):
     deviation: DeviationShape | None
     evidence: list[str]
     expected_finish: str | None
+    environment: list[EnvironmentShape]
 
 
 class WorkOrderShape(TypedDict):
@@ -101,13 +116,22 @@ class TallyShape(TypedDict):
     rework: int
 
 
+class StockTakeShape(TypedDict):
+    """The last time that somebody counted what is in a zone."""
+
+    count: int
+    at: str
+    event: str
+
+
 class ZoneShape(TypedDict):
-    """Pieces in a zone at `at`, give or take `error_estimate`."""
+    """Pieces in a zone at `at`, give or take `error_estimate`; `stock_take` is null where nobody ever counted."""
 
     zone: str
     count: int
     error_estimate: int
     at: str
+    stock_take: StockTakeShape | None
 
 
 class ZonesShape(TypedDict):
@@ -253,6 +277,15 @@ class TagsChangedShape(TypedDict):
     """How many tags changed."""
 
     changed: int
+
+
+class StockTakenShape(TypedDict):
+    """A stock-take that was taken; the gateway tells the new count with an event that names this one."""
+
+    zone: str
+    count: int
+    at: str
+    event: str
 
 
 class AppendedShape(TypedDict):
