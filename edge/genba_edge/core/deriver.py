@@ -69,7 +69,7 @@ class Deriver:
         self._journal = Journal(identity=identity, next_seq=next_seq, moment=moment)
         self._nodes = Nodes(device_map, self._journal, saved)
         self._work = Work(device_map, self._journal, self._nodes, saved)
-        self._zones = Zones(device_map, self._journal, saved)
+        self._zones = Zones(device_map, self._journal, saved, pace.poll_s)
         self._counting = Counting(device_map, self._journal, self._nodes, self._work, self._zones, saved)
         self._tags = Tags(
             device_map,

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from genba_edge.core.journal import Journal, load
+from genba_edge.core.watch import LATE_POLLS
 from genba_edge.core.zone_book import INSIDE, ZONE, Book, open_book
 from genba_edge.core.zone_bounds import ahead, bounds_of, reach_of
 from genba_edge.core.zone_estimate import Joined
@@ -30,10 +31,13 @@ CALM: Final = timedelta(hours=1)  # as long must they agree before they are ques
 
 
 class Zones:
-    """The WIP of every zone of the map."""
+    """The WIP of every zone of the map. `poll_s`: how often devices are read, for those that are polled."""
 
-    def __init__(self, device_map: DeviceMap, journal: Journal, saved: Mapping[str, str]) -> None:
+    def __init__(
+        self, device_map: DeviceMap, journal: Journal, saved: Mapping[str, str], poll_s: Mapping[str, float]
+    ) -> None:
         self._journal = journal
+        self._late = {device: timedelta(seconds=LATE_POLLS * period) for device, period in poll_s.items()}
         self._books = {bounds.zone.id: open_book(bounds, saved, journal) for bounds in bounds_of(device_map)}
         self._entered: dict[ReadPointRef, list[Book]] = {}
         self._left: dict[ReadPointRef, list[Book]] = {}
@@ -258,7 +262,8 @@ class Zones:
         """Pieces that were short, and that nobody reported in time, do not come any more."""
         level = book.level
         inputs = {ref.device for ref in book.bounds.counters_in}
-        if level.short_at is None or now < level.short_at + GRACE or inputs & self._silent.keys():
+        grace = max([GRACE, *(self._late[device] for device in inputs if device in self._late)])
+        if level.short_at is None or now < level.short_at + grace or inputs & self._silent.keys():
             self._tell(book, at=now, source=self._system(), because=())
             return
         book.level = level.settled()
