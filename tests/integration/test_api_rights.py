@@ -61,6 +61,8 @@ ALLOWED = {
     "GET /password": "wa",
     "POST /password": "wa",
     "POST /logout": "wa",
+    "GET /stocktake/{zone}": "a",
+    "POST /stocktake/{zone}": "a",
 }
 LETTERS = dict(zip("nwarodeb", ROLES, strict=True))
 BODIES: dict[str, Any] = {

@@ -5,9 +5,9 @@ them goes below 0: `most` = 0 means that the zone is known to be empty.
 
 Where a count would take a bound below 0, the pieces that are short are remembered: often they came in before and are
 only reported late. Pieces that were counted in over a time that begins before that moment pay them back. What nobody
-reported within `GRACE` (or two polls) does not come any more. If even `most` was short, more pieces went out than were ever counted
-in: these are written off, and since as many more may be inside without having been counted, the level is that much
-less certain.
+reported within `GRACE` (or two polls) does not come any more. If even `most` was short, more pieces went out than were
+ever counted in: these are written off, and since as many more may be inside without having been counted, the level is
+that much less certain.
 """
 
 from __future__ import annotations
