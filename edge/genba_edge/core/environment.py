@@ -4,8 +4,8 @@ From the first piece of a node at a station to the completion of the node a wind
 the station. When the node completes, each window becomes one event. A window of which no value is known becomes none,
 and that is said once per point, until a value is known again.
 
-Readings of the past quarter of an hour are kept as they are, since a completion may be known later than it happened;
-older ones are added up in the windows that are open.
+The latest readings are kept as they are, since a completion may be known later than it happened; older ones are added
+up in the windows that are open.
 """
 
 from __future__ import annotations
@@ -82,13 +82,17 @@ class Environment:
         """One reading."""
         value = sample.value
         readable = sample.quality is not Quality.BAD and isinstance(value, int | float)
-        self._measured[ref].take(sample.at, float(value) if readable and value is not None else None)
-        self._add_up(ref)
+        measured = self._measured[ref]
+        measured.take(sample.at, float(value) if readable and value is not None else None)
+        if measured.is_full:
+            self._add_up(ref)
 
     def hold(self, ref: PointRef, at: datetime) -> None:
         """One more reading of the same value."""
-        self._measured[ref].hold(at)
-        self._add_up(ref)
+        measured = self._measured[ref]
+        measured.hold(at)
+        if measured.is_full:
+            self._add_up(ref)
 
     def cut(self, device: str, begin: datetime, end: datetime | None = None) -> None:
         """Since `begin` nobody knows what the device measures; at `end` it may have been read again already."""

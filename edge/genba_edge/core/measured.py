@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, NamedTuple
 
-KEPT: Final = timedelta(minutes=15)  # a completion may be known as much later than it happened
-KEPT_READINGS: Final = 2000
+KEPT: Final = 600  # readings: a completion may be known as much later than it happened (10 min at one reading a second)
 
 
 class Reading(NamedTuple):
@@ -72,11 +71,15 @@ class Measured:
             self._readings.append(Reading(max(begin, self._readings[-1].at), None))
         self._readings.extend(reversed(again))
 
+    @property
+    def is_full(self) -> bool:
+        """Whether twice as many readings are here as must be kept."""
+        return len(self._readings) >= 2 * KEPT
+
     def outgrown(self) -> Iterator[tuple[Reading, datetime]]:
         """Readings that are not kept any more, each with when the next one came."""
-        readings = self._readings
-        while len(readings) > 1 and (len(readings) > KEPT_READINGS or readings[-1].at - readings[1].at > KEPT):
-            yield readings.popleft(), readings[0].at
+        while len(self._readings) > KEPT:
+            yield self._readings.popleft(), self._readings[0].at
 
     def over(self, begin: datetime, end: datetime, before: Summary) -> Summary:
         """What was measured from `begin` to `end`, after `before`, which is of readings that are not kept any more."""

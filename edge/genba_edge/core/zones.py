@@ -18,6 +18,7 @@ from genba_edge.core.zone_bounds import ahead, bounds_of, reach_of
 from genba_edge.core.zone_estimate import Joined
 from genba_edge.core.zone_flow import MOST_DIFFERENCE, hour_of
 from genba_edge.core.zone_level import GRACE, Move
+from genba_edge.core.zone_questions import about_balance, about_deficit, about_drift, about_old_stock
 from genba_edge.core.zone_tags import Inside, Sign
 from genba_shared.clock import format_time, parse_time
 from genba_shared.device_map.model import DeviceMap, PointRef, ReadPointRef, Zone
@@ -236,10 +237,7 @@ class Zones:
                 self._tell(book, at=min(stock.at, at), source=self._system(), because=(stock.id,), always=True)
                 continue
             book.asked.stock = stock.id
-            since = format_time(book.past_since)
-            note = f"a stock-take of {stock.count} pieces at {format_time(stock.at)} is not taken: "
-            note += f"what moved before {since} is not known any more. Count again."
-            self._ask(book, at=at, note=note, because=(stock.id,))
+            self._ask(book, at=at, note=about_old_stock(book, stock), because=(stock.id,))
 
     def pass_time(self, now: datetime) -> None:
         """Let time rules act: what is short for too long, sources that stay apart, the end of an hour."""
@@ -270,20 +268,10 @@ class Zones:
         missing = book.level.missing
         because: tuple[str, ...] = ()
         if level.deficit and missing > 2 * book.asked.deficit:
-            because = (self._ask_about_deficit(book, level.deficit, at=now),)
+            because = (self._ask(book, at=now, note=about_deficit(book, level.deficit), because=()),)
             book.asked.deficit = missing
         self._tell(book, at=now, source=self._system(), because=because, always=bool(level.deficit))
         book.save(self._journal)
-
-    def _ask_about_deficit(self, book: Book, deficit: int, *, at: datetime) -> str:
-        if book.gap:
-            likely = f"pieces came in while {book.gap} was not read"
-        elif book.stock is None and not book.asked.deficit:
-            likely = "pieces were inside when counting began"
-        else:
-            likely = f"pieces came in past {_listed(book.bounds.counters_in)}"
-        note = f"{deficit} more pieces went out than came in: the zone is taken to be empty. "
-        return self._ask(book, at=at, note=f"{note}Likely {likely}. A stock-take settles it.", because=())
 
     def _look_for_drift(self, book: Book, now: datetime) -> None:
         joined = self._joined(book, now)
@@ -294,14 +282,7 @@ class Zones:
         since = now - book.turned_at
         if is_apart and since >= DRIFT and not book.asked.apart:
             book.asked.apart = True
-            tags = book.tags.estimate()
-            level = book.level
-            note = (
-                f"tags say {tags.pieces} pieces ({tags.least} to {tags.most}), counters say {level.likely.pieces} "
-                f"({level.least.pieces} to {level.most.pieces}), for {int(since.total_seconds() // 60)} min: "
-                f"{joined.apart} pieces are between them. The {joined.leads} are followed. A stock-take settles it."
-            )
-            self._ask(book, at=now, note=note, because=())
+            self._ask(book, at=now, note=about_drift(book, joined, since), because=())
             book.save(self._journal)
         elif not is_apart and since >= CALM:
             book.asked.apart = False
@@ -316,13 +297,7 @@ class Zones:
         if balance.difference <= MOST_DIFFERENCE or book.asked.balance:
             return
         book.asked.balance = True
-        expected = balance.rate * balance.stay_h
-        note = (
-            f"in the past week {balance.inside:.1f} pieces were inside on average, and {balance.rate:.1f} an hour that "
-            f"stayed {balance.stay_h:.2f} h each make {expected:.1f}: {balance.difference * 100:.0f} % apart. "
-            "Pieces that are gone may still be counted, or passages are missed."
-        )
-        self._ask(book, at=now, note=note, because=())
+        self._ask(book, at=now, note=about_balance(balance), because=())
 
     def _joined(self, book: Book, now: datetime) -> Joined:
         unseen_in = unseen_out = tags_in = tags_out = 0
@@ -412,7 +387,3 @@ class Zones:
 
     def _system(self) -> Source:
         return Source(type=SourceType.SYSTEM, ref=self._journal.identity.gateway)
-
-
-def _listed(refs: Iterable[PointRef]) -> str:
-    return ", ".join(str(ref) for ref in refs)
