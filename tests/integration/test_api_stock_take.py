@@ -100,3 +100,21 @@ async def test_the_page_takes_a_stock_take_and_the_board_shows_it_in_three_langu
     assert "counted 9 (" in (await desk["board"].get("/board?lang=en")).text
     refused = await desk["admin"].post("/stocktake/packing?lang=en", data={"count": "9"})
     assert (refused.status_code, "does not allow stock-takes" in refused.text) == (409, True)
+
+
+async def test_a_vision_system_that_knows_what_is_in_its_zone_tells_it_over_http(desk: Bench) -> None:
+    told = {
+        "kind": "wip_changed",
+        "id": "0198b0a0-0000-4000-8000-000000000007",
+        "at": format_time(NOW),
+        "source": {"type": "vision", "ref": "hall-cameras"},
+        "zone": "hall",
+        "count": 31,
+        "by": 2,
+        "error_estimate": 1,
+    }
+    for accepted in (1, 0):  # sent twice, taken once
+        answer = await desk["events"].post("/api/v1/events", json={"events": [told]})
+        assert (answer.status_code, answer.json()["accepted"], answer.json()["refused"]) == (200, accepted, [])
+    assert (await zone(desk, "hall"))["count"] == 31
+    assert (await zone(desk, "hall"))["error_estimate"] == 1

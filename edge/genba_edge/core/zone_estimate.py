@@ -42,18 +42,20 @@ class Joined(NamedTuple):
     estimate: Estimate
     leads: Leads
     apart: int = 0
+    counters: Estimate | None = None
+    tags: Estimate | None = None
 
 
 def join(counters: Estimate | None, tags: Estimate | None) -> Joined:
     """What a zone holds, from either source or from both."""
     if counters is None:
-        return Joined(tags or Estimate(0, 0, 0), Leads.TAGS)
+        return Joined(tags or Estimate(0, 0, 0), Leads.TAGS, tags=tags)
     if tags is None:
-        return Joined(counters, Leads.COUNTERS)
+        return Joined(counters, Leads.COUNTERS, counters=counters)
     leads = Leads.TAGS if tags.error < counters.error else Leads.COUNTERS
     pieces = tags.pieces if leads is Leads.TAGS else counters.pieces
     least, most = max(counters.least, tags.least), min(counters.most, tags.most)
     if least <= most:
-        return Joined(Estimate(min(max(pieces, least), most), least, most), leads)
+        return Joined(Estimate(min(max(pieces, least), most), least, most), leads, 0, counters, tags)
     far = Estimate(pieces, min(counters.least, tags.least), max(counters.most, tags.most))
-    return Joined(far, leads, least - most)
+    return Joined(far, leads, least - most, counters, tags)

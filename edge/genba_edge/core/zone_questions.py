@@ -1,14 +1,34 @@
-"""What a person is asked about a zone, in words."""
+"""What a person is told and asked about a zone: how its count came about, and what does not fit, in words."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from genba_edge.core.zone_book import Book
 from genba_edge.core.zone_estimate import Joined
 from genba_edge.core.zone_flow import Balance
 from genba_shared.clock import format_time
 from genba_shared.dispatch_document import StockTake
+
+
+def about_count(book: Book, joined: Joined, *, silent: Sequence[str]) -> dict[str, Any]:
+    """How the count and its error came about, for whoever asks why."""
+    told: dict[str, Any] = {"rule": f"the {joined.leads} lead"}
+    for name, estimate in (("counters", joined.counters), ("tags", joined.tags)):
+        if estimate is not None:
+            told[name] = {"least": estimate.least, "likely": estimate.pieces, "most": estimate.most}
+    not_read = [device for device in silent if device in book.bounds.devices]
+    if not_read:
+        told["not_read"] = not_read
+    if joined.apart:
+        told["apart"] = joined.apart
+    if book.level.deficit or book.level.missing:
+        told["never_counted_in"] = book.level.deficit + book.level.missing
+    if book.stock is not None:
+        told["stock_take"] = {"id": book.stock.id, "at": format_time(book.stock.at), "count": book.stock.count}
+    return told
 
 
 def about_deficit(book: Book, deficit: int) -> str:

@@ -18,7 +18,7 @@ from genba_edge.core.zone_bounds import ahead, bounds_of, reach_of
 from genba_edge.core.zone_estimate import Joined
 from genba_edge.core.zone_flow import MOST_DIFFERENCE, hour_of
 from genba_edge.core.zone_level import GRACE, Move
-from genba_edge.core.zone_questions import about_balance, about_deficit, about_drift, about_old_stock
+from genba_edge.core.zone_questions import about_balance, about_count, about_deficit, about_drift, about_old_stock
 from genba_edge.core.zone_tags import Inside, Sign
 from genba_shared.clock import format_time, parse_time
 from genba_shared.device_map.model import DeviceMap, PointRef, ReadPointRef, Zone
@@ -344,15 +344,17 @@ class Zones:
         piece of another, and the newest count must not stand before an older one.
         """
         now = self._journal.moment.now
-        estimate = self._joined(book, now).estimate
-        count, error = estimate.pieces, estimate.error
+        joined = self._joined(book, now)
+        count, error = joined.estimate.pieces, joined.estimate.error
         told_at = at if book.told_at is None else max(at, book.told_at)
         changes = count != book.count or error > book.error or error <= book.error - max(1, book.error // 10)
         if changes or always:
             book.hold(now)
-            self._emit(
+            event = self._emit(
                 book.name, count=count, by=count - book.count, error=error, at=told_at, source=source, because=because
             )
+            if error or always or (book.bounds.has_counters and book.bounds.has_tags):
+                self._journal.note_trail(event, **about_count(book, joined, silent=sorted(self._silent)))
             book.count, book.error = count, error
             book.told_at = told_at
         if changes or always or because:
@@ -368,9 +370,9 @@ class Zones:
         at: datetime,
         source: Source,
         because: tuple[str, ...],
-    ) -> None:
+    ) -> WipChanged:
         fields: dict[str, Any] = {"zone": zone, "count": count, "by": by, "error_estimate": error}
-        self._journal.emit(WipChanged, at=at, source=source, because=because, **fields)
+        return self._journal.emit(WipChanged, at=at, source=source, because=because, **fields)
 
     def _ask(self, book: Book, *, at: datetime, note: str, because: tuple[str, ...]) -> str:
         event = self._journal.emit(

@@ -53,6 +53,7 @@ class Shop:
     def __init__(self, zone: str, saved: Mapping[str, str] | None = None) -> None:
         self.saved = dict(saved or {})
         self.events: list[Event] = []
+        self.trails: dict[str, str] = {}
         self.second = 0.0
         self.open(zone)
 
@@ -71,6 +72,7 @@ class Shop:
     def commit(self) -> None:
         commit = self.journal.take()
         self.events += commit.events
+        self.trails |= commit.trails
         for key, value in commit.state.items():
             if value is None:
                 self.saved.pop(key, None)
@@ -242,6 +244,19 @@ def test_a_zone_that_refuses_stock_takes_goes_on_as_it_was() -> None:
     shop.count(IN, 10)
     shop.stock("s-1", 0, 99)
     assert (shop.told, shop.questions) == ((10, 0), [])
+
+
+def test_a_count_of_two_sources_says_how_it_came_about() -> None:
+    shop = Shop(BOTH)
+    shop.enter("a1", 5)
+    shop.count(IN, 7)
+    last = [event for event in shop.events if isinstance(event, WipChanged)][-1]
+    assert json.loads(shop.trails[last.id]) == {
+        "rule": "the counters lead",
+        "counters": {"least": 7, "likely": 7, "most": 7},
+        "tags": {"least": 5, "likely": 5, "most": 5},
+        "apart": 2,
+    }
 
 
 def test_sources_that_stay_apart_are_questioned_once_and_again_only_after_they_agreed() -> None:
