@@ -96,10 +96,10 @@ class Shop:
         )
         self.commit()
 
-    def count(self, ref: PointRef, pieces: int) -> None:
-        now = at(self.second)
-        since = now - timedelta(seconds=1)
-        self.zones.pieces_counted(ref, pieces, since=since, at=now, source=CAMERA, because="x")
+    def count(self, ref: PointRef, pieces: int, *, when: float | None = None, since: float | None = None) -> None:
+        end = at(self.second if when is None else when)
+        begin = end - timedelta(seconds=1) if since is None else at(since)
+        self.zones.pieces_counted(ref, pieces, since=begin, at=end, source=CAMERA, because="x")
         self.commit()
 
     def stock(self, name: str, second: float, count: int) -> None:
@@ -216,6 +216,17 @@ def test_stock_takes_may_come_twice_and_out_of_order_and_the_latest_counts() -> 
     shop.stock("s-3", 160, 7)
     assert shop.told == (7, 0)
     assert [event.because for event in shop.events if isinstance(event, WipChanged)][-2:] == [("s-2",), ("s-3",)]
+
+
+def test_counts_from_before_a_stock_take_that_are_told_later_do_not_move_it() -> None:
+    shop = Shop(COUNTERS)
+    shop.count(IN, 10)
+    shop.wait_until(100)
+    shop.stock("s-1", 60, 30)
+    shop.count(IN, 4, when=50)  # who counted at 60 has seen them
+    assert shop.told == (30, 0)
+    shop.count(OUT, 3, when=70, since=55)  # before or after 60: nobody knows
+    assert shop.told == (27, 3)
 
 
 def test_a_stock_take_is_worked_out_after_a_restart_from_what_moved_before_it() -> None:
