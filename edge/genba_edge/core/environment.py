@@ -42,9 +42,13 @@ Work = tuple[str, str]
 
 @dataclass(slots=True, kw_only=True)
 class Window:
-    """Work on a node at a station since `begin`; by point, what was measured before the readings that are kept."""
+    """Work on a node at a station since `begin`; by point, what was measured before the readings that are kept.
+
+    `since`: readings count from here on; later than `begin` where the gateway started again in between.
+    """
 
     begin: datetime
+    since: datetime
     before: dict[PointRef, Summary] = field(default_factory=dict)
 
 
@@ -132,7 +136,7 @@ class Environment:
         windows = self._windows.get(station)
         if windows is None or work in windows or work in self._completed:
             return
-        windows[work] = Window(begin=at)
+        windows[work] = Window(begin=at, since=at)
         if len(windows) > MOST_WINDOWS:
             del windows[next(iter(windows))]
         self._save(station)
@@ -140,7 +144,8 @@ class Environment:
     def _close(self, station: str, window: Window, completed: NodeCompleted) -> None:
         begin = min(window.begin, completed.at)
         for ref in self._of_station[station]:
-            summary = self._measured[ref].over(begin, completed.at, window.before.get(ref, Summary()))
+            since = min(window.since, completed.at)
+            summary = self._measured[ref].over(since, completed.at, window.before.get(ref, Summary()))
             if summary.mean is None or summary.least is None or summary.most is None:
                 self._say_nothing_known(ref, station, begin, completed)
                 continue
@@ -185,7 +190,7 @@ class Environment:
         for reading, until in self._measured[ref].outgrown():
             for window in self._open_around(ref):
                 before = window.before.get(ref, Summary())
-                window.before[ref] = _added(before, reading, until, window.begin)
+                window.before[ref] = _added(before, reading, until, window.since)
 
     def _open_around(self, ref: PointRef) -> Iterator[Window]:
         for station in self._around[ref]:
@@ -197,10 +202,10 @@ class Environment:
         rows: list[Any] = []
         for (work_order, node), window in self._windows[station].items():
             points = {
-                str(ref): list(self._measured[ref].over(window.begin, now, window.before.get(ref, Summary())))
+                str(ref): list(self._measured[ref].over(window.since, now, window.before.get(ref, Summary())))
                 for ref in self._of_station[station]
             }
-            rows.append([work_order, node, format_time(window.begin), points])
+            rows.append([work_order, node, format_time(window.begin), points, format_time(now)])
         if rows:
             self._journal.save(_KEY + station, rows)
         else:
@@ -212,10 +217,10 @@ def _added(before: Summary, reading: Reading, until: datetime, begin: datetime) 
 
 
 def _window(row: list[Any], measured: Mapping[PointRef, Measured]) -> tuple[Work, Window]:
-    work_order, node, begin, points = row
+    work_order, node, begin, points, until = row
     known = {str(ref): ref for ref in measured}
     before = {known[name]: Summary(*value) for name, value in points.items() if name in known}
-    return (work_order, node), Window(begin=parse_time(begin), before=before)
+    return (work_order, node), Window(begin=parse_time(begin), since=parse_time(until), before=before)
 
 
 def _source(ref: PointRef) -> Source:

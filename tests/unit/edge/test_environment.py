@@ -130,6 +130,21 @@ def test_what_was_measured_while_the_gateway_was_down_is_not_averaged_over() -> 
     assert hall.summaries == [("PRS-1", 20, 30, 40, 2)]
 
 
+def test_what_a_device_says_again_after_a_change_of_the_map_is_not_counted_twice() -> None:
+    hall = Hall()
+    hall.measure(0, 20)
+    hall.start(0)
+    hall.measure(50, 40)
+    hall.go_to(100)
+    hall.environment.save(urgently=True)
+    hall.commit()
+    hall.open()
+    hall.environment.take(TEMP, Sample("press", "temp", 40, at(50), at(50)))  # since when the value holds
+    hall.go_to(200)
+    hall.complete(200)
+    assert hall.summaries == [("PRS-1", 20, 35, 40, 2)]
+
+
 def test_a_completion_that_is_known_late_ends_its_window_when_it_happened() -> None:
     hall = Hall()
     hall.measure(0, 20)
