@@ -22,18 +22,21 @@ class BaselineShape(TypedDict):
     finish: str
 
 
-class EnvironmentShape(TypedDict):
-    """What a point around a station measured while the node was worked on there, weighted by time."""
-
-    station: str
-    point: str
-    begin: str
-    end: str
-    least: float
-    mean: float
-    most: float
-    samples: int
-    uom: str | None
+EnvironmentShape = TypedDict(
+    "EnvironmentShape",
+    {
+        "station": str,
+        "point": str,
+        "from": str,
+        "to": str,
+        "min": float,
+        "mean": float,
+        "max": float,
+        "samples": int,
+        "uom": str | None,
+    },
+)
+"""What a point around a station measured while the node was worked on there, weighted by time; as in the event."""
 
 
 class NodeShape(TypedDict):

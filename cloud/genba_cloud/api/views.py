@@ -194,11 +194,11 @@ def _environment(one: Surroundings) -> EnvironmentShape:
     return {
         "station": one.station,
         "point": one.point,
-        "begin": format_time(one.begin),
-        "end": format_time(one.end),
-        "least": one.least,
+        "from": format_time(one.begin),
+        "to": format_time(one.end),
+        "min": one.least,
         "mean": one.mean,
-        "most": one.most,
+        "max": one.most,
         "samples": one.samples,
         "uom": one.uom,
     }

@@ -71,9 +71,15 @@ class TagsInside:
             self._add(inside, -1)
         return inside
 
-    def note_passage(self, sign: Sign, *, out: bool) -> None:
-        """One more passage, for the share of those that nobody read."""
-        first = 2 if out else 0
+    def note_way_in(self, sign: Sign) -> None:
+        """One more passage at the way in, for the share of those that nobody read."""
+        self._note_passage(0, sign)
+
+    def note_way_out(self, sign: Sign) -> None:
+        """One more passage at the way out."""
+        self._note_passage(2, sign)
+
+    def _note_passage(self, first: int, sign: Sign) -> None:
         self.passages[first] += 1
         self.passages[first + 1] += sign is not Sign.READ
         if self.passages[first] >= _LATEST:

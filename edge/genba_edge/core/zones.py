@@ -125,7 +125,7 @@ class Zones:
         before = book.tags.tags.get(tag)
         book.tags.put(tag, Inside(pieces=pieces, entered_at=format_time(at), work_order=work_order))
         if before is None:
-            book.tags.note_passage(sign, out=False)
+            book.tags.note_way_in(sign)
         book.move_tags(at, pieces - (before.pieces if before else 0), self._journal)
         if not book.bounds.has_counters and before is None:
             book.flow.pass_by(self._journal.moment.now, came_in=pieces)
@@ -146,9 +146,9 @@ class Zones:
         """A tag is no longer in the zone; where nobody saw it come in, it stood for `unseen_pieces`."""
         book, now = self._books[zone], self._journal.moment.now
         inside = book.tags.take_out(tag)
-        book.tags.note_passage(sign, out=True)
+        book.tags.note_way_out(sign)
         if inside is None:
-            book.tags.note_passage(Sign.IMPLIED, out=False)
+            book.tags.note_way_in(Sign.IMPLIED)
             book.tags.turn_up(unseen_pieces)
         else:
             book.move_tags(at, -inside.pieces, self._journal)
@@ -234,7 +234,8 @@ class Zones:
             if last is not None and (stock.at, stock.id) <= (last.at, last.id):
                 continue
             if book.take_stock(stock):
-                self._tell(book, at=min(stock.at, at), source=self._system(), because=(stock.id,), always=True)
+                joined = self._joined(book, self._journal.moment.now)
+                self._tell_now(book, joined, at=min(stock.at, at), source=self._system(), because=(stock.id,))
                 continue
             book.asked.stock = stock.id
             self._ask(book, at=at, note=about_old_stock(book, stock), because=(stock.id,))
@@ -270,7 +271,7 @@ class Zones:
         if level.deficit and missing > 2 * book.asked.deficit:
             because = (self._ask(book, at=now, note=about_deficit(book, level.deficit), because=()),)
             book.asked.deficit = missing
-        self._tell(book, at=now, source=self._system(), because=because, always=bool(level.deficit))
+        self._tell(book, at=now, source=self._system(), because=because)
         book.save(self._journal)
 
     def _look_for_drift(self, book: Book, now: datetime) -> None:
@@ -335,30 +336,31 @@ class Zones:
         passed = usual + book.tags.fullest  # at least one tag may pass at any moment
         return passed, passed
 
-    def _tell(
-        self, book: Book, *, at: datetime, source: Source, because: tuple[str, ...], always: bool = False
-    ) -> None:
-        """Tell the count and its error where they changed, and keep what is known of the zone.
-
-        The count is told at the latest time of all that went into it: a piece of one device may arrive after a later
-        piece of another, and the newest count must not stand before an older one.
-        """
-        now = self._journal.moment.now
-        joined = self._joined(book, now)
+    def _tell(self, book: Book, *, at: datetime, source: Source, because: tuple[str, ...]) -> None:
+        """Tell the count and its error where they changed, and keep what is known of the zone."""
+        joined = self._joined(book, self._journal.moment.now)
         count, error = joined.estimate.pieces, joined.estimate.error
-        told_at = at if book.told_at is None else max(at, book.told_at)
-        changes = count != book.count or error > book.error or error <= book.error - max(1, book.error // 10)
-        if changes or always:
-            book.hold(now)
-            event = self._emit(
-                book.name, count=count, by=count - book.count, error=error, at=told_at, source=source, because=because
-            )
-            if error or always or (book.bounds.has_counters and book.bounds.has_tags):
-                self._journal.note_trail(event, **about_count(book, joined, silent=sorted(self._silent)))
-            book.count, book.error = count, error
-            book.told_at = told_at
-        if changes or always or because:
+        if count != book.count or error > book.error or error <= book.error - max(1, book.error // 10):
+            self._tell_now(book, joined, at=at, source=source, because=because)
+        elif because:
             book.save(self._journal)
+
+    def _tell_now(self, book: Book, joined: Joined, *, at: datetime, source: Source, because: tuple[str, ...]) -> None:
+        """Tell the count and its error, at the latest time of all that went into them.
+
+        A piece of one device may arrive after a later piece of another, and the newest count must not stand before an
+        older one.
+        """
+        book.hold(self._journal.moment.now)
+        count, error = joined.estimate.pieces, joined.estimate.error
+        book.told_at = at if book.told_at is None else max(at, book.told_at)
+        by = count - book.count
+        event = self._emit(book.name, count=count, by=by, error=error, at=book.told_at, source=source, because=because)
+        is_corrected = book.stock is not None and book.stock.id in because
+        if error or is_corrected or (book.bounds.has_counters and book.bounds.has_tags):
+            self._journal.note_trail(event, **about_count(book, joined, silent=sorted(self._silent)))
+        book.count, book.error = count, error
+        book.save(self._journal)
 
     def _emit(
         self,
