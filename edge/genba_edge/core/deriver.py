@@ -183,8 +183,8 @@ class Deriver:
                     self._counting.confirm_doubts(observation.device, observation.at)
                 self._close_passages(observation.device)
             case DeviceBack():
-                self._watch.find(observation.device, observation.at)
                 self._zones.find_device(observation.device)
+                self._watch.find(observation.device, observation.at)
                 self._roles.unsettle(observation.device)
             case DeviceLost():
                 self._watch.lose(observation.device)

@@ -103,6 +103,11 @@ class TagsInside:
         self.before_gap = sum(inside.pieces for inside in self.tags.values() if inside.entered_at <= self.gap_at)
         self.gap_out = min(self.gap_out, self.before_gap)
 
+    def forget_gap(self, before: str) -> None:
+        """What came in unseen so long ago has gone again."""
+        if self.gap_at and self.gap_at < before:
+            self.gap_at, self.gap_in, self.gap_out, self.before_gap = "", 0, 0, 0
+
     def correct(self, pieces: int, *, then: int) -> None:
         """Somebody counted `pieces` when the tags said `then`."""
         self.offset = pieces - then

@@ -28,6 +28,7 @@ from genba_shared.events import DataQuestioned, QuestionCause, Source, SourceTyp
 LOOK: Final = timedelta(seconds=10)  # how often time is given a chance to change what is told
 TOLD_BY: Final = timedelta(seconds=15)  # after a device came back, joined counts of its silence are told
 DRIFT: Final = timedelta(minutes=10)  # tags are told when they have gone: sources may differ for a while
+GAP_KEPT_S: Final = 24 * 3600  # as long may stay inside what came in unseen
 CALM: Final = timedelta(hours=1)  # as long must they agree before they are questioned again
 
 
@@ -254,6 +255,8 @@ class Zones:
             self._look_for_drift(book, now)
             if new_hour:
                 book.forget(now, self._journal)
+                kept_s = book.bounds.zone.close_after_s or GAP_KEPT_S
+                book.tags.forget_gap(format_time(now - timedelta(seconds=kept_s)))
                 self._weigh(book, now)
                 book.save(self._journal)
 
@@ -302,22 +305,23 @@ class Zones:
 
     def _joined(self, book: Book, now: datetime) -> Joined:
         unseen_in = unseen_out = tags_in = tags_out = 0
-        for device, seconds in self._silences(now):
-            if device not in book.bounds.devices:
-                continue
+        for device, seconds in self._silences(book, now):
             unseen_in += self._unseen_pieces(book, device, book.bounds.counters_in, seconds)
             unseen_out += self._unseen_pieces(book, device, book.bounds.counters_out, seconds)
-            came_in, went_out = self._unseen_tags(book, seconds)
-            tags_in += came_in * any(ref.device == device for ref in book.bounds.zone.enter)
-            tags_out += went_out * any(ref.device == device for ref in book.bounds.zone.leave)
+            if device in self._silent:  # later the gap of a reader is declared, and noted with the tags
+                came_in, went_out = self._unseen_tags(book, seconds)
+                tags_in += came_in * any(ref.device == device for ref in book.bounds.zone.enter)
+                tags_out += went_out * any(ref.device == device for ref in book.bounds.zone.leave)
         return book.joined(unseen_in=unseen_in, unseen_out=unseen_out, tags_in=tags_in, tags_out=tags_out)
 
-    def _silences(self, now: datetime) -> Iterator[tuple[str, float]]:
-        """Devices of which nobody knows what passed, and for how many seconds."""
+    def _silences(self, book: Book, now: datetime) -> Iterator[tuple[str, float]]:
+        """Devices at the bounds of which nobody knows what passed, and for how many seconds."""
         for device, since in self._silent.items():
-            yield device, ahead((now - since).total_seconds())
+            if device in book.bounds.devices:
+                yield device, ahead((now - since).total_seconds())
         for device, (since, back_at) in self._returned.items():
-            yield device, (back_at - since).total_seconds()
+            if device in book.bounds.devices:
+                yield device, (back_at - since).total_seconds()
 
     def _unseen_pieces(self, book: Book, device: str, ends: Iterable[PointRef], seconds: float) -> int:
         pieces = 0

@@ -168,6 +168,17 @@ def test_tags_that_may_have_left_while_the_reader_was_silent_stay_in_doubt_until
     assert shop.told == (6, 0)
 
 
+def test_what_may_have_passed_a_silent_reader_is_forgotten_after_a_day() -> None:
+    shop = Shop(TAGS)
+    shop.enter("a1", 4)
+    shop.zones.note_gap("gate", at(10), at(20), "gap")
+    shop.commit()
+    assert shop.told == (4, 4)
+    shop.wait_until(25 * 3600)
+    shop.wait_until(26 * 3600)
+    assert shop.told == (4, 0)
+
+
 def test_a_stock_take_of_tags_holds_through_passages_that_are_told_late() -> None:
     shop = Shop(TAGS)
     shop.enter("a1", 5)
