@@ -8,12 +8,13 @@ pieces that went out and never came in, tags and counters that drift apart, a we
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from genba_edge.core.journal import Journal, load
 from genba_edge.core.watch import LATE_POLLS
-from genba_edge.core.zone_book import INSIDE, ZONE, Book, open_book
+from genba_edge.core.zone_book import FLOW, INSIDE, PAST, ZONE, Book, open_book
 from genba_edge.core.zone_bounds import ahead, bounds_of, reach_of
 from genba_edge.core.zone_estimate import Joined
 from genba_edge.core.zone_flow import MOST_DIFFERENCE, hour_of
@@ -58,9 +59,8 @@ class Zones:
         self._returned: dict[str, tuple[datetime, datetime]] = {}  # silent since, and until; not yet told what passed
         self._looked_at = journal.moment.now
         self._gone = {name: value for name, value in load(saved, ZONE).items() if name not in self._books}
-        self._gone_tags = [
-            key for key in saved if key.startswith(INSIDE) and key[len(INSIDE) :].partition("/")[0] in self._gone
-        ]
+        parts = ((key, key.split("/")) for key in saved if key.startswith((INSIDE, FLOW, PAST)))
+        self._gone_keys = [key for key, part in parts if part[1] in self._gone]
 
     def _note_bounds(self, book: Book) -> None:
         for ref in book.bounds.zone.enter:
@@ -77,11 +77,11 @@ class Zones:
         for name, value in self._gone.items():
             count = value.get("count", sum(int(inside["pieces"]) for inside in value.get("tags", {}).values()))
             count += max(0, int(value.get("counted", 0)))
-            if count:
+            if count or value.get("error"):
                 told_at = parse_time(value["told_at"]) if value.get("told_at") else at
                 self._emit(name, count=0, by=-count, error=0, at=max(at, told_at), source=self._system(), because=())
             self._journal.forget(ZONE + name)
-        for key in self._gone_tags:
+        for key in self._gone_keys:
             self._journal.forget(key)
         self._gone.clear()
         for book in self._books.values():
@@ -231,15 +231,17 @@ class Zones:
             book = self._books.get(name)
             if book is None or book.past is None or stock.id == book.asked.stock:
                 continue
+            taken = replace(stock, at=min(stock.at, at))  # the collector's clock may be ahead of ours
             last = book.stock
-            if last is not None and (stock.at, stock.id) <= (last.at, last.id):
+            if last is not None and (taken.id == last.id or (taken.at, taken.id) <= (last.at, last.id)):
                 continue
-            if book.take_stock(stock):
+            if book.take_stock(taken):
                 joined = self._joined(book, self._journal.moment.now)
-                self._tell_now(book, joined, at=min(stock.at, at), source=self._system(), because=(stock.id,))
+                self._tell_now(book, joined, at=taken.at, source=self._system(), because=(taken.id,))
                 continue
-            book.asked.stock = stock.id
-            self._ask(book, at=at, note=about_old_stock(book, stock), because=(stock.id,))
+            book.asked.stock = taken.id
+            self._ask(book, at=at, note=about_old_stock(book, taken), because=(taken.id,))
+            book.save(self._journal)
 
     def pass_time(self, now: datetime) -> None:
         """Let time rules act: what is short for too long, sources that stay apart, the end of an hour."""

@@ -261,6 +261,28 @@ def test_a_stock_take_of_which_too_little_is_known_is_questioned_once_and_not_ta
     assert "is not taken" in shop.questions[0]
 
 
+def test_a_stock_take_by_a_clock_that_is_ahead_counts_from_when_it_arrives() -> None:
+    shop = Shop(COUNTERS)
+    shop.wait_until(100)
+    shop.stock("s-1", 130, 20)
+    shop.wait_until(110)
+    shop.count(IN, 3)
+    shop.stock("s-1", 130, 20)
+    assert shop.told == (23, 0)
+
+
+def test_nothing_is_remembered_of_a_zone_that_left_the_map() -> None:
+    shop = Shop(BOTH)
+    shop.enter("a1", 5)
+    shop.count(IN, 5)
+    shop.wait_until(7200)
+    device_map = load_device_map(Path("plant.yaml"), text=MAP.replace("sewing: {ZONE}", f"other: {BOTH}"))
+    Zones(device_map, shop.journal, shop.saved, {}).fit_to_map(at(7200))
+    shop.commit()
+    assert shop.told == (0, 0)
+    assert [key for key in shop.saved if "sewing" in key] == []
+
+
 def test_a_zone_that_refuses_stock_takes_goes_on_as_it_was() -> None:
     shop = Shop(COUNTERS.replace(", stocktake: allowed", ""))
     shop.count(IN, 10)
