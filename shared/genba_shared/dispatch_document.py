@@ -6,7 +6,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -63,17 +63,27 @@ class TagBinding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StockTake:
+    """Somebody counted `count` pieces in a zone at `at`; `id` is that of the event that says so."""
+
+    id: str
+    at: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchDocument:
     """Everything that one gateway needs to know about orders.
 
     `stations` by station id; `work_orders`: pieces wanted by work order and node, only of nodes that this gateway
-    derives. `version` counts up; 0 is the empty document before the first.
+    derives; `stock`: by zone, the latest stock-take. `version` counts up; 0 is the empty document before the first.
     """
 
     version: int
     stations: Mapping[str, StationDispatch]
     work_orders: Mapping[str, Mapping[str, int]]
     tags: tuple[TagBinding, ...]
+    stock: Mapping[str, StockTake] = field(default_factory=dict)
 
     @classmethod
     def empty(cls) -> DispatchDocument:
@@ -93,6 +103,10 @@ class DispatchDocument:
                 {"tag": tag.tag, "work_order": tag.work_order, "pieces": tag.pieces, "since": format_time(tag.since)}
                 for tag in self.tags
             ],
+            "stock": {
+                zone: {"id": stock.id, "at": format_time(stock.at), "count": stock.count}
+                for zone, stock in self.stock.items()
+            },
         }
 
     def to_text(self) -> str:
@@ -124,6 +138,10 @@ class DispatchDocument:
                 _tag_from_json(tag, f"tags[{position}]")
                 for position, tag in enumerate(_sequence(document.get("tags"), "tags"))
             ),
+            stock={
+                _named(zone, "stock"): _stock_from_json(stock, f"stock.{zone}")
+                for zone, stock in _mapping(document.get("stock", {}), "stock").items()  # older documents have none
+            },
         )
 
     @classmethod
@@ -273,12 +291,24 @@ def _tag_from_json(obj: object, where: str) -> TagBinding:
     )
 
 
+def _stock_from_json(obj: object, where: str) -> StockTake:
+    stock = _mapping(obj, where)
+    return StockTake(
+        id=_named(stock.get("id"), f"{where}.id"),
+        at=_time(stock.get("at"), f"{where}.at"),
+        count=_whole(stock.get("count"), f"{where}.count"),
+    )
+
+
 def _since(obj: object, where: str) -> datetime:
-    text = _mapping(obj, where).get("since")
+    return _time(_mapping(obj, where).get("since"), f"{where}.since")
+
+
+def _time(text: object, where: str) -> datetime:
     try:
         return to_milliseconds(parse_time(text))  # type: ignore[arg-type]  # any JSON value; TypeError is caught
     except (TypeError, ValueError, OverflowError) as exc:
-        raise ContractError(f"{where}.since: {text!r:.80} is not an RFC 3339 time") from exc
+        raise ContractError(f"{where}: {text!r:.80} is not an RFC 3339 time") from exc
 
 
 def _mapping(obj: object, where: str) -> Mapping[str, Any]:

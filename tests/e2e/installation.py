@@ -16,6 +16,7 @@ from typing import Any, Self
 from tests.e2e.demo_run import wait_for
 
 GENBA = [sys.executable, "-m", "genba_shared.cli"]
+SCOPES = "read,orders:write,dispatch:write,events:write"
 
 
 class Installation:
@@ -28,7 +29,9 @@ class Installation:
         self.url = self.mqtt = self._key = ""
 
     def __enter__(self) -> Self:
-        self._key = self._genba("cloud", "key", "create", "erp", "--scopes", "read,orders:write,dispatch:write")
+        self._key = self._genba(
+            "cloud", "key", "create", "erp", "--scopes", "read,orders:write,dispatch:write,events:write"
+        )
         arguments = ["cloud", "serve", "--data", str(self.data), "--listen", "127.0.0.1:0"]
         log = self._start("collector", *arguments, *(["--broker", self._broker] if self._broker else []))
         line = wait_for("the collector is ready", lambda: _line_of(log, "ready "))

@@ -316,3 +316,41 @@ async def until_metric(desk: Bench, name: str, value: str) -> None:
             if f"{name} {value}\n" in (await desk["reader"].get("/metrics")).text:
                 return
             await asyncio.sleep(0.02)
+
+
+async def test_what_surrounded_a_node_is_shown_with_it(desk: Bench) -> None:
+    await desk.post_order()
+    summary = {
+        "kind": "environment_summarised",
+        "id": "0198b0a0-0000-4000-8000-000000000001",
+        "at": format_time(NOW),
+        "source": {"type": "sensor", "ref": "env1/temp"},
+        "station": "CUT-1",
+        "work_order": "WO-1001",
+        "node": "CUT",
+        "point": "env1/temp",
+        "from": format_time(NOW - timedelta(hours=1)),
+        "to": format_time(NOW),
+        "min": 20.5,
+        "mean": 21.25,
+        "max": 23.0,
+        "samples": 360,
+        "uom": "°C",
+    }
+    sent = await desk["events"].post("/api/v1/events", json={"events": [summary]})
+    assert sent.json()["refused"] == []
+    (work,) = (await desk["reader"].get("/api/v1/orders/A-1001/nodes")).json()["work_orders"]
+    assert [node["environment"] for node in work["nodes"][1:]] == [[], []]
+    assert work["nodes"][0]["environment"] == [
+        {
+            "station": "CUT-1",
+            "point": "env1/temp",
+            "from": format_time(NOW - timedelta(hours=1)),
+            "to": format_time(NOW),
+            "min": 20.5,
+            "mean": 21.25,
+            "max": 23.0,
+            "samples": 360,
+            "uom": "°C",
+        }
+    ]

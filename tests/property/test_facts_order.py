@@ -16,6 +16,7 @@ from genba_shared.events import (
     Direction,
     DispatchClosed,
     DispatchOpened,
+    EnvironmentSummarised,
     Event,
     NodeCompleted,
     NodeStarted,
@@ -25,6 +26,7 @@ from genba_shared.events import (
     SourceType,
     StationState,
     StationStateChanged,
+    StockCounted,
     TagBound,
     TagPassed,
     TagUnbound,
@@ -107,7 +109,24 @@ def passages(draw: st.DrawFn, common: dict[str, Any], owner: dict[str, str]) -> 
 
 @st.composite
 def things(draw: st.DrawFn, common: dict[str, Any]) -> Event:
-    match draw(st.integers(0, 2)):
+    match draw(st.integers(0, 4)):
+        case 3:
+            return StockCounted(**common, zone="packing", count=draw(st.integers(0, 9)))
+        case 4:
+            return EnvironmentSummarised(
+                **common,
+                station=draw(STATIONS),
+                work_order=draw(WORK_ORDERS),
+                node=draw(NODES),
+                point="env1/temp",
+                begin=common["at"] - timedelta(minutes=1),
+                end=common["at"],
+                least=20.5,
+                mean=float(draw(st.integers(21, 23))),
+                most=24.0,
+                samples=6,
+                uom="°C",
+            )
         case 0:
             return WipChanged(**common, zone="packing", count=draw(st.integers(0, 9)), by=1)
         case 1:

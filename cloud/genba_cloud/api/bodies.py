@@ -121,6 +121,13 @@ class EventsBody(_Body):
     events: list[dict[str, Any]] = Field(min_length=1, max_length=1000)
 
 
+class StockTakeBody(_Body):
+    """What was counted in a zone; `at`: when, now where it is left out."""
+
+    count: Annotated[int, Field(ge=0, le=MOST_PIECES, strict=True)]
+    at: Instant | None = None
+
+
 class KeyBody(_Body):
     """A machine key to make."""
 

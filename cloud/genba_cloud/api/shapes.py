@@ -22,6 +22,23 @@ class BaselineShape(TypedDict):
     finish: str
 
 
+EnvironmentShape = TypedDict(
+    "EnvironmentShape",
+    {
+        "station": str,
+        "point": str,
+        "from": str,
+        "to": str,
+        "min": float,
+        "mean": float,
+        "max": float,
+        "samples": int,
+        "uom": str | None,
+    },
+)
+"""What a point around a station measured while the node was worked on there, weighted by time; as in the event."""
+
+
 class NodeShape(TypedDict):
     """One node. `status` is one of pending, in_progress, done, delayed, awaiting_confirmation."""
 
@@ -45,6 +62,7 @@ class NodeShape(TypedDict):
     deviation: DeviationShape | None
     evidence: list[str]
     expected_finish: str | None
+    environment: list[EnvironmentShape]
 
 
 class WorkOrderShape(TypedDict):
@@ -101,13 +119,22 @@ class TallyShape(TypedDict):
     rework: int
 
 
+class StockTakeShape(TypedDict):
+    """The last time that somebody counted what is in a zone."""
+
+    count: int
+    at: str
+    event: str
+
+
 class ZoneShape(TypedDict):
-    """Pieces in a zone at `at`, give or take `error_estimate`."""
+    """Pieces in a zone at `at`, give or take `error_estimate`; `stock_take` is null where nobody ever counted."""
 
     zone: str
     count: int
     error_estimate: int
     at: str
+    stock_take: StockTakeShape | None
 
 
 class ZonesShape(TypedDict):
@@ -253,6 +280,15 @@ class TagsChangedShape(TypedDict):
     """How many tags changed."""
 
     changed: int
+
+
+class StockTakenShape(TypedDict):
+    """A stock-take that was taken; the gateway tells the new count with an event that names this one."""
+
+    zone: str
+    count: int
+    at: str
+    event: str
 
 
 class AppendedShape(TypedDict):

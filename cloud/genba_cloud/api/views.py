@@ -8,6 +8,7 @@ from typing import Any
 from genba_cloud.api.shapes import (
     AlertShape,
     DeviationShape,
+    EnvironmentShape,
     GatewayShape,
     KeyShape,
     NodeShape,
@@ -22,7 +23,7 @@ from genba_cloud.api.shapes import (
 from genba_cloud.core.assess import AssessedOrder, NodeAssessment
 from genba_cloud.core.deviation import Deviation
 from genba_cloud.core.facts.plan import WorkOrderPlan
-from genba_cloud.core.facts.views import StationFacts, TagBinding, Tally, ZoneFacts
+from genba_cloud.core.facts.views import StationFacts, Surroundings, TagBinding, Tally, ZoneFacts
 from genba_cloud.store.accounts import MachineKey
 from genba_cloud.store.read import GatewayRecord, LoggedEvent, Unassigned
 from genba_shared.clock import format_time
@@ -54,7 +55,14 @@ def late_mark(late_s: int) -> str:
 
 def zone_view(zone: ZoneFacts) -> ZoneShape:
     """Pieces in a zone."""
-    return {"zone": zone.zone, "count": zone.count, "error_estimate": zone.error_estimate, "at": format_time(zone.at)}
+    stock = zone.stock_take
+    return {
+        "zone": zone.zone,
+        "count": zone.count,
+        "error_estimate": zone.error_estimate,
+        "at": format_time(zone.at),
+        "stock_take": {"count": stock.count, "at": format_time(stock.at), "event": stock.id} if stock else None,
+    }
 
 
 def station_view(station: StationFacts) -> StationShape:
@@ -178,6 +186,21 @@ def _node(node: NodeAssessment) -> NodeShape:
         "deviation": _deviation(node.deviation) if node.deviation else None,
         "evidence": list(facts.evidence),
         "expected_finish": _time(node.expected_finish),
+        "environment": [_environment(one) for one in facts.environment],
+    }
+
+
+def _environment(one: Surroundings) -> EnvironmentShape:
+    return {
+        "station": one.station,
+        "point": one.point,
+        "from": format_time(one.begin),
+        "to": format_time(one.end),
+        "min": one.least,
+        "mean": one.mean,
+        "max": one.most,
+        "samples": one.samples,
+        "uom": one.uom,
     }
 
 

@@ -39,6 +39,7 @@ from genba_shared.events import (
     EpisodeOpened,
     Event,
     OrderConfirmed,
+    PiecesCounted,
     PromiseSet,
     Source,
     SourceType,
@@ -203,6 +204,8 @@ def _client_event(item: Mapping[str, Any]) -> Event:
         raise ContractError(f"{event.kind}.id: {event.id!r:.80} is not a UUID in small letters, made by the client")
     if isinstance(event, COLLECTORS_OWN):
         raise ContractError(f"{event.kind} is written by the collector only")
+    if isinstance(event, PiecesCounted) and event.station is None:
+        raise ContractError("pieces_counted.station: which station counted them?")
     if not is_in_time(event.at):
         raise ContractError(f"{event.kind}.at: {event.at.year} is no time: 1970 to 2199")
     return event

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Final
 
@@ -26,9 +26,11 @@ from genba_cloud.api import (
     create_app,
     require_same_origin,
 )
+from genba_cloud.api.stock_taking import take_stock
 from genba_cloud.app.assessor import PERIOD_S, Assessor
 from genba_cloud.core.assess import DEFAULT_POLICY, Policy
-from genba_cloud.core.viewer import Subject, Viewer
+from genba_cloud.core.facts.plan import Refused
+from genba_cloud.core.viewer import Act, Subject, Viewer
 from genba_cloud.ledger import Ledger
 from genba_cloud.store import DEFAULT_ENTERPRISE, Store
 from genba_cloud.store.accounts import Accounts, open_accounts
@@ -131,7 +133,7 @@ def _built(
         live=live,
         metrics=metrics,
         desk=desk,
-        app=create_app(parts, pages=[create_pages(_page_parts(desk, authority, settings))], static=STATIC),
+        app=create_app(parts, pages=[create_pages(_page_parts(desk, ledger, authority, settings))], static=STATIC),
         one_time_password=one_time_password,
     )
 
@@ -155,17 +157,23 @@ async def _tasks(collector: Collector, assessor: Assessor) -> AsyncIterator[None
                 await task
 
 
-def _page_parts(desk: Desk, authority: Authority, settings: CollectorSettings) -> PageParts:
+def _page_parts(desk: Desk, ledger: Ledger, authority: Authority, settings: CollectorSettings) -> PageParts:
     def source_of(viewer: Viewer) -> VisibleReads:
         return VisibleReads(desk, viewer)
+
+    async def take(viewer: Viewer, zone: str, count: int, at: datetime) -> Refused | None:
+        taken = await take_stock(ledger, desk, viewer, zone=zone, count=count, at=at)
+        return taken if isinstance(taken, Refused) else None
 
     return PageParts(
         board_guard=Guard(sees=Subject.ORDERS),
         person_guard=Guard(people=True, newcomers=True),
+        stock_guard=Guard(people=True, does=Act.TAKE_STOCK),
         require_same_origin=require_same_origin,
         source_of=source_of,
         authority=authority,
         now=desk.now,
+        take_stock=take,
         session_cookie=SESSION_COOKIE,
         board_cookie=BOARD_COOKIE,
         secure_cookies=settings.tls,

@@ -52,6 +52,7 @@ class Act(StrEnum):
     DISPATCH = "dispatch"
     APPEND_EVENTS = "append_events"
     ADMINISTER = "administer"
+    TAKE_STOCK = "take_stock"
 
 
 class Sight(StrEnum):
@@ -89,6 +90,7 @@ _ACT_SCOPE: Final = {
     Act.UPSERT_ORDER: Scope.ORDERS_WRITE,
     Act.DISPATCH: Scope.DISPATCH_WRITE,
     Act.APPEND_EVENTS: Scope.EVENTS_WRITE,
+    Act.TAKE_STOCK: Scope.EVENTS_WRITE,
 }
 _PEOPLE_ONLY: Final = frozenset({Subject.KEYS})
 

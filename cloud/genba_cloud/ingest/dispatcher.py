@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from genba_cloud.core.facts.dispatching import Audience, Listed, Work, dispatch_document
-from genba_cloud.core.facts.views import OpenDispatch, TagBinding
+from genba_cloud.core.facts.views import OpenDispatch, StockTake, TagBinding
 from genba_cloud.ledger import Appended, Ledger
 from genba_cloud.store.read import GatewayRecord, Reads
 from genba_shared import topics
@@ -31,6 +31,7 @@ class _ShopFloor:
     queue: tuple[Listed, ...]
     open_at: dict[str, OpenDispatch]
     tags: tuple[TagBinding, ...]
+    stock: Mapping[str, StockTake]
 
 
 class Dispatcher:
@@ -102,7 +103,12 @@ class Dispatcher:
         floor = await asyncio.to_thread(_shop_floor, reads)
         for record in tuple(self._gateways.values()):
             document = dispatch_document(
-                _audience_of(record), work=self._work, queue=floor.queue, open_at=floor.open_at, tags=floor.tags
+                _audience_of(record),
+                work=self._work,
+                queue=floor.queue,
+                open_at=floor.open_at,
+                tags=floor.tags,
+                stock=floor.stock,
             )
             await self._publish_one(record.gateway, document, is_forced=record.gateway in forced)
 
@@ -136,12 +142,13 @@ def _shop_floor(reads: Reads) -> _ShopFloor:
         ),
         open_at={one.station: one.dispatch for one in reads.stations() if one.dispatch is not None},
         tags=reads.tags(),
+        stock=reads.stock_takes(),
     )
 
 
 def _audience_of(record: GatewayRecord) -> Audience:
-    return Audience(stations=record.stations, zones=record.zones, nodes=record.nodes)
+    return Audience(stations=record.stations, zones=record.zones, nodes=record.nodes, stocktakes=record.stocktakes)
 
 
 def _audience(record: GatewayRecord | None) -> tuple[Collection[str], ...]:
-    return () if record is None else (record.stations, record.zones, record.nodes)
+    return () if record is None else (record.stations, record.zones, record.nodes, record.stocktakes)

@@ -93,7 +93,7 @@ def read_state(payload: bytes) -> Mapping[str, Any]:
     epoch = state.get("epoch")
     if not isinstance(epoch, str) or len(epoch) != 32 or not set(epoch) <= set("0123456789abcdef"):
         raise ContractError(f"state: epoch {epoch!r:.80} is not 32 hexadecimal digits")
-    for key in ("stations", "zones", "nodes"):
+    for key in ("stations", "zones", "nodes", "stocktakes"):
         names = state.get(key, [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ContractError(f"state: {key} is not a list of names")

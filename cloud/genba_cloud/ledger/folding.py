@@ -9,6 +9,7 @@ from typing import Any
 from genba_cloud.core.facts import (
     FOLDS,
     STATION,
+    ZONE,
     Aggregate,
     Lifecycle,
     StationFold,
@@ -114,7 +115,7 @@ def _changed(
 
 
 def _moved(key: ViewKey, planned: Mapping[str, PlannedWork], old: StoredView | None, new: StoredView) -> bool:
-    """Whether the change may show in a dispatch document: a lifecycle, a tag, or what a station was told to do."""
+    """Whether the change may show in a dispatch document: a lifecycle, a tag, a stock-take, or a station's work."""
     match key.aggregate:
         case Aggregate.TAG:
             return True
@@ -125,7 +126,8 @@ def _moved(key: ViewKey, planned: Mapping[str, PlannedWork], old: StoredView | N
             plan = planned[key.id].plan if key.id in planned else None
             return _lifecycles(facts_of(key.id, plan, old)) != _lifecycles(facts_of(key.id, plan, new))
         case Aggregate.ZONE:
-            return False
+            was_seen = ZONE.from_json(old.state).stock_seen if old else None
+            return was_seen != ZONE.from_json(new.state).stock_seen
 
 
 def _lifecycles(facts: WorkOrderFacts) -> dict[str, Lifecycle]:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.core.facts.plan import OrderPlan
-from genba_cloud.core.facts.views import StationFacts, TagBinding, Tally, WorkOrderFacts, ZoneFacts
+from genba_cloud.core.facts.views import StationFacts, StockTake, TagBinding, Tally, WorkOrderFacts, ZoneFacts
 from genba_shared.events import Event
 
 
@@ -77,6 +77,8 @@ class Enrolment(StrEnum):
 class GatewayRecord:
     """A gateway as last heard. `seen_at` is wall time: when its last message arrived (a retained one does not count).
 
+    `stocktakes` are those of its zones that a stock-take may correct.
+
     `upto` is the greatest accounted-for seq of the facts lane in `epoch`. `dispatch_version` is what the gateway says
     it has; `dispatch_published` is what was last published. `devices` maps a device to {"status", "since", "reason"}.
     """
@@ -94,6 +96,7 @@ class GatewayRecord:
     stations: tuple[str, ...] = ()
     zones: tuple[str, ...] = ()
     nodes: tuple[str, ...] = ()
+    stocktakes: tuple[str, ...] = ()
     devices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     state: Mapping[str, Any] = field(default_factory=dict)
 
@@ -166,6 +169,9 @@ class Reads(Protocol):
 
     def wip(self) -> tuple[ZoneFacts, ...]:
         """Every zone that was ever heard of, by name."""
+
+    def stock_takes(self) -> Mapping[str, StockTake]:
+        """By zone, the last stock-take."""
 
     def stations(self) -> tuple[StationFacts, ...]:
         """Every station that was ever heard of, by name."""

@@ -14,11 +14,13 @@ from genba_cloud.core.facts import (
     Aggregate,
     Mark,
     StationFacts,
+    StockTake,
     TagBinding,
     Tally,
     WorkOrderFacts,
     ZoneFacts,
     station_facts,
+    stock_take,
     tag_binding,
     zone_facts,
 )
@@ -110,6 +112,11 @@ class SqlReads:
         """See the port."""
         zones = (zone_facts(name, ZONE.from_json(view.state)) for name, view in self._views(Aggregate.ZONE))
         return tuple(zone for zone in zones if zone is not None)
+
+    def stock_takes(self) -> Mapping[str, StockTake]:
+        """By zone, the last stock-take."""
+        folds = ((name, ZONE.from_json(view.state)) for name, view in self._views(Aggregate.ZONE))
+        return {name: taken for name, fold in folds if (taken := stock_take(fold)) is not None}
 
     def stations(self) -> tuple[StationFacts, ...]:
         """See the port."""

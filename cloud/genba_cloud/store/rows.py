@@ -161,6 +161,7 @@ def gateway_record(row: RowMapping) -> GatewayRecord:
         stations=tuple(state.get("stations", ())),
         zones=tuple(state.get("zones", ())),
         nodes=tuple(state.get("nodes", ())),
+        stocktakes=tuple(state.get("stocktakes", ())),
         devices=state.get("devices", {}),
         state=state,
     )

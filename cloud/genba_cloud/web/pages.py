@@ -25,6 +25,7 @@ from genba_cloud.store.accounts_authority import (
 from genba_cloud.store.read import GatewayRecord
 from genba_cloud.web.render import board_words, page, shown_to
 from genba_cloud.web.rows import Row, Shown, gateways_of, row_of, rows_of, zones_of
+from genba_cloud.web.stock_take import TakeStock, add_stock_take
 
 BOARD_LINK_S = 400 * 24 * 3600
 
@@ -54,10 +55,12 @@ class PageParts:
 
     board_guard: Callable[..., Viewer]
     person_guard: Callable[..., Viewer]
+    stock_guard: Callable[..., Viewer]
     require_same_origin: Callable[[Request], None]
     source_of: Callable[[Viewer], BoardSource]
     authority: Authority
     now: Callable[[], datetime]
+    take_stock: TakeStock
     session_cookie: str
     board_cookie: str
     secure_cookies: bool
@@ -82,6 +85,13 @@ def create_pages(parts: PageParts) -> APIRouter:
     _add_fragments(router, parts)
     _add_login(router, parts)
     _add_password(router, parts)
+    add_stock_take(
+        router,
+        guard=parts.stock_guard,
+        require_same_origin=parts.require_same_origin,
+        shown_of=parts.shown,
+        take_stock=parts.take_stock,
+    )
     return router
 
 
@@ -113,7 +123,7 @@ def _add_board(router: APIRouter, parts: PageParts) -> None:
             rows=rows,
             done=[row_of(order, shown) for order in finished],
             counts=_counts(rows),
-            zones=zones_of(source.wip(), shown),
+            zones=zones_of(source.wip(), shown, may_count=_may_count(source, viewer)),
             gateways=gateways_of(source.gateways(), shown, wall=wall),
             position=position,
             wall_ms=int(wall.timestamp() * 1000),
@@ -136,8 +146,8 @@ def _add_fragments(router: APIRouter, parts: PageParts) -> None:
 
     @router.get("/board/wip")
     def board_wip(request: Request, viewer: Viewer = board_viewer) -> HTMLResponse:
-        shown = parts.shown(request)
-        return page("strip.html", shown, zones=zones_of(parts.source_of(viewer).wip(), shown))
+        shown, source = parts.shown(request), parts.source_of(viewer)
+        return page("strip.html", shown, zones=zones_of(source.wip(), shown, may_count=_may_count(source, viewer)))
 
     @router.get("/board/gateways")
     def board_gateways(request: Request, viewer: Viewer = board_viewer) -> HTMLResponse:
@@ -229,6 +239,13 @@ def _problem_words(problem: PasswordProblem, shown: Shown) -> str:
             return shown.say("password.same")
         case PasswordProblem.NOT_REPEATED:
             return shown.say("password.not_repeated")
+
+
+def _may_count(source: BoardSource, viewer: Viewer) -> set[str]:
+    """Zones whose stock the viewer may take: of signed-in persons only, where the gateway's map allows it."""
+    if viewer.role is not Role.ADMIN:
+        return set()
+    return {zone for gateway in source.gateways() for zone in gateway.stocktakes}
 
 
 def _counts(rows: list[Row]) -> dict[str, int]:

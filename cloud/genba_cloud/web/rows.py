@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Final
@@ -96,11 +96,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    """Pieces in a zone."""
+    """Pieces in a zone. `counted`: the last stock-take; `may_count`: its viewer may enter one."""
 
     zone: str
     count: int
     error: str
+    counted: str
+    may_count: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,16 +148,23 @@ def rows_of(orders: Sequence[AssessedOrder], shown: Shown) -> list[Row]:
     return sorted((row_of(order, shown) for order in orders), key=lambda row: row.sort)
 
 
-def zones_of(zones: Sequence[ZoneFacts], shown: Shown) -> list[Zone]:
-    """The WIP strip."""
+def zones_of(zones: Sequence[ZoneFacts], shown: Shown, *, may_count: Collection[str] = ()) -> list[Zone]:
+    """The WIP strip; `may_count` are the zones whose stock the viewer may take."""
     return [
         Zone(
             zone=zone.zone,
             count=zone.count,
             error=shown.say("wip.error", count=zone.error_estimate) if zone.error_estimate else "",
+            counted=_counted(zone, shown),
+            may_count=zone.zone in may_count,
         )
         for zone in zones
     ]
+
+
+def _counted(zone: ZoneFacts, shown: Shown) -> str:
+    taken = zone.stock_take
+    return "" if taken is None else shown.say("stock.last", count=taken.count, time=shown.when(taken.at).text)
 
 
 def gateways_of(gateways: Sequence[GatewayRecord], shown: Shown, *, wall: datetime) -> list[Gateway]:

@@ -36,6 +36,7 @@ from genba_edge.uplink import Uplink
 from genba_shared.broker import BrokerAddress
 from genba_shared.clock import ProductionClock, format_time
 from genba_shared.device_map import DeviceMap
+from genba_shared.device_map.model import Stocktake
 from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.errors import OutboxFull
 from genba_shared.events import Event, StationState, StationStateChanged
@@ -141,6 +142,7 @@ class Gateway:
             "stations": sorted(self._map.stations),
             "zones": sorted(self._map.zones),
             "nodes": sorted(self._map.nodes),
+            "stocktakes": sorted(zone.id for zone in self._map.zones.values() if zone.stocktake is Stocktake.ALLOWED),
             "outbox": {"depth": mark.depth, "oldest": format_time(mark.oldest_at) if mark.oldest_at else None},
             "at": format_time(now),
             "devices": {name: device_now(each, meters.get(name)) for name, each in self._present.devices.items()},

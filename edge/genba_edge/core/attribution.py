@@ -155,7 +155,7 @@ class Attribution:
         for ref, joins in list(self._pending.items()):
             if any(pending.key == key for _, pending in joins):
                 self.flush(ref)
-        if self._nodes.complete_counted(key, station=point.station, source=source_of(point.ref)):
+        if self._nodes.complete_counted(key, station=point.station, source=point.source):
             self._take_next(key, at=at)
 
     def _take_next(self, key: WorkKey, *, at: datetime) -> None:
@@ -172,7 +172,7 @@ class Attribution:
         event = self._journal.emit(
             PiecesCounted,
             at=step.at,
-            source=source_of(point.ref),
+            source=point.source,
             station=point.station,
             work_order=key.work_order if key else None,
             node=key.node if key else None,
@@ -188,7 +188,7 @@ class Attribution:
             most=step.most,
         )
         self._zones.pieces_counted(
-            point.station, point.result, pending.pieces, at=step.at, source=event.source, because=event.id
+            point.ref, pending.pieces, since=step.since, at=step.at, source=event.source, because=event.id
         )
         if key is None:
             return
@@ -199,11 +199,6 @@ class Attribution:
         self._nodes.start(key, at=step.at, station=point.station, source=event.source, because=event.id)
         if point.result is Result.GOOD:
             self._nodes.add_pieces(key, pending.pieces, at=step.at, because=event.id, ambiguous=ambiguous)
-
-
-def source_of(ref: PointRef) -> Source:
-    """The point itself, as the source of an event."""
-    return Source(type=SourceType.PLC, ref=str(ref))
 
 
 def _is_young(flushed_at: datetime, now: datetime) -> bool:

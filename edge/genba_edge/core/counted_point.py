@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from enum import Enum
 from typing import Any
 
 from genba_edge.core.counter import CounterState
 from genba_shared.clock import format_time, parse_time
-from genba_shared.device_map.model import CounterSettings, DeviceMap, Point, PointRef
-from genba_shared.events import Result
+from genba_shared.device_map.model import CounterSettings, DeviceMap, MqttInDevice, Point, PointRef
+from genba_shared.events import Result, Source, SourceType
 
 # Settings of a point that choose how often, when and for whom it is read; its value is the same whatever they say.
 _HOW_IT_IS_READ = frozenset(
@@ -37,29 +37,42 @@ _WHAT_A_COUNT_IS = frozenset({"limit", "direction", "pieces_per_count"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountedPoint:
-    """A counter of the map, and what its pieces are."""
+    """A counter of the map, and what its pieces are; `station` None: they cross the bound of a zone, and no more."""
 
     ref: PointRef
     settings: CounterSettings
-    station: str
+    station: str | None
     result: Result
     meaning: str
+    source: Source
 
 
 def counted_points(device_map: DeviceMap) -> Iterator[CountedPoint]:
-    """The counters that stations count by."""
+    """The counters that stations count by, and those that zones name directly."""
     for station in device_map.stations.values():
         for result, ref in station.counts.items():
-            device = device_map.devices[ref.device]
-            point = device.points[ref.point]
-            if point.counter is not None:
-                yield CountedPoint(
-                    ref=ref,
-                    settings=point.counter,
-                    station=station.id,
-                    result=result,
-                    meaning=meaning_of(point, point.counter),
-                )
+            yield from _counted(device_map, ref, station=station.id, result=result)
+    for ref in _named_directly(device_map):
+        yield from _counted(device_map, ref, station=None, result=Result.GOOD)
+
+
+def _named_directly(device_map: DeviceMap) -> Iterable[PointRef]:
+    ends = (end for zone in device_map.zones.values() for end in (*zone.pieces_in, *zone.pieces_out))
+    return dict.fromkeys(end for end in ends if isinstance(end, PointRef))
+
+
+def _counted(device_map: DeviceMap, ref: PointRef, *, station: str | None, result: Result) -> Iterator[CountedPoint]:
+    device = device_map.devices[ref.device]
+    point = device.points[ref.point]
+    if point.counter is not None:
+        yield CountedPoint(
+            ref=ref,
+            settings=point.counter,
+            station=station,
+            result=result,
+            meaning=meaning_of(point, point.counter),
+            source=Source(type=device.source if isinstance(device, MqttInDevice) else SourceType.PLC, ref=str(ref)),
+        )
 
 
 def load_counter(value: Mapping[str, Any]) -> CounterState:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Set
 from datetime import datetime
 from typing import Any
 
-from genba_edge.core.attribution import Attribution, source_of
+from genba_edge.core.attribution import Attribution
 from genba_edge.core.counted_point import CountedPoint, counted_points, load_counter, save_counter
 from genba_edge.core.counter import CounterState, Doubt, Reading, Step, advance, confirm, start_counter
 from genba_edge.core.journal import Journal, load
@@ -30,10 +30,10 @@ class Counting:
     def __init__(
         self, device_map: DeviceMap, journal: Journal, nodes: Nodes, work: Work, zones: Zones, saved: Mapping[str, str]
     ) -> None:
-        self._journal = journal
+        self._journal, self._zones = journal, zones
         self._attribution = Attribution(journal, nodes, work, zones, save=self._save)
         self._points = {point.ref: point for point in counted_points(device_map)}
-        self._of_station: dict[str, list[PointRef]] = {}
+        self._of_station: dict[str | None, list[PointRef]] = {}
         for counted in self._points.values():
             self._of_station.setdefault(counted.station, []).append(counted.ref)
         named = (point.settings.reset_by for point in self._points.values())
@@ -183,6 +183,8 @@ class Counting:
                 least=None if step.least is None else step.least * times,
                 most=None if step.most is None else step.most * times,
             )
+        if step.least is not None and step.most is not None:
+            self._zones.doubt_count(point.ref, below=pieces - step.least, above=step.most - pieces, at=step.at)
         if pieces or step.confidence is Confidence.AMBIGUOUS:
             self._attribution.add(point, step, pieces, epoch=self._counters[point.ref].epoch)
         if not pieces:
@@ -192,13 +194,16 @@ class Counting:
         self._attribution.flush(point.ref)
         note = f"read {doubt.raw} after {doubt.last}: at most {doubt.reach} counts were possible; "
         note += f"counting goes on from {doubt.raw}" if doubt.resumes else "beyond the limit: not counted"
-        self._doubt(point, at=doubt.at, note=note)
+        event = self._doubt(point, at=doubt.at, note=note)
+        if doubt.resumes:
+            most = doubt.reach * point.settings.pieces_per_count
+            self._zones.question_count(point.ref, least=0, most=most, at=doubt.at, because=event.id)
 
-    def _doubt(self, point: CountedPoint, *, at: datetime, note: str) -> None:
-        self._journal.emit(
+    def _doubt(self, point: CountedPoint, *, at: datetime, note: str) -> DataQuestioned:
+        return self._journal.emit(
             DataQuestioned,
             at=at,
-            source=source_of(point.ref),
+            source=point.source,
             station=point.station,
             point=str(point.ref),
             note=note,

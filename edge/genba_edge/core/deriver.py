@@ -14,6 +14,7 @@ from typing import assert_never
 
 from genba_edge.core.bindings import Bindings
 from genba_edge.core.counting import Counting
+from genba_edge.core.environment import Environment
 from genba_edge.core.journal import Commit, Identity, Journal, Moment
 from genba_edge.core.nodes import Nodes
 from genba_edge.core.observations import (
@@ -69,7 +70,7 @@ class Deriver:
         self._journal = Journal(identity=identity, next_seq=next_seq, moment=moment)
         self._nodes = Nodes(device_map, self._journal, saved)
         self._work = Work(device_map, self._journal, self._nodes, saved)
-        self._zones = Zones(device_map, self._journal, saved)
+        self._zones = Zones(device_map, self._journal, saved, pace.poll_s)
         self._counting = Counting(device_map, self._journal, self._nodes, self._work, self._zones, saved)
         self._tags = Tags(
             device_map,
@@ -80,7 +81,9 @@ class Deriver:
             saved,
         )
         self._states = StationStates(device_map, self._journal, saved)
-        self._watch = Watch(device_map, self._journal, pace, saved)
+        self._environment = Environment(device_map, self._journal, saved)
+        self._journal.on_event = self._environment.note if self._environment.points() else None
+        self._watch = Watch(device_map, self._journal, pace, saved, on_gap=self._note_gap)
         self._jobs = self._work.job_points()
         self._supervisor = Supervisor(self._journal)
         evidence = self._counting.evidence()
@@ -91,6 +94,7 @@ class Deriver:
         self._roles = Roles(
             counters=self._counting.counters(),
             states=self._states.points(),
+            measured=self._environment.points(),
             speaking=self._jobs | evidence,
         )
         self._polled = {device: self._roles.of_device(device) for device in pace.poll_s}
@@ -99,6 +103,7 @@ class Deriver:
             self._work.fit_to_map(moment.now)
             self._states.fit_to_map(moment.now)
             self._zones.fit_to_map(moment.now)
+            self._zones.take_stocks(self._work.document.stock, moment.now)
 
     @property
     def dispatch_version(self) -> int:
@@ -196,12 +201,15 @@ class Deriver:
                     self._counting.confirm_doubts(observation.device, observation.at)
                 self._close_passages(observation.device)
             case DeviceBack():
+                self._zones.find_device(observation.device)
                 self._watch.find(observation.device, observation.at)
                 self._roles.unsettle(observation.device)
             case DeviceLost():
                 self._watch.lose(observation.device)
                 self._roles.unsettle(observation.device)
                 self._states.lose_device(observation.device, observation.at)
+                self._zones.lose_device(observation.device, observation.at)
+                self._environment.cut(observation.device, self._watch.heard_at(observation.device) or observation.at)
             case _:
                 assert_never(observation)
 
@@ -221,6 +229,7 @@ class Deriver:
             self._work.take_document(document, at=moment.now)
             self._tags.complete_waiting()
             self._counting.complete_waiting()
+            self._zones.take_stocks(document.stock, moment.now)
 
     def pass_time(self, moment: Moment) -> None:
         """Let time rules act: joined counts that are due, idle stations."""
@@ -228,12 +237,14 @@ class Deriver:
         with self._supervisor.alone("time"):
             self._counting.flush_due(moment.now)
             self._states.pass_time(moment.now)
+            self._zones.pass_time(moment.now)
 
     def shut_down(self, moment: Moment) -> None:
         """Emit what is still joined, before the last commit."""
         self._journal.moment = moment
         with self._supervisor.alone("shutdown"):
             self._counting.close(lambda ref: self._watch.known_until(ref, moment.now))
+            self._environment.save(urgently=True)
 
     def take_failures(self) -> tuple[Failure, ...]:
         """What could not be derived since the last call, each subject once until it works again."""
@@ -254,6 +265,7 @@ class Deriver:
 
     def _commit(self) -> Commit:
         self._tags.save_clusters()
+        self._environment.save()
         self._watch.save()
         return self._journal.take()
 
@@ -263,6 +275,8 @@ class Deriver:
         if role.is_state:
             with self._supervisor.alone(_about_state(ref)):
                 self._states.take(ref, sample)
+        if role.is_measured:
+            self._environment.take(ref, sample)
         if not _is_readable(sample):
             self._watch.note_bad(ref)
             return
@@ -296,6 +310,8 @@ class Deriver:
         """A settled point has still the value of its last sample."""
         if role.is_counter:
             self._counting.hold(role.ref, at)
+        elif role.is_measured:
+            self._environment.hold(role.ref, at)
 
     def _derive_from(self, role: Role, sample: Sample) -> None:
         ref = role.ref
@@ -317,6 +333,10 @@ class Deriver:
             )
             at = sample.at if self._work_since is None else max(sample.at, self._work_since)
             self._work.set_job(station, work_order, at=at, source=Source(type=SourceType.PLC, ref=str(ref)))
+
+    def _note_gap(self, device: str, begin: datetime, end: datetime, because: str) -> None:
+        self._environment.cut(device, begin, end)
+        self._zones.note_gap(device, begin, end, because)
 
     def _close_passages(self, device: str) -> None:
         heard = self._watch.heard_at(device)

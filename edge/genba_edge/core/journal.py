@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -47,11 +47,12 @@ class Commit:
 
 @dataclass(slots=True)
 class Journal:
-    """Collects what the parts of the core emit and save between two commits."""
+    """Collects what the parts of the core emit and save between two commits. `on_event` is told every event."""
 
     identity: Identity
     next_seq: int
     moment: Moment
+    on_event: Callable[[Event], None] | None = None
     _events: list[Event] = field(default_factory=list)
     _state: dict[str, str | None] = field(default_factory=dict)
     _trails: dict[str, str] = field(default_factory=dict)
@@ -77,6 +78,8 @@ class Journal:
         )
         self.next_seq += 1
         self._events.append(event)
+        if self.on_event is not None:
+            self.on_event(event)
         return event
 
     def note_trail(self, event: Event, **facts: Any) -> None:

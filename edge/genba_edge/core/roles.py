@@ -11,7 +11,7 @@ from genba_shared.device_map.model import PointRef
 
 @dataclass(slots=True, kw_only=True)
 class Role:
-    """A point that is a counter, a station's state, a job number or the evidence of a reset; its last sample.
+    """A point that is a counter, a station's state or environment, a job number, a sign of resets; its last sample.
 
     `name` is ``device/point``. `is_settled`: one more sample of the same value would tell nothing but that the value
     still holds.
@@ -22,6 +22,7 @@ class Role:
     is_counter: bool
     is_state: bool
     speaks_always: bool
+    is_measured: bool = False
     last: Sample | None = None
     is_settled: bool = False
 
@@ -35,17 +36,28 @@ class Roles:
     Args:
         counters: counters that a station counts by.
         states: points that a station's state follows from.
+        measured: points of a station's environment.
         speaking: points whose every sample is to be looked at, the same value or not: job numbers, reset evidence.
     """
 
     def __init__(
-        self, *, counters: Iterable[PointRef], states: Iterable[PointRef], speaking: Iterable[PointRef]
+        self,
+        *,
+        counters: Iterable[PointRef],
+        states: Iterable[PointRef],
+        measured: Iterable[PointRef],
+        speaking: Iterable[PointRef],
     ) -> None:
-        counted, telling, spoken = frozenset(counters), frozenset(states), frozenset(speaking)
+        counted, telling, spoken, around = (frozenset(refs) for refs in (counters, states, speaking, measured))
         self._by_device: dict[str, dict[str, Role]] = {}
-        for ref in {*counted, *telling, *spoken}:
+        for ref in {*counted, *telling, *spoken, *around}:
             self._by_device.setdefault(ref.device, {})[ref.point] = Role(
-                ref=ref, name=str(ref), is_counter=ref in counted, is_state=ref in telling, speaks_always=ref in spoken
+                ref=ref,
+                name=str(ref),
+                is_counter=ref in counted,
+                is_state=ref in telling,
+                is_measured=ref in around,
+                speaks_always=ref in spoken,
             )
 
     def of(self, sample: Sample) -> Role | None:

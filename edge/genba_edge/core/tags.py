@@ -12,6 +12,7 @@ from genba_edge.core.journal import Journal, load
 from genba_edge.core.nodes import Nodes, WorkKey
 from genba_edge.core.observations import TagRead
 from genba_edge.core.passage import Cluster, close_silent, take_reads
+from genba_edge.core.zone_tags import Sign
 from genba_edge.core.zones import Zones
 from genba_shared.clock import format_time, parse_time
 from genba_shared.device_map.model import DeviceMap, NodeRule, ReadPointRef, RfidReader, WorkOrderSource, Zone
@@ -159,7 +160,15 @@ class Tags:
             implied=implied,
             node=rule.code if rule is not None and counts else None,
         )
-        self._zones.tag_leaves(zone.id, cluster.tag, at=cluster.last_seen, source=event.source, because=event.id)
+        self._zones.tag_leaves(
+            zone.id,
+            cluster.tag,
+            at=cluster.last_seen,
+            source=event.source,
+            because=event.id,
+            sign=Sign.IMPLIED if implied else Sign.READ,
+            unseen_pieces=event.pieces if event.pieces is not None else UNBOUND_PIECES,
+        )
         if rule is None or not counts or event.work_order is None or event.pieces is None:
             return
         key = WorkKey(event.work_order, rule.code)

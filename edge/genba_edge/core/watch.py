@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,6 +13,7 @@ from genba_shared.device_map.model import DeviceMap, PointRef
 from genba_shared.events import DataGapSeen, GapCause, Source, SourceType
 
 LATE_POLLS = 2  # a poll that comes this many periods after the one before leaves an interval unobserved
+OnGap = Callable[[str, datetime, datetime, str], None]
 _KEY = "heard"
 
 
@@ -25,10 +26,18 @@ class Pace:
 
 
 class Watch:
-    """When each device was last heard of."""
+    """When each device was last heard of. `on_gap` is told every declared gap: device, begin, end, id of the event."""
 
-    def __init__(self, device_map: DeviceMap, journal: Journal, pace: Pace, saved: Mapping[str, str]) -> None:
-        self._journal = journal
+    def __init__(
+        self,
+        device_map: DeviceMap,
+        journal: Journal,
+        pace: Pace,
+        saved: Mapping[str, str],
+        *,
+        on_gap: OnGap = lambda *_: None,
+    ) -> None:
+        self._journal, self._on_gap = journal, on_gap
         self._devices = frozenset(device_map.devices)
         self._late = {device: timedelta(seconds=LATE_POLLS * period) for device, period in pace.poll_s.items()}
         self._delay = {device: timedelta(seconds=delay) for device, delay in pace.report_delay_s.items()}
@@ -130,7 +139,7 @@ class Watch:
         self._journal.save(_KEY, {device: format_time(at) for device, at in known.items()})
 
     def _say(self, device: str, begin: datetime, end: datetime, cause: GapCause) -> None:
-        self._journal.emit(
+        event = self._journal.emit(
             DataGapSeen,
             at=end,
             source=Source(type=SourceType.SYSTEM, ref=self._journal.identity.gateway),
@@ -139,6 +148,7 @@ class Watch:
             cause=cause,
             subject=device,
         )
+        self._on_gap(device, begin, end, event.id)
 
 
 def without_heard(saved: Mapping[str, str], devices: Collection[str]) -> dict[str, str]:

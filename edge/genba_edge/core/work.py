@@ -73,24 +73,26 @@ class Work:
         """The stations whose job number stands in `point`."""
         return self._by_point.get(point, [])
 
-    def owner(self, station: str) -> WorkKey | None:
-        """What the station works on now."""
-        interval = self._open.get(station)
+    def owner(self, station: str | None) -> WorkKey | None:
+        """What the station works on now; a count without a station is nobody's work."""
+        interval = self._open.get(station) if station is not None else None
         return interval.key if interval else None
 
-    def owner_at(self, station: str, at: datetime) -> WorkKey | None:
+    def owner_at(self, station: str | None, at: datetime) -> WorkKey | None:
         """What the station worked on at `at`: now, or in the interval before, for a piece that arrives late.
 
         A piece seen at the very moment of the change was made before it. None: nothing, or too long ago to say.
         """
+        if station is None:
+            return None
         interval, before = self._open.get(station), self._before.get(station)
         if before is None or (interval is not None and at > interval.opened_at):
             return interval.key if interval else None
         return before.key if before.opened_at <= at <= before.closed_at else None
 
-    def opened_at(self, station: str) -> datetime | None:
+    def opened_at(self, station: str | None) -> datetime | None:
         """Since when the station works on it."""
-        interval = self._open.get(station)
+        interval = self._open.get(station) if station is not None else None
         return interval.opened_at if interval else None
 
     def take_document(self, document: DispatchDocument, *, at: datetime | None) -> None:

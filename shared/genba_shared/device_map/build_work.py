@@ -41,7 +41,7 @@ def build_station(node: yaml.Node, scope: Scope, name: str) -> Station:
 
 
 def build_zone(node: yaml.Node, scope: Scope, name: str) -> Zone:
-    """One zone, bounded by read points or by counters.
+    """One zone, bounded by read points, by counters, or by both: each pair must be whole.
 
     Raises:
         Unusable: something in it is wrong; it has been reported.
@@ -54,17 +54,7 @@ def build_zone(node: yaml.Node, scope: Scope, name: str) -> Zone:
 def _check_bounds(values: Values) -> None:
     written = values.nodes.keys()
     by_tags, by_counts = bool(written & {"enter", "leave"}), bool(written & {"in", "out"})
-    if by_tags and by_counts:
-        values.error(
-            "in" if "in" in written else "out",
-            say(
-                "two-kinds-of-bounds",
-                "a zone is bounded by read points (enter, leave) or by counts (in, out): "
-                "this version does not join both.",
-            ),
-            say("make-two-zones", "Make two zones of it, or delete one pair."),
-        )
-    elif not by_tags and not by_counts and not values.broken:
+    if not by_tags and not by_counts and not values.broken:
         values.error(
             "",
             say("no-bounds", "the zone has no bounds: read points (enter, leave) or counts (in, out) are needed."),
@@ -79,7 +69,7 @@ def _check_bounds(values: Values) -> None:
         if one in written and other not in written:
             message = say("half-a-bound", "'{other}' is missing: a zone with `{one}` needs it.", other=other, one=one)
             values.error("", message, add(example))
-    if by_counts and "close_after" in written:
+    if by_counts and not by_tags and "close_after" in written:
         values.error(
             "close_after",
             say("close-after-of-counts", "`close_after` is for tags: counts do not go silent."),

@@ -20,6 +20,7 @@ from genba_shared.device_map.model import (
     WorkOrderSource,
     Zone,
 )
+from genba_shared.device_map.phrases import write
 from genba_shared.device_map.problems import Findings, did_you_mean, shorten
 from genba_shared.events import Result, StationState
 from genba_shared.texts import Text, say
@@ -263,13 +264,16 @@ def _check_zone(parts: _Parts, zone: Zone) -> None:
             say(
                 "in-is-out",
                 "{count} comes in, too: the zone would always be empty.",
-                count=f"{both_ends.station}/{both_ends.result}",
+                count=both_ends,
             ),
             say("name-station-behind", "Name the station behind the zone."),
         )
 
 
-def _check_end(parts: _Parts, path: str, end: CountedEnd) -> None:
+def _check_end(parts: _Parts, path: str, end: CountedEnd | PointRef) -> None:
+    if isinstance(end, PointRef):
+        _check_crossing(parts, path, end)
+        return
     station = parts.stations.get(end.station)
     if station is not None and end.result not in station.counts:
         counted = ", ".join(str(result) for result in station.counts) or say("counts-nothing", "nothing")
@@ -283,6 +287,23 @@ def _check_end(parts: _Parts, path: str, end: CountedEnd) -> None:
                 counted=counted,
             ),
             say("add-to-counts", "Add {result} to its `counts`.", result=end.result),
+        )
+
+
+def _check_crossing(parts: _Parts, path: str, ref: PointRef) -> None:
+    """A counter that a zone names directly: it belongs to no station."""
+    point, owner = parts.point(ref), parts.counted_by.get(ref)
+    if point is not None and point.counter is None:
+        parts.error(
+            path,
+            say("crossing-without-counter", "{point} is not a counter: a bound of a zone needs a count.", point=ref),
+            _add_counter(),
+        )
+    elif owner is not None:
+        parts.error(
+            path,
+            say("counts-for-a-station", "{point} counts for {owner}: a zone names it so.", point=ref, owner=owner),
+            write(owner),
         )
 
 

@@ -18,6 +18,7 @@ from genba_shared.texts import Text, say
 _A_POINT: Final = say("a-point", "a point")
 _A_READ_POINT: Final = say("a-read-point", "a read point")
 _A_STATION: Final = say("a-station-name", "a station")
+_A_STATION_OR_DEVICE: Final = say("a-station-or-device", "a station or a device")
 _A_ZONE: Final = say("a-zone-name", "a zone")
 _THIS_MAP: Final = say("this-map", "this map")
 
@@ -112,17 +113,19 @@ def _read_zone(node: yaml.Node, scope: Scope) -> str:
     return written
 
 
-def _read_counted_end(node: yaml.Node, scope: Scope) -> CountedEnd:
-    written = text_of(node, allowed="STATION/result", example="CUT-1/good")
+def _read_counted_end(node: yaml.Node, scope: Scope) -> CountedEnd | PointRef:
+    written = text_of(node, allowed=COUNTED_END.allowed, example="CUT-1/good")
     station, slash, result = written.partition("/")
     results = [str(member) for member in Result]
+    if slash and station in scope.names.devices and station not in scope.names.stations:
+        return _read_point_ref(node, scope)
     if not slash:
         raise Wrong(
-            say("not-a-counted-end", "'{word}' is not STATION/result.", word=shorten(written)),
+            say("not-a-counted-end", "'{word}' is not STATION/result or device/point.", word=shorten(written)),
             meant(f"'{shorten(written)}/good'"),
         )
     if station not in scope.names.stations:
-        raise _unknown(station, _A_STATION, _THIS_MAP, scope.names.stations)
+        raise _unknown(station, _A_STATION_OR_DEVICE, _THIS_MAP, scope.names.stations | frozenset(scope.names.devices))
     if result not in results:
         raise Wrong(
             say("not-a-result", "'{word}' is not a result: {known}.", word=shorten(result), known=", ".join(results)),
@@ -151,8 +154,8 @@ STATION_REF: Final = Kind(
 ZONE_REF: Final = Kind(allowed=say("zone-ref", "the name of a zone"), read=_read_zone, schema={"type": "string"})
 DEVICE_REF: Final = Kind(allowed=_A_DEVICE_ID, read=_read_device, schema={"type": "string"})
 COUNTED_END: Final = Kind(
-    allowed=say("counted-end", "STATION/good, STATION/scrap or STATION/rework"),
+    allowed=say("counted-end", "STATION/good, STATION/scrap, STATION/rework, or device/point of a counter"),
     read=_read_counted_end,
-    schema={"type": "string", "pattern": f"^[^/]+/({'|'.join(Result)})$"},
-    show=lambda end: f"{end.station}/{end.result}",
+    schema={"type": "string", "pattern": "^[^/]+/[^/]+$"},
+    show=str,
 )

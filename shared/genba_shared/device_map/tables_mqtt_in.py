@@ -16,8 +16,10 @@ from genba_shared.device_map.tables_broker import broker_keys
 from genba_shared.device_map.tables_devices import common_device_keys
 from genba_shared.device_map.tables_points import POINT_LATER, common_point_keys
 from genba_shared.device_map.tables_rfid import SELF_SET_ANTENNA, Required, alive_within_key, reader_keys
+from genba_shared.events import SourceType
 from genba_shared.texts import say
 
+_COUNTING: Final = {SourceType.PLC, SourceType.VISION, SourceType.SENSOR}
 _DOTTED: Final = re.compile(r"[^.\s]+(?:\.[^.\s]+)*")
 
 
@@ -123,6 +125,12 @@ MQTT_IN_DEVICE: Final = ObjectSpec(
             kind=TOPIC,
             meaning="one more topic, on which the device says only that it lives",
             example='heartbeat: "zebra/gate1/events"',
+        ),
+        Key(
+            name="source",
+            kind=choice(SourceType, without=set(SourceType) - _COUNTING),
+            meaning="who counts, as events say it: a machine (`plc`), a camera (`vision`), a light barrier (`sensor`)",
+            example="source: vision",
         ),
         alive_within_key(60.0, "how long the device may publish nothing before it counts as lost"),
         Key(

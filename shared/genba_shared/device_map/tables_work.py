@@ -79,7 +79,6 @@ STATION: Final = ObjectSpec(
             kind=one_or_more(POINT_REF, say("points", "points")),
             meaning="points (device/point) of temperature, humidity and the like, to be kept with its completions",
             example="environment: [env1/temp, env1/rh]",
-            not_yet=say("instead-read-only", "the points are read, and their values are not kept with completions"),
         ),
     ),
 )
@@ -105,7 +104,8 @@ ZONE: Final = ObjectSpec(
             name="in",
             kind=one_or_more(COUNTED_END, _COUNTS),
             attribute="pieces_in",
-            meaning="counts that come in; needs `out`; several add up",
+            meaning="counts that come in, of a station or of a device/point that counts what crosses; needs `out`; "
+            "several add up",
             example="in: CUT-1/good",
         ),
         Key(
@@ -137,12 +137,11 @@ ZONE: Final = ObjectSpec(
             kind=choice(Stocktake),
             meaning="whether people may set what is in the zone to what they counted",
             example="stocktake: allowed",
-            not_yet=say("instead-no-stocktake", "there is no way to enter a stocktake"),
         ),
     ),
     rules={
         "dependentRequired": {"enter": ["leave"], "leave": ["enter"], "in": ["out"], "out": ["in"]},
-        "oneOf": [{"required": ["enter"]}, {"required": ["in"]}],
+        "anyOf": [{"required": ["enter"]}, {"required": ["in"]}],
     },
 )
 WORK_ORDER: Final = ObjectSpec(

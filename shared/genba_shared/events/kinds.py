@@ -26,12 +26,11 @@ class PiecesCounted(Event):
 
     `since` is when the counter was last known to stand at total - delta. `least` and `most` bound `delta` when the
     step is ambiguous, and `options` are the explanations that were possible (each a `CountOption`). `work_order` and
-    `node` are set where the gateway knew the dispatch.
+    `node` are set where the gateway knew the dispatch. Without a station the pieces only crossed the bound of a zone.
     """
 
     kind: ClassVar[str] = "pieces_counted"
     code: ClassVar[int] = 1
-    required: ClassVar[frozenset[str]] = frozenset({"station"})
 
     point: str
     result: Result
@@ -213,7 +212,8 @@ class DataQuestioned(Event):
 
     Where pieces are in question, none of them was counted: `result` says what they would be, `since` when the last
     reading before it was taken, `least` and `most` bound them, `options` (each a `CountOption`) are the answers that a
-    person may give. `work_order` and `node` are what the station worked on.
+    person may give. `work_order` and `node` are what the station worked on. `zone` is set where what is in a zone does
+    not fit what came and went.
     """
 
     kind: ClassVar[str] = "data_questioned"
@@ -227,6 +227,7 @@ class DataQuestioned(Event):
     least: int | None = None
     most: int | None = None
     options: tuple[str, ...] = ()
+    zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

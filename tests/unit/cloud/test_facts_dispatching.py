@@ -7,8 +7,16 @@ from datetime import UTC, datetime, timedelta
 
 from genba_cloud.core.facts.dispatching import Audience, Listed, Work, dispatch_document
 from genba_cloud.core.facts.plan import NodePlan, WorkOrderPlan
-from genba_cloud.core.facts.views import Lifecycle, NodeFacts, OpenDispatch, TagBinding, WorkOrderFacts
+from genba_cloud.core.facts.views import (
+    Lifecycle,
+    NodeFacts,
+    OpenDispatch,
+    StockTake,
+    TagBinding,
+    WorkOrderFacts,
+)
 from genba_shared.dispatch_document import DispatchDocument, DispatchRow, OpenRow
+from genba_shared.dispatch_document import StockTake as Sent
 
 START = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
 AUDIENCE = Audience(stations=["CUT-1"], zones=["sewing"], nodes=["CUT"])
@@ -73,3 +81,10 @@ def test_a_gateway_without_zones_is_not_told_tags() -> None:
 
 def test_a_gateway_is_told_only_the_nodes_that_it_derives() -> None:
     assert document(Lifecycle.PENDING, audience=replace(AUDIENCE, nodes=["PACK"])).work_orders == {}
+
+
+def test_a_gateway_is_told_the_last_stock_take_of_its_zones_that_allow_it() -> None:
+    stock = {name: StockTake(id=f"id of {name}", at=START, count=4) for name in ("sewing", "packing", "elsewhere")}
+    audience = Audience(stations=[], zones=["sewing", "packing"], nodes=[], stocktakes=["sewing"])
+    told = dispatch_document(audience, work={}, queue=[], open_at={}, tags=[], stock=stock)
+    assert told.stock == {"sewing": Sent(id="id of sewing", at=START, count=4)}

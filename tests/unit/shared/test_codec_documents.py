@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import zlib
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -19,6 +20,7 @@ from genba_shared.dispatch_document import (
     OpenRow,
     PartsDoNotMatch,
     StationDispatch,
+    StockTake,
     TagBinding,
     join_parts,
     split_parts,
@@ -38,8 +40,9 @@ DOCUMENT = DispatchDocument(
     },
     work_orders={"WO-1": {"CUT": 8, "SEW": 8}},
     tags=(TagBinding(tag="3034f0", work_order="WO-1", pieces=5, since=SINCE),),
+    stock={"sewing": StockTake(id="c9e8a2f4-0f5e-4a39-9a4f-2f6f0c7f2f10", at=SINCE, count=0)},
 )
-DOCUMENT_JSON = {
+DOCUMENT_JSON: dict[str, object] = {
     "version": 3,
     "stations": {
         "SEW-1": {
@@ -50,6 +53,7 @@ DOCUMENT_JSON = {
     },
     "work_orders": {"WO-1": {"CUT": 8, "SEW": 8}},
     "tags": [{"tag": "3034f0", "work_order": "WO-1", "pieces": 5, "since": "2026-01-05T07:00:00.250Z"}],
+    "stock": {"sewing": {"id": "c9e8a2f4-0f5e-4a39-9a4f-2f6f0c7f2f10", "at": "2026-01-05T07:00:00.250Z", "count": 0}},
 }
 
 
@@ -92,6 +96,11 @@ def test_keys_of_a_newer_collector_are_passed_over() -> None:
     assert DispatchDocument.from_json(DOCUMENT_JSON | {"calendar": "two-shift"}) == DOCUMENT
 
 
+def test_a_document_of_an_older_collector_knows_of_no_stock_takes() -> None:
+    older = {key: value for key, value in DOCUMENT_JSON.items() if key != "stock"}
+    assert DispatchDocument.from_json(older) == replace(DOCUMENT, stock={})
+
+
 @pytest.mark.parametrize(
     ("key", "value", "where"),
     [
@@ -105,6 +114,9 @@ def test_keys_of_a_newer_collector_are_passed_over() -> None:
         ("work_orders", {"WO-1": {"CUT": True}}, "work_orders.WO-1.CUT"),
         ("tags", [{"tag": "3034", "work_order": "W", "pieces": 1, "since": "today"}], r"tags\[0\].since"),
         ("tags", [7], r"tags\[0\]"),
+        ("stock", [], "stock"),
+        ("stock", {"sewing": {"id": "1", "at": "today", "count": 1}}, "stock.sewing.at"),
+        ("stock", {"sewing": {"id": "1", "at": "2026-01-05T07:00:00Z", "count": -1}}, "stock.sewing.count"),
     ],
 )
 def test_a_wrong_dispatch_document_is_refused_with_the_place(key: str, value: object, where: str) -> None:

@@ -30,6 +30,7 @@ from genba_shared.events import (
     Source,
     SourceType,
     StationState,
+    StationStateChanged,
 )
 
 HAS_ZSTD = best_codec() is Codec.ZSTD
@@ -174,10 +175,18 @@ def test_one_event_with_a_bad_text_is_refused_alone() -> None:
 
 
 def test_an_event_without_a_required_field_is_refused_alone() -> None:
-    lame = counted(2)
+    first = counted(1)
+    lame = StationStateChanged(
+        id=f"{GATEWAY}:{EPOCH}:2",
+        at=first.at,
+        source=first.source,
+        station="CUT-1",
+        state=StationState.IDLE,
+        since=first.at,
+    )
     object.__setattr__(lame, "station", None)  # as a faulty gateway might send it
-    envelope = decode(encode(envelope_of(counted(1), lame)))
-    assert [rejected.reason for rejected in envelope.rejected] == ["pieces_counted: station is missing"]
+    envelope = decode(encode(envelope_of(first, lame)))
+    assert [rejected.reason for rejected in envelope.rejected] == ["station_state_changed: station is missing"]
     assert envelope.events == (counted(1),)
 
 

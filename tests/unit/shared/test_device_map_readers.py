@@ -191,7 +191,7 @@ def test_every_device_of_the_how_tos_can_be_copied_into_a_map(name: str, number:
 
 
 def test_the_how_tos_have_devices() -> None:
-    assert len(SNIPPETS) == 5
+    assert len(SNIPPETS) == 6
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,14 @@ from genba_cloud.core.facts.views import (
     NodeFacts,
     OpenDispatch,
     StationFacts,
+    StockTake,
     TagBinding,
     Tally,
     WorkOrderFacts,
     ZoneFacts,
 )
 from genba_cloud.core.facts.work_order import WorkOrderState
-from genba_cloud.core.facts.zone import TagFold, ZoneFold, tag_binding, zone_facts
+from genba_cloud.core.facts.zone import TagFold, ZoneFold, stock_take, tag_binding, zone_facts
 
 __all__ = [
     "FOLDS",
@@ -35,6 +36,7 @@ __all__ = [
     "Refused",
     "StationFacts",
     "StationFold",
+    "StockTake",
     "TagBinding",
     "TagFold",
     "Tally",
@@ -48,6 +50,7 @@ __all__ = [
     "check_order",
     "owned_by",
     "station_facts",
+    "stock_take",
     "tag_binding",
     "views_of",
     "work_order_facts",

@@ -26,7 +26,7 @@ from genba_cloud.core.facts.zone import (
     zone_from_json,
     zone_to_json,
 )
-from genba_shared.events import Event, TagBound, TagUnbound, WipChanged
+from genba_shared.events import Event, StockCounted, TagBound, TagUnbound, WipChanged
 
 
 class Aggregate(StrEnum):
@@ -53,7 +53,7 @@ def views_of(event: Event) -> tuple[ViewKey, ...]:
     match event:
         case TagBound() | TagUnbound():
             keys.append(ViewKey(Aggregate.TAG, event.tag))
-        case WipChanged():
+        case WipChanged() | StockCounted():
             keys.append(ViewKey(Aggregate.ZONE, event.zone))
         case _:
             pass

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from genba_cloud.core.facts.plan import WorkOrderPlan
-from genba_cloud.core.facts.views import Lifecycle, OpenDispatch, TagBinding, WorkOrderFacts
+from genba_cloud.core.facts.views import Lifecycle, OpenDispatch, StockTake, TagBinding, WorkOrderFacts
 from genba_shared.dispatch_document import DispatchDocument, DispatchRow, OpenRow, StationDispatch
+from genba_shared.dispatch_document import StockTake as SentStockTake
 from genba_shared.dispatch_document import TagBinding as SentBinding
 
 
@@ -40,11 +41,15 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audience:
-    """What a gateway sees, by its own word: stations, and the nodes and zones that it derives."""
+    """What a gateway sees, by its own word: stations, and the nodes and zones that it derives.
+
+    `stocktakes`: those of the zones that people may correct by what they counted.
+    """
 
     stations: Collection[str]
     zones: Collection[str]
     nodes: Collection[str]
+    stocktakes: Collection[str] = ()
 
 
 def dispatch_document(
@@ -54,6 +59,7 @@ def dispatch_document(
     queue: Sequence[Listed],
     open_at: Mapping[str, OpenDispatch],
     tags: Iterable[TagBinding],
+    stock: Mapping[str, StockTake] | None = None,
 ) -> DispatchDocument:
     """The document for one gateway, as version 0.
 
@@ -63,6 +69,7 @@ def dispatch_document(
         queue: rows of all stations, each station's in their order.
         open_at: by station, what is dispatched there now.
         tags: bindings that hold now.
+        stock: by zone, the last stock-take.
     """
     stations = {
         station: StationDispatch(
@@ -85,6 +92,11 @@ def dispatch_document(
             SentBinding(tag=tag.tag, work_order=tag.work_order, pieces=tag.pieces, since=tag.since)
             for tag in sorted(bound, key=lambda tag: tag.tag)
         ),
+        stock={
+            zone: SentStockTake(id=one.id, at=one.at, count=one.count)
+            for zone, one in sorted((stock or {}).items())
+            if zone in audience.stocktakes
+        },
     )
 
 

@@ -71,6 +71,7 @@ def _node_facts(code: str, plan: NodePlan | None, seen: NodeState, given: Counts
         marks=tuple(mark for mark in Mark if mark in marks),
         evidence=_evidence(seen),
         data_at=_newest((seen.data_at, given.data_at)),
+        environment=tuple(summary for _, (_, summary) in sorted(seen.environment.items())),
     )
 
 

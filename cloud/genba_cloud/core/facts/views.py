@@ -43,12 +43,28 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a point around a station measured while a node was worked on there, weighted by time."""
+
+    station: str
+    point: str
+    begin: datetime
+    end: datetime
+    least: float
+    mean: float
+    most: float
+    samples: int
+    uom: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
     """One node of a work order.
 
     `quantity` is None where the node is not planned. `claimed_at`, `claimed_pieces` and `confidence` are of the claim
     that counts; `completed_at` is the same instant once the node is done, None before. `evidence` are ids of events:
-    the start and every claim. `data_at` is when the newest fact about the node happened.
+    the start and every claim. `data_at` is when the newest fact about the node happened. `environment` is by station
+    and point.
     """
 
     node: str
@@ -65,6 +81,7 @@ class NodeFacts:
     marks: tuple[Mark, ...] = ()
     evidence: tuple[str, ...] = ()
     data_at: datetime | None = None
+    environment: tuple[Surroundings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,13 +121,23 @@ class StationFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StockTake:
+    """Somebody counted `count` pieces in a zone at `at`; `id` is that of the event."""
+
+    id: str
+    at: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneFacts:
-    """Pieces in a WIP zone at `at`, give or take `error_estimate` pieces."""
+    """Pieces in a WIP zone at `at`, give or take `error_estimate` pieces; and the last stock-take."""
 
     zone: str
     count: int
     error_estimate: int
     at: datetime
+    stock_take: StockTake | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from genba_cloud.core.facts.counts import NOTHING_COUNTED, Counts, Seen, earliest, later
+from genba_cloud.core.facts.counts import NOTHING_COUNTED, Counts, Seen, earliest, later, latest
+from genba_cloud.core.facts.views import Surroundings
 from genba_shared.clock import format_time, parse_time
 from genba_shared.events import (
     Basis,
     Confidence,
     Direction,
+    EnvironmentSummarised,
     Event,
     NodeCompleted,
     NodeStarted,
@@ -37,13 +39,17 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeState:
-    """What was seen of one node. `tags` maps a tag that left to its earliest passage and its pieces then."""
+    """What was seen of one node. `tags` maps a tag that left to its earliest passage and its pieces then.
+
+    `environment` maps station and point to the newest summary.
+    """
 
     counts: Counts = NOTHING_COUNTED
     tags: Mapping[str, tuple[Seen, int]] = field(default_factory=dict)
     started: Seen | None = None
     claims: Mapping[str, Claim] = field(default_factory=dict)
     data_at: datetime | None = None
+    environment: Mapping[tuple[str, str], tuple[Seen, Surroundings]] = field(default_factory=dict)
 
     def tag_pieces(self) -> int:
         """Pieces whose tags have left."""
@@ -81,8 +87,29 @@ def _apply(node: NodeState, event: Event) -> NodeState:
         case NodeCompleted():
             claim = Claim(seen=Seen.of(event), pieces=event.pieces, basis=event.basis, confidence=event.confidence)
             return replace(node, claims={**node.claims, event.id: claim})
+        case EnvironmentSummarised():
+            return _surrounded(node, event)
         case _:
             return node
+
+
+def _surrounded(node: NodeState, event: EnvironmentSummarised) -> NodeState:
+    where, seen = (event.station or "", event.point), Seen.of(event)
+    known = node.environment.get(where)
+    if known is not None and latest(known[0], seen) != seen:
+        return node
+    summary = Surroundings(
+        station=where[0],
+        point=event.point,
+        begin=event.begin,
+        end=event.end,
+        least=event.least,
+        mean=event.mean,
+        most=event.most,
+        samples=event.samples,
+        uom=event.uom,
+    )
+    return replace(node, environment={**node.environment, where: (seen, summary)})
 
 
 def _first_passage(known: tuple[Seen, int] | None, event: TagPassed) -> tuple[Seen, int]:
@@ -101,7 +128,12 @@ def work_order_from_json(obj: Mapping[str, Any]) -> WorkOrderState:
 
 
 def _node_to_json(node: NodeState) -> dict[str, Any]:
-    return {
+    environment = [
+        [*seen.to_json(), *where, *_spans(one), one.least, one.mean, one.most, one.samples, one.uom]
+        for where, (seen, one) in sorted(node.environment.items())
+    ]
+    told: dict[str, Any] = {"environment": environment} if environment else {}
+    return told | {
         "counts": node.counts.to_json(),
         "tags": {tag: [*seen.to_json(), pieces] for tag, (seen, pieces) in sorted(node.tags.items())},
         "started": node.started.to_json() if node.started else None,
@@ -124,4 +156,25 @@ def _node_from_json(obj: Mapping[str, Any]) -> NodeState:
         started=Seen.from_json(obj["started"]) if obj["started"] else None,
         claims={claim.seen.id: claim for claim in claims},
         data_at=parse_time(obj["data_at"]) if obj["data_at"] else None,
+        environment=dict(_environment_from_json(row) for row in obj.get("environment", ())),
     )
+
+
+def _spans(one: Surroundings) -> tuple[str, str]:
+    return format_time(one.begin), format_time(one.end)
+
+
+def _environment_from_json(row: list[Any]) -> tuple[tuple[str, str], tuple[Seen, Surroundings]]:
+    at, name, station, point, begin, end, least, mean, most, samples, uom = row
+    summary = Surroundings(
+        station=station,
+        point=point,
+        begin=parse_time(begin),
+        end=parse_time(end),
+        least=least,
+        mean=mean,
+        most=most,
+        samples=samples,
+        uom=uom,
+    )
+    return (station, point), (Seen(parse_time(at), name), summary)

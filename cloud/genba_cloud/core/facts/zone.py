@@ -1,23 +1,25 @@
-"""A WIP zone and a tag: of each the newest fact holds, newest by when it happened."""
+"""A WIP zone and a tag: of each kind of fact the newest holds, newest by when it happened."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from genba_cloud.core.facts.counts import Seen, latest
-from genba_cloud.core.facts.views import TagBinding, ZoneFacts
-from genba_shared.events import Event, TagBound, TagUnbound, WipChanged
+from genba_cloud.core.facts.views import StockTake, TagBinding, ZoneFacts
+from genba_shared.events import Event, StockCounted, TagBound, TagUnbound, WipChanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneFold:
-    """The newest `wip_changed` of the zone; `seen` is None before the first."""
+    """The newest `wip_changed` of the zone, and its newest `stock_counted`; None before the first."""
 
     seen: Seen | None = None
     count: int = 0
     error_estimate: int = 0
+    stock_seen: Seen | None = None
+    stock: int = 0
 
 
 def fold_zone(state: ZoneFold, events: Iterable[Event]) -> ZoneFold:
@@ -25,7 +27,9 @@ def fold_zone(state: ZoneFold, events: Iterable[Event]) -> ZoneFold:
     for event in events:
         match event:
             case WipChanged() if latest(state.seen, Seen.of(event)) == Seen.of(event):
-                state = ZoneFold(seen=Seen.of(event), count=event.count, error_estimate=event.error_estimate)
+                state = replace(state, seen=Seen.of(event), count=event.count, error_estimate=event.error_estimate)
+            case StockCounted() if latest(state.stock_seen, Seen.of(event)) == Seen.of(event):
+                state = replace(state, stock_seen=Seen.of(event), stock=event.count)
             case _:
                 pass
     return state
@@ -35,19 +39,44 @@ def zone_facts(zone: str, state: ZoneFold) -> ZoneFacts | None:
     """What people see of the zone; None before its first count."""
     if state.seen is None:
         return None
-    return ZoneFacts(zone=zone, count=state.count, error_estimate=state.error_estimate, at=state.seen.at)
+    return ZoneFacts(
+        zone=zone,
+        count=state.count,
+        error_estimate=state.error_estimate,
+        at=state.seen.at,
+        stock_take=stock_take(state),
+    )
+
+
+def stock_take(state: ZoneFold) -> StockTake | None:
+    """The last stock-take of the zone."""
+    seen = state.stock_seen
+    return StockTake(id=seen.id, at=seen.at, count=state.stock) if seen else None
 
 
 def zone_to_json(state: ZoneFold) -> dict[str, Any]:
     """Canonical form: equal states give equal JSON."""
-    seen = state.seen.to_json() if state.seen else None
-    return {"seen": seen, "count": state.count, "error_estimate": state.error_estimate}
+    told: dict[str, Any] = {
+        "seen": state.seen.to_json() if state.seen else None,
+        "count": state.count,
+        "error_estimate": state.error_estimate,
+    }
+    if state.stock_seen is not None:  # zones that nobody ever counted look as older versions wrote them
+        told["stock"] = [*state.stock_seen.to_json(), state.stock]
+    return told
 
 
 def zone_from_json(obj: Mapping[str, Any]) -> ZoneFold:
     """Read the canonical form."""
     seen = Seen.from_json(obj["seen"]) if obj["seen"] else None
-    return ZoneFold(seen=seen, count=obj["count"], error_estimate=obj["error_estimate"])
+    stock = obj.get("stock")
+    return ZoneFold(
+        seen=seen,
+        count=obj["count"],
+        error_estimate=obj["error_estimate"],
+        stock_seen=Seen.from_json(stock[:2]) if stock else None,
+        stock=stock[2] if stock else 0,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

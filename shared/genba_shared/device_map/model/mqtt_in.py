@@ -9,6 +9,7 @@ from enum import StrEnum
 from genba_shared.broker import BrokerAddress
 from genba_shared.device_map.model.points import Point
 from genba_shared.device_map.model.rfid import RfidReader
+from genba_shared.events import SourceType
 
 
 class TagFormat(StrEnum):
@@ -62,7 +63,7 @@ class MqttInDevice(RfidReader):
     """A device that publishes to a broker; it lives while it publishes at least once within `alive_within_s`.
 
     `heartbeat`: one more topic, on which it says only that. `tags_format` None: its messages carry no tag reads.
-    `tags` says where they stand, unless the format is Impinj's.
+    `tags` says where they stand, unless the format is Impinj's. `source`: what its counts are called in events.
     """
 
     broker: BrokerAddress
@@ -72,3 +73,4 @@ class MqttInDevice(RfidReader):
     tags_format: TagFormat | None = None
     tags: TagMapping = field(default_factory=TagMapping)
     points: Mapping[str, MqttPoint] = field(default_factory=dict)
+    source: SourceType = SourceType.PLC

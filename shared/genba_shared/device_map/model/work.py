@@ -59,16 +59,22 @@ class CountedEnd:
     station: str
     result: Result
 
+    def __str__(self) -> str:
+        return f"{self.station}/{self.result}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    """A WIP area, bounded by read points (`enter`, `leave`) or counters (`pieces_in`, `pieces_out`; several add up)."""
+    """A WIP area, bounded by read points (`enter`, `leave`), by counters (`pieces_in`, `pieces_out`) or by both.
+
+    Several add up. A counter is that of a station, or a point that counts what crosses and belongs to no station.
+    """
 
     id: str
     enter: tuple[ReadPointRef, ...] = ()
     leave: tuple[ReadPointRef, ...] = ()
-    pieces_in: tuple[CountedEnd, ...] = ()
-    pieces_out: tuple[CountedEnd, ...] = ()
+    pieces_in: tuple[CountedEnd | PointRef, ...] = ()
+    pieces_out: tuple[CountedEnd | PointRef, ...] = ()
     wip_limit: int | None = None
     close_after_s: float | None = None
     stocktake: Stocktake = Stocktake.REFUSED

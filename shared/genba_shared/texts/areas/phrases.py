@@ -77,8 +77,8 @@ PHRASES: Final[Mapping[str, Phrase]] = {
         ja="ポイント（装置/ポイント）、tags、dispatch のいずれか",
     ),
     "counted-end": Phrase(
-        zh="STATION/good、STATION/scrap 或 STATION/rework",
-        ja="STATION/good、STATION/scrap、STATION/rework のいずれか",
+        zh="STATION/good、STATION/scrap、STATION/rework，或作为计数器的 设备/点位",
+        ja="STATION/good、STATION/scrap、STATION/rework、またはカウンタの 装置/ポイント",
     ),
     "point-ref": Phrase(
         zh="点位：设备/点位；在自己的设备内只写点位名",
@@ -91,6 +91,7 @@ PHRASES: Final[Mapping[str, Phrase]] = {
     "name-of-a-profile": Phrase(zh="模板名称", ja="プロファイル名"),
     "a-point": Phrase(zh="点位", ja="ポイント"),
     "a-read-point": Phrase(zh="读取点", ja="読取ポイント"),
+    "a-station-or-device": Phrase(zh="工位或设备", ja="ステーションまたは装置"),
     "a-station-name": Phrase(zh="工位", ja="ステーション"),
     "a-zone-name": Phrase(zh="区域", ja="ゾーン"),
     "a-device-name": Phrase(zh="设备", ja="装置"),
@@ -141,10 +142,6 @@ PHRASES: Final[Mapping[str, Phrase]] = {
     "instead-events-wait": Phrase(zh="事件一直等待收集服务器取走", ja="イベントはコレクタが受け取るまで待ちます"),
     "instead-nothing-dropped": Phrase(zh="不丢弃任何内容", ja="何も捨てません"),
     "instead-clock-not-compared": Phrase(zh="不比较时钟", ja="時計は比較しません"),
-    "instead-read-only": Phrase(
-        zh="会读取这些点位，但其值不随完工记录保存",
-        ja="ポイントは読みますが、値は完了記録とともに保存しません",
-    ),
     "instead-no-wip-limit": Phrase(zh="区域过满时不会提示", ja="ゾーンが満杯を超えても知らせません"),
     "instead-tags-stay": Phrase(
         zh="标签会一直留在区域内，直到在出口被读到", ja="タグは出口で読み取られるまでゾーンに残ります"
@@ -153,7 +150,6 @@ PHRASES: Final[Mapping[str, Phrase]] = {
         zh="该点位为空时，工位没有工单", ja="ポイントが空の間、ステーションには作業指示がありません"
     ),
     "instead-first-piece": Phrase(zh="由第一件开始", ja="最初の1個で始まります"),
-    "instead-no-stocktake": Phrase(zh="没有录入盘点的途径", ja="棚卸を入力する方法がありません"),
     "a-secret": Phrase(zh="密码", ja="秘密情報"),
     "a-device-file": Phrase(zh="串口的设备文件", ja="シリアルポートのデバイスファイル"),
     "a-baud-rate": Phrase(zh="常用的波特率", ja="一般的なボーレート"),

@@ -124,10 +124,6 @@ REMEDIES: Final[Mapping[str, Phrase]] = {
         zh="请在两侧各用一副天线，各有自己的读取点。",
         ja="両側にアンテナを一つずつ置き、それぞれに読取ポイントを付けてください。",
     ),
-    "make-two-zones": Phrase(
-        zh="请分成两个区域，或删除其中一对。",
-        ja="ゾーンを二つに分けるか、どちらかの組を削除してください。",
-    ),
     "keep-one": Phrase(zh="请只保留一个。", ja="どちらか一つだけ残してください。"),
     "begin-with-dash": Phrase(
         zh="每个设备以短横线开头：`- id: cutter1`。",

@@ -30,10 +30,10 @@ WORK: Final[Mapping[str, Message]] = {
         example="sewing: {…, leave: [gat/sewing-out, sewing-out]}",
     ),
     "not-a-counted-end": Message(
-        zh="'{word}' 不是 STATION/result 的形式。",
-        ja="'{word}' は STATION/result の形ではありません。",
-        why="Counts at the bounds of a zone are named by station and result.",
-        do="Write it like CUT-1/good.",
+        zh="'{word}' 不是 STATION/result 或 设备/点位 的形式。",
+        ja="'{word}' は STATION/result でも 装置/ポイント でもありません。",
+        why="Counts at the bounds of a zone are named by station and result, or by the device and point that counts.",
+        do="Write it like CUT-1/good, or camera-1/in.",
         example="buffer: {…, out: [CUT-2/goods, CUT-2]}",
     ),
     "not-a-result": Message(
@@ -85,13 +85,6 @@ WORK: Final[Mapping[str, Message]] = {
         do="Write one of the states that the message lists.",
         example="P-2: {…, state: word}",
     ),
-    "two-kinds-of-bounds": Message(
-        zh="区域由读取点（enter、leave）或计数（in、out）界定：本版本不支持两者混用。",
-        ja="ゾーンの境界は読取ポイント（enter、leave）かカウント（in、out）です。このバージョンでは併用できません。",
-        why="Tags are known one by one, counts only as numbers; their sum would count pieces twice.",
-        do="Make two zones, or delete one pair.",
-        example="both: {enter: gate/door-in, leave: gate/door-out, in: P-1/good, out: P-1/good}",
-    ),
     "no-bounds": Message(
         zh="区域没有边界：需要读取点（enter、leave）或计数（in、out）。",
         ja="ゾーンに境界がありません。読取ポイント（enter、leave）かカウント（in、out）が必要です。",
@@ -126,6 +119,20 @@ WORK: Final[Mapping[str, Message]] = {
         why="What comes in and goes out with the same count never waits.",
         do="Name the station behind the zone as `out`.",
         example="closed: {in: P-1/good, out: [P-1/good, P-1/scrap]}",
+    ),
+    "counts-for-a-station": Message(
+        zh="{point} 已为 {owner} 计数：区域应写工位的计数。",
+        ja="{point} はすでに {owner} のカウントです。ゾーンにはステーションのカウントを書きます。",
+        why="A counter of a station counts its pieces; named a second time it would count them twice.",
+        do="Write the station and the result instead of the device and the point.",
+        example="twice: {in: press1/good, out: P-1/good}",
+    ),
+    "crossing-without-counter": Message(
+        zh="{point} 不是计数器：区域的边界需要计数。",
+        ja="{point} はカウンタではありません。ゾーンの境界にはカウントが必要です。",
+        why="Only a counter says how many pieces crossed.",
+        do="Add `counter: {}` to the point, or name the point that counts.",
+        example="plain: {in: press1/speed, out: P-1/good}",
     ),
     "station-does-not-count": Message(
         zh="工位 {station} 不计 {result}；已计的有：{counted}。",
