@@ -35,7 +35,7 @@ from genba_edge.ports import Observation, Outbox
 from genba_edge.uplink import Uplink
 from genba_shared.broker import BrokerAddress
 from genba_shared.clock import ProductionClock, format_time
-from genba_shared.device_map import DeviceMap
+from genba_shared.device_map import DeviceMap, recorded_text
 from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.errors import OutboxFull
 from genba_shared.events import Event, StationState, StationStateChanged
@@ -174,6 +174,7 @@ class Gateway:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then emit what is joined, commit, deliver what the link takes, and return."""
+        await asyncio.to_thread(self._keep_map)
         self._fleet.start(self._fleet.make(self._map.devices.values()))
         uplink = asyncio.create_task(supervise("uplink", self._uplink.run)) if self._uplink else None
         derive = asyncio.create_task(self._derive(stop))
@@ -293,6 +294,7 @@ class Gateway:
         self._map, self._reporter = new, Reporter(new)
         if self._raw is not None:
             self._raw.note_map(new)
+        await asyncio.to_thread(self._keep_map)
         return ""
 
     async def _commit_all(self) -> bool:
@@ -354,9 +356,16 @@ class Gateway:
 
     def _write(self, commit: Commit) -> None:
         """In a thread of its own: a disk, and more so a share, may take its time."""
-        self._outbox.append(commit.events, commit.state)
+        self._outbox.append(commit.events, commit.state, commit.trails)
         if self._sink is not None:
             self._sink.write(commit.events)
+
+    def _keep_map(self) -> None:
+        """Keep beside the events which map they are made with; without it they are made all the same."""
+        try:
+            self._outbox.note_map(sha256=self._map.sha256, text=recorded_text(self._map))
+        except OutboxFull as exc:
+            logger.warning("map not kept map=%s reason=%s", self._map.sha256[:12], exc)
 
     def _note_events(self, events: Sequence[Event]) -> None:
         self._events.extend(events)

@@ -77,7 +77,7 @@ class TelemetrySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceMap:
-    """A checked device map. `sha256` is the hash of the text it was read from."""
+    """A checked device map. `sources` are the files that it was read from (name, text), `sha256` is their hash."""
 
     gateway: GatewaySettings
     devices: Mapping[str, Device]
@@ -89,3 +89,4 @@ class DeviceMap:
     clock: ClockSettings = field(default_factory=ClockSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     sha256: str = ""
+    sources: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)
