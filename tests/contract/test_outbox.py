@@ -202,7 +202,9 @@ def of_bytes(most: int) -> HistoryLimits:
 
 def test_history_is_bounded_in_bytes_and_what_is_pending_is_never_taken(tmp_path: Path) -> None:
     outbox = SqliteOutbox(tmp_path, gateway=GATEWAY, history=of_bytes(32_000))
-    size = len(json.dumps(event_to_json(counted(outbox.mark().epoch, 100)), ensure_ascii=False, separators=(",", ":")).encode())
+    size = len(
+        json.dumps(event_to_json(counted(outbox.mark().epoch, 100)), ensure_ascii=False, separators=(",", ":")).encode()
+    )
     outbox.append(events_for(outbox, 300), {})
     assert kept(outbox) == list(range(1, 301))
     for upto in range(10, 201, 10):

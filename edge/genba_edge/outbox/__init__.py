@@ -1,4 +1,4 @@
-"""The durable store of a gateway: events that the collector has not yet accounted for, history, and the core's state."""
+"""The durable store of a gateway: what the collector has not yet accounted for, history, and the core's state."""
 
 from genba_edge.outbox.archive import Archive, ArchivedMap, ArchivedRow
 from genba_edge.outbox.database import integrity

@@ -51,7 +51,9 @@ class Archive:
         except PermissionError as exc:
             raise UsageError(f"{self._path}: {exc.strerror}; run this as the user of the gateway") from exc
         if not is_there:
-            raise UsageError(f"no outbox in {state_dir}: --state DIR names the folder that the gateway was started with")
+            raise UsageError(
+                f"no outbox in {state_dir}: --state DIR names the folder that the gateway was started with"
+            )
         self._connection = self._open()
         self._has_trails = "trail" in {row[1] for row in self._read("PRAGMA table_info(event)")}
         meta = dict(self._read("SELECT key, value FROM meta"))

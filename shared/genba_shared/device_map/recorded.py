@@ -48,7 +48,7 @@ def load_recorded_map(text: str, *, sha256: str) -> DeviceMap:
 class _Elsewhere(Surroundings):
     """Not where the map is used: its secrets and files are not here, and nothing needs them."""
 
-    def secret(self, name: str, findings: Findings) -> Secret:  # noqa: ARG002 (the form of the real one)
+    def secret(self, name: str, findings: Findings) -> Secret:
         return Secret(f"(secret {name}, not kept)")
 
     def file(self, written: str) -> Path:
