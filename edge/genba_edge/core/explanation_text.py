@@ -43,8 +43,8 @@ def inputs_lines(inputs: Inputs, known: Known) -> Iterator[str]:
         members = [each for each in inputs.inputs if each.group == group]
         if members:
             yield f"{_INDENT}{group}"
-            rows = _pieces_rows(members, known) if group == PIECES else _rows(members, known)
-            yield from _indented(aligned(rows), _INDENT * 2)
+            table = _counts(members, known) if group == PIECES else aligned(_rows(members, known))
+            yield from _indented(table, _INDENT * 2)
     yield ""
     yield "sum"
     yield from _indented(sum_lines(inputs, known))
@@ -60,8 +60,11 @@ def inputs_lines(inputs: Inputs, known: Known) -> Iterator[str]:
 def sum_lines(inputs: Inputs, known: Known) -> Iterator[str]:
     """Whether the pieces of the inputs are those that were claimed, and what is missing where they are not."""
     adding = [each.adds for each in inputs.inputs if each.adds]
-    numbers = " + ".join(map(str, adding)) if 1 < len(adding) <= _SUMMED else f"{len(adding)} inputs"
-    found = f"{numbers} = {pieces_text(inputs.sum, 'good')}" if adding else "no input adds a good piece"
+    made = pieces_text(inputs.sum, "good")
+    if 1 < len(adding) <= _SUMMED:
+        found = f"{' + '.join(map(str, adding))} = {made}"
+    else:
+        found = f"{len(adding)} input{'' if len(adding) == 1 else 's'} with pieces: {made}"
     if inputs.claimed is None:
         yield f"{found} so far"
     elif inputs.difference == 0:
@@ -70,10 +73,9 @@ def sum_lines(inputs: Inputs, known: Known) -> Iterator[str]:
         yield f"{found}: DOES NOT ADD UP to the {inputs.claimed} claimed, {inputs.difference:+d}"
     if known.kept_since is not None and not inputs.has_beginning:
         seq, at = known.kept_since
-        first = min((each.event.at for each in inputs.inputs), default=at)
         yield (
-            f"missing: events before #{seq} ({clock_text(at, known.zone)}) are no longer kept; the work began before "
-            f"its oldest input here ({clock_text(first, known.zone)})"
+            f"missing: the events from the beginning of the work until {clock_text(at, known.zone)} (#{seq}) are no "
+            "longer kept"
         )
         if inputs.difference > 0:
             yield f"the other {pieces_text(inputs.difference, 'good')} were counted in that time"
@@ -84,12 +86,13 @@ def trail_lines(trail: Mapping[str, Any]) -> list[str]:
     return list(_named(trail))
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def aligned(rows: Sequence[Sequence[str]], *, header: Sequence[str] = ()) -> Iterator[str]:
     """Columns of the same width; those that hold only numbers are set to the right."""
-    columns = range(max((len(row) for row in rows), default=0))
-    widths = [max(len(row[place]) for row in rows) for place in columns]
+    every = [header, *rows] if header else list(rows)
+    columns = range(max((len(row) for row in every), default=0))
+    widths = [max(len(row[place]) for row in every) for place in columns]
     is_number = [all(_is_number(row[place]) for row in rows) for place in columns]
-    for row in rows:
+    for row in every:
         cells = (
             cell.rjust(width) if right else cell.ljust(width)
             for cell, width, right in zip(row, widths, is_number, strict=True)
@@ -180,8 +183,8 @@ def _rows(members: Iterable[Input], known: Known) -> list[tuple[str, ...]]:
     ]
 
 
-def _pieces_rows(members: Iterable[Input], known: Known) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = [("event", "at", "station", "counter", "pieces", "total", "good so far", "")]
+def _counts(members: Iterable[Input], known: Known) -> Iterator[str]:
+    rows: list[tuple[str, ...]] = []
     so_far = 0
     for each in members:
         event = each.event
@@ -197,13 +200,15 @@ def _pieces_rows(members: Iterable[Input], known: Known) -> list[tuple[str, ...]
                 clock_text(event.at, known.zone),
                 event.station or "",
                 event.point,
-                f"{event.delta:+d} {event.result}",
+                f"{event.delta:+d}",
+                str(event.result),
                 str(event.total),
                 str(so_far),
                 method + sure,
             )
         )
-    return rows
+    header = ("event", "at", "station", "counter", "pieces", "result", "total", "good so far", "")
+    return aligned(rows, header=header)
 
 
 def _named(group: Mapping[str, Any]) -> Iterator[str]:
@@ -216,8 +221,8 @@ def _named(group: Mapping[str, Any]) -> Iterator[str]:
             case [dict(), *_] if all(isinstance(each, dict) for each in value):
                 yield f"{word}:"
                 names = list(dict.fromkeys(key for each in value for key in each))
-                rows = [names, *([_shown(each.get(key)) for key in names] for each in value)]
-                yield from _indented(aligned(rows))
+                rows = [[_shown(each.get(key)) for key in names] for each in value]
+                yield from _indented(aligned(rows, header=[key.replace("_", " ") for key in names]))
             case list():
                 yield f"{word}: {', '.join(map(_shown, value)) or 'nothing'}"
             case _:

@@ -87,19 +87,18 @@ def inputs_of(
     own = [
         each
         for each in ordered
-        if each is not claim and (each.id in named or _is_of(each, work_order, node, begin, end, claim))
+        if (claim is None or each.id != claim.id)
+        and (each.id in named or _is_of(each, work_order, node, begin, end, claim))
     ]
     since = min((each.at for each in own), default=None)
-    upto = claim.at if claim is not None else max((each.at for each in own), default=None)
     stations = _stations(own, node, known_map)
     points, devices = _points(stations, known_map)
     beside = [
         each
         for each in ordered
         if since is not None
-        and upto is not None
         and begin < seq_of(each) <= end
-        and _is_beside(each, points=points, devices=devices, since=since, upto=upto)
+        and _is_beside(each, points=points, devices=devices, since=since)
     ]
     ids = {each.id for each in own}
     found = sorted([*own, *(each for each in beside if each.id not in ids)], key=seq_of)
@@ -143,13 +142,13 @@ def _is_of(event: Event, work_order: str, node: str, begin: int, end: int, claim
     return claim is not None and claim.id in event.because  # what is told of a completion comes behind it
 
 
-def _is_beside(event: Event, *, points: set[str], devices: set[str], since: datetime, upto: datetime) -> bool:
+def _is_beside(event: Event, *, points: set[str], devices: set[str], since: datetime) -> bool:
     """Whether it puts the work into doubt: nobody looked at its station, or a reading of its counters is questioned."""
     match event:
-        case DataGapSeen(begin=begin, end=end, subject=subject):
-            return subject in devices and begin <= upto and end >= since
+        case DataGapSeen(end=end, subject=subject):
+            return subject in devices and end >= since
         case DataQuestioned(point=point, work_order=None):
-            return point in points and since <= event.at <= upto
+            return point in points and event.at >= since
         case _:
             return False
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -104,17 +103,19 @@ class Archive:
             raise UsageError(f"{self._path} cannot be read: {exc}. `genba edge doctor` looks closer.") from exc
 
     def _open(self) -> sqlite3.Connection:
-        """Read-only; a file that nobody writes and whose folder we may not write to is read as it stands."""
-        uri = self._path.absolute().as_uri()
-        for form in ("?mode=ro", "?mode=ro&immutable=1"):
-            connection = sqlite3.connect(uri + form, uri=True, isolation_level=None, timeout=_BUSY_S)
-            with contextlib.suppress(sqlite3.OperationalError):
-                connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-                return connection
+        """Read-only. A file that nobody has open is taken as it stands: whoever reads it leaves nothing in its folder.
+
+        A file beside it that was left there, or its owner, would keep the gateway's own user from opening the outbox.
+        """
+        is_in_use = Path(f"{self._path}-wal").exists()
+        form = "?mode=ro" if is_in_use else "?mode=ro&immutable=1"
+        connection = sqlite3.connect(self._path.absolute().as_uri() + form, uri=True, timeout=_BUSY_S)
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        except sqlite3.DatabaseError as exc:
             connection.close()
-            if Path(f"{self._path}-wal").exists():
-                break
-        raise UsageError(f"{self._path} cannot be opened by this user; run this as the user of the gateway")
+            raise UsageError(f"{self._path} cannot be opened ({exc}); run this as the user of the gateway") from exc
+        return connection
 
 
 def _event_of(line: object) -> Event | None:
