@@ -88,7 +88,9 @@ def claim_of(world: World) -> NodeCompleted:
 def test_a_completion_is_explained_from_every_input_to_the_rule() -> None:
     world = sewn()
     told = "\n".join(lines_of(explain(claim_of(world), known_of(world.events)), known_of(world.events)))
-    assert told == f"""\
+    assert (
+        told
+        == f"""\
 node_completed #8  (gw-1:{"e" * 32}:8)
 2026-01-05 15:01:20: WO-1 / SEW was completed at SEW-1 with 12 pieces: its good pieces were counted
 
@@ -125,6 +127,7 @@ because of
     elapsed: 40 s
     reach: at most 62 counts in that time by max_rate
     explanations: the counter rose within its reach; nothing else had to be considered"""
+    )
 
 
 def test_every_input_that_an_independent_list_holds_is_named() -> None:
@@ -300,9 +303,11 @@ def test_an_ambiguous_count_shows_what_was_possible_and_why() -> None:
     known = known_of([event], trails={event.id: TRAIL}, before={event.id: before})
     assert list(lines_of(explain(event, known), known)) == [
         f"pieces_counted #7  ({named(7)})",
-        "2026-01-05 15:01:00: CUT-1 counted 5 good pieces for no work order (unassigned); counter cutter1/parts stood "
-        "at 40 since 2026-01-05 15:00:30 and then at 45; it passed its limit and began again at 0; not certain: at "
-        "least 3, at most 5",
+        (
+            "2026-01-05 15:01:00: CUT-1 counted 5 good pieces for no work order (unassigned); counter cutter1/parts "
+            "stood at 40 since 2026-01-05 15:00:30 and then at 45; it passed its limit and began again at 0; not certain: "
+            "at least 3, at most 5"
+        ),
         "  total 40 → 45 (counter epoch 2)",
         "  the count before: #5 at 2026-01-05 15:00:20, total 38",
         "  the totals leave 2 pieces between the two that no event kept here tells",
@@ -376,10 +381,14 @@ def test_every_kind_says_itself_in_a_sentence() -> None:
         "2026-01-05 15:00:01: zone buffer holds 7 pieces (-2), give or take 1",
         "2026-01-05 15:00:02: CUT-1 is idle",
         "2026-01-05 15:00:03: CUT-1 no longer works on WO-1 / CUT",
-        "2026-01-05 15:00:04: nothing was observed of cutter1 from 2026-01-05 15:00:00 to 2026-01-05 16:01:40 "
-        "(1 h 1 min): the gateway was not running",
-        "2026-01-05 15:00:05: CUT-1 counted 1 scrap piece for WO-1 / CUT; counter cutter1/parts stood at 0 since "
-        "2026-01-05 15:00:04 and then at 1",
+        (
+            "2026-01-05 15:00:04: nothing was observed of cutter1 from 2026-01-05 15:00:00 to 2026-01-05 16:01:40 "
+            "(1 h 1 min): the gateway was not running"
+        ),
+        (
+            "2026-01-05 15:00:05: CUT-1 counted 1 scrap piece for WO-1 / CUT; counter cutter1/parts stood at 0 since "
+            "2026-01-05 15:00:04 and then at 1"
+        ),
     ]
 
 
