@@ -30,7 +30,7 @@ from genba_edge.core.raw_log import (
 )
 from genba_edge.ports import Observation
 from genba_shared.clock import ProductionClock
-from genba_shared.device_map import DeviceMap
+from genba_shared.device_map import DeviceMap, recorded_text
 from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.errors import ContractError, UsageError
 from genba_shared.version import VERSION
@@ -87,6 +87,7 @@ class RawWriter:
             boot=boot,
             speed=clock.speed,
             state=state,
+            map_text=recorded_text(device_map),
         )
         self._waiting.put(header)
 
@@ -111,7 +112,7 @@ class RawWriter:
 
     def note_map(self, device_map: DeviceMap) -> None:
         """The gateway goes on with another map."""
-        self._waiting.put(RawMap(map_sha256=device_map.sha256))
+        self._waiting.put(RawMap(map_sha256=device_map.sha256, map_text=recorded_text(device_map)))
 
     def close(self) -> None:
         """Write what waits and close the file."""

@@ -34,7 +34,10 @@ _MOST_SETS: Final = 1000  # a driver that never reads the same points twice must
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawHeader:
-    """The first line: who recorded, with which map, and the derivation's saved state at that time."""
+    """The first line: who recorded, with which map, and the derivation's saved state at that time.
+
+    `map_text`: the map without comments and secrets (empty: recorded by a version that did not keep it).
+    """
 
     gateway: str
     map_sha256: str
@@ -42,6 +45,7 @@ class RawHeader:
     boot: str
     speed: float
     state: Mapping[str, str]
+    map_text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,7 @@ class RawMap:
     """From here on the gateway ran with another map."""
 
     map_sha256: str
+    map_text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,7 @@ class RawEncoder:
                     "boot": entry.boot,
                     "speed": entry.speed,
                     "state": dict(entry.state),
+                    "text": entry.map_text,
                 }
             case RawBatch(moment=moment, observations=observations):
                 now = _micros(moment.now)
@@ -106,7 +112,7 @@ class RawEncoder:
             case RawDispatch(moment=moment, document=document):
                 return {"n": _micros(moment.now), "m": moment.mono_ms, "d": document.to_json()}
             case RawMap():
-                return {"map": entry.map_sha256}
+                return {"map": entry.map_sha256, "text": entry.map_text}
             case RawMissing():
                 return {"missing": entry.batches}
             case _:
@@ -186,9 +192,10 @@ class RawDecoder:
                 boot=written["boot"],
                 speed=float(written["speed"]),
                 state={str(key): str(value) for key, value in written["state"].items()},
+                map_text=str(written.get("text", "")),
             )
         if "map" in written:
-            return RawMap(map_sha256=written["map"])
+            return RawMap(map_sha256=written["map"], map_text=str(written.get("text", "")))
         return RawMissing(batches=int(written["missing"]))
 
     def _observation(self, item: list[Any], now: int) -> Observation | None:

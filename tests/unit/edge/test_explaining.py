@@ -305,8 +305,8 @@ def test_an_ambiguous_count_shows_what_was_possible_and_why() -> None:
         f"pieces_counted #7  ({named(7)})",
         (
             "2026-01-05 15:01:00: CUT-1 counted 5 good pieces for no work order (unassigned); counter cutter1/parts "
-            "stood at 40 since 2026-01-05 15:00:30 and then at 45; it passed its limit and began again at 0; not certain: "
-            "at least 3, at most 5"
+            "stood at 40 since 2026-01-05 15:00:30 and then at 45; it passed its limit and began again at 0; not "
+            "certain: at least 3, at most 5"
         ),
         "  total 40 → 45 (counter epoch 2)",
         "  the count before: #5 at 2026-01-05 15:00:20, total 38",
