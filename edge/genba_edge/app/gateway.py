@@ -292,9 +292,9 @@ class Gateway:
         for device in change.devices.removed:
             self._present.forget(device)
         self._map, self._reporter = new, Reporter(new)
+        text = await asyncio.to_thread(self._keep_map)
         if self._raw is not None:
-            self._raw.note_map(new)
-        await asyncio.to_thread(self._keep_map)
+            self._raw.note_map(new, text=text)
         return ""
 
     async def _commit_all(self) -> bool:
@@ -360,12 +360,14 @@ class Gateway:
         if self._sink is not None:
             self._sink.write(commit.events)
 
-    def _keep_map(self) -> None:
-        """Keep beside the events which map they are made with; without it they are made all the same."""
+    def _keep_map(self) -> str:
+        """Keep beside the events which map they are made with; without it they are made all the same. Its text."""
+        text = recorded_text(self._map)
         try:
-            self._outbox.note_map(sha256=self._map.sha256, text=recorded_text(self._map))
+            self._outbox.note_map(sha256=self._map.sha256, text=text)
         except OutboxFull as exc:
             logger.warning("map not kept map=%s reason=%s", self._map.sha256[:12], exc)
+        return text
 
     def _note_events(self, events: Sequence[Event]) -> None:
         self._events.extend(events)

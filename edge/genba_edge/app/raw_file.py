@@ -41,6 +41,7 @@ MOST_WAITING: Final = 200_000  # observations, about 60 MB; more are let go, and
 FLUSH_S: Final = 1.0  # how much a kill may take
 LEAST_FREE: Final = 200_000_000  # bytes that a recording leaves on the disk: the outbox comes first
 _LEVEL: Final = 6
+_MAP_LINE: Final = b'{"map":'
 
 
 class _Stream(Protocol):
@@ -110,9 +111,9 @@ class RawWriter:
         """The derivation takes this document."""
         self._waiting.put(RawDispatch(moment=moment, document=document))
 
-    def note_map(self, device_map: DeviceMap) -> None:
-        """The gateway goes on with another map."""
-        self._waiting.put(RawMap(map_sha256=device_map.sha256, map_text=recorded_text(device_map)))
+    def note_map(self, device_map: DeviceMap, *, text: str) -> None:
+        """The gateway goes on with another map, whose recorded text this is."""
+        self._waiting.put(RawMap(map_sha256=device_map.sha256, map_text=text))
 
     def close(self) -> None:
         """Write what waits and close the file."""
@@ -186,6 +187,15 @@ def read_raw(path: Path) -> Iterator[RawEntry]:
         raise UsageError(f"{path}, line {number}: {exc}") from exc
     if number == 0:
         raise UsageError(f"{path} is not a raw log: it has no line. `genba edge record MAP --output FILE` writes one.")
+
+
+def changes_map(path: Path) -> bool:
+    """Whether the gateway went on with another map while it recorded; a quick look, nothing is decoded."""
+    try:
+        with contextlib.closing(_open_to_read(path)) as file:
+            return any(line.startswith(_MAP_LINE) for line in _whole_lines(file))
+    except OSError as exc:
+        raise UsageError(f"{path}: {exc.strerror or exc}") from exc
 
 
 def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:
