@@ -21,7 +21,6 @@ from genba_shared.errors import UsageError
 
 PROGRESS_S: Final = 2.0
 DIFFERENT: Final = 1
-GARBAGE_AFTER: Final = 20_000  # new objects; as in the running gateway: readings hold no cycles to look for
 
 
 def add_replay_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +53,8 @@ def add_replay_arguments(parser: argparse.ArgumentParser) -> None:
 def run_replay(args: argparse.Namespace) -> int:
     """Replay, and print completions, counts and differences."""
     from genba_edge.app.raw_file import read_raw
-    from genba_edge.app.replaying import Run, prepare
+    from genba_edge.app.replaying import prepare
+    from genba_edge.app.second_replay import GARBAGE_AFTER, second_outcome
     from genba_edge.core.raw_log import RawBatch
     from genba_edge.core.replay import derive_again
     from genba_edge.core.replay_difference import Causes, compare_outcomes
@@ -63,28 +63,31 @@ def run_replay(args: argparse.Namespace) -> int:
     gc.set_threshold(GARBAGE_AFTER)
     new = load_device_map(args.map)
     other = None if args.against is None else load_device_map(args.against)
-    run: Run = prepare(args.raw, new, against=other)
+    run = prepare(args.raw, new, against=other)
     reporter = Reporter(new)
     started = time.monotonic()
     with contextlib.ExitStack() as files:
         changes = None if args.changes is None else files.enter_context(args.changes.open("w", encoding="utf-8"))
+        second = None
+        if run.against is not None:
+            second = files.enter_context(second_outcome(run, args.raw, args.map, args.against))
         for entry in _with_progress(derive_again(read_raw(args.raw), run.replays), run.replays[0]):
             if changes is not None and isinstance(entry, RawBatch):
                 for observation in entry.observations:
                     changes.writelines(_sample_line(sample) for sample in reporter.take(observation))
-    outcomes = [replay.finish() for replay in run.replays]
+        outcome = run.replays[0].finish()
+        before = None if second is None else second()
     if args.events is not None:
-        _write_events(args.events, outcomes[0])
-    _print(_summary(outcomes[0], new, seconds=time.monotonic() - started))
+        _write_events(args.events, outcome)
+    _print(_summary(outcome, new, seconds=time.monotonic() - started))
     _print(f"note: {note}" for note in run.notes())
-    failed = any(outcome.failures for outcome in outcomes)
-    if len(outcomes) == 1 or run.against is None:
-        return DIFFERENT if failed else 0
+    if before is None or run.against is None:
+        return DIFFERENT if outcome.failures else 0
     name = args.against.name if args.against is not None else f"the recorded map ({run.header.map_sha256[:12]})"
-    difference = compare_outcomes(*outcomes, saved=run.header.state)
+    difference = compare_outcomes(outcome, before, saved=run.header.state)
     _print((f"{args.map.name} against {name}:",))
     _print(difference_lines(difference, Causes.between(run.against, new), ZoneInfo(new.gateway.timezone)))
-    return 0 if difference.is_none and not failed else DIFFERENT
+    return 0 if difference.is_none and not outcome.failures and not before.failures else DIFFERENT
 
 
 def _with_progress(entries: Iterable[Any], replay: Any) -> Iterator[Any]:
