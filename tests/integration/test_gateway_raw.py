@@ -106,10 +106,42 @@ async def test_the_difference_of_two_maps_is_told_by_work_order_and_node(
     told = capsys.readouterr().out
     assert "station CELL-1: 16 good instead of 8" in told
     assert "  ~ WO-1 SEW at " in told
+    assert main(["edge", "replay", str(raw), "--map", str(new)]) == 1
+    told = capsys.readouterr().out
+    assert f"new.yaml against the recorded map ({map_of(old.read_text()).sha256[:12]}):\n" in told
+    assert "  station CELL-1: 16 good instead of 8  [1]\n" in told
+    assert told.endswith(
+        "settings that may be why:\n"
+        "  [1] devices.cell.points.good.counter.pieces_per_count: 2 instead of 1\n"
+    )  # fmt: skip
+    assert main(["edge", "replay", str(raw), "--map", str(old)]) == 0
+    assert "note: this is the map that was recorded" in capsys.readouterr().out
     without = tmp_path / "without.yaml"
     without.write_text(old.read_text().partition("nodes:")[0])
     assert main(["edge", "replay", str(raw), "--map", str(without), "--against", str(old)]) == 1
     assert "  - WO-1 SEW at " in capsys.readouterr().out
+
+
+async def test_a_log_with_a_reload_in_it_is_compared_with_both_maps_that_the_gateway_had(
+    tmp_path: Path, modbus_peer: ModbusPeer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw, first = tmp_path / "raw.jsonl.gz", MAP.format(port=modbus_peer.port)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "first.yaml").write_text(first)
+    async with running_gateway(tmp_path / "state", map_of(first), raw=raw) as running:
+        await eventually(lambda: running.gateway.snapshot().is_ready)
+        modbus_peer.set("holding", 0, 5)
+        await eventually(lambda: good(running) == 5)
+        await running.gateway.reload(map_of(first.replace(*HALF)))
+        await eventually(lambda: good(running) == 5)
+        modbus_peer.set("holding", 0, 8)
+        await eventually(lambda: good(running) == 8)
+    outbox = SqliteOutbox(tmp_path / "state", gateway="gw-1")
+    events = outbox.pending(after=0, limit=1000)
+    outbox.close()
+    assert sum(event.delta for event in events if isinstance(event, PiecesCounted)) == 11  # 5 + 2 * 3
+    assert main(["edge", "replay", str(raw), "--map", str(tmp_path / "first.yaml")]) == 1
+    assert "  station CELL-1: 8 good instead of 11  [1]\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["raw.jsonl.gz", "raw.jsonl.zst", "raw.jsonl"])

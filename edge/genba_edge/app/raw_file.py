@@ -189,13 +189,20 @@ def read_raw(path: Path) -> Iterator[RawEntry]:
         raise UsageError(f"{path} is not a raw log: it has no line. `genba edge record MAP --output FILE` writes one.")
 
 
-def changes_map(path: Path) -> bool:
-    """Whether the gateway went on with another map while it recorded; a quick look, nothing is decoded."""
+def later_maps(path: Path) -> list[RawMap]:
+    """The maps with which the gateway went on while it recorded; a quick look, nothing else is decoded.
+
+    Raises:
+        UsageError: the file cannot be read, or one of these lines is damaged.
+    """
     try:
         with contextlib.closing(_open_to_read(path)) as file:
-            return any(line.startswith(_MAP_LINE) for line in _whole_lines(file))
+            found = [RawDecoder().entry(line) for line in _whole_lines(file) if line.startswith(_MAP_LINE)]
     except OSError as exc:
         raise UsageError(f"{path}: {exc.strerror or exc}") from exc
+    except ContractError as exc:
+        raise UsageError(f"{path}: {exc}") from exc
+    return [each for each in found if isinstance(each, RawMap)]
 
 
 def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:

@@ -11,13 +11,16 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta, tzinfo
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from genba_edge.core.observations import Sample
 from genba_shared.clock import format_time
 from genba_shared.device_map import DeviceMap, load_device_map
 from genba_shared.errors import UsageError
+
+if TYPE_CHECKING:
+    from genba_edge.app.replaying import Run
 
 PROGRESS_S: Final = 2.0
 DIFFERENT: Final = 1
@@ -69,7 +72,7 @@ def run_replay(args: argparse.Namespace) -> int:
     with contextlib.ExitStack() as files:
         changes = None if args.changes is None else files.enter_context(args.changes.open("w", encoding="utf-8"))
         second = None
-        if run.against is not None:
+        if run.against:
             second = files.enter_context(second_outcome(run, args.raw, args.map, args.against))
         for entry in _with_progress(derive_again(read_raw(args.raw), run.replays), run.replays[0]):
             if changes is not None and isinstance(entry, RawBatch):
@@ -81,13 +84,18 @@ def run_replay(args: argparse.Namespace) -> int:
         _write_events(args.events, outcome)
     _print(_summary(outcome, new, seconds=time.monotonic() - started))
     _print(f"note: {note}" for note in run.notes())
-    if before is None or run.against is None:
+    if before is None:
         return DIFFERENT if outcome.failures else 0
-    name = args.against.name if args.against is not None else f"the recorded map ({run.header.map_sha256[:12]})"
+    name = args.against.name if args.against is not None else _recorded_name(run)
     difference = compare_outcomes(outcome, before, saved=run.header.state)
     _print((f"{args.map.name} against {name}:",))
     _print(difference_lines(difference, Causes.between(run.against, new), ZoneInfo(new.gateway.timezone)))
     return 0 if difference.is_none and not outcome.failures and not before.failures else DIFFERENT
+
+
+def _recorded_name(run: Run) -> str:
+    hashes = ", ".join(each.sha256[:12] for each in run.against)
+    return f"the recorded map ({hashes})" if len(run.against) == 1 else f"the recorded maps ({hashes})"
 
 
 def _with_progress(entries: Iterable[Any], replay: Any) -> Iterator[Any]:

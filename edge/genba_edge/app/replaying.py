@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from genba_edge.app.pace import pace_of
-from genba_edge.app.raw_file import changes_map, read_raw
+from genba_edge.app.raw_file import later_maps, read_raw
 from genba_edge.core.raw_log import RawHeader, RawMap
 from genba_edge.core.replay import RecordedReplay, Replay
 from genba_edge.core.rereading import Rereading
@@ -18,11 +18,14 @@ from genba_shared.version import VERSION
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """The derivations of one replay: that of the new map first, then that of the map it is compared with, if any."""
+    """The derivations of one replay: that of the new map first, then that of what it is compared with, if anything.
+
+    `against`: the map of the second one; several, where the gateway went on with another map while it recorded.
+    """
 
     header: RawHeader
     replays: list[Replay]
-    against: DeviceMap | None = None
+    against: list[DeviceMap] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     rereadings: list[Rereading] = field(default_factory=list)
 
@@ -43,17 +46,18 @@ def prepare(raw: Path, new: DeviceMap, *, against: DeviceMap | None) -> Run:
         raise UsageError(f"{raw} is not a raw log")
     recorded, said = _recorded(header)
     maps = _Maps(header.speed)
-    run = Run(header=header, replays=[_replay(new, header, recorded, maps)], against=against, said=said)
+    run = Run(header=header, replays=[_replay(new, header, recorded, maps)], said=said)
     if against is not None:
+        run.against.append(against)
         run.replays.append(_replay(against, header, recorded, maps))
     elif recorded is not None:
-        is_one_map = not changes_map(raw)
-        if is_one_map and recorded.sha256 == new.sha256:
+        later = later_maps(raw)
+        if not later and recorded.sha256 == new.sha256:
             run.said.append("this is the map that was recorded: there is nothing to compare it with")
         else:
-            run.against = recorded
+            run.against += [recorded, *(found[0] for each in later if (found := maps(each)) is not None)]
             pace = pace_of(recorded, header.speed)
-            own = Replay(recorded, header, pace) if is_one_map else RecordedReplay(recorded, header, pace, maps=maps)
+            own = RecordedReplay(recorded, header, pace, maps=maps) if later else Replay(recorded, header, pace)
             run.replays.append(own)
     if recorded is not None and header.version != VERSION:
         run.said.append(f"recorded by genba {header.version}; compared is what this version makes of either map")

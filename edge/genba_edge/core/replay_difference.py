@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeVar
@@ -119,14 +119,15 @@ def compare_outcomes(new: Outcome, old: Outcome, *, saved: Mapping[str, str] | N
 class Causes:
     """Which changed settings may be why something differs; each gets a number when it is first named."""
 
-    maps: tuple[DeviceMap, DeviceMap]
+    maps: tuple[DeviceMap, ...]
     changes: tuple[SettingChange, ...] = ()
     named: list[SettingChange] = field(default_factory=list)
 
     @classmethod
-    def between(cls, old: DeviceMap, new: DeviceMap) -> Causes:
-        """The causes that lie in going from one map to the other."""
-        return cls(maps=(old, new), changes=changed_settings(old, new))
+    def between(cls, old: Sequence[DeviceMap], new: DeviceMap) -> Causes:
+        """The causes that lie in going from a map, or from several that were in force in turn, to another one."""
+        changes = dict.fromkeys(change for each in old for change in changed_settings(each, new))
+        return cls(maps=(*old, new), changes=tuple(changes))
 
     def of_station(self, station: str) -> list[int]:
         """Why a station counts otherwise."""

@@ -148,7 +148,7 @@ def done(work_order: str, node: str, second: float, pieces: int) -> Completion:
 
 
 def why(new: DeviceMap, recorded: DeviceMap | None = None) -> list[str]:
-    return [str(change) for change in Causes.between(recorded or changed(), new).changes]
+    return [str(change) for change in Causes.between([recorded or changed()], new).changes]
 
 
 def test_the_same_map_makes_no_difference_and_all_completions() -> None:
@@ -240,8 +240,8 @@ def test_other_bounds_of_a_zone_change_only_what_it_holds() -> None:
     found = difference(new)
     assert without_events(found) == Difference(wip=(Change(what=("buffer",), new=0, old=70),))
     assert why(new) == ["zones.buffer.pieces_out: PACK-1/good instead of SEW-1/good"]
-    assert [str(Causes.between(changed(), new).changes[number - 1]) for number in
-            Causes.between(changed(), new).of_zone("buffer")] == why(new)  # fmt: skip
+    assert [str(Causes.between([changed()], new).changes[number - 1]) for number in
+            Causes.between([changed()], new).of_zone("buffer")] == why(new)  # fmt: skip
 
 
 def test_a_shorter_idle_time_moves_time_from_running_to_idle() -> None:
