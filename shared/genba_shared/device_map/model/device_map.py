@@ -52,11 +52,16 @@ class TelemetrySend(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
-    """Where the outbox lives, relative to the map, and what it drops first when it is full (None: no limit)."""
+    """Where the outbox lives, relative to the map, and what it drops first when it is full (None: no limit).
+
+    `history_bytes` and `history_keep_s` bound what stays of it after the collector has taken it, whichever is less.
+    """
 
     path: Path = Path("state")
     max_bytes: float | None = None
     keep_s: float | None = None
+    history_bytes: float = 64e6
+    history_keep_s: float = 30 * 86_400.0
     drop_order: tuple[StoredKind, ...] = tuple(StoredKind)
 
 
