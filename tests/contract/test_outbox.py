@@ -92,7 +92,7 @@ def test_pending_gives_what_follows_in_order_up_to_the_limit(reopen: Open) -> No
     assert outbox.pending(after=10, limit=4) == []
 
 
-def test_only_what_is_not_acknowledged_is_pending(reopen: Open) -> None:
+def test_only_what_was_acknowledged_is_deleted(reopen: Open) -> None:
     outbox = reopen()
     events = events_for(outbox, 5)
     outbox.append(events, {})
