@@ -172,7 +172,14 @@ def test_a_full_disk_writes_nothing_and_heals(reopen: Open) -> None:
 
 def kept(outbox: SqliteOutbox) -> list[int]:
     """The seqs of every row in the file, acknowledged or not."""
-    return [seq for (seq,) in outbox._connection.execute("SELECT seq FROM event ORDER BY seq")]
+    tables = [*parts(outbox), "event"]
+    return [seq for table in tables for (seq,) in outbox._connection.execute(f"SELECT seq FROM {table} ORDER BY seq")]
+
+
+def parts(outbox: SqliteOutbox) -> list[str]:
+    """The tables of history that were set apart, the oldest first."""
+    names = outbox._connection.execute("SELECT name FROM sqlite_master WHERE name LIKE 'history_%'")
+    return sorted((name for (name,) in names), key=lambda name: int(name.partition("_")[2]))
 
 
 def test_what_was_acknowledged_stays_as_history_with_its_trail(reopen: Open, tmp_path: Path) -> None:
@@ -239,6 +246,64 @@ def test_history_is_bounded_in_age_beside_its_newest_event(tmp_path: Path) -> No
     assert kept(outbox)[0] == 1, "a little over the limit is not worth a write"
     outbox.acknowledge(4000)
     assert kept(outbox)[0] == 400
+    outbox.close()
+
+
+def test_old_history_is_dropped_in_parts_and_no_row_is_deleted_for_it(reopen: Open, tmp_path: Path) -> None:
+    outbox = SqliteOutbox(tmp_path, gateway=GATEWAY, history=of_bytes(64_000))
+    asked: list[str] = []
+    outbox._connection.set_trace_callback(asked.append)
+    for _ in range(100):
+        outbox.append(events_for(outbox, 10), {})
+        outbox.acknowledge(outbox.mark().next_seq - 3)  # two always wait
+        assert outbox.mark().depth == 2
+    outbox._connection.set_trace_callback(None)
+    dropped = [text for text in asked if text.startswith("DROP TABLE history_")]
+    deleted = [text for text in asked if text.startswith("DELETE FROM") and " map " not in text]
+    assert len(dropped) >= 3
+    assert all(" WHERE seq > " in text for text in deleted), "only what waits is moved on"
+    assert 3 <= len(parts(outbox)) <= 9
+    held, mark = kept(outbox), outbox.mark()
+    assert held == list(range(held[0], 1001))
+    assert 100 < len(held) < 250
+    outbox.close()
+    with Archive(tmp_path) as archive:
+        assert archive.first_seq == held[0]
+        rows = archive.rows_with('"kind":"pieces_counted"', begin=1, end=2000)
+        newest = archive.newest_with('"kind":"pieces_counted"', before=990)
+    assert [row.seq for row in rows] == held
+    assert newest is not None
+    assert newest.seq == 989
+    again = reopen()
+    assert (again.mark(), kept(again)) == (mark, held)
+    assert [event.id for event in again.pending(after=0, limit=9)] == [
+        f"{GATEWAY}:{mark.epoch}:{n}" for n in (999, 1000)
+    ]
+
+
+def test_an_archive_that_is_open_follows_the_parts(tmp_path: Path) -> None:
+    outbox = SqliteOutbox(tmp_path, gateway=GATEWAY, history=of_bytes(64_000))
+    outbox.append(events_for(outbox, 100), {})
+    outbox.acknowledge(100)
+    with Archive(tmp_path) as archive:
+        assert archive.row(50) is not None
+        for _ in range(60):
+            outbox.append(events_for(outbox, 10), {})
+            outbox.acknowledge(outbox.mark().next_seq - 1)
+        assert archive.row(50) is None
+        newest = archive.row(700)
+        assert newest is not None
+        assert newest.event is not None
+    outbox.close()
+
+
+def test_what_an_outage_left_is_taken_row_by_row_and_never_as_a_whole(tmp_path: Path) -> None:
+    outbox = SqliteOutbox(tmp_path, gateway=GATEWAY, history=of_bytes(64_000))
+    outbox.append(events_for(outbox, 5000), {})  # over a megabyte
+    outbox.acknowledge(5000)
+    held = kept(outbox)
+    assert held == list(range(held[0], 5001))
+    assert 100 < len(held) < 300
     outbox.close()
 
 
@@ -422,9 +487,9 @@ def test_one_unreadable_row_does_not_stop_the_others(reopen: Open, caplog: pytes
 WRITER = """
 import sys
 from pathlib import Path
-from genba_edge.outbox import SqliteOutbox
+from genba_edge.outbox import HistoryLimits, SqliteOutbox
 from tests.contract.test_outbox import events_for
-outbox = SqliteOutbox(Path(sys.argv[1]), gateway="line-1")
+outbox = SqliteOutbox(Path(sys.argv[1]), gateway="line-1", history=HistoryLimits(most_bytes=10_000))
 while True:
     events = events_for(outbox, 1 + outbox.mark().next_seq % 3)
     outbox.append(events, {"last": str(outbox.mark().next_seq + len(events) - 1)})
@@ -452,5 +517,7 @@ def test_whatever_append_returned_for_is_there_after_kill_9(reopen: Open, tmp_pa
         assert [event.id for event in held] == [
             f"{GATEWAY}:{mark.epoch}:{seq}" for seq in range(mark.acknowledged + 1, mark.next_seq)
         ]
+        seqs = kept(outbox)
+        assert seqs == list(range(seqs[0], mark.next_seq)), "history has no hole, and nothing stands in it twice"
         assert outbox.load_state() == {"last": str(mark.next_seq - 1)}
         outbox.close()

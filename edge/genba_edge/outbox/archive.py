@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from genba_edge.outbox.database import FILE_NAME
+from genba_edge.outbox.history import CURRENT, part_tables
 from genba_shared.errors import ContractError, UsageError
 from genba_shared.events import Event, event_from_own_json
 
@@ -55,11 +56,13 @@ class Archive:
             )
         self._connection = self._open()
         self._has_trails = "trail" in {row[1] for row in self._read("PRAGMA table_info(event)")}
+        self._tables = [CURRENT]
+        self._look_for_tables()
         meta = dict(self._read("SELECT key, value FROM meta"))
         self.gateway, self.epoch = str(meta.get("gateway")), str(meta.get("epoch"))
         self.next_seq, self.acknowledged = int(meta.get("next_seq", 1)), int(meta.get("acknowledged", 0))
-        ((first,),) = self._read("SELECT min(seq) FROM event")
-        self.first_seq = int(first) if first is not None else self.next_seq
+        firsts = [self._read(f"SELECT min(seq) FROM {table}")[0][0] for table in self._tables]  # noqa: S608 - names of our own
+        self.first_seq = min((int(first) for first in firsts if first is not None), default=self.next_seq)
         """The oldest seq that is kept."""
 
     def __enter__(self) -> Self:
@@ -91,10 +94,29 @@ class Archive:
         return None if not found else ArchivedMap(since_seq=found[0][0], sha256=found[0][1], text=found[0][2])
 
     def _rows(self, where: str, values: Sequence[object], *, order: str = "") -> Iterator[ArchivedRow]:
+        for is_last_try in (False, True):
+            try:
+                found = self._read(self._select(where, order), [*values] * len(self._tables))
+            except UsageError:  # the gateway may have set a part apart, or dropped one
+                if is_last_try:
+                    raise
+                self._look_for_tables()
+            else:
+                yield from (
+                    ArchivedRow(seq=seq, event=_event_of(line), trail=_trail_of(text)) for seq, line, text in found
+                )
+                return
+
+    def _select(self, where: str, order: str) -> str:
         trail = "trail" if self._has_trails else "NULL"
-        sql = f"SELECT seq, line, {trail} FROM event WHERE {where} ORDER BY seq {order or f'LIMIT {_MOST}'}"  # noqa: S608 - constants of this file; values are bound
-        for seq, line, text in self._read(sql, values):
-            yield ArchivedRow(seq=seq, event=_event_of(line), trail=_trail_of(text))
+        parts = (f"SELECT seq, line, {trail} FROM {table} WHERE {where}" for table in self._tables)  # noqa: S608 - as above; values are bound
+        return f"{' UNION ALL '.join(parts)} ORDER BY seq {order or f'LIMIT {_MOST}'}"
+
+    def _look_for_tables(self) -> None:
+        try:
+            self._tables = [*part_tables(self._connection), CURRENT]
+        except sqlite3.DatabaseError as exc:
+            raise UsageError(f"{self._path} cannot be read: {exc}. `genba edge doctor` looks closer.") from exc
 
     def _read(self, sql: str, values: Sequence[object] = ()) -> list[Any]:
         try:

@@ -45,8 +45,7 @@ class SqliteOutbox:
             self._folder_lock = unless_open.enter_context(lock_folder(state_dir))
             self._connection = unless_open.enter_context(contextlib.closing(open_database(state_dir, gateway=gateway)))
             self._mark = self._read_mark()
-            self._history = History(history)
-            self._history.measure(self._connection, upto=self._mark.acknowledged)
+            self._history = History.measured(self._connection, history, upto=self._mark.acknowledged)
             unless_open.pop_all()
         self._is_open = True
 
@@ -119,7 +118,7 @@ class SqliteOutbox:
         """On a full disk, history gives way to what the collector does not have yet; False: there is none left."""
         try:
             with self._transaction() as connection:
-                left = self._history.halve(connection, upto=self._mark.acknowledged)
+                left = self._history.with_less(connection, upto=self._mark.acknowledged)
         except OutboxFull:
             return False
         if left is None:
@@ -178,7 +177,8 @@ class SqliteOutbox:
             taken, size = measure_between(self._connection, after=mark.acknowledged, upto=upto)
             with self._transaction() as connection:
                 connection.execute("UPDATE meta SET value = ? WHERE key = 'acknowledged'", (upto,))
-                history = self._history.grown(connection, by=size, upto=upto).trim(connection, upto=upto)
+                grown = self._history.grown(connection, by=size, upto=upto)
+                history = grown.trim(connection, upto=upto, depth=mark.depth - taken)
             self._history = history
             self._mark = OutboxMark(
                 epoch=mark.epoch,
