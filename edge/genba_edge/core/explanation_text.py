@@ -65,7 +65,9 @@ def sum_lines(inputs: Inputs, known: Known) -> Iterator[str]:
         found = f"{' + '.join(map(str, adding))} = {made}"
     else:
         found = f"{len(adding)} input{'' if len(adding) == 1 else 's'} with pieces: {made}"
-    if inputs.claimed is None:
+    if inputs.is_quantity:
+        yield f"nothing counts the pieces of this node: the {inputs.claimed} claimed are those that were wanted"
+    elif inputs.claimed is None:
         yield f"{found} so far"
     elif inputs.difference == 0:
         yield f"{found}: adds up to the {inputs.claimed} claimed"

@@ -12,6 +12,7 @@ from genba_shared.events import (
     Basis,
     DataGapSeen,
     DataQuestioned,
+    Direction,
     DispatchClosed,
     DispatchOpened,
     EnvironmentSummarised,
@@ -50,8 +51,8 @@ class Input:
 class Inputs:
     """The inputs of a node in the order of their seqs.
 
-    `claimed`: the pieces of its completion (None: it is not complete). `has_beginning`: the kept events reach back to
-    where the work began.
+    `claimed`: the pieces of its completion (None: it is not complete). `is_quantity`: they are those that were wanted,
+    since nothing counts the pieces of this node. `has_beginning`: the kept events reach back to where the work began.
     """
 
     work_order: str
@@ -59,6 +60,7 @@ class Inputs:
     inputs: tuple[Input, ...]
     claimed: int | None
     has_beginning: bool
+    is_quantity: bool = False
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -72,8 +74,8 @@ class Inputs:
 
     @property
     def difference(self) -> int:
-        """Pieces that were claimed and are not among the inputs; 0 where nothing was claimed."""
-        return 0 if self.claimed is None else self.claimed - self.sum
+        """Pieces that were claimed and are not among the inputs; 0 where nothing was claimed, or nothing counts."""
+        return 0 if self.claimed is None or self.is_quantity else self.claimed - self.sum
 
 
 def inputs_of(
@@ -102,14 +104,13 @@ def inputs_of(
     ]
     ids = {each.id for each in own}
     found = sorted([*own, *(each for each in beside if each.id not in ids)], key=seq_of)
+    adds = _adds(found, work_order, node, by_tags=by_tags)
     return Inputs(
         work_order=work_order,
         node=node,
-        inputs=tuple(
-            Input(event=each, group=_group(each), adds=_adds(each, work_order, node, named, by_tags=by_tags))
-            for each in found
-        ),
+        inputs=tuple(Input(event=each, group=_group(each), adds=adds.get(each.id, 0)) for each in found),
         claimed=None if claim is None else claim.pieces,
+        is_quantity=claim is not None and claim.basis is Basis.STATE and not adds,
         has_beginning=_has_beginning(own, by_tags=by_tags),
     )
 
@@ -121,14 +122,15 @@ def seq_of(event: Event) -> int:
 
 
 def _bounds(ordered: list[Event], work_order: str, node: str, claim: NodeCompleted | None) -> tuple[int, int]:
-    """The seqs (begin, end] of the work: since the completion of the same node before, up to this one."""
+    """The seqs (begin, end] of the work: up to its completion, since the last one before which it was started anew.
+
+    A node whose quantity was raised after its completion is not started again: its second claim covers both parts.
+    """
     end = seq_of(claim) if claim is not None else max(map(seq_of, ordered), default=0)
-    claims = [
-        seq_of(each)
-        for each in ordered
-        if isinstance(each, NodeCompleted) and (each.work_order, each.node) == (work_order, node)
-    ]
-    return max((seq for seq in claims if seq < end), default=0), end
+    own = [each for each in ordered if (each.work_order, each.node) == (work_order, node) and seq_of(each) <= end]
+    started = max((seq_of(each) for each in own if isinstance(each, NodeStarted)), default=0)
+    claims = (seq_of(each) for each in own if isinstance(each, NodeCompleted))
+    return max((seq for seq in claims if seq < min(started, end)), default=0), end
 
 
 def _is_of(event: Event, work_order: str, node: str, begin: int, end: int, claim: NodeCompleted | None) -> bool:
@@ -189,15 +191,22 @@ def _group(event: Event) -> str:
             return OTHER
 
 
-def _adds(event: Event, work_order: str, node: str, named: frozenset[str], *, by_tags: bool) -> int:
-    """The good pieces of the claim that come from this event."""
-    match event:
-        case PiecesCounted(result=Result.GOOD) if not by_tags and (event.work_order, event.node) == (work_order, node):
-            return event.delta
-        case TagPassed(pieces=int(pieces)) if by_tags and event.id in named:
-            return pieces
-        case _:
-            return 0
+def _adds(found: Iterable[Event], work_order: str, node: str, *, by_tags: bool) -> dict[str, int]:
+    """The good pieces of the claim that come from each event: counts, or the first time that each tag left."""
+    adds: dict[str, int] = {}
+    left: set[str] = set()
+    for event in found:
+        if (event.work_order, event.node) != (work_order, node):
+            continue
+        match event:
+            case PiecesCounted(result=Result.GOOD) if not by_tags:
+                adds[event.id] = event.delta
+            case TagPassed(pieces=int(pieces), direction=Direction.LEAVE) if by_tags and event.tag not in left:
+                left.add(event.tag)
+                adds[event.id] = pieces
+            case _:
+                pass
+    return adds
 
 
 def _has_beginning(own: Iterable[Event], *, by_tags: bool) -> bool:

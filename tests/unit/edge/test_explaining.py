@@ -189,23 +189,45 @@ def test_work_that_is_not_complete_shows_what_it_has_so_far() -> None:
     assert list(inputs_lines(inputs, known_of(events)))[-1] == "  4 + 4 = 8 good pieces so far"
 
 
-def test_a_second_completion_of_the_same_node_begins_behind_the_first() -> None:
-    def counted(seq: int, delta: int, total: int) -> PiecesCounted:
-        return PiecesCounted(
-            id=named(seq), at=at(seq), source=PLC, station="SEW-1", work_order="WO-1", node="SEW",
-            point="sewing/good1", result=Result.GOOD, delta=delta, total=total, counter_epoch=0, since=at(seq - 1),
-        )  # fmt: skip
+def counted(seq: int, delta: int, total: int) -> PiecesCounted:
+    return PiecesCounted(
+        id=named(seq), at=at(seq), source=PLC, station="SEW-1", work_order="WO-1", node="SEW",
+        point="sewing/good1", result=Result.GOOD, delta=delta, total=total, counter_epoch=0, since=at(seq - 1),
+    )  # fmt: skip
 
-    def completed(seq: int, pieces: int) -> NodeCompleted:
-        return NodeCompleted(
-            id=named(seq), at=at(seq), source=PLC, work_order="WO-1", node="SEW", pieces=pieces,
-            because=(named(seq - 1),),
-        )  # fmt: skip
 
-    events = [counted(1, 3, 3), completed(2, 3), counted(3, 5, 8), completed(4, 5)]
-    inputs = explain(events[3], known_of(events)).inputs
+def started(seq: int) -> NodeStarted:
+    return NodeStarted(id=named(seq), at=at(seq), source=PLC, work_order="WO-1", node="SEW", because=(named(seq - 1),))
+
+
+def completed(seq: int, pieces: int, basis: Basis = Basis.COUNT) -> NodeCompleted:
+    return NodeCompleted(
+        id=named(seq), at=at(seq), source=PLC, work_order="WO-1", node="SEW", pieces=pieces, basis=basis,
+        because=(named(seq - 1),),
+    )  # fmt: skip
+
+
+def test_a_second_completion_of_a_node_that_was_started_anew_begins_behind_the_first() -> None:
+    events = [counted(1, 3, 3), started(2), completed(3, 3), counted(4, 5, 8), started(5), completed(6, 5)]
+    inputs = explain(events[5], known_of(events)).inputs
     assert inputs is not None
-    assert (inputs.ids, inputs.sum) == ((named(3),), 5)
+    assert (inputs.ids, inputs.sum) == ((named(4), named(5)), 5)
+
+
+def test_a_second_completion_after_the_quantity_was_raised_covers_both_parts() -> None:
+    events = [counted(1, 3, 3), started(2), completed(3, 3), counted(4, 5, 8), completed(5, 8)]
+    inputs = explain(events[4], known_of(events)).inputs
+    assert inputs is not None
+    assert (inputs.ids, inputs.sum, inputs.difference) == ((named(1), named(2), named(3), named(4)), 8, 0)
+
+
+def test_a_completion_that_nothing_counts_is_the_quantity_that_was_wanted() -> None:
+    claim = completed(3, 40, Basis.STATE)
+    known = known_of([started(2), claim])
+    told = list(lines_of(explain(claim, known), known))
+    assert told[told.index("sum") + 1] == (
+        "  nothing counts the pieces of this node: the 40 claimed are those that were wanted"
+    )
 
 
 def test_a_completion_by_tags_names_every_passage_and_adds_those_that_left() -> None:
