@@ -22,10 +22,12 @@ import pytest
 from genba_cloud.core.facts import NodePlan, OrderPlan, WorkOrderPlan
 from genba_cloud.ledger import Ledger
 from genba_cloud.store.read import QueueRow
+from genba_edge.core.journal import Commit
 from genba_edge.outbox import Archive
 from genba_shared.cli import main
 from genba_shared.clock import ProductionClock
-from genba_shared.events import Event, EventId, NodeCompleted, PiecesCounted
+from genba_shared.events import Event, EventId, NodeCompleted, PiecesCounted, Source, SourceType, WipChanged
+from tests.integration.gateway_run import map_of, running_gateway
 from tests.integration.mqtt_peers import Mosquitto
 from tests.integration.test_ingest import running_ingest, until
 from tests.peers.process import ModbusPeer
@@ -45,6 +47,7 @@ stations:
 nodes:
   SEW: {{stations: [SEW-1], work_order: {{from: dispatch}}, done_when: {{good: node.quantity}}}}
 """
+PLC = Source(type=SourceType.PLC, ref="cell/good")
 QUANTITY = 30
 FAST = {"GENBA_CLOCK": ProductionClock(origin=datetime.now(UTC), wall_origin_s=time.time(), speed=20.0).to_variable()}
 PLANNED = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
@@ -168,6 +171,31 @@ def outbox_is_empty(state: Path) -> bool:
     """Every event was acknowledged, and that is written to the disk."""
     with Archive(state) as archive:
         return archive.acknowledged == archive.next_seq - 1
+
+
+async def test_a_gateway_keeps_trails_and_every_map_that_it_had_beside_its_events(
+    tmp_path: Path, modbus_peer: ModbusPeer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = MAP.format(port=modbus_peer.port)
+    (tmp_path / "state").mkdir()
+    async with running_gateway(tmp_path / "state", map_of(text)) as running:
+        await until(lambda: running.gateway.snapshot().is_ready)
+        epoch, before = running.outbox.mark().epoch, running.outbox.mark().next_seq
+        event = WipChanged(id=f"gw-1:{epoch}:{before}", at=PLANNED, source=PLC, zone="buffer", count=3, by=1)
+        running.gateway._write(Commit(events=(event,), state={}, trails={event.id: '{"rule":"a stock-take"}'}))
+        change = await running.gateway.reload(map_of(text.replace("6000/min", "5000/min")))
+        assert change.refusals == ()
+        after = running.outbox.mark().next_seq
+    with Archive(tmp_path / "state") as archive:
+        kept = [archive.map_at(seq) for seq in (before, after)]
+    assert [each is not None and f"{rate}/min" in each.text for each, rate in zip(kept, (6000, 5000), strict=True)] == [
+        True,
+        True,
+    ]
+    code, told = explained(tmp_path, str(before), capsys)
+    assert (code, told["trail"]) == (0, {"rule": "a stock-take"})
+    assert told["sentence"] == "2026-01-05 15:00:00: zone buffer holds 3 pieces (+1)"
+    assert told["rule"][0] == "the map has no zone buffer"
 
 
 async def test_what_cannot_be_explained_says_what_would_work(

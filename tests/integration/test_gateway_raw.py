@@ -19,6 +19,7 @@ from genba_edge.outbox import SqliteOutbox
 from genba_edge.ports import Observation
 from genba_shared.cli import main
 from genba_shared.clock import ProductionClock
+from genba_shared.device_map import load_device_map
 from genba_shared.dispatch_document import DispatchDocument, DispatchRow, StationDispatch
 from genba_shared.errors import UsageError
 from genba_shared.events import NodeCompleted, PiecesCounted
@@ -193,6 +194,22 @@ def write(path: Path, *, batches: int) -> RawWriter:
         writer.write(*one_batch(number))
     writer.close()
     return writer
+
+
+def test_a_map_that_polls_faster_does_not_make_gaps_of_what_was_polled_slowly(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw, fast, slow = tmp_path / "raw.jsonl", tmp_path / "fast.yaml", tmp_path / "slow.yaml"
+    fast.write_text(MAP.format(port=502))
+    slow.write_text(MAP.format(port=502).replace("fast: 100ms", "fast: 1s"))
+    writer = RawWriter(raw)
+    writer.begin(load_device_map(slow), boot="b" * 32, clock=ProductionClock(), state={})
+    for number in range(60):
+        writer.write(*one_batch(number))
+    writer.close()
+    assert main(["edge", "replay", str(raw), "--map", str(fast)]) == 0
+    assert capsys.readouterr().out.endswith("fast.yaml against the recorded map "
+        f"({load_device_map(slow).sha256[:12]}):\n  no difference\n")  # fmt: skip
 
 
 def test_a_recording_never_overwrites_another(tmp_path: Path) -> None:

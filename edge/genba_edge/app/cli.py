@@ -38,8 +38,8 @@ examples:
   genba edge run plant.yaml               read the devices and deliver events; says where its status page is
   genba edge reload plant.yaml --dry-run  see what the changed map would change in the running gateway
   genba edge explain WO-7/CUT             see every count that went into a completion, and by which rule
-  genba edge replay raw.jsonl.gz --map new.yaml --against plant.yaml
-                                          see which completions a change of the map adds, loses or moves
+  genba edge replay raw.jsonl.gz --map new.yaml
+                                          see what a change of the map would have made of a recorded shift
 """
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from genba_edge.app.pace import pace_of
 from genba_edge.core.journal import Moment
 from genba_edge.core.observations import DeviceAlive, DeviceBack, Observation, Sample, TagRead
-from genba_edge.core.raw_log import RawBatch, RawDispatch, RawEntry, RawHeader
+from genba_edge.core.raw_log import RawBatch, RawDispatch, RawEntry, RawHeader, RawMap
 from genba_edge.core.replay import Outcome, Replay
 from genba_edge.core.replay_difference import Causes, Change, Completion, Difference, compare_outcomes
 from genba_edge.core.rereading import Rereading
@@ -283,6 +283,26 @@ def test_an_address_that_was_off_by_one_is_read_from_the_registers_that_were_rec
     }
     outcome, notes = replayed(new, recorded, truth)
     assert (notes, outcome.counts()) == ([], {("S", Result.GOOD): 100})
+
+
+def test_readings_are_those_of_the_map_that_was_in_force_when_they_were_taken() -> None:
+    wrong, right = changed(("byte_order: CDAB", "byte_order: ABCD")), changed()
+    half = END_S // 2
+
+    def swapped_until_half(count: Callable[[int], int]) -> Callable[[int], int]:
+        return lambda second: swapped(count(second)) if second < half else count(second)
+
+    truth: Truth = {name: swapped_until_half(count) for name, count in PLANT.items()}
+    header, *entries = shift(wrong, truth)
+    assert isinstance(header, RawHeader)
+    later = next(place for place, entry in enumerate(entries)
+                 if isinstance(entry, RawBatch) and entry.moment.now >= at(half))  # fmt: skip
+    entries.insert(later, RawMap(map_sha256="later"))
+    pace = pace_of(wrong, 1.0)
+    again = Replay(right, header, pace, rereading=Rereading(wrong, right), maps=lambda _entry: (right, pace))
+    for entry in entries:
+        again.take(entry)
+    assert again.finish().counts() == as_recorded().counts()
 
 
 def without_events(found: Difference) -> Difference:
