@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import sqlite3
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from genba_edge.app.evidence import find
 from genba_edge.outbox import Archive, HistoryLimits, SqliteOutbox
 from genba_shared.errors import ContractError, OutboxFull, UsageError
 from genba_shared.events import event_to_json
@@ -232,4 +234,18 @@ def test_the_map_in_force_is_kept_as_long_as_events_that_it_explains(tmp_path: P
         found = archive.map_at(100)
     assert found is not None
     assert (found.sha256, found.text, found.since_seq) == ("b", "map b", 11)
+    outbox.close()
+
+
+@pytest.mark.parametrize("work_order", ["WO-裁", 'WO "7"/a', "WO-\\7", "裁\ud800", "%"])
+def test_work_is_found_by_its_order_whatever_characters_it_has(tmp_path: Path, work_order: str) -> None:
+    outbox = SqliteOutbox(tmp_path, gateway=GATEWAY)
+    epoch = outbox.mark().epoch
+    events = [counted(epoch, 1, work_order="WO-1"), counted(epoch, 2, work_order=work_order)]
+    outbox.append([dataclasses.replace(event, node="SEW") for event in events], {})
+    outbox.acknowledge(2)
+    with Archive(tmp_path) as archive:
+        found = find(archive, f"{work_order}/SEW")
+    assert found.inputs is not None
+    assert (found.inputs.work_order, found.inputs.ids, found.inputs.sum) == (work_order, (f"{GATEWAY}:{epoch}:2",), 1)
     outbox.close()
