@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from types import MappingProxyType
+from typing import Final, Protocol
 
 from genba_edge.core.observations import (
     DeviceAlive,
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 Emit = Callable[[Sequence[Observation]], None]
+_NO_TRAILS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Failure(StrEnum):
@@ -120,7 +122,10 @@ class OutboxMark:
 
 
 class Outbox(Protocol):
-    """The durable store of events that the collector has not yet accounted for, and of the core's state."""
+    """The durable store of events that the collector has not yet accounted for, and of the core's state.
+
+    What is accounted for stays for a while as history, bounded in size and age, so that the gateway can still say why.
+    """
 
     def mark(self) -> OutboxMark:
         """Where it stands now."""
@@ -128,8 +133,12 @@ class Outbox(Protocol):
     def load_state(self) -> Mapping[str, str]:
         """The core's state as of the last commit: key → JSON text."""
 
-    def append(self, events: Sequence[Event], state: Mapping[str, str | None]) -> None:
+    def append(
+        self, events: Sequence[Event], state: Mapping[str, str | None], trails: Mapping[str, str] = _NO_TRAILS
+    ) -> None:
         """Commit events and changed state (None removes a key) in one durable transaction; ids follow on in this epoch.
+
+        `trails`: by event id, how it was decided.
 
         Raises:
             OutboxFull: the disk cannot take it; nothing was written.
@@ -139,7 +148,10 @@ class Outbox(Protocol):
         """Events with seq > `after`, in order, at most `limit`."""
 
     def acknowledge(self, upto: int) -> None:
-        """Everything up to `upto` is accounted for: delete it."""
+        """Everything up to `upto` is accounted for: it is history now, and the oldest history may go."""
+
+    def note_map(self, *, sha256: str, text: str) -> None:
+        """From the next event on this map is in force."""
 
     def close(self) -> None:
         """Commit and close."""

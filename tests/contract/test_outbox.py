@@ -9,59 +9,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from genba_edge.outbox import SqliteOutbox
-from genba_edge.ports import Outbox
 from genba_shared.errors import ContractError, OutboxFull, UsageError
-from genba_shared.events import Event, PiecesCounted, Result, Source, SourceType
-
-GATEWAY = "line-1"
-START = datetime(2026, 1, 5, 7, 0, 0, 125_000, tzinfo=UTC)
-
-
-def counted(epoch: str, seq: int, work_order: str = "WO-裁") -> PiecesCounted:
-    return PiecesCounted(
-        id=f"{GATEWAY}:{epoch}:{seq}",
-        at=START + timedelta(seconds=seq),
-        source=Source(type=SourceType.PLC, ref="cutter1/good"),
-        station="CUT-1",
-        work_order=work_order,
-        point="cutter1/good",
-        result=Result.GOOD,
-        delta=1,
-        total=seq,
-        counter_epoch=0,
-        since=START,
-    )
-
-
-def events_for(outbox: Outbox, count: int) -> list[Event]:
-    mark = outbox.mark()
-    return [counted(mark.epoch, seq) for seq in range(mark.next_seq, mark.next_seq + count)]
-
-
-Open = Callable[[], SqliteOutbox]
-
-
-@pytest.fixture
-def reopen(tmp_path: Path) -> Iterator[Open]:
-    """Opens the same outbox, after closing the one before."""
-    opened: list[SqliteOutbox] = []
-
-    def reopen() -> SqliteOutbox:
-        for outbox in opened:
-            outbox.close()
-        opened.append(SqliteOutbox(tmp_path, gateway=GATEWAY))
-        return opened[-1]
-
-    yield reopen
-    for outbox in opened:
-        outbox.close()
+from tests.contract.outboxes import GATEWAY, START, Open, counted, events_for, kept
 
 
 def test_a_new_outbox_begins_an_epoch_at_seq_1(reopen: Open) -> None:
@@ -106,19 +62,21 @@ def test_only_what_was_acknowledged_is_deleted(reopen: Open) -> None:
     assert (emptied.mark().depth, emptied.mark().oldest_at, emptied.mark().next_seq) == (0, None, 6)
 
 
-def test_an_acknowledgement_does_not_count_what_is_left(reopen: Open) -> None:
+def test_an_acknowledgement_looks_only_at_what_it_covers(reopen: Open) -> None:
     outbox = reopen()
     outbox.append(events_for(outbox, 5), {})
     asked: list[str] = []
     outbox._connection.set_trace_callback(asked.append)
+    outbox.acknowledge(2)
     outbox.acknowledge(3)
     outbox._connection.set_trace_callback(None)
     assert (outbox.mark().depth, outbox.mark()) == (2, reopen().mark())
-    assert [text for text in asked if "count(" in text] == []
-    assert any("DELETE" in text for text in asked)
+    counted = [text.partition(" WHERE ")[2] for text in asked if "count(" in text]
+    assert counted == ["seq > 0 AND seq <= 2", "seq > 2 AND seq <= 3"]
+    assert [text for text in asked if "DELETE" in text] == []
 
 
-def test_an_acknowledgement_of_seqs_never_given_out_deletes_nothing(reopen: Open) -> None:
+def test_an_acknowledgement_of_seqs_never_given_out_changes_nothing(reopen: Open) -> None:
     outbox = reopen()
     outbox.append(events_for(outbox, 2), {})
     with pytest.raises(ContractError, match="next to be given out"):
@@ -254,9 +212,9 @@ def test_one_unreadable_row_does_not_stop_the_others(reopen: Open, caplog: pytes
 WRITER = """
 import sys
 from pathlib import Path
-from genba_edge.outbox import SqliteOutbox
-from tests.contract.test_outbox import events_for
-outbox = SqliteOutbox(Path(sys.argv[1]), gateway="line-1")
+from genba_edge.outbox import HistoryLimits, SqliteOutbox
+from tests.contract.outboxes import events_for
+outbox = SqliteOutbox(Path(sys.argv[1]), gateway="line-1", history=HistoryLimits(most_bytes=10_000))
 while True:
     events = events_for(outbox, 1 + outbox.mark().next_seq % 3)
     outbox.append(events, {"last": str(outbox.mark().next_seq + len(events) - 1)})
@@ -284,5 +242,7 @@ def test_whatever_append_returned_for_is_there_after_kill_9(reopen: Open, tmp_pa
         assert [event.id for event in held] == [
             f"{GATEWAY}:{mark.epoch}:{seq}" for seq in range(mark.acknowledged + 1, mark.next_seq)
         ]
+        seqs = kept(outbox)
+        assert seqs == list(range(seqs[0], mark.next_seq)), "history has no hole, and nothing stands in it twice"
         assert outbox.load_state() == {"last": str(mark.next_seq - 1)}
         outbox.close()

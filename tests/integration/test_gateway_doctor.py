@@ -108,7 +108,7 @@ def test_a_damaged_outbox_is_found_and_not_touched(tmp_path: Path, modbus_peer: 
     assert checked(path)["outbox"].found == "sound"
     database = state / "outbox.db"
     with sqlite3.connect(database) as connection:
-        connection.executemany("INSERT INTO event VALUES (?, ?)", [(n, "x" * 500) for n in range(1, 200)])
+        connection.executemany("INSERT INTO event (seq, line) VALUES (?, ?)", [(n, "x" * 500) for n in range(1, 200)])
     connection.close()
     content = bytearray(database.read_bytes())
     content[8192:12288] = b"\xff" * 4096

@@ -19,6 +19,7 @@ from genba_edge.outbox import SqliteOutbox
 from genba_edge.ports import Observation
 from genba_shared.cli import main
 from genba_shared.clock import ProductionClock
+from genba_shared.device_map import load_device_map
 from genba_shared.dispatch_document import DispatchDocument, DispatchRow, StationDispatch
 from genba_shared.errors import UsageError
 from genba_shared.events import NodeCompleted, PiecesCounted
@@ -101,15 +102,47 @@ async def test_the_difference_of_two_maps_is_told_by_work_order_and_node(
     (tmp_path / "state").mkdir()
     await record(tmp_path / "state", modbus_peer, raw)
     assert main(["edge", "replay", str(raw), "--map", str(old), "--against", str(old)]) == 0
-    assert "no difference in counts and completions" in capsys.readouterr().out
+    assert "  no difference\n" in capsys.readouterr().out
     assert main(["edge", "replay", str(raw), "--map", str(new), "--against", str(old)]) == 1
     told = capsys.readouterr().out
     assert "station CELL-1: 16 good instead of 8" in told
     assert "  ~ WO-1 SEW at " in told
+    assert main(["edge", "replay", str(raw), "--map", str(new)]) == 1
+    told = capsys.readouterr().out
+    assert f"new.yaml against the recorded map ({map_of(old.read_text()).sha256[:12]}):\n" in told
+    assert "  station CELL-1: 16 good instead of 8  [1]\n" in told
+    assert told.endswith(
+        "settings that may be why:\n"
+        "  [1] devices.cell.points.good.counter.pieces_per_count: 2 instead of 1\n"
+    )  # fmt: skip
+    assert main(["edge", "replay", str(raw), "--map", str(old)]) == 0
+    assert "note: this is the map that was recorded" in capsys.readouterr().out
     without = tmp_path / "without.yaml"
     without.write_text(old.read_text().partition("nodes:")[0])
     assert main(["edge", "replay", str(raw), "--map", str(without), "--against", str(old)]) == 1
     assert "  - WO-1 SEW at " in capsys.readouterr().out
+
+
+async def test_a_log_with_a_reload_in_it_is_compared_with_both_maps_that_the_gateway_had(
+    tmp_path: Path, modbus_peer: ModbusPeer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw, first = tmp_path / "raw.jsonl.gz", MAP.format(port=modbus_peer.port)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "first.yaml").write_text(first)
+    async with running_gateway(tmp_path / "state", map_of(first), raw=raw) as running:
+        await eventually(lambda: running.gateway.snapshot().is_ready)
+        modbus_peer.set("holding", 0, 5)
+        await eventually(lambda: good(running) == 5)
+        await running.gateway.reload(map_of(first.replace(*HALF)))
+        await eventually(lambda: good(running) == 5)
+        modbus_peer.set("holding", 0, 8)
+        await eventually(lambda: good(running) == 8)
+    outbox = SqliteOutbox(tmp_path / "state", gateway="gw-1")
+    events = outbox.pending(after=0, limit=1000)
+    outbox.close()
+    assert sum(event.delta for event in events if isinstance(event, PiecesCounted)) == 11  # 5 + 2 * 3
+    assert main(["edge", "replay", str(raw), "--map", str(tmp_path / "first.yaml")]) == 1
+    assert "  station CELL-1: 8 good instead of 11  [1]\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["raw.jsonl.gz", "raw.jsonl.zst", "raw.jsonl"])
@@ -161,6 +194,22 @@ def write(path: Path, *, batches: int) -> RawWriter:
         writer.write(*one_batch(number))
     writer.close()
     return writer
+
+
+def test_a_map_that_polls_faster_does_not_make_gaps_of_what_was_polled_slowly(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw, fast, slow = tmp_path / "raw.jsonl", tmp_path / "fast.yaml", tmp_path / "slow.yaml"
+    fast.write_text(MAP.format(port=502))
+    slow.write_text(MAP.format(port=502).replace("fast: 100ms", "fast: 1s"))
+    writer = RawWriter(raw)
+    writer.begin(load_device_map(slow), boot="b" * 32, clock=ProductionClock(), state={})
+    for number in range(60):
+        writer.write(*one_batch(number))
+    writer.close()
+    assert main(["edge", "replay", str(raw), "--map", str(fast)]) == 0
+    assert capsys.readouterr().out.endswith("fast.yaml against the recorded map "
+        f"({load_device_map(slow).sha256[:12]}):\n  no difference\n")  # fmt: skip
 
 
 def test_a_recording_never_overwrites_another(tmp_path: Path) -> None:

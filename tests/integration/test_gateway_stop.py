@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -35,11 +36,15 @@ stations:
   SEW-1: {device: sewing, state: state}
 """
 
+NO_TRAILS: Mapping[str, str] = MappingProxyType({})
+
 
 class FullDisk(SqliteOutbox):
     """An outbox whose disk is full after the start."""
 
-    def append(self, events: Sequence[Event], state: Mapping[str, str | None]) -> None:
+    def append(
+        self, events: Sequence[Event], state: Mapping[str, str | None], trails: Mapping[str, str] = NO_TRAILS
+    ) -> None:
         raise OutboxFull("database or disk is full")
 
 
@@ -59,11 +64,13 @@ class DiskThatHeals(SqliteOutbox):
 
     refusals = 2
 
-    def append(self, events: Sequence[Event], state: Mapping[str, str | None]) -> None:
+    def append(
+        self, events: Sequence[Event], state: Mapping[str, str | None], trails: Mapping[str, str] = NO_TRAILS
+    ) -> None:
         if self.refusals:
             self.refusals -= 1
             raise OutboxFull("database or disk is full")
-        super().append(events, state)
+        super().append(events, state, trails)
 
 
 async def test_what_is_derived_while_a_commit_waits_for_the_disk_is_committed_after_it(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ COMMANDS: Final[tuple[tuple[str, str, str], ...]] = (
     ("doctor", "doctor", "folder, disk, clock, network: what would keep the gateway from working"),
     ("run", "run_arguments", "run the gateway: read devices, derive events, deliver them"),
     ("reload", "reload", "give the running gateway another map, without a break"),
+    ("explain", "explain", "say why an event was told: its inputs, the rule, the decision trail"),
     ("record", "record", "write down everything that the devices say"),
     ("replay", "replay", "derive what was recorded once more, with any map"),
 )
@@ -36,8 +37,9 @@ examples:
   genba edge doctor plant.yaml            see what would keep the gateway from working on this machine
   genba edge run plant.yaml               read the devices and deliver events; says where its status page is
   genba edge reload plant.yaml --dry-run  see what the changed map would change in the running gateway
-  genba edge replay raw.jsonl.gz --map new.yaml --against plant.yaml
-                                          see which completions a change of the map adds, loses or moves
+  genba edge explain WO-7/CUT             see every count that went into a completion, and by which rule
+  genba edge replay raw.jsonl.gz --map new.yaml
+                                          see what a change of the map would have made of a recorded shift
 """
 
 

@@ -35,7 +35,7 @@ from genba_edge.ports import Observation, Outbox
 from genba_edge.uplink import Uplink
 from genba_shared.broker import BrokerAddress
 from genba_shared.clock import ProductionClock, format_time
-from genba_shared.device_map import DeviceMap
+from genba_shared.device_map import DeviceMap, recorded_text
 from genba_shared.device_map.model import Stocktake
 from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.errors import OutboxFull
@@ -176,6 +176,7 @@ class Gateway:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then emit what is joined, commit, deliver what the link takes, and return."""
+        await asyncio.to_thread(self._keep_map)
         self._fleet.start(self._fleet.make(self._map.devices.values()))
         uplink = asyncio.create_task(supervise("uplink", self._uplink.run)) if self._uplink else None
         derive = asyncio.create_task(self._derive(stop))
@@ -293,8 +294,9 @@ class Gateway:
         for device in change.devices.removed:
             self._present.forget(device)
         self._map, self._reporter = new, Reporter(new)
+        text = await asyncio.to_thread(self._keep_map)
         if self._raw is not None:
-            self._raw.note_map(new)
+            self._raw.note_map(new, text=text)
         return ""
 
     async def _commit_all(self) -> bool:
@@ -356,9 +358,18 @@ class Gateway:
 
     def _write(self, commit: Commit) -> None:
         """In a thread of its own: a disk, and more so a share, may take its time."""
-        self._outbox.append(commit.events, commit.state)
+        self._outbox.append(commit.events, commit.state, commit.trails)
         if self._sink is not None:
             self._sink.write(commit.events)
+
+    def _keep_map(self) -> str:
+        """Keep beside the events which map they are made with; without it they are made all the same. Its text."""
+        text = recorded_text(self._map)
+        try:
+            self._outbox.note_map(sha256=self._map.sha256, text=text)
+        except OutboxFull as exc:
+            logger.warning("map not kept map=%s reason=%s", self._map.sha256[:12], exc)
+        return text
 
     def _note_events(self, events: Sequence[Event]) -> None:
         self._events.extend(events)

@@ -30,7 +30,7 @@ from genba_edge.core.raw_log import (
 )
 from genba_edge.ports import Observation
 from genba_shared.clock import ProductionClock
-from genba_shared.device_map import DeviceMap
+from genba_shared.device_map import DeviceMap, recorded_text
 from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.errors import ContractError, UsageError
 from genba_shared.version import VERSION
@@ -41,6 +41,7 @@ MOST_WAITING: Final = 200_000  # observations, about 60 MB; more are let go, and
 FLUSH_S: Final = 1.0  # how much a kill may take
 LEAST_FREE: Final = 200_000_000  # bytes that a recording leaves on the disk: the outbox comes first
 _LEVEL: Final = 6
+_MAP_LINE: Final = b'{"map":'
 
 
 class _Stream(Protocol):
@@ -87,6 +88,7 @@ class RawWriter:
             boot=boot,
             speed=clock.speed,
             state=state,
+            map_text=recorded_text(device_map),
         )
         self._waiting.put(header)
 
@@ -109,9 +111,9 @@ class RawWriter:
         """The derivation takes this document."""
         self._waiting.put(RawDispatch(moment=moment, document=document))
 
-    def note_map(self, device_map: DeviceMap) -> None:
-        """The gateway goes on with another map."""
-        self._waiting.put(RawMap(map_sha256=device_map.sha256))
+    def note_map(self, device_map: DeviceMap, *, text: str) -> None:
+        """The gateway goes on with another map, whose recorded text this is."""
+        self._waiting.put(RawMap(map_sha256=device_map.sha256, map_text=text))
 
     def close(self) -> None:
         """Write what waits and close the file."""
@@ -185,6 +187,22 @@ def read_raw(path: Path) -> Iterator[RawEntry]:
         raise UsageError(f"{path}, line {number}: {exc}") from exc
     if number == 0:
         raise UsageError(f"{path} is not a raw log: it has no line. `genba edge record MAP --output FILE` writes one.")
+
+
+def later_maps(path: Path) -> list[RawMap]:
+    """The maps with which the gateway went on while it recorded; a quick look, nothing else is decoded.
+
+    Raises:
+        UsageError: the file cannot be read, or one of these lines is damaged.
+    """
+    try:
+        with contextlib.closing(_open_to_read(path)) as file:
+            found = [RawDecoder().entry(line) for line in _whole_lines(file) if line.startswith(_MAP_LINE)]
+    except OSError as exc:
+        raise UsageError(f"{path}: {exc.strerror or exc}") from exc
+    except ContractError as exc:
+        raise UsageError(f"{path}: {exc}") from exc
+    return [each for each in found if isinstance(each, RawMap)]
 
 
 def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:

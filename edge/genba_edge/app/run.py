@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from genba_edge.app.reloads import Reloads
 from genba_edge.app.run_arguments import BROKER_VARIABLE
 from genba_edge.app.sink import Sink
 from genba_edge.app.status import bind_status, status_page
-from genba_edge.outbox import SqliteOutbox
+from genba_edge.outbox import HistoryLimits, SqliteOutbox
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map import DeviceMap, folder_of, load_device_map
 from genba_shared.errors import UsageError
@@ -93,9 +94,7 @@ async def _run(start: _Start) -> None:
     with contextlib.ExitStack() as files:
         if listen is not None:
             files.enter_context(listen)
-        outbox = files.enter_context(
-            contextlib.closing(SqliteOutbox(start.state_dir, gateway=start.device_map.gateway.id))
-        )
+        outbox = files.enter_context(contextlib.closing(_outbox(start)))
         gateway = Gateway(_setup(start, outbox, files))
         async with contextlib.AsyncExitStack() as doors:
             url = "off"
@@ -105,6 +104,12 @@ async def _run(start: _Start) -> None:
             _log_start(start, outbox, url)
             await gateway.run(stop)
         logger.info("gateway stopped gateway=%s undelivered=%d", start.device_map.gateway.id, outbox.mark().depth)
+
+
+def _outbox(start: _Start) -> SqliteOutbox:
+    store = start.device_map.store
+    kept = HistoryLimits(most_bytes=int(store.history_bytes), keep=timedelta(seconds=store.history_keep_s))
+    return SqliteOutbox(start.state_dir, gateway=start.device_map.gateway.id, history=kept)
 
 
 def _setup(start: _Start, outbox: SqliteOutbox, files: contextlib.ExitStack) -> GatewaySetup:

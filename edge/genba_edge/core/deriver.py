@@ -54,6 +54,7 @@ class Deriver:
         next_seq: the seq of the next event (from the outbox).
         saved: the state of the last commit (from the outbox); empty at the first start.
         pace: how fast the devices are read.
+        journal: what events and state are collected in.
     """
 
     def __init__(
@@ -65,9 +66,10 @@ class Deriver:
         saved: Mapping[str, str],
         pace: Pace,
         moment: Moment,
+        journal: type[Journal] = Journal,
     ) -> None:
         self._pace = pace
-        self._journal = Journal(identity=identity, next_seq=next_seq, moment=moment)
+        self._journal = journal(identity=identity, next_seq=next_seq, moment=moment)
         self._nodes = Nodes(device_map, self._journal, saved)
         self._work = Work(device_map, self._journal, self._nodes, saved)
         self._zones = Zones(device_map, self._journal, saved, pace.poll_s)

@@ -7,7 +7,7 @@ that was read unchanged is written once and named by its number from then on.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, assert_never
@@ -34,7 +34,10 @@ _MOST_SETS: Final = 1000  # a driver that never reads the same points twice must
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawHeader:
-    """The first line: who recorded, with which map, and the derivation's saved state at that time."""
+    """The first line: who recorded, with which map, and the derivation's saved state at that time.
+
+    `map_text`: the map without comments and secrets (empty: recorded by a version that did not keep it).
+    """
 
     gateway: str
     map_sha256: str
@@ -42,6 +45,7 @@ class RawHeader:
     boot: str
     speed: float
     state: Mapping[str, str]
+    map_text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,7 @@ class RawMap:
     """From here on the gateway ran with another map."""
 
     map_sha256: str
+    map_text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,7 @@ class RawEncoder:
                     "boot": entry.boot,
                     "speed": entry.speed,
                     "state": dict(entry.state),
+                    "text": entry.map_text,
                 }
             case RawBatch(moment=moment, observations=observations):
                 now = _micros(moment.now)
@@ -106,7 +112,7 @@ class RawEncoder:
             case RawDispatch(moment=moment, document=document):
                 return {"n": _micros(moment.now), "m": moment.mono_ms, "d": document.to_json()}
             case RawMap():
-                return {"map": entry.map_sha256}
+                return {"map": entry.map_sha256, "text": entry.map_text}
             case RawMissing():
                 return {"missing": entry.batches}
             case _:
@@ -157,6 +163,16 @@ class RawDecoder:
 
     def __init__(self) -> None:
         self._sets: dict[int, tuple[str, tuple[str, ...]]] = {}
+        self._readers: dict[str, Callable[[list[Any], _Times], Observation | None]] = {
+            "s": _sample,
+            "u": self._unchanged,
+            "a": lambda item, at: DeviceAlive(device=item[1], at=at[item[2]]),
+            "t": _tag_read,
+            "p": self._set,
+            "r": lambda item, at: ReadingsLost(device=item[1], at=at[item[2]], reason=item[3]),
+            "b": lambda item, at: DeviceBack(device=item[1], at=at[item[2]]),
+            "l": lambda item, at: DeviceLost(device=item[1], at=at[item[2]], reason=item[3]),
+        }
 
     def entry(self, line: str | bytes) -> RawEntry:
         """The entry that stands in a line.
@@ -165,15 +181,16 @@ class RawDecoder:
             ContractError: not a line of a raw log, or of a version that is not known here.
         """
         try:
-            return self._entry(json.loads(line))
+            return self._entry(json.loads(line if isinstance(line, str) else line.decode()))
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as exc:
             raise ContractError(f"not a line of a raw log ({type(exc).__name__}: {exc})") from exc
 
     def _entry(self, written: dict[str, Any]) -> RawEntry:
         if "o" in written:
-            now = int(written["n"])
-            found = [self._observation(item, now) for item in written["o"]]
-            return RawBatch(moment=_moment(written), observations=tuple(each for each in found if each is not None))
+            times, readers = _Times(int(written["n"])), self._readers
+            found = [readers[item[0]](item, times) for item in written["o"]]
+            moment = Moment(now=times[0], mono_ms=int(written["m"]))
+            return RawBatch(moment=moment, observations=tuple([each for each in found if each is not None]))
         if "d" in written:
             return RawDispatch(moment=_moment(written), document=DispatchDocument.from_json(written["d"]))
         if "genba_raw" in written:
@@ -186,53 +203,51 @@ class RawDecoder:
                 boot=written["boot"],
                 speed=float(written["speed"]),
                 state={str(key): str(value) for key, value in written["state"].items()},
+                map_text=str(written.get("text", "")),
             )
         if "map" in written:
-            return RawMap(map_sha256=written["map"])
+            return RawMap(map_sha256=written["map"], map_text=str(written.get("text", "")))
         return RawMissing(batches=int(written["missing"]))
 
-    def _observation(self, item: list[Any], now: int) -> Observation | None:
-        match item:
-            case ["u", number, ago]:
-                device, points = self._sets[number]
-                return Unchanged(device=device, points=points, at=_time(now - ago))
-            case ["s", device, point, value, ago]:
-                at = _time(now - ago)
-                return Sample(device=device, point=point, value=value, at=at, seen_at=at)
-            case ["s", device, point, value, ago, seen, quality, *status]:
-                return Sample(
-                    device=device,
-                    point=point,
-                    value=value,
-                    at=_time(now - ago),
-                    seen_at=_time(now - seen),
-                    quality=Quality(quality),
-                    status=status[0] if status else "",
-                )
-            case ["a", device, ago]:
-                return DeviceAlive(device=device, at=_time(now - ago))
-            case ["t", device, antenna, tag, reads, rssi, first, last, seen]:
-                return TagRead(
-                    device=device,
-                    antenna=antenna,
-                    tag=tag,
-                    reads=reads,
-                    rssi_dbm=rssi,
-                    first_seen=_time(now - first),
-                    last_seen=_time(now - last),
-                    seen_at=_time(now - seen),
-                )
-            case ["p", number, device, points]:
-                self._sets[number] = (device, tuple(points))
-                return None
-            case ["r", device, ago, reason]:
-                return ReadingsLost(device=device, at=_time(now - ago), reason=reason)
-            case ["b", device, ago]:
-                return DeviceBack(device=device, at=_time(now - ago))
-            case ["l", device, ago, reason]:
-                return DeviceLost(device=device, at=_time(now - ago), reason=reason)
-            case _:
-                raise ContractError(f"'{str(item)[:40]}' is not an observation")
+    def _unchanged(self, item: list[Any], at: _Times) -> Unchanged:
+        device, points = self._sets[item[1]]
+        return Unchanged(device=device, points=points, at=at[item[2]])
+
+    def _set(self, item: list[Any], _at: _Times) -> None:
+        self._sets[item[1]] = (item[2], tuple(item[3]))
+
+
+class _Times(dict[int, datetime]):
+    """The moments of one line by how many microseconds before it they were: most of a line's readings share one."""
+
+    def __init__(self, now: int) -> None:
+        self._now = now
+
+    def __missing__(self, ago: int) -> datetime:
+        self[ago] = at = _time(self._now - ago)
+        return at
+
+
+def _sample(item: list[Any], at: _Times) -> Sample:
+    moment = at[item[4]]
+    if len(item) == 5:
+        return Sample(item[1], item[2], item[3], moment, moment)
+    status = item[7] if len(item) > 7 else ""
+    return Sample(item[1], item[2], item[3], moment, at[item[5]], Quality(item[6]), status)
+
+
+def _tag_read(item: list[Any], at: _Times) -> TagRead:
+    _, device, antenna, tag, reads, rssi_dbm, first, last, seen = item
+    return TagRead(
+        device=device,
+        antenna=antenna,
+        tag=tag,
+        reads=reads,
+        rssi_dbm=rssi_dbm,
+        first_seen=at[first],
+        last_seen=at[last],
+        seen_at=at[seen],
+    )
 
 
 def batch(observations: Sequence[Observation], moment: Moment) -> RawBatch:

@@ -17,12 +17,18 @@ from genba_shared.errors import OutboxFull, UsageError
 logger = logging.getLogger(__name__)
 
 FILE_NAME: Final = "outbox.db"
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _SCHEMA: Final = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
     "CREATE TABLE event (seq INTEGER PRIMARY KEY, line TEXT NOT NULL)",
     "CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
 )
+_UPGRADES: Final[dict[int, tuple[str, ...]]] = {
+    2: (  # what was decided is kept beside its event, and which map it was decided with
+        "ALTER TABLE event ADD COLUMN trail TEXT",
+        "CREATE TABLE map (seq INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, text TEXT NOT NULL)",
+    )
+}
 _CANNOT_NOW: Final = frozenset(
     {
         sqlite3.SQLITE_FULL,
@@ -135,6 +141,7 @@ def _open(path: Path, gateway: str) -> sqlite3.Connection:
 def _prepare(connection: sqlite3.Connection, path: Path, gateway: str) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA secure_delete=OFF")  # some systems write zeros over what is deleted: the card wears
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > _FORMAT:
         raise UsageError(
@@ -142,6 +149,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, gateway: str) -> None:
         )
     if version == 0:
         _create(connection, gateway)
+    elif version < _FORMAT:
+        _upgrade(connection, since=version)
     owner = _check(connection)
     if owner != gateway:
         raise UsageError(
@@ -156,8 +165,22 @@ def _create(connection: sqlite3.Connection, gateway: str) -> None:
     for statement in _SCHEMA:
         connection.execute(statement)
     connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", beginning.items())
-    connection.execute(f"PRAGMA user_version={_FORMAT}")
+    _take_steps(connection, since=1)
     connection.execute("COMMIT")
+
+
+def _upgrade(connection: sqlite3.Connection, *, since: int) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    _take_steps(connection, since=since)
+    connection.execute("COMMIT")
+    logger.info("outbox upgraded from_format=%d to_format=%d", since, _FORMAT)
+
+
+def _take_steps(connection: sqlite3.Connection, *, since: int) -> None:
+    for version in range(since + 1, _FORMAT + 1):
+        for statement in _UPGRADES[version]:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version={_FORMAT}")
 
 
 def _check(connection: sqlite3.Connection) -> str:

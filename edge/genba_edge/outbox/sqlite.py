@@ -10,25 +10,33 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 from genba_edge.outbox.database import FILE_NAME, full_disk_said, lock_folder, open_database
+from genba_edge.outbox.history import History, HistoryLimits, measure_between, time_of
 from genba_edge.ports import OutboxMark
-from genba_shared.clock import parse_time
-from genba_shared.errors import ContractError
+from genba_shared.errors import ContractError, OutboxFull
 from genba_shared.events import Event, event_from_own_json, event_to_json
 
 logger = logging.getLogger(__name__)
 
+_NO_TRAILS: Final[Mapping[str, str]] = MappingProxyType({})
+_USUAL: Final = HistoryLimits()
+
 
 class SqliteOutbox:
     """Implements `Outbox`. Every method may be called from any thread; `mark` never waits for the disk.
+
+    A row that was acknowledged stays in its place as history, and the oldest history goes when it is too much or too
+    old, or when the disk is full.
 
     Raises:
         UsageError: the folder is in use, is another gateway's, or was written by a newer version.
         OutboxFull: the disk cannot take a new outbox.
     """
 
-    def __init__(self, state_dir: Path, *, gateway: str) -> None:
+    def __init__(self, state_dir: Path, *, gateway: str, history: HistoryLimits = _USUAL) -> None:
         self._path = state_dir / FILE_NAME
         self._gateway = gateway
         self._lock = threading.Lock()
@@ -37,6 +45,7 @@ class SqliteOutbox:
             self._folder_lock = unless_open.enter_context(lock_folder(state_dir))
             self._connection = unless_open.enter_context(contextlib.closing(open_database(state_dir, gateway=gateway)))
             self._mark = self._read_mark()
+            self._history = History.measured(self._connection, history, upto=self._mark.acknowledged)
             unless_open.pop_all()
         self._is_open = True
 
@@ -50,34 +59,36 @@ class SqliteOutbox:
             rows = self._connection.execute("SELECT key, value FROM state").fetchall()
         return {_from_stored_key(key): value for key, value in rows}
 
-    def append(self, events: Sequence[Event], state: Mapping[str, str | None]) -> None:
+    def append(
+        self, events: Sequence[Event], state: Mapping[str, str | None], trails: Mapping[str, str] = _NO_TRAILS
+    ) -> None:
         """Commit events and changed state (None removes a key); when it returns, a power cut cannot take them back.
+
+        `trails`: by event id, how it was decided (JSON text), kept in the row of the event.
 
         Raises:
             ContractError: an id does not continue this gateway's epoch and sequence; nothing was written.
-            OutboxFull: the disk cannot take it; nothing was written.
+            OutboxFull: the disk cannot take it, even without history; nothing was written.
         """
         if not events and not state:
             return
         with self._lock:
             mark = self._mark
-            rows = [(seq, _to_stored(event)) for seq, event in enumerate(events, start=mark.next_seq)]
-            for (seq, _), event in zip(rows, events, strict=True):
+            rows = [
+                (seq, _to_stored(event), _stored_trail(trails, event.id))
+                for seq, event in enumerate(events, start=mark.next_seq)
+            ]
+            for (seq, _, _), event in zip(rows, events, strict=True):
                 if event.id != f"{self._gateway}:{mark.epoch}:{seq}":
                     raise ContractError(f"event {event.id} does not continue the outbox at seq {seq} of {mark.epoch}")
             next_seq = mark.next_seq + len(rows)
-            with self._transaction() as connection:
-                connection.executemany("INSERT INTO event (seq, line) VALUES (?, ?)", rows)
-                if rows:
-                    connection.execute("UPDATE meta SET value = ? WHERE key = 'next_seq'", (next_seq,))
-                connection.executemany(
-                    "INSERT OR REPLACE INTO state (key, value) VALUES (?, ?)",
-                    [(_to_stored_key(key), _escaped(value)) for key, value in state.items() if value is not None],
-                )
-                connection.executemany(
-                    "DELETE FROM state WHERE key = ?",
-                    [(_to_stored_key(key),) for key, value in state.items() if value is None],
-                )
+            while True:
+                try:
+                    self._write(rows, state, next_seq=next_seq)
+                    break
+                except OutboxFull:
+                    if not self._made_room():
+                        raise
             oldest_at = mark.oldest_at if mark.depth or not events else events[0].at
             self._mark = OutboxMark(
                 epoch=mark.epoch,
@@ -87,10 +98,59 @@ class SqliteOutbox:
                 oldest_at=oldest_at,
             )
 
+    def _write(
+        self, rows: Sequence[tuple[int, str, str | None]], state: Mapping[str, str | None], *, next_seq: int
+    ) -> None:
+        with self._transaction() as connection:
+            connection.executemany("INSERT INTO event (seq, line, trail) VALUES (?, ?, ?)", rows)
+            if rows:
+                connection.execute("UPDATE meta SET value = ? WHERE key = 'next_seq'", (next_seq,))
+            connection.executemany(
+                "INSERT OR REPLACE INTO state (key, value) VALUES (?, ?)",
+                [(_to_stored_key(key), _escaped(value)) for key, value in state.items() if value is not None],
+            )
+            connection.executemany(
+                "DELETE FROM state WHERE key = ?",
+                [(_to_stored_key(key),) for key, value in state.items() if value is None],
+            )
+
+    def _made_room(self) -> bool:
+        """On a full disk, history gives way to what the collector does not have yet; False: there is none left."""
+        try:
+            with self._transaction() as connection:
+                left = self._history.with_less(connection, upto=self._mark.acknowledged)
+        except OutboxFull:
+            return False
+        if left is None:
+            return False
+        logger.warning("disk full: history let go bytes=%d", self._history.size - left.size)
+        self._history = left
+        return True
+
+    def note_map(self, *, sha256: str, text: str) -> None:
+        """From the next event on the map with this hash and text is in force; the same once more changes nothing.
+
+        Raises:
+            OutboxFull: the disk cannot take it; nothing was written.
+        """
+        with self._lock:
+            latest = self._connection.execute("SELECT sha256 FROM map ORDER BY seq DESC LIMIT 1").fetchone()
+            if latest is not None and latest[0] == sha256:
+                return
+            with self._transaction() as connection:
+                connection.execute(
+                    "INSERT OR REPLACE INTO map (seq, sha256, text) VALUES (?, ?, ?)",
+                    (self._mark.next_seq, sha256, _escaped(text)),
+                )
+
     def pending(self, *, after: int, limit: int) -> Sequence[Event]:
-        """Events with seq > `after`, in order, at most `limit`; a row that cannot be read is left out and logged."""
+        """Events with seq > `after` that are not acknowledged, in order, at most `limit`.
+
+        A row that cannot be read is left out and logged.
+        """
         events: list[Event] = []
         with self._lock:
+            after = max(after, self._mark.acknowledged)
             rows = self._connection.execute("SELECT seq, line FROM event WHERE seq > ? ORDER BY seq", (after,))
             for seq, line in rows:
                 if len(events) == limit:
@@ -102,11 +162,11 @@ class SqliteOutbox:
         return events
 
     def acknowledge(self, upto: int) -> None:
-        """Everything up to `upto` is accounted for: delete it. Doing it twice, or for less, changes nothing.
+        """Everything up to `upto` is accounted for: it is history. Doing it twice, or for less, changes nothing.
 
         Raises:
-            ContractError: `upto` was never given out; nothing was deleted.
-            OutboxFull: the disk cannot take the change; nothing was deleted, and it can be tried again.
+            ContractError: `upto` was never given out; nothing was changed.
+            OutboxFull: the disk cannot take the change; nothing was changed, and it can be tried again.
         """
         with self._lock:
             mark = self._mark
@@ -114,15 +174,18 @@ class SqliteOutbox:
                 raise ContractError(f"acknowledgement of seq {upto}, but {mark.next_seq} is the next to be given out")
             if upto <= mark.acknowledged:
                 return
+            taken, size = measure_between(self._connection, after=mark.acknowledged, upto=upto)
             with self._transaction() as connection:
-                deleted = connection.execute("DELETE FROM event WHERE seq <= ?", (upto,)).rowcount
                 connection.execute("UPDATE meta SET value = ? WHERE key = 'acknowledged'", (upto,))
+                grown = self._history.grown(connection, by=size, upto=upto)
+                history = grown.trim(connection, upto=upto, depth=mark.depth - taken)
+            self._history = history
             self._mark = OutboxMark(
                 epoch=mark.epoch,
                 next_seq=mark.next_seq,
                 acknowledged=upto,
-                depth=mark.depth - deleted,  # counting a million rows would hold up the commits meanwhile
-                oldest_at=self._oldest_at(),
+                depth=mark.depth - taken,  # counting the million rows that are left would hold up the commits meanwhile
+                oldest_at=self._oldest_at(upto),
             )
 
     def close(self) -> None:
@@ -142,18 +205,20 @@ class SqliteOutbox:
 
     def _read_mark(self) -> OutboxMark:
         meta = dict(self._connection.execute("SELECT key, value FROM meta"))
-        (depth,) = self._connection.execute("SELECT count(*) FROM event").fetchone()
+        upto = meta["acknowledged"]
+        (depth,) = self._connection.execute("SELECT count(*) FROM event WHERE seq > ?", (upto,)).fetchone()
         return OutboxMark(
             epoch=meta["epoch"],
             next_seq=meta["next_seq"],
-            acknowledged=meta["acknowledged"],
+            acknowledged=upto,
             depth=depth,
-            oldest_at=self._oldest_at(),
+            oldest_at=self._oldest_at(upto),
         )
 
-    def _oldest_at(self) -> datetime | None:
-        oldest = self._connection.execute("SELECT line FROM event ORDER BY seq LIMIT 1").fetchone()
-        return None if oldest is None else _time_of(oldest[0])
+    def _oldest_at(self, acknowledged: int) -> datetime | None:
+        after = "SELECT line FROM event WHERE seq > ? ORDER BY seq LIMIT 1"
+        oldest = self._connection.execute(after, (acknowledged,)).fetchone()
+        return None if oldest is None else time_of(oldest[0])
 
     def _from_stored(self, seq: int, line: str) -> Event | None:
         try:
@@ -172,6 +237,11 @@ def _to_stored(event: Event) -> str:
     return _escaped(json.dumps(event_to_json(event), ensure_ascii=False, separators=(",", ":")))
 
 
+def _stored_trail(trails: Mapping[str, str], event_id: str) -> str | None:
+    trail = trails.get(event_id)
+    return None if trail is None else _escaped(trail)
+
+
 def _escaped(text: str) -> str:
     """The same JSON without characters that are not valid Unicode; a device may send any, SQLite takes none."""
     return text if text.isascii() else text.encode("utf-8", errors="backslashreplace").decode()
@@ -188,10 +258,3 @@ def _to_stored_key(key: str) -> str | bytes:
 
 def _from_stored_key(key: str | bytes) -> str:
     return key if isinstance(key, str) else key.decode("utf-8", errors="surrogatepass")
-
-
-def _time_of(line: str) -> datetime | None:
-    try:
-        return parse_time(json.loads(line)["at"])
-    except (ValueError, KeyError, TypeError):
-        return None

@@ -65,6 +65,7 @@ from genba_shared.device_map.model import (
     Zone,
 )
 from genba_shared.device_map.problems import Setting
+from genba_shared.device_map.recorded import load_recorded_map, recorded_text
 from genba_shared.device_map.units import DURATION
 
 __all__ = [
@@ -129,5 +130,7 @@ __all__ = [
     "folder_of",
     "load_device_map",
     "load_device_map_with_warnings",
+    "load_recorded_map",
     "load_with_settings",
+    "recorded_text",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genba_shared.device_map.build_map import build_map
@@ -45,6 +45,7 @@ def load_with_settings(path: Path, *, text: str | None = None) -> LoadedMap:
     root = compose_sources(sources, findings)
     around = Surroundings(folder=folder_of(path), environment=os.environ)
     built = build_map(root, findings, sha256=hash_of(sources), around=around)
+    built = replace(built, sources=tuple((source.file.name, source.text) for source in sources))
     return LoadedMap(map=built, warnings=findings.all(), settings=tuple(findings.settings))
 
 

@@ -138,6 +138,20 @@ STORE: Final = ObjectSpec(
             not_yet=say("instead-events-wait", "events wait until the collector takes them"),
         ),
         Key(
+            name="history",
+            kind=quantity(SIZE, "0MB", "1000GB", "64MB"),
+            attribute="history_bytes",
+            meaning="how much of what the collector has taken stays, for `genba edge explain`; 0MB keeps none",
+            example="history: 64MB",
+        ),
+        Key(
+            name="history_keep",
+            kind=quantity(DURATION, "1h", "3660d", "30d"),
+            attribute="history_keep_s",
+            meaning="how long it stays at the most",
+            example="history_keep: 30d",
+        ),
+        Key(
             name="drop_order",
             kind=one_or_more(choice(StoredKind), say("kinds-of-event", "kinds of event")),
             meaning="what is dropped when a limit is reached, the first first; what is not named is kept",

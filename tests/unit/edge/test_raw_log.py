@@ -71,7 +71,15 @@ def test_everything_that_a_driver_can_say_comes_back_as_it_was() -> None:
 
 def test_header_dispatch_map_and_missing_come_back_as_they_were() -> None:
     entries = (
-        RawHeader(gateway="gw-1", map_sha256="ab", version="1", boot="cd", speed=60.0, state={"counter/x": '{"a":1}'}),
+        RawHeader(
+            gateway="gw-1",
+            map_sha256="ab",
+            version="1",
+            boot="cd",
+            speed=60.0,
+            state={"counter/x": '{"a":1}'},
+            map_text="version: 1  裁",
+        ),
         RawDispatch(
             moment=MOMENT,
             document=document(
@@ -81,11 +89,22 @@ def test_header_dispatch_map_and_missing_come_back_as_they_were() -> None:
                 tags=[("30aa", "WO-1", 1)],
             ),
         ),
-        RawMap(map_sha256="ef"),
+        RawMap(map_sha256="ef", map_text="version: 2"),
         RawMissing(batches=17),
     )
     encoder, decoder = RawEncoder(), RawDecoder()
     assert tuple(decoder.entry(encoder.line(entry)) for entry in entries) == entries
+
+
+def test_a_log_that_was_recorded_before_maps_were_kept_can_be_read() -> None:
+    lines = (
+        '{"genba_raw":1,"gateway":"gw-1","map":"ab","version":"1","boot":"cd","speed":1.0,"state":{}}',
+        '{"map":"ef"}',
+    )
+    header, later = map(RawDecoder().entry, lines)
+    assert isinstance(header, RawHeader)
+    assert (header.map_sha256, header.map_text) == ("ab", "")
+    assert later == RawMap(map_sha256="ef", map_text="")
 
 
 def test_points_that_are_read_unchanged_again_are_named_by_number() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from genba_edge.core.journal import Moment
 from genba_edge.core.observations import Observation
 from genba_edge.core.raw_log import RawBatch, RawDispatch, RawHeader, RawMissing
-from genba_edge.core.replay import Completion, Outcome, Replay, compare_outcomes
+from genba_edge.core.replay import Outcome, Replay
+from genba_edge.core.replay_difference import Completion, compare_outcomes
 from genba_edge.core.watch import Pace
 from genba_shared.device_map import load_device_map
 from genba_shared.dispatch_document import DispatchDocument

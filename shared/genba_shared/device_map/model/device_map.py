@@ -52,11 +52,16 @@ class TelemetrySend(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
-    """Where the outbox lives, relative to the map, and what it drops first when it is full (None: no limit)."""
+    """Where the outbox lives, relative to the map, and what it drops first when it is full (None: no limit).
+
+    `history_bytes` and `history_keep_s` bound what stays of it after the collector has taken it, whichever is less.
+    """
 
     path: Path = Path("state")
     max_bytes: float | None = None
     keep_s: float | None = None
+    history_bytes: float = 64e6
+    history_keep_s: float = 30 * 86_400.0
     drop_order: tuple[StoredKind, ...] = tuple(StoredKind)
 
 
@@ -77,7 +82,7 @@ class TelemetrySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceMap:
-    """A checked device map. `sha256` is the hash of the text it was read from."""
+    """A checked device map. `sources` are the files that it was read from (name, text), `sha256` is their hash."""
 
     gateway: GatewaySettings
     devices: Mapping[str, Device]
@@ -89,3 +94,4 @@ class DeviceMap:
     clock: ClockSettings = field(default_factory=ClockSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     sha256: str = ""
+    sources: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)

@@ -1,0 +1,201 @@
+"""What the device map says about an event: the rules that it was decided by, in plain lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import MISSING, fields
+from datetime import timedelta
+from typing import Any, assert_never
+
+from genba_edge.core.sentences import span_text
+from genba_shared.device_map.model import (
+    AtLimit,
+    CountedEnd,
+    CounterSettings,
+    DeviceMap,
+    NodeRule,
+    PointRef,
+    RfidReader,
+    StartRule,
+    Station,
+    WorkOrderSource,
+)
+from genba_shared.events import (
+    DataGapSeen,
+    DataQuestioned,
+    DispatchClosed,
+    DispatchOpened,
+    Event,
+    NodeCompleted,
+    NodeStarted,
+    PiecesCounted,
+    ProgressReported,
+    StationStateChanged,
+    TagPassed,
+    WipChanged,
+)
+
+
+def rules_of(event: Event, device_map: DeviceMap) -> list[str]:
+    """The lines of the map that the event follows from; what the map no longer has is said."""
+    return list(_rules(event, device_map))
+
+
+def counter_of(point: str, device_map: DeviceMap) -> CounterSettings | None:
+    """The settings of the counter ``device/point``; None where the map has no such counter."""
+    device, _, name = point.partition("/")
+    found = device_map.devices.get(device)
+    if found is None or name not in found.points:
+        return None
+    return found.points[name].counter
+
+
+def _rules(event: Event, device_map: DeviceMap) -> Iterator[str]:
+    match event:
+        case PiecesCounted(point=point) | DataQuestioned(point=point):
+            yield from _counter(point, device_map)
+        case NodeCompleted(node=node) | NodeStarted(node=node) | ProgressReported(node=node):
+            yield from _node(node or "", device_map)
+        case DispatchOpened(node=node) | DispatchClosed(node=node):
+            yield from _dispatch(node or "", device_map)
+        case TagPassed():
+            yield from _passage(event, device_map)
+        case WipChanged(zone=zone):
+            yield from _zone(zone, device_map)
+        case StationStateChanged(station=station):
+            yield from _state(device_map.stations.get(station or ""))
+        case DataGapSeen(subject=subject):
+            fed = sorted(station.id for station in device_map.stations.values() if subject in _devices_of(station))
+            if fed:
+                yield f"device {subject} feeds {', '.join(fed)}"
+        case _:
+            pass
+
+
+def _counter(point: str, device_map: DeviceMap) -> Iterator[str]:
+    settings = counter_of(point, device_map)
+    if settings is None:
+        yield f"the map has no counter {point}"
+        return
+    ends = "begins again at 0" if settings.at_limit is AtLimit.WRAP else "stays there"
+    yield f"counter {point} counts {settings.direction} to {settings.limit} and {ends}"
+    if settings.max_rate is None:
+        yield "no max_rate: any step up to the limit is possible"
+    else:
+        yield f"at most {settings.max_rate * 60:g} counts a minute, half as many again for a moment, and 2 at once"
+    signs = "no point shows a reset"
+    if settings.reset_by is not None:
+        signs = f"{settings.reset_by.point} shows a reset ({settings.reset_by.sign})"
+    yield f"where it falls: rule {settings.on_decrease}; {signs}"
+    if settings.pieces_per_count != 1:
+        yield f"each count is {settings.pieces_per_count} pieces"
+    yield from _others(
+        settings, {"limit", "at_limit", "direction", "max_rate", "on_decrease", "reset_by", "pieces_per_count"}
+    )
+
+
+def _node(node: str, device_map: DeviceMap) -> Iterator[str]:
+    rule = device_map.nodes.get(node)
+    if rule is None:
+        yield f"the map has no node {node}"
+        return
+    done = rule.done_when
+    if done.all_left is None:
+        counters = [
+            str(ref)
+            for station in (device_map.stations.get(name) for name in rule.stations)
+            if station is not None
+            for result, ref in station.counts.items()
+            if result == "good"
+        ]
+        yield f"done when its good pieces ({', '.join(counters) or 'no counter'}) reach the quantity of the work order"
+    else:
+        dwell = f" after at least {span_text(timedelta(seconds=done.min_dwell_s))} in it" if done.min_dwell_s else ""
+        yield f"done when all tags of the work order have left zone {done.all_left}{dwell}"
+    yield from _others(done, {"all_left", "min_dwell_s"})
+    yield f"starts with {'its first piece' if rule.start_when is StartRule.FIRST_PIECE else 'its dispatch'}"
+    yield from _dispatch(node, device_map)
+
+
+def _dispatch(node: str, device_map: DeviceMap) -> Iterator[str]:
+    rule = device_map.nodes.get(node)
+    if rule is None:
+        yield f"the map has no node {node}"
+        return
+    yield f"node {node} is worked on at {', '.join(rule.stations) or 'no station of this gateway'}"
+    yield f"its work order: {_work_order(rule)}"
+
+
+def _work_order(rule: NodeRule) -> str:
+    match rule.work_order:
+        case WorkOrderSource.POINT:
+            return f"the job number in {rule.work_order_point}"
+        case WorkOrderSource.TAGS:
+            return "what the tags stand for"
+        case WorkOrderSource.DISPATCH:
+            return "the next row of the dispatch list of each station, or what somebody opened there"
+        case _:
+            assert_never(rule.work_order)
+
+
+def _passage(event: TagPassed, device_map: DeviceMap) -> Iterator[str]:
+    reader = device_map.devices.get(event.reader)
+    if isinstance(reader, RfidReader):
+        presence = reader.presence
+        silence = span_text(timedelta(seconds=presence.depart_after_s))
+        yield f"a passage needs {presence.min_reads} reads and ends after {silence} of silence"
+        yield f"of several read points at the same time one has it that is {presence.move_margin_db:g} dB stronger"
+        yield from _others(presence, {"min_reads", "depart_after_s", "move_margin_db"})
+    if event.zone is not None:
+        yield from _zone(event.zone, device_map)
+    if event.node is not None:
+        yield from _node(event.node, device_map)
+
+
+def _zone(name: str, device_map: DeviceMap) -> Iterator[str]:
+    zone = device_map.zones.get(name)
+    if zone is None:
+        yield f"the map has no zone {name}"
+        return
+    comes, goes = _ends((*zone.enter, *zone.pieces_in)), _ends((*zone.leave, *zone.pieces_out))
+    yield f"zone {name}: in at {comes}, out at {goes}"
+    if zone.close_after_s is not None:
+        yield f"a tag that is silent for {span_text(timedelta(seconds=zone.close_after_s))} has left it"
+    told = {"id", "enter", "leave", "pieces_in", "pieces_out", "close_after_s"}
+    yield from _others(zone, told)
+
+
+def _ends(ends: Iterable[object]) -> str:
+    names = [f"{end.station}/{end.result}" if isinstance(end, CountedEnd) else str(end) for end in ends]
+    return ", ".join(names) or "nowhere"
+
+
+def _state(station: Station | None) -> Iterator[str]:
+    if station is None or station.state is None:
+        yield "the map does not say where the state of this station comes from"
+        return
+    rule = station.state
+    if rule.idle_after_s is None:
+        yield f"state of {station.id}: the labels of {rule.point}"
+    else:
+        idle = span_text(timedelta(seconds=rule.idle_after_s))
+        yield f"state of {station.id}: runs while {rule.point} counts, idle after {idle} without a piece"
+    yield from _others(rule, {"point", "idle_after_s"})
+    yield "unknown while its device is silent or its point cannot be read"
+
+
+def _others(group: Any, told: Set[str]) -> Iterator[str]:
+    """The settings of a group that are not told in words and are not as they are by default."""
+    for each in fields(group):
+        value = getattr(group, each.name)
+        default = each.default if each.default_factory is MISSING else each.default_factory()
+        if each.name not in told and value != default:
+            shown = ", ".join(map(str, value)) if isinstance(value, tuple) else value
+            yield f"{each.name}: {shown}"
+
+
+def _devices_of(station: Station) -> set[str]:
+    refs: list[PointRef] = [*station.counts.values(), *station.environment]
+    if station.state is not None:
+        refs.append(station.state.point)
+    return {station.device, *(ref.device for ref in refs)}

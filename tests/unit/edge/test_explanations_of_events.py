@@ -1,0 +1,183 @@
+"""What is said of single events: their sentences, facts, rules and trails, whatever a trail holds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from genba_edge.core.explaining import every_id, explain
+from genba_edge.core.explanation_text import lines_of, trail_lines
+from genba_edge.core.sentences import sentence_of, span_text
+from genba_shared.events import (
+    Confidence,
+    CountMethod,
+    CountOption,
+    DataGapSeen,
+    DispatchClosed,
+    GapCause,
+    PiecesCounted,
+    Result,
+    StationState,
+    StationStateChanged,
+    WipChanged,
+)
+from tests.unit.edge.explained import PLC, SHANGHAI, known_of, named
+from tests.unit.edge.gateway_world import at
+
+
+def wrapped() -> PiecesCounted:
+    return PiecesCounted(
+        id=named(7), at=at(60), source=PLC, station="CUT-1", point="cutter1/parts", result=Result.GOOD, delta=5,
+        total=45, counter_epoch=2, since=at(30), method=CountMethod.WRAP, confidence=Confidence.AMBIGUOUS, least=3,
+        most=5, options=(str(CountOption(CountMethod.WRAP, 5)), str(CountOption(CountMethod.RESET, 3))),
+    )  # fmt: skip
+
+
+TRAIL = {
+    "last": 65533,
+    "raw": 2,
+    "elapsed_s": 30.0,
+    "reach": 47,
+    "possible": ["wrap:5", "reset:3"],
+    "not_possible": {"restore": "no value from before a reset is remembered"},
+    "chosen": "wrap",
+    "rule": "on_decrease auto",
+}
+
+
+def test_an_ambiguous_count_shows_what_was_possible_and_why() -> None:
+    event = wrapped()
+    before = PiecesCounted(
+        id=named(5), at=at(20), source=PLC, station="CUT-1", point="cutter1/parts", result=Result.GOOD, delta=1,
+        total=38, counter_epoch=2, since=at(19),
+    )  # fmt: skip
+    known = known_of([event], trails={event.id: TRAIL}, before={event.id: before})
+    assert list(lines_of(explain(event, known), known)) == [
+        f"pieces_counted #7  ({named(7)})",
+        (
+            "2026-01-05 15:01:00: CUT-1 counted 5 good pieces for no work order (unassigned); counter cutter1/parts "
+            "stood at 40 since 2026-01-05 15:00:30 and then at 45; it passed its limit and began again at 0; not "
+            "certain: at least 3, at most 5"
+        ),
+        "  total 40 → 45 (counter epoch 2)",
+        "  the count before: #5 at 2026-01-05 15:00:20, total 38",
+        "  the totals leave 2 pieces between the two that no event kept here tells",
+        "  elapsed: 40 s",
+        "  reach: at most 62 counts in that time by max_rate",
+        "  possible: it passed its limit and began again at 0: 5 pieces",
+        "  possible: it was reset: 3 pieces",
+        "",
+        "rule in force",
+        "  counter cutter1/parts counts up to 65535 and begins again at 0",
+        "  at most 60 counts a minute, half as many again for a moment, and 2 at once",
+        "  where it falls: rule auto; cutter1/reset shows a reset (point)",
+        "  device map 5e5e5e5e5e5e",
+        "",
+        "decision trail",
+        "  last: 65533",
+        "  raw: 2",
+        "  elapsed s: 30",
+        "  reach: 47",
+        "  possible: it passed its limit and began again at 0: 5 pieces, it was reset: 3 pieces",
+        "  not possible:",
+        "    restore: no value from before a reset is remembered",
+        "  chosen: wrap",
+        "  rule: on_decrease auto",
+    ]
+
+
+def test_any_trail_can_be_read_whatever_its_names() -> None:
+    trail = {
+        "mean_rssi_dbm": -51.25,
+        "is_cross_read": False,
+        "nobody": None,
+        "empty": [],
+        "competing": [{"read_point": "gate/in", "reads": 4}, {"read_point": "gate/out", "reads": 12, "why": "weaker"}],
+        "deep": {"a": {"b": [1, 2]}},
+    }
+    assert trail_lines(trail) == [
+        "mean rssi dbm: -51.25",
+        "is cross read: no",
+        "nobody: nothing",
+        "empty: nothing",
+        "competing:",
+        "  read point  reads  why",
+        "  gate/in         4  nothing",
+        "  gate/out       12  weaker",
+        "deep:",
+        "  a:",
+        "    b: 1, 2",
+    ]
+
+
+def test_every_kind_says_itself_in_a_sentence() -> None:
+    told = [
+        sentence_of(event, SHANGHAI)
+        for event in (
+            WipChanged(id=named(1), at=at(1), source=PLC, zone="buffer", count=7, by=-2, error_estimate=1),
+            StationStateChanged(
+                id=named(2), at=at(2), source=PLC, station="CUT-1", state=StationState.IDLE, since=at(2)
+            ),
+            DispatchClosed(id=named(3), at=at(3), source=PLC, station="CUT-1", work_order="WO-1", node="CUT"),
+            DataGapSeen(
+                id=named(4), at=at(4), source=PLC, begin=at(0), end=at(3700), cause=GapCause.GATEWAY, subject="cutter1"
+            ),
+            wrapped().__class__(
+                id=named(5), at=at(5), source=PLC, station="CUT-1", point="cutter1/parts", result=Result.SCRAP,
+                delta=1, total=1, counter_epoch=0, since=at(4), work_order="WO-1", node="CUT",
+            ),
+        )
+    ]  # fmt: skip
+    assert told == [
+        "2026-01-05 15:00:01: zone buffer holds 7 pieces (-2), give or take 1",
+        "2026-01-05 15:00:02: CUT-1 is idle",
+        "2026-01-05 15:00:03: CUT-1 no longer works on WO-1 / CUT",
+        (
+            "2026-01-05 15:00:04: nothing was observed of cutter1 from 2026-01-05 15:00:00 to 2026-01-05 16:01:40 "
+            "(1 h 1 min): the gateway was not running"
+        ),
+        (
+            "2026-01-05 15:00:05: CUT-1 counted 1 scrap piece for WO-1 / CUT; counter cutter1/parts stood at 0 since "
+            "2026-01-05 15:00:04 and then at 1"
+        ),
+    ]
+
+
+def test_a_change_of_state_says_how_long_the_state_before_lasted() -> None:
+    before = StationStateChanged(
+        id=named(1), at=at(0), source=PLC, station="CUT-1", state=StationState.RUNNING, since=at(0)
+    )
+    event = StationStateChanged(
+        id=named(2), at=at(300), source=PLC, station="CUT-1", state=StationState.IDLE, since=at(300)
+    )
+    known = known_of([before, event], before={event.id: before})
+    explanation = explain(event, known)
+    assert explanation.facts == ("before: running for 5 min 0 s (#1)",)
+    assert explanation.rule == (
+        "state of CUT-1: runs while cutter1/parts counts, idle after 3 min 0 s without a piece",
+        "unknown while its device is silent or its point cannot be read",
+    )
+
+
+def test_what_an_event_follows_from_and_is_no_longer_kept_is_named() -> None:
+    made_elsewhere = "3b1f6a52-6f6e-4c43-9f2a-d7a6a4a6d1f0"
+    event = WipChanged(
+        id=named(20), at=at(20), source=PLC, zone="buffer", count=1, by=1, because=(named(3), named(19), made_elsewhere)
+    )
+    known = known_of([event], since=20)
+    told = list(lines_of(explain(event, known), known))
+    assert told[told.index("because of") + 1 :] == [
+        "  #3  is older than what is kept (since 2026-01-05 15:00:20)",
+        "  #19  is older than what is kept (since 2026-01-05 15:00:20)",
+        f"  {made_elsewhere}  was made elsewhere: it is not in this gateway's history",
+    ]
+
+
+def test_events_that_name_each_other_end() -> None:
+    one = WipChanged(id=named(1), at=at(1), source=PLC, zone="buffer", count=1, by=1, because=(named(2),))
+    two = WipChanged(id=named(2), at=at(1), source=PLC, zone="buffer", count=2, by=1, because=(named(1),))
+    assert list(every_id(explain(one, known_of([one, two])))) == [named(1), named(2)]
+
+
+def test_spans_are_told_in_their_two_largest_units() -> None:
+    spans = [timedelta(seconds=0), timedelta(seconds=59.6), timedelta(minutes=4, seconds=10), timedelta(hours=50)]
+    assert [span_text(span) for span in spans] == ["0 s", "1 min 0 s", "4 min 10 s", "2 d 2 h"]
