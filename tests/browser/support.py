@@ -28,7 +28,7 @@ from genba_shared.events import Confidence, Event, NodeCompleted, NodeStarted, P
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 PASSWORD = "correct horse battery"
 BASE = "http://genba.test"
-ROLES = ("nobody", "newcomer", "admin", "reader", "orders", "dispatch", "events", "board")
+ROLES = ("nobody", "newcomer", "admin", "reader", "orders", "dispatch", "events", "board", "answers")
 PLC = Source(type=SourceType.PLC, ref="cutter1/good")
 
 
@@ -86,6 +86,7 @@ def _sign_in(collector: Collector, clients: dict[str, httpx.AsyncClient]) -> Non
         "orders": Scope.ORDERS_WRITE,
         "dispatch": Scope.DISPATCH_WRITE,
         "events": Scope.EVENTS_WRITE,
+        "answers": Scope.ANSWERS_WRITE,
     }
     for role, scope in scopes.items():
         key = authority.accounts.create_key(role, frozenset({scope}))

@@ -9,14 +9,16 @@ from datetime import datetime
 from genba_cloud.api.order_index import OrderIndex
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.core.assess import AssessedOrder, NodeAssessment, OrderAssessment, Policy, assess_order
-from genba_cloud.core.facts.views import StationFacts, TagBinding, ZoneFacts
-from genba_cloud.core.viewer import Sight, Subject, Viewer, sight, without_names
+from genba_cloud.core.facts.views import Question, StationFacts, TagBinding, ZoneFacts
+from genba_cloud.core.viewer import Act, Sight, Subject, Viewer, may, sight, without_names
 from genba_cloud.store.read import (
     EventFilter,
     EventPage,
     GatewayRecord,
     LoggedEvent,
     OrderRecord,
+    QuestionFilter,
+    QuestionPage,
     QueueRow,
     Reads,
     Unassigned,
@@ -84,6 +86,26 @@ class VisibleReads:
         """Pieces without an owner."""
         self._require(Subject.UNASSIGNED)
         return self._desk.reads.unassigned()
+
+    def questions(self, *, where: QuestionFilter, cursor: str | None, limit: int) -> QuestionPage:
+        """What gateways could not decide."""
+        self._require(Subject.QUESTIONS)
+        return self._desk.reads.questions(where=where, cursor=cursor, limit=limit)
+
+    def question(self, question: str) -> Question | None:
+        """One of them."""
+        self._require(Subject.QUESTIONS)
+        return self._desk.reads.question(question)
+
+    def open_questions(self) -> int | None:
+        """How many wait for an answer; None where the viewer may not know."""
+        if sight(self._viewer, Subject.QUESTIONS, enterprise=self._desk.enterprise) is Sight.NOTHING:
+            return None
+        return self._desk.reads.open_questions()
+
+    def may_answer(self) -> bool:
+        """Whether the viewer may answer them."""
+        return may(self._viewer, Act.ANSWER, enterprise=self._desk.enterprise)
 
     def tags(self) -> tuple[TagBinding, ...]:
         """Bindings that hold now."""

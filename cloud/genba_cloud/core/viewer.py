@@ -28,6 +28,7 @@ class Scope(StrEnum):
     ORDERS_WRITE = "orders:write"
     DISPATCH_WRITE = "dispatch:write"
     EVENTS_WRITE = "events:write"
+    ANSWERS_WRITE = "answers:write"
 
 
 class Subject(StrEnum):
@@ -43,6 +44,7 @@ class Subject(StrEnum):
     TAGS = "tags"
     METRICS = "metrics"
     KEYS = "keys"
+    QUESTIONS = "questions"
 
 
 class Act(StrEnum):
@@ -52,6 +54,7 @@ class Act(StrEnum):
     DISPATCH = "dispatch"
     APPEND_EVENTS = "append_events"
     ADMINISTER = "administer"
+    ANSWER = "answer"
 
 
 class Sight(StrEnum):
@@ -89,6 +92,7 @@ _ACT_SCOPE: Final = {
     Act.UPSERT_ORDER: Scope.ORDERS_WRITE,
     Act.DISPATCH: Scope.DISPATCH_WRITE,
     Act.APPEND_EVENTS: Scope.EVENTS_WRITE,
+    Act.ANSWER: Scope.ANSWERS_WRITE,
 }
 _PEOPLE_ONLY: Final = frozenset({Subject.KEYS})
 

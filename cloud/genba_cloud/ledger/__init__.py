@@ -5,9 +5,11 @@ from genba_cloud.ledger.check import Verified
 from genba_cloud.ledger.gateways import GatewayKept, GatewaySeen
 from genba_cloud.ledger.ledger import Ledger, Listener, rebuild, verify
 from genba_cloud.ledger.orders import OrderTaken
+from genba_cloud.ledger.questions import AnswerToGive, QuestionAnswered
 from genba_cloud.ledger.shop_floor import QueueAppended, TagToBind
 
 __all__ = [
+    "AnswerToGive",
     "Appended",
     "Broken",
     "Changed",
@@ -17,6 +19,7 @@ __all__ = [
     "Ledger",
     "Listener",
     "OrderTaken",
+    "QuestionAnswered",
     "QueueAppended",
     "TagToBind",
     "Verified",

@@ -29,17 +29,21 @@ from genba_cloud.store.rows import (
     plans,
     stored_view,
 )
+from genba_cloud.store.standing import Standing, standing_of
 from genba_cloud.store.tables import (
     CLIENT_EVENT,
     CUSTOMER_ORDER,
     GATEWAY,
     LINK,
     LOG,
+    META,
     NODE,
     QUARANTINE,
+    QUESTION,
     QUEUE_ROW,
     RECEIVED_RANGE,
     VIEW,
+    VIEWS_VERSION,
     WORK_ORDER,
 )
 from genba_shared.events import DispatchClosed, DispatchOpened, Event, PiecesCounted
@@ -97,6 +101,20 @@ class SqlTransaction:
             for work_order, kind, body in rows
             if kind != PiecesCounted.kind or work_order is None or _NODE_KEY not in body
         ]
+
+    def events_by_id(self, ids: Iterable[str]) -> Mapping[str, Event]:
+        """See the port."""
+        found: dict[str, Event] = {}
+        for part in chunks(ids):
+            query = select(LOG.c.id, LOG.c.body).where(LOG.c.enterprise == self._enterprise, LOG.c.id.in_(part))
+            found.update((row.id, event_of(row.body)) for row in self._connection.execute(query))
+        return found
+
+    def waiting_answers(self) -> frozenset[str]:
+        """See the port."""
+        table = QUESTION.c
+        query = select(table.id).where(table.enterprise == self._enterprise, table.standing == str(Standing.WAITING))
+        return frozenset(self._connection.scalars(query))
 
     def received(self, gateway: str, lane: str, epoch: str) -> ReceivedRange:
         """See the port."""
@@ -165,10 +183,23 @@ class SqlTransaction:
                 {"aggregate": str(key.aggregate), "id": key.id},
                 {"state": view.state, "assigned": view.assigned, "position": view.position},
             )
+            if key.aggregate is Aggregate.QUESTION:
+                self._note_standing(key.id, view)
 
     def clear_views(self) -> None:
         """See the port."""
-        self._connection.execute(delete(VIEW).where(VIEW.c.enterprise == self._enterprise))
+        for table in (VIEW, QUESTION):
+            self._connection.execute(delete(table).where(table.c.enterprise == self._enterprise))
+
+    def views_are_current(self) -> bool:
+        """See the port."""
+        version = self._connection.scalar(select(META.c.value).where(META.c.key == "views"))
+        return version == str(VIEWS_VERSION)
+
+    def note_views_current(self) -> None:
+        """See the port."""
+        self._connection.execute(delete(META).where(META.c.key == "views"))
+        self._connection.execute(insert(META).values(key="views", value=str(VIEWS_VERSION)))
 
     def order(self, order: str) -> StoredOrder | None:
         """See the port."""
@@ -246,6 +277,15 @@ class SqlTransaction:
             "dispatch_sha256": dispatch_sha256,
         }
         self._put(GATEWAY, {"id": record.gateway}, fields)
+
+    def _note_standing(self, question: str, view: StoredView) -> None:
+        row = standing_of(question, view)
+        if row is not None:
+            self._put(QUESTION, {"id": question}, row)
+            return
+        table = QUESTION.c
+        where = (table.enterprise == self._enterprise, table.id == question)
+        self._connection.execute(delete(QUESTION).where(*where))
 
     def _one_order(self, where: Any) -> StoredOrder | None:
         found = self._connection.execute(order_rows(self._enterprise).where(where)).mappings().all()
