@@ -58,6 +58,8 @@ ALLOWED = {
     "GET /board/rows/{order}": "arb",
     "GET /board/wip": "arb",
     "GET /board/gateways": "arb",
+    "GET /questions": "ar",
+    "POST /questions/{question}": "a",
     "GET /login": "nwarodebq",
     "POST /login": "nwarodebq",
     "GET /password": "wa",

@@ -9,7 +9,7 @@ from datetime import datetime
 from genba_cloud.api.order_index import OrderIndex
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.core.assess import AssessedOrder, NodeAssessment, OrderAssessment, Policy, assess_order
-from genba_cloud.core.facts.views import Question, StationFacts, TagBinding, ZoneFacts
+from genba_cloud.core.facts.views import Lifecycle, Question, StationFacts, TagBinding, ZoneFacts
 from genba_cloud.core.viewer import Act, Sight, Subject, Viewer, may, sight, without_names
 from genba_cloud.store.read import (
     EventFilter,
@@ -106,6 +106,26 @@ class VisibleReads:
     def may_answer(self) -> bool:
         """Whether the viewer may answer them."""
         return may(self._viewer, Act.ANSWER, enterprise=self._desk.enterprise)
+
+    def possible_owners(self) -> tuple[dict[str, list[tuple[str, str]]], list[tuple[str, str]]]:
+        """Nodes (work order, node) that are not done: by station those dispatched or queued there, then all of them."""
+        self._require(Subject.ORDERS)
+        reads = self._desk.reads
+        left = [
+            (work.plan.work_order, node.node)
+            for work in reads.work()
+            for node in work.facts.nodes
+            if node.quantity is not None and node.lifecycle is not Lifecycle.DONE
+        ]
+        near: dict[str, list[tuple[str, str]]] = {
+            station.station: [(station.dispatch.work_order, station.dispatch.node)]
+            for station in reads.stations()
+            if station.dispatch is not None
+        }
+        for row in reads.queues():
+            near.setdefault(row.station, []).append((row.work_order, row.node))
+        known = set(left)
+        return {name: [one for one in dict.fromkeys(rows) if one in known] for name, rows in near.items()}, left
 
     def tags(self) -> tuple[TagBinding, ...]:
         """Bindings that hold now."""

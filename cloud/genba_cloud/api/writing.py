@@ -134,7 +134,7 @@ async def post_dispatch(
     """What it worked on before is closed. Asking again for what is open changes nothing."""
     quantity = await asyncio.to_thread(_planned_quantity, request.app.state.desk, body)
     wanted = QueueRow(station=_station(station), work_order=body.work_order, node=body.node, quantity=quantity)
-    appended = _accepted(await _ledger(request).open_dispatch(wanted, source=source_of(viewer)))
+    appended = _accepted(await _ledger(request).open_dispatch(wanted, source=source_of_viewer(viewer)))
     return JSONResponse(
         {
             "station": station,
@@ -150,7 +150,9 @@ async def post_dispatch(
 async def post_tags(request: Request, body: TagsBody, viewer: Annotated[Viewer, Depends(_dispatch)]) -> Response:
     """All or, when one is refused, none. A bound tag that is bound again moves."""
     bind = [TagToBind(tag=one.tag, work_order=one.work_order, pieces=one.pieces) for one in body.bind]
-    appended = _accepted(await _ledger(request).change_tags(bind=bind, unbind=body.unbind, source=source_of(viewer)))
+    appended = _accepted(
+        await _ledger(request).change_tags(bind=bind, unbind=body.unbind, source=source_of_viewer(viewer))
+    )
     return JSONResponse({"changed": len(appended.events)})
 
 
@@ -170,7 +172,9 @@ async def post_answer(
     kept = await once.kept()
     if kept is not None:
         return kept
-    answered = _accepted(await _ledger(request).answer_question(body.to_answer(question), source=source_of(viewer)))
+    answered = _accepted(
+        await _ledger(request).answer_question(body.to_answer(question), source=source_of_viewer(viewer))
+    )
     if answered is None:
         raise ApiProblem.not_found(f"question {question!r:.200}")
     return await once.answered({"question": question_view(answered.question), "changed": answered.changed})
@@ -257,7 +261,7 @@ def _station(text: str) -> str:
     return text
 
 
-def source_of(viewer: Viewer) -> Source:
+def source_of_viewer(viewer: Viewer) -> Source:
     """Who says so, in an event that a viewer causes."""
     kind = SourceType.PERSON if viewer.role is Role.ADMIN else SourceType.API
     return Source(type=kind, ref=viewer.who)

@@ -11,7 +11,7 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from genba_cloud.api import (
     BOARD_COOKIE,
@@ -25,15 +25,17 @@ from genba_cloud.api import (
     VisibleReads,
     create_app,
     require_same_origin,
+    source_of_viewer,
 )
 from genba_cloud.app.assessor import PERIOD_S, Assessor
 from genba_cloud.core.assess import DEFAULT_POLICY, Policy
-from genba_cloud.core.viewer import Subject, Viewer
-from genba_cloud.ledger import Ledger
+from genba_cloud.core.facts import Refused
+from genba_cloud.core.viewer import Act, Subject, Viewer
+from genba_cloud.ledger import AnswerToGive, Ledger, QuestionAnswered
 from genba_cloud.store import DEFAULT_ENTERPRISE, Store
 from genba_cloud.store.accounts import Accounts, open_accounts
 from genba_cloud.store.accounts_authority import Authority
-from genba_cloud.web import PageParts, create_pages
+from genba_cloud.web import PageParts, QuestionParts, create_pages, create_question_pages
 from genba_cloud.web.render import STATIC
 from genba_shared.clock import ProductionClock
 from genba_shared.supervisor import supervise
@@ -131,7 +133,7 @@ def _built(
         live=live,
         metrics=metrics,
         desk=desk,
-        app=create_app(parts, pages=[create_pages(_page_parts(desk, authority, settings))], static=STATIC),
+        app=create_app(parts, pages=_pages(ledger, desk, authority, settings), static=STATIC),
         one_time_password=one_time_password,
     )
 
@@ -155,10 +157,27 @@ async def _tasks(collector: Collector, assessor: Assessor) -> AsyncIterator[None
                 await task
 
 
-def _page_parts(desk: Desk, authority: Authority, settings: CollectorSettings) -> PageParts:
+def _pages(ledger: Ledger, desk: Desk, authority: Authority, settings: CollectorSettings) -> list[APIRouter]:
     def source_of(viewer: Viewer) -> VisibleReads:
         return VisibleReads(desk, viewer)
 
+    async def answer(viewer: Viewer, given: AnswerToGive) -> QuestionAnswered | Refused | None:
+        return await ledger.answer_question(given, source=source_of_viewer(viewer))
+
+    parts = _page_parts(desk, authority, settings, source_of)
+    questions = QuestionParts(
+        guard=Guard(sees=Subject.QUESTIONS),
+        answer_guard=Guard(sees=Subject.QUESTIONS, does=Act.ANSWER),
+        source_of=source_of,
+        answer=answer,
+        shown=parts.shown,
+    )
+    return [create_pages(parts), create_question_pages(questions)]
+
+
+def _page_parts(
+    desk: Desk, authority: Authority, settings: CollectorSettings, source_of: Callable[[Viewer], VisibleReads]
+) -> PageParts:
     return PageParts(
         board_guard=Guard(sees=Subject.ORDERS),
         person_guard=Guard(people=True, newcomers=True),
