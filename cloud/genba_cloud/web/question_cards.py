@@ -36,10 +36,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerItem:
-    """A node of a work order that the pieces may be given to."""
+    """A node of a work order that the pieces may be given to; `is_likely`: the only one that the station works on."""
 
     value: str
     text: str
+    is_likely: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,9 @@ def card_of(question: Question, shown: Shown, owners: Owners) -> Card:
         at=shown.when(question.at),
         read=question.note or "",
         choices=tuple(_choices(question, shown, near)),
-        owners=tuple(OwnerItem(value=json.dumps(one), text=_owner_text(*one)) for one in possible),
+        owners=tuple(
+            OwnerItem(value=json.dumps(one), text=_owner_text(*one), is_likely=near == [one]) for one in possible
+        ),
         counted=question.counted,
         is_open=question.is_open,
         answered=_answered(question, shown),
@@ -146,7 +149,7 @@ def _numbers(question: Question) -> list[int]:
 def _choice(
     question: Question, shown: Shown, *, name: str, value: str, pieces: int, method: CountMethod | None = None
 ) -> Choice:
-    says = "option.none" if pieces == 0 else f"option.{method}" if method else "option.number"
+    says = f"option.{method}" if method else "option.number" if pieces else "option.none"
     return Choice(
         name=name,
         value=value,
