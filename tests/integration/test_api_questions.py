@@ -15,7 +15,16 @@ import pytest_asyncio
 
 from genba_cloud.ledger import verify
 from genba_cloud.store import open_reader
-from genba_shared.events import Confidence, CountsAssigned, EventCorrected, NodeCompleted, Result, Source, SourceType
+from genba_shared.events import (
+    Confidence,
+    CountsAssigned,
+    DispatchOpened,
+    EventCorrected,
+    NodeCompleted,
+    Result,
+    Source,
+    SourceType,
+)
 from tests.browser.support import EPOCH, NOW, PLC, Bench, bench, counted, doubted, questioned
 
 PERSON = Source(type=SourceType.PERSON, ref="lead-7")
@@ -38,6 +47,18 @@ def name(seq: int) -> str:
 def claimed(seq: int, pieces: int, *, confidence: Confidence = Confidence.CERTAIN) -> NodeCompleted:
     return NodeCompleted(
         id=name(seq), at=NOW, source=PLC, work_order="WO-1001", node="CUT", pieces=pieces, confidence=confidence
+    )
+
+
+def opened_late() -> DispatchOpened:
+    """The station worked on WO-1001 for an hour before; nobody said so until now."""
+    return DispatchOpened(
+        id=str(uuid.uuid4()),
+        at=NOW - timedelta(hours=1),
+        source=PERSON,
+        station="CUT-1",
+        work_order="WO-1001",
+        node="CUT",
     )
 
 
@@ -137,18 +158,17 @@ async def test_unassigned_pieces_are_given_to_a_node_and_leave_the_station(desk:
 async def test_a_later_dispatch_that_owns_the_pieces_takes_the_question_away(desk: Bench) -> None:
     await desk.hear(doubted(1, 6, owner=None, confidence=Confidence.CERTAIN))
     assert len(await listed(desk)) == 1
-    opened = {
-        "kind": "dispatch_opened",
-        "id": str(uuid.uuid4()),
-        "at": "2026-01-05T08:00:00.000Z",
-        "source": {"type": "api", "ref": "mes"},
-        "station": "CUT-1",
-        "work_order": "WO-1001",
-        "node": "CUT",
-    }
-    taken = await desk["admin"].post("/api/v1/events", json={"events": [opened]})
-    assert taken.json()["accepted"] == 1
+    await desk.tell(opened_late())
     assert (await listed(desk), (await cut(desk))["good"], await unassigned(desk)) == ([], 6, 0)
+
+
+async def test_an_answer_stands_when_a_dispatch_that_owns_the_pieces_comes_late(desk: Bench) -> None:
+    await desk.post_order(order="A-2002")
+    await desk.hear(doubted(1, 6, owner=None, confidence=Confidence.CERTAIN))
+    await answered(desk, name(1), pieces=6, work_order="WO-2002", node="CUT")
+    await desk.tell(opened_late())
+    assert ((await cut(desk))["good"], (await cut(desk, "WO-2002"))["good"]) == (0, 6)
+    assert (await unassigned(desk), await listed(desk)) == (0, [])
 
 
 async def test_answering_again_takes_an_answer_back(desk: Bench) -> None:
