@@ -6,7 +6,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -67,13 +67,16 @@ class DispatchDocument:
     """Everything that one gateway needs to know about orders.
 
     `stations` by station id; `work_orders`: pieces wanted by work order and node, only of nodes that this gateway
-    derives. `version` counts up; 0 is the empty document before the first.
+    derives. `answered`, in the same way: good pieces that people's answers to open questions add to what gateways
+    counted (below 0: take away), as a whole and not since the document before. `version` counts up; 0 is the empty
+    document before the first.
     """
 
     version: int
     stations: Mapping[str, StationDispatch]
     work_orders: Mapping[str, Mapping[str, int]]
     tags: tuple[TagBinding, ...]
+    answered: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @classmethod
     def empty(cls) -> DispatchDocument:
@@ -93,6 +96,7 @@ class DispatchDocument:
                 {"tag": tag.tag, "work_order": tag.work_order, "pieces": tag.pieces, "since": format_time(tag.since)}
                 for tag in self.tags
             ],
+            "answered": {work_order: dict(nodes) for work_order, nodes in self.answered.items()},
         }
 
     def to_text(self) -> str:
@@ -124,6 +128,13 @@ class DispatchDocument:
                 _tag_from_json(tag, f"tags[{position}]")
                 for position, tag in enumerate(_sequence(document.get("tags"), "tags"))
             ),
+            answered={  # not in the documents of older collectors
+                _named(work_order, "answered"): {
+                    _named(node, f"answered.{work_order}"): _change(pieces, f"answered.{work_order}.{node}")
+                    for node, pieces in _mapping(nodes, f"answered.{work_order}").items()
+                }
+                for work_order, nodes in _mapping(document.get("answered", {}), "answered").items()
+            },
         )
 
     @classmethod
@@ -302,4 +313,10 @@ def _named(value: object, where: str) -> str:
 def _whole(value: object, where: str, *, most: int = _MAX_QUANTITY) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
         raise ContractError(f"{where}: {value!r:.80} is not a whole number from 0 to {most}")
+    return value
+
+
+def _change(value: object, where: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > _MAX_QUANTITY:
+        raise ContractError(f"{where}: {value!r:.80} is not a whole number from -{_MAX_QUANTITY} to {_MAX_QUANTITY}")
     return value

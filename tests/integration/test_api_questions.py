@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,8 +15,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from genba_cloud.ledger import verify
-from genba_cloud.store import open_reader
+from genba_cloud.core.facts.dispatching import Audience, dispatch_document
+from genba_cloud.ledger import Appended, Ledger, verify
+from genba_cloud.store import SqliteStore, open_reader
 from genba_shared.events import (
     Confidence,
     CountsAssigned,
@@ -290,6 +293,18 @@ async def test_a_quantity_that_an_answer_reaches_without_any_claim_is_for_a_pers
     assert ((await cut(desk))["status"], (await cut(desk))["marks"]) == ("done", [])
 
 
+async def test_gateways_are_told_the_pieces_that_an_answer_changed(desk: Bench) -> None:
+    heard: list[Appended] = []
+    await desk.hear(doubted(1, 7, options=("wrap:7", "reset:5")))
+    desk.collector.ledger.subscribe(heard.append)
+    await answered(desk, name(1), option="reset:5")
+    (work,) = desk.collector.ledger.reads.work(["WO-1001"])
+    told = dispatch_document(
+        Audience(stations=["CUT-1"], zones=[], nodes=["CUT"]), work={"WO-1001": work}, queue=[], open_at={}, tags=[]
+    )
+    assert (told.answered, heard[-1].changed.dispatch) == ({"WO-1001": {"CUT": -2}}, True)
+
+
 async def test_an_answer_may_come_before_its_event_and_from_another_gateway(desk: Bench) -> None:
     early = CountsAssigned(
         id=str(uuid.uuid4()),
@@ -361,3 +376,23 @@ async def test_a_restart_and_a_rebuild_keep_every_answer(tmp_path: Path) -> None
         reader = open_reader(tmp_path)
         assert verify(reader).differences == ()
         reader.close()
+
+
+async def test_views_of_an_older_version_are_folded_again_when_the_collector_starts(tmp_path: Path) -> None:
+    async with bench(tmp_path) as running:
+        await running.post_order()
+        await running.hear(doubted(1, 7, options=("wrap:7", "reset:5")))
+    with closing(sqlite3.connect(tmp_path / "genba.db")) as connection, connection:
+        # as the version before wrote it: no questions, no index by id, doubt without the ids of its events
+        connection.execute("DELETE FROM meta WHERE key = 'views'")
+        connection.execute("DROP TABLE question")
+        connection.execute("DROP INDEX log_by_id")
+        connection.execute("DELETE FROM view WHERE aggregate = 'question'")
+        connection.execute("""UPDATE view SET state = replace(state, '"doubtful": [', '"ambiguous": true, "was": [')""")
+    reader = open_reader(tmp_path)
+    assert "an older version of genba wrote them" in verify(reader).differences[0]
+    reader.close()
+    with closing(SqliteStore(tmp_path)) as store:
+        async with Ledger(store, now=lambda: NOW) as ledger:
+            assert [asked.question for asked in ledger.reads.questions().items] == [name(1)]
+            assert (await ledger.verify()).differences == ()

@@ -113,7 +113,7 @@ def _changed(
 
 
 def _moved(key: ViewKey, planned: Mapping[str, PlannedWork], old: StoredView | None, new: StoredView) -> bool:
-    """Whether the change may show in a dispatch document: a lifecycle, a tag, or what a station was told to do."""
+    """Whether it may show in a dispatch document: a lifecycle, an answer, a tag, or what a station was told to do."""
     match key.aggregate:
         case Aggregate.TAG:
             return True
@@ -122,10 +122,11 @@ def _moved(key: ViewKey, planned: Mapping[str, PlannedWork], old: StoredView | N
             return was != STATION.from_json(new.state).dispatch
         case Aggregate.WORK_ORDER:
             plan = planned[key.id].plan if key.id in planned else None
-            return _lifecycles(facts_of(key.id, plan, old)) != _lifecycles(facts_of(key.id, plan, new))
+            return _sent(facts_of(key.id, plan, old)) != _sent(facts_of(key.id, plan, new))
         case Aggregate.ZONE | Aggregate.QUESTION:
             return False
 
 
-def _lifecycles(facts: WorkOrderFacts) -> dict[str, Lifecycle]:
-    return {node.node: node.lifecycle for node in facts.nodes}
+def _sent(facts: WorkOrderFacts) -> dict[str, tuple[Lifecycle, int]]:
+    """By node, what a dispatch document shows of it."""
+    return {node.node: (node.lifecycle, node.answered) for node in facts.nodes}

@@ -73,3 +73,12 @@ def test_a_gateway_without_zones_is_not_told_tags() -> None:
 
 def test_a_gateway_is_told_only_the_nodes_that_it_derives() -> None:
     assert document(Lifecycle.PENDING, audience=replace(AUDIENCE, nodes=["PACK"])).work_orders == {}
+
+
+def test_a_gateway_is_told_the_pieces_that_answers_added_to_or_took_from_its_nodes() -> None:
+    works = work(Lifecycle.IN_PROGRESS)
+    nodes = tuple(replace(node, answered=-2) for node in works["WO-1"].facts.nodes)
+    answered = {"WO-1": replace(works["WO-1"], facts=WorkOrderFacts(work_order="WO-1", nodes=nodes))}
+    told = dispatch_document(AUDIENCE, work=answered, queue=[ROW], open_at={}, tags=[])
+    assert told.answered == {"WO-1": {"CUT": -2}}
+    assert document(Lifecycle.IN_PROGRESS).answered == {}

@@ -38,6 +38,7 @@ DOCUMENT = DispatchDocument(
     },
     work_orders={"WO-1": {"CUT": 8, "SEW": 8}},
     tags=(TagBinding(tag="3034f0", work_order="WO-1", pieces=5, since=SINCE),),
+    answered={"WO-1": {"CUT": -2, "SEW": 1}},
 )
 DOCUMENT_JSON = {
     "version": 3,
@@ -50,6 +51,7 @@ DOCUMENT_JSON = {
     },
     "work_orders": {"WO-1": {"CUT": 8, "SEW": 8}},
     "tags": [{"tag": "3034f0", "work_order": "WO-1", "pieces": 5, "since": "2026-01-05T07:00:00.250Z"}],
+    "answered": {"WO-1": {"CUT": -2, "SEW": 1}},
 }
 
 
@@ -88,6 +90,11 @@ def test_a_dispatch_document_has_the_json_form_of_the_contract() -> None:
     assert DispatchDocument.from_json(DispatchDocument.empty().to_json()) == DispatchDocument.empty()
 
 
+def test_the_document_of_an_older_collector_knows_no_answers() -> None:
+    older = {key: value for key, value in DOCUMENT_JSON.items() if key != "answered"}
+    assert DispatchDocument.from_json(older).answered == {}
+
+
 def test_keys_of_a_newer_collector_are_passed_over() -> None:
     assert DispatchDocument.from_json(DOCUMENT_JSON | {"calendar": "two-shift"}) == DOCUMENT
 
@@ -105,6 +112,9 @@ def test_keys_of_a_newer_collector_are_passed_over() -> None:
         ("work_orders", {"WO-1": {"CUT": True}}, "work_orders.WO-1.CUT"),
         ("tags", [{"tag": "3034", "work_order": "W", "pieces": 1, "since": "today"}], r"tags\[0\].since"),
         ("tags", [7], r"tags\[0\]"),
+        ("answered", {"WO-1": {"CUT": 1.5}}, "answered.WO-1.CUT"),
+        ("answered", {"WO-1": {"CUT": -(10**9) - 1}}, "answered.WO-1.CUT"),
+        ("answered", {"WO-1": 3}, "answered.WO-1"),
     ],
 )
 def test_a_wrong_dispatch_document_is_refused_with_the_place(key: str, value: object, where: str) -> None:

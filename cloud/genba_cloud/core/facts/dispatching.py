@@ -85,6 +85,7 @@ def dispatch_document(
             SentBinding(tag=tag.tag, work_order=tag.work_order, pieces=tag.pieces, since=tag.since)
             for tag in sorted(bound, key=lambda tag: tag.tag)
         ),
+        answered={name: pieces for name in wanted if (pieces := _answered(work[name].facts, audience.nodes))},
     )
 
 
@@ -101,6 +102,10 @@ def _open_row(dispatch: OpenDispatch | None, work: Mapping[str, Work]) -> OpenRo
         quantity=dispatch.quantity or plan.quantity,
         since=dispatch.since,
     )
+
+
+def _answered(facts: WorkOrderFacts, nodes: Collection[str]) -> dict[str, int]:
+    return {node.node: node.answered for node in facts.nodes if node.node in nodes and node.answered}
 
 
 def _quantities(plan: WorkOrderPlan, nodes: Collection[str]) -> dict[str, int]:

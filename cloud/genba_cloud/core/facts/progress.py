@@ -11,7 +11,7 @@ from genba_cloud.core.facts.plan import NodePlan, WorkOrderPlan, in_sequence
 from genba_cloud.core.facts.settlements import Settlement
 from genba_cloud.core.facts.views import Lifecycle, Mark, NodeFacts, Tally, WorkOrderFacts
 from genba_cloud.core.facts.work_order import Claim, NodeState, WorkOrderState
-from genba_shared.events import Basis, Confidence
+from genba_shared.events import Basis, Confidence, Result
 
 DOUBTS = frozenset({Mark.AMBIGUOUS, Mark.BELOW_QUANTITY, Mark.PREDECESSOR_OPEN, Mark.CONFLICTING, Mark.NOT_PLANNED})
 """Marks of a claim that only a person can settle, or a later fact."""
@@ -108,6 +108,7 @@ def _node_facts(code: str, plan: NodePlan | None, evidence: _Evidence, made: Col
         marks=tuple(mark for mark in Mark if mark in marks),
         evidence=_ids_of(seen),
         data_at=_newest((seen.data_at, evidence.counts.data_at, *(one.seen.at for one in evidence.settled.values()))),
+        answered=sum(one.change.get(Result.GOOD, 0) for one in evidence.settled.values()),
     )
 
 

@@ -61,7 +61,8 @@ class NodeFacts:
 
     `quantity` is None where the node is not planned. `claimed_at`, `claimed_pieces` and `confidence` are of the claim
     that counts; `completed_at` is the same instant once the node is done, None before. `evidence` are ids of events:
-    the start and every claim. `data_at` is when the newest fact about the node happened.
+    the start and every claim. `data_at` is when the newest fact about the node happened. `answered` are the good pieces
+    among `good` that people's answers added (below 0: took away).
     """
 
     node: str
@@ -78,6 +79,7 @@ class NodeFacts:
     marks: tuple[Mark, ...] = ()
     evidence: tuple[str, ...] = ()
     data_at: datetime | None = None
+    answered: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
