@@ -95,6 +95,26 @@ async def test_pieces_of_nobody_are_given_to_the_work_order_that_is_tapped(
         assert (good(factory), good(factory, "A-1002")) == (7, 3)
 
 
+async def test_counts_of_one_stretch_without_dispatch_are_one_card_and_one_tap(
+    browser: Browser,  # noqa: F811 (the fixture)
+    factory: Bench,
+) -> None:
+    minutes = {4: 90, 5: 25, 6: 15}  # the first of them is of another stretch than the three others
+    await factory.hear(
+        *(
+            doubted(seq, 2, owner=None, confidence=Confidence.CERTAIN, at=NOW - timedelta(minutes=ago))
+            for seq, ago in minutes.items()
+        )
+    )
+    async with opened(browser, factory, path="/questions?lang=en") as page:
+        await expect(page.locator("#open")).to_have_text("6")
+        await expect(page.locator("#waiting .card")).to_have_count(4)
+        await expect(page.locator(card(6))).to_contain_text("7 pieces were counted")
+        await page.locator(card(6)).get_by_role("button", name="WO-1002 · CUT").click()
+        await expect(page.locator("#open")).to_have_text("3")
+        assert good(factory, "A-1002") == 7
+
+
 async def test_a_reading_of_nobody_asks_for_the_owner_unless_there_were_no_pieces(
     browser: Browser,  # noqa: F811 (the fixture)
     factory: Bench,

@@ -158,6 +158,21 @@ async def test_unassigned_pieces_are_given_to_a_node_and_leave_the_station(desk:
     assert ((await cut(desk))["good"], await unassigned(desk), await listed(desk)) == (6, 0, [])
 
 
+async def test_counts_without_an_owner_are_given_to_a_node_all_at_once_or_not_at_all(desk: Bench) -> None:
+    await desk.hear(*(doubted(seq, 2, owner=None, confidence=Confidence.CERTAIN) for seq in (1, 2, 3)))
+    await desk.hear(doubted(4, 7, options=("wrap:7", "reset:5")))
+    client, owner = desk["answers"], {"work_order": "WO-1001", "node": "SEW"}
+    for names, words in (((name(1), name(4)), "no count without an owner"), ((name(1), name(9)), "no count without")):
+        refused = await client.post("/api/v1/questions/assign", json={"questions": names, **owner})
+        assert (refused.status_code, words in refused.json()["detail"]) == (422, True)
+        assert await unassigned(desk) == 6
+    body = {"questions": [name(1), name(2), name(2)], **owner}
+    assert (await client.post("/api/v1/questions/assign", json=body)).json() == {"assigned": 2}
+    assert (await client.post("/api/v1/questions/assign", json=body)).json() == {"assigned": 0}
+    order = (await desk["reader"].get("/api/v1/orders/A-1001")).json()
+    assert (order["work_orders"][0]["nodes"][1]["good"], await unassigned(desk)) == (4, 2)
+
+
 async def test_a_later_dispatch_that_owns_the_pieces_takes_the_question_away(desk: Bench) -> None:
     await desk.hear(doubted(1, 6, owner=None, confidence=Confidence.CERTAIN))
     assert len(await listed(desk)) == 1

@@ -45,6 +45,7 @@ ALLOWED = {
     "POST /api/v1/stations/{station}/dispatch": "ad",
     "POST /api/v1/tags": "ad",
     "POST /api/v1/questions/{question}/answer": "aq",
+    "POST /api/v1/questions/assign": "aq",
     "POST /api/v1/events": "ae",
     "GET /api/v1/keys": "a",
     "POST /api/v1/keys": "a",
@@ -60,6 +61,7 @@ ALLOWED = {
     "GET /board/gateways": "arb",
     "GET /questions": "ar",
     "POST /questions/{question}": "a",
+    "POST /questions": "a",
     "GET /login": "nwarodebq",
     "POST /login": "nwarodebq",
     "GET /password": "wa",
@@ -73,6 +75,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/stations/{station}/dispatch": {"work_order": "WO-1001", "node": "CUT"},
     "POST /api/v1/tags": {"bind": []},
     "POST /api/v1/questions/{question}/answer": {"pieces": 1},
+    "POST /api/v1/questions/assign": {"questions": ["none"], "work_order": "WO-1001", "node": "CUT"},
     "POST /api/v1/events": {"events": [{}]},
     "POST /api/v1/keys": {"name": "x", "scopes": ["read"]},
 }

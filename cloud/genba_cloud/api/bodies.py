@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from genba_cloud.core.facts.plan import NodePlan, OrderPlan, WorkOrderPlan
-from genba_cloud.ledger import AnswerToGive
+from genba_cloud.ledger import AnswerToGive, CountsToAssign
 from genba_shared.clock import to_milliseconds
 
 MOST_PIECES: Final = 10_000_000
@@ -141,6 +141,20 @@ class AnswerBody(_Body):
         """The answer as the ledger takes it."""
         owner = (self.work_order, self.node) if self.work_order is not None and self.node is not None else None
         return AnswerToGive(question=question, option=self.option, pieces=self.pieces, owner=owner, note=self.note)
+
+
+class AssignBody(_Body):
+    """Counts without an owner that all belong to one node, each as it was counted."""
+
+    questions: list[Name] = Field(min_length=1, max_length=1000)
+    work_order: Name
+    node: Name
+    note: Annotated[FreeText | None, Field(min_length=1)] = None
+
+    def to_wanted(self) -> CountsToAssign:
+        """The same, as the ledger takes it."""
+        owner = (self.work_order, self.node)
+        return CountsToAssign(questions=tuple(self.questions), owner=owner, note=self.note)
 
 
 class EventsBody(_Body):

@@ -223,6 +223,12 @@ class AnsweredShape(TypedDict):
     changed: bool
 
 
+class AssignedShape(TypedDict):
+    """How many counts were given to the node now; those that were its own already are not counted."""
+
+    assigned: int
+
+
 class TagShape(TypedDict):
     """What a tag stands for."""
 

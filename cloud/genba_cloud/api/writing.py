@@ -10,13 +10,14 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse, Response
 
-from genba_cloud.api.bodies import AnswerBody, DispatchBody, EventsBody, OrderBody, QueueBody, TagsBody
+from genba_cloud.api.bodies import AnswerBody, AssignBody, DispatchBody, EventsBody, OrderBody, QueueBody, TagsBody
 from genba_cloud.api.guard import Guard, authority_of
 from genba_cloud.api.idempotency import Idempotent
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.api.shapes import (
     AnsweredShape,
     AppendedShape,
+    AssignedShape,
     DispatchedShape,
     QueuedShape,
     ReceiptShape,
@@ -178,6 +179,22 @@ async def post_answer(
     if answered is None:
         raise ApiProblem.not_found(f"question {question!r:.200}")
     return await once.answered({"question": question_view(answered.question), "changed": answered.changed})
+
+
+@router.post("/questions/assign", summary="Give counts without an owner to a node", response_model=AssignedShape)
+async def post_assignment(
+    request: Request,
+    body: AssignBody,
+    viewer: Annotated[Viewer, Depends(_answers)],
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """All or, when one is refused, none: what a station counted in an hour without dispatch is one request."""
+    once = Idempotent.of(request, viewer, idempotency_key, body, about="assign")
+    kept = await once.kept()
+    if kept is not None:
+        return kept
+    given = _accepted(await _ledger(request).assign_counts(body.to_wanted(), source=source_of_viewer(viewer)))
+    return await once.answered({"assigned": given.given})
 
 
 @router.post("/events", summary="Send events", response_model=AppendedShape)

@@ -31,7 +31,7 @@ from genba_cloud.app.assessor import PERIOD_S, Assessor
 from genba_cloud.core.assess import DEFAULT_POLICY, Policy
 from genba_cloud.core.facts import Refused
 from genba_cloud.core.viewer import Act, Subject, Viewer
-from genba_cloud.ledger import AnswerToGive, Ledger, QuestionAnswered
+from genba_cloud.ledger import AnswerToGive, CountsGiven, CountsToAssign, Ledger, QuestionAnswered
 from genba_cloud.store import DEFAULT_ENTERPRISE, Store
 from genba_cloud.store.accounts import Accounts, open_accounts
 from genba_cloud.store.accounts_authority import Authority
@@ -164,12 +164,16 @@ def _pages(ledger: Ledger, desk: Desk, authority: Authority, settings: Collector
     async def answer(viewer: Viewer, given: AnswerToGive) -> QuestionAnswered | Refused | None:
         return await ledger.answer_question(given, source=source_of_viewer(viewer))
 
+    async def assign(viewer: Viewer, wanted: CountsToAssign) -> CountsGiven | Refused:
+        return await ledger.assign_counts(wanted, source=source_of_viewer(viewer))
+
     parts = _page_parts(desk, authority, settings, source_of)
     questions = QuestionParts(
         guard=Guard(sees=Subject.QUESTIONS),
         answer_guard=Guard(sees=Subject.QUESTIONS, does=Act.ANSWER),
         source_of=source_of,
         answer=answer,
+        assign=assign,
         shown=parts.shown,
     )
     return [create_pages(parts), create_question_pages(questions)]

@@ -5,7 +5,7 @@ from genba_cloud.ledger.check import Verified
 from genba_cloud.ledger.gateways import GatewayKept, GatewaySeen
 from genba_cloud.ledger.ledger import Ledger, Listener, rebuild, verify
 from genba_cloud.ledger.orders import OrderTaken
-from genba_cloud.ledger.questions import AnswerToGive, QuestionAnswered
+from genba_cloud.ledger.questions import AnswerToGive, CountsGiven, CountsToAssign, QuestionAnswered
 from genba_cloud.ledger.shop_floor import QueueAppended, TagToBind
 
 __all__ = [
@@ -13,6 +13,8 @@ __all__ = [
     "Appended",
     "Broken",
     "Changed",
+    "CountsGiven",
+    "CountsToAssign",
     "EnvelopeBatch",
     "GatewayKept",
     "GatewaySeen",

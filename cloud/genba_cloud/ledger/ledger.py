@@ -16,7 +16,14 @@ from genba_cloud.ledger.batches import NOTHING_CHANGED, Appended, EnvelopeBatch
 from genba_cloud.ledger.gateways import GatewayKept, GatewaySeen, publish_dispatch, see_gateway
 from genba_cloud.ledger.ids import OrderedIds
 from genba_cloud.ledger.orders import OrderTaken, upsert_order
-from genba_cloud.ledger.questions import AnswerToGive, QuestionAnswered, answer_question
+from genba_cloud.ledger.questions import (
+    AnswerToGive,
+    CountsGiven,
+    CountsToAssign,
+    QuestionAnswered,
+    answer_question,
+    assign_counts,
+)
 from genba_cloud.ledger.shop_floor import QueueAppended, TagToBind, append_queue, change_tags, open_dispatch
 from genba_cloud.ledger.writer import Writer
 from genba_cloud.store.port import Quarantined, Store, Transaction
@@ -113,6 +120,10 @@ class Ledger:
     async def answer_question(self, given: AnswerToGive, *, source: Source) -> QuestionAnswered | Refused | None:
         """A person says what a gateway could not decide; None: no such event is known."""
         return await self._run(lambda transaction: answer_question(transaction, given, source, self._stamp()))
+
+    async def assign_counts(self, wanted: CountsToAssign, *, source: Source) -> CountsGiven | Refused:
+        """Give counts without an owner to a node: all or, when one is refused, none."""
+        return await self._run(lambda transaction: assign_counts(transaction, wanted, source, self._stamp()))
 
     async def see_gateway(self, seen: GatewaySeen) -> GatewayKept:
         """Keep a gateway's state message."""

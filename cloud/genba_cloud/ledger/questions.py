@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -67,10 +68,50 @@ def answer_question(
     return QuestionAnswered(question=now or question, changed=True, appended=appended)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountsToAssign:
+    """Counts without an owner, by their questions, and the node that all of them belong to, each as it was counted."""
+
+    questions: tuple[str, ...]
+    owner: Owner
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountsGiven:
+    """How many counts were given to the node; what belonged to it already is not counted again."""
+
+    given: int
+    appended: Appended = field(default_factory=Appended)
+
+
+def assign_counts(
+    transaction: Transaction, wanted: CountsToAssign, source: Source, stamp: Stamp
+) -> CountsGiven | Refused:
+    """Give counts without an owner to a node: all or, when one is refused, none."""
+    refused = unknown_node(transaction.planned([wanted.owner[0]]), *wanted.owner)
+    if refused is not None:
+        return refused
+    found = _questions(transaction, wanted.questions)
+    events: list[Event] = []
+    for name in dict.fromkeys(wanted.questions):
+        question = found.get(name)
+        if question is None or question.kind is not QuestionKind.UNASSIGNED:
+            return Refused(reason=f"{name} is no count without an owner", accepted="questions of the kind unassigned")
+        if question.answer is None or question.is_open or _says(question.answer) != (question.counted, wanted.owner):
+            event = _event(question, question.counted, wanted.owner, wanted.note, source=source, stamp=stamp)
+            events.append(event)
+    return CountsGiven(given=len(events), appended=append_own(transaction, events, stamp))
+
+
 def _question(transaction: Transaction, name: str) -> Question | None:
-    key = ViewKey(Aggregate.QUESTION, name)
-    view = transaction.views([key]).get(key)
-    return question_of(name, view) if view is not None else None
+    return _questions(transaction, [name]).get(name)
+
+
+def _questions(transaction: Transaction, names: Iterable[str]) -> dict[str, Question]:
+    views = transaction.views(ViewKey(Aggregate.QUESTION, name) for name in names)
+    found = {key.id: question_of(key.id, view) for key, view in views.items()}
+    return {name: question for name, question in found.items() if question is not None}
 
 
 def _not_asked(transaction: Transaction, name: str) -> Refused | None:

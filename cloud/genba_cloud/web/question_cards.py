@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
 from genba_cloud.core.facts.views import Question, QuestionKind
-from genba_cloud.ledger import AnswerToGive
+from genba_cloud.ledger import AnswerToGive, CountsToAssign
 from genba_cloud.web.rows import Shown, When
-from genba_shared.events import CountMethod
+from genba_shared.events import CountMethod, Result
 
 Owner = tuple[str, str]
 
@@ -18,6 +19,9 @@ MOST_BUTTONS: Final = 6
 """More possible numbers than this are offered as the least, the counted and the most; any other can be typed."""
 MOST_NEAR: Final = 4
 MOST_OWNERS: Final = 60
+ONE_STRETCH: Final = timedelta(minutes=30)
+"""Counts without an owner with a longer pause between them are asked apart: they may be another work order's."""
+LONGEST_RUN: Final = 500
 MOST_PIECES: Final = 10_000_000
 LONGEST_NOTE: Final = 200
 
@@ -45,9 +49,13 @@ class OwnerItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One question. `owners` is empty where it is known whose pieces they are."""
+    """One question, or several counts without an owner in a row: `questions` names them all.
+
+    `owners` is empty where it is known whose pieces they are.
+    """
 
     question: str
+    questions: tuple[str, ...]
     station: str
     point: str
     result: str
@@ -77,7 +85,38 @@ class Owners:
         return list(dict.fromkeys([*near, *self.others]))[:MOST_OWNERS]
 
 
-def card_of(question: Question, shown: Shown, owners: Owners) -> Card:
+def cards_of(questions: Sequence[Question], shown: Shown, owners: Owners) -> list[Card]:
+    """The cards of these questions, newest first; counts without an owner that follow one another are one card."""
+    runs: list[list[Question]] = []
+    of_counter: dict[tuple[str | None, str, Result], list[Question]] = {}
+    for question in questions:
+        counter = (question.station, question.point, question.result)
+        run = of_counter.get(counter)
+        if run is not None and _follows(question, run[-1]) and len(run) < LONGEST_RUN:
+            run.append(question)
+            continue
+        of_counter[counter] = [question]
+        runs.append(of_counter[counter])
+    return [_card_of_run(run, shown, owners) for run in runs]
+
+
+def _follows(older: Question, newer: Question) -> bool:
+    """Whether two counts of one counter are of one stretch of work, by what is known of the newer one's beginning."""
+    if not all(one.is_open and one.kind is QuestionKind.UNASSIGNED for one in (older, newer)):
+        return False
+    return (newer.since or newer.at) - older.at <= ONE_STRETCH
+
+
+def _card_of_run(run: Sequence[Question], shown: Shown, owners: Owners) -> Card:
+    newest, oldest = run[0], run[-1]
+    counted = sum(one.counted for one in run)
+    whole = (
+        newest if len(run) == 1 else replace(newest, since=oldest.since, counted=counted, least=counted, most=counted)
+    )
+    return card_of(whole, shown, owners, questions=tuple(one.question for one in run))
+
+
+def card_of(question: Question, shown: Shown, owners: Owners, *, questions: tuple[str, ...]) -> Card:
     """The card of a question."""
     is_known = question.work_order is not None and question.node is not None
     possible = [] if is_known else owners.of(question.station)
@@ -85,6 +124,7 @@ def card_of(question: Question, shown: Shown, owners: Owners) -> Card:
     answer = question.answer
     return Card(
         question=question.question,
+        questions=questions,
         station=question.station or question.point,
         point=question.point,
         result=shown.say(f"result.{question.result}"),
@@ -185,6 +225,14 @@ def answer_of_form(question: str, *, option: str, pieces: str, owner: str, note:
         return None
     number = int(pieces) if pieces and not option else None
     return AnswerToGive(question=question, option=option or None, pieces=number, owner=given, note=note.strip() or None)
+
+
+def assignment_of_form(questions: Sequence[str], owner: str) -> CountsToAssign | None:
+    """What the form of several counts says; None where no form of ours says so."""
+    given = _owner_of_form(owner)
+    if given is None or not 0 < len(questions) <= LONGEST_RUN:
+        return None
+    return CountsToAssign(questions=tuple(questions), owner=given)
 
 
 def _owner_of_form(text: str) -> Owner | None:

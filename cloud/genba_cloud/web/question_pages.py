@@ -13,16 +13,24 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from genba_cloud.core.facts import Refused
 from genba_cloud.core.facts.views import Question
 from genba_cloud.core.viewer import Viewer
-from genba_cloud.ledger import AnswerToGive, QuestionAnswered
+from genba_cloud.ledger import AnswerToGive, CountsGiven, CountsToAssign, QuestionAnswered
 from genba_cloud.store.read import QuestionFilter, QuestionPage
-from genba_cloud.web.question_cards import Owner, Owners, answer_of_form, card_of
+from genba_cloud.web.question_cards import (
+    LONGEST_RUN,
+    Owner,
+    Owners,
+    answer_of_form,
+    assignment_of_form,
+    cards_of,
+)
 from genba_cloud.web.render import page
 from genba_cloud.web.rows import Shown
 
-WAITING_SHOWN: Final = 50
+WAITING_SHOWN: Final = 200
 ANSWERED_SHOWN: Final = 20
 
 Answering = Callable[[Viewer, AnswerToGive], Awaitable[QuestionAnswered | Refused | None]]
+Assigning = Callable[[Viewer, CountsToAssign], Awaitable[CountsGiven | Refused]]
 
 
 class QuestionSource(Protocol):
@@ -49,6 +57,7 @@ class QuestionParts:
     answer_guard: Callable[..., Viewer]
     source_of: Callable[[Viewer], QuestionSource]
     answer: Answering
+    assign: Assigning
     shown: Callable[[Request], Shown]
 
 
@@ -73,20 +82,43 @@ def create_question_pages(parts: QuestionParts) -> APIRouter:
         owner: Annotated[str, Form(max_length=1000)] = "",
         note: Annotated[str, Form(max_length=400)] = "",
     ) -> Response:
-        shown = parts.shown(request)
         given = answer_of_form(question, option=option, pieces=pieces, owner=owner, note=note)
         result = await parts.answer(viewer, given) if given is not None else None
-        match result:
-            case QuestionAnswered():
-                return RedirectResponse(f"/questions?lang={shown.language}", status_code=303)
-            case Refused(reason=reason, accepted=accepted, conflict=conflict):
-                reason, status = f"{reason}: {accepted}" if accepted else reason, 409 if conflict else 422
-            case None:
-                reason, status = question, 422 if given is None else 404
-        problem = shown.say("question.refused", reason=reason)
-        return await run_in_threadpool(_page, shown, parts.source_of(viewer), problem=problem, status=status)
+        return await _answered(parts, request, viewer, result, known=given is not None)
+
+    @router.post("/questions")
+    async def assign(
+        request: Request,
+        question: Annotated[list[str], Form(max_length=LONGEST_RUN)],
+        owner: Annotated[str, Form(max_length=1000)],
+        viewer: Viewer = may_answer,
+    ) -> Response:
+        given = assignment_of_form(question, owner)
+        result = await parts.assign(viewer, given) if given is not None else None
+        return await _answered(parts, request, viewer, result, known=given is not None)
 
     return router
+
+
+async def _answered(
+    parts: QuestionParts,
+    request: Request,
+    viewer: Viewer,
+    result: QuestionAnswered | CountsGiven | Refused | None,
+    *,
+    known: bool,
+) -> Response:
+    """Back to the list; where it was refused, the list with the reason above it."""
+    shown = parts.shown(request)
+    match result:
+        case QuestionAnswered() | CountsGiven():
+            return RedirectResponse(f"/questions?lang={shown.language}", status_code=303)
+        case Refused(reason=reason, accepted=accepted, conflict=conflict):
+            reason, status = f"{reason}: {accepted}" if accepted else reason, 409 if conflict else 422
+        case None:
+            reason, status = request.url.path, 404 if known else 422
+    problem = shown.say("question.refused", reason=reason)
+    return await run_in_threadpool(_page, shown, parts.source_of(viewer), problem=problem, status=status)
 
 
 def _page(
@@ -101,8 +133,8 @@ def _page(
         shown,
         status=status,
         problem=problem,
-        waiting=[card_of(question, shown, owners) for question in waiting.items],
-        answered=[] if cursor else [card_of(question, shown, owners) for question in answered.items],
+        waiting=cards_of(waiting.items, shown, owners),
+        answered=[] if cursor else cards_of(answered.items, shown, owners),
         older=waiting.next,
         is_later=cursor is not None,
         open_count=source.open_questions() or 0,
