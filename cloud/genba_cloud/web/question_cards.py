@@ -91,19 +91,19 @@ def cards_of(questions: Sequence[Question], shown: Shown, owners: Owners) -> lis
     of_counter: dict[tuple[str | None, str, Result], list[Question]] = {}
     for question in questions:
         counter = (question.station, question.point, question.result)
-        run = of_counter.get(counter)
+        may_join = question.is_open and question.kind is QuestionKind.UNASSIGNED
+        run = of_counter.get(counter) if may_join else None
         if run is not None and _follows(question, run[-1]) and len(run) < LONGEST_RUN:
             run.append(question)
             continue
-        of_counter[counter] = [question]
-        runs.append(of_counter[counter])
+        runs.append([question])
+        if may_join:
+            of_counter[counter] = runs[-1]
     return [_card_of_run(run, shown, owners) for run in runs]
 
 
 def _follows(older: Question, newer: Question) -> bool:
     """Whether two counts of one counter are of one stretch of work, by what is known of the newer one's beginning."""
-    if not all(one.is_open and one.kind is QuestionKind.UNASSIGNED for one in (older, newer)):
-        return False
     return (newer.since or newer.at) - older.at <= ONE_STRETCH
 
 
