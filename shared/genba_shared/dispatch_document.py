@@ -96,7 +96,7 @@ class DispatchDocument:
                 {"tag": tag.tag, "work_order": tag.work_order, "pieces": tag.pieces, "since": format_time(tag.since)}
                 for tag in self.tags
             ],
-            "answered": {work_order: dict(nodes) for work_order, nodes in self.answered.items()},
+            **({"answered": {name: dict(nodes) for name, nodes in self.answered.items()}} if self.answered else {}),
         }
 
     def to_text(self) -> str:

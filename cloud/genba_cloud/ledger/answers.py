@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Final
 
 from genba_cloud.core.facts import (
     FOLDS,
@@ -99,6 +99,9 @@ def effect_of(state: QuestionFold, attribution: Attribution = NOBODYS) -> Effect
     return Effect(works=works, station=station, result=result, dealt_with=pieces)
 
 
+NO_EFFECT: Final = effect_of(QuestionFold())
+
+
 def settle(views: Views, questions: Iterable[ViewKey]) -> None:
     """Carry what these questions' answers changed into the views of work orders and stations."""
     moves = [(key.id, _effect(views.before.get(key)), _effect(views.get(key))) for key in sorted(questions)]
@@ -108,28 +111,26 @@ def settle(views: Views, questions: Iterable[ViewKey]) -> None:
     views.load(ViewKey(Aggregate.STATION, new.station) for _, _, new in moves if new.station is not None)
     for target, old, new in moves:
         for work_order in {*old.works, *new.works}:
-            changes = new.works.get(work_order, {})
-            _rewrite(
-                views,
-                ViewKey(Aggregate.WORK_ORDER, work_order),
-                lambda assigned, target=target, changes=changes: answered_with(assigned, target, changes),
-            )
-        for effect, sign in ((old, -1), (new, 1)):
-            if effect.station is not None and effect.dealt_with:
-                add = sign * effect.dealt_with
-                _rewrite(
-                    views,
-                    ViewKey(Aggregate.STATION, effect.station),
-                    lambda assigned, result=effect.result, add=add: dealt_with(assigned, result, add),
-                )
+            _settle_work(views, work_order, target, new.works.get(work_order, {}))
+        _settle_station(views, old, sign=-1)
+        _settle_station(views, new, sign=1)
+
+
+def _settle_work(views: Views, work_order: str, target: str, changes: Mapping[str, Settlement]) -> None:
+    key = ViewKey(Aggregate.WORK_ORDER, work_order)
+    view = views.get(key)
+    views.after[key] = replace(view, assigned=answered_with(view.assigned, target, changes))
+
+
+def _settle_station(views: Views, effect: Effect, *, sign: int) -> None:
+    if effect.station is None or not effect.dealt_with:
+        return
+    key = ViewKey(Aggregate.STATION, effect.station)
+    view = views.get(key)
+    views.after[key] = replace(view, assigned=dealt_with(view.assigned, effect.result, sign * effect.dealt_with))
 
 
 def _effect(view: StoredView | None) -> Effect:
-    if view is None:
-        return effect_of(QuestionFold())
+    if view is None or view.state["answer"] is None:  # nearly all of them: not worth reading
+        return NO_EFFECT
     return effect_of(QUESTION.from_json(view.state), attribution_of(view))
-
-
-def _rewrite(views: Views, key: ViewKey, change: Any) -> None:
-    view = views.get(key)
-    views.after[key] = replace(view, assigned=change(view.assigned))

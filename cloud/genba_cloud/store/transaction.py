@@ -177,14 +177,20 @@ class SqlTransaction:
 
     def put_views(self, views: Mapping[ViewKey, StoredView]) -> None:
         """See the port."""
-        for key, view in sorted(views.items(), key=lambda item: item[0]):
-            self._put(
-                VIEW,
-                {"aggregate": str(key.aggregate), "id": key.id},
-                {"state": view.state, "assigned": view.assigned, "position": view.position},
-            )
-            if key.aggregate is Aggregate.QUESTION:
-                self._note_standing(key.id, view)
+        rows: dict[tuple[str, ...], Mapping[str, Any]] = {
+            (str(key.aggregate), key.id): {"state": view.state, "assigned": view.assigned, "position": view.position}
+            for key, view in sorted(views.items(), key=lambda item: item[0])
+        }
+        self._put_all(VIEW, ("aggregate", "id"), rows)
+        standings = {
+            (key.id,): standing_of(key.id, view)
+            for key, view in sorted(views.items(), key=lambda item: item[0])
+            if key.aggregate is Aggregate.QUESTION
+        }
+        self._put_all(QUESTION, ("id",), {name: row for name, row in standings.items() if row is not None})
+        for part in chunks(name for (name,), row in standings.items() if row is None):
+            table = QUESTION.c
+            self._connection.execute(delete(QUESTION).where(table.enterprise == self._enterprise, table.id.in_(part)))
 
     def clear_views(self) -> None:
         """See the port."""
@@ -278,15 +284,6 @@ class SqlTransaction:
         }
         self._put(GATEWAY, {"id": record.gateway}, fields)
 
-    def _note_standing(self, question: str, view: StoredView) -> None:
-        row = standing_of(question, view)
-        if row is not None:
-            self._put(QUESTION, {"id": question}, row)
-            return
-        table = QUESTION.c
-        where = (table.enterprise == self._enterprise, table.id == question)
-        self._connection.execute(delete(QUESTION).where(*where))
-
     def _one_order(self, where: Any) -> StoredOrder | None:
         found = self._connection.execute(order_rows(self._enterprise).where(where)).mappings().all()
         return next(iter(orders_of(self._connection, self._enterprise, found)), None)
@@ -299,6 +296,20 @@ class SqlTransaction:
 
     def _insert(self, table: Table, values: Sequence[Mapping[str, Any]]) -> None:
         self._connection.execute(insert(table), [{"enterprise": self._enterprise, **row} for row in values])
+
+    def _put_all(self, table: Table, key: Sequence[str], rows: Mapping[tuple[str, ...], Mapping[str, Any]]) -> None:
+        """Many rows of one table, whose key ends with `id`: new ones all at once, as there may be hundreds."""
+        columns = [table.c[name] for name in key]
+        there: set[tuple[str, ...]] = set()
+        for part in chunks({values[-1] for values in rows}):
+            query = select(*columns).where(table.c.enterprise == self._enterprise, table.c.id.in_(part))
+            there.update(tuple(row) for row in self._connection.execute(query))
+        new = [{**dict(zip(key, values, strict=True)), **row} for values, row in rows.items() if values not in there]
+        if new:
+            self._insert(table, new)
+        for values, row in rows.items():
+            if values in there:
+                self._put(table, dict(zip(key, values, strict=True)), row)
 
     def _put(self, table: Table, key: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
         where = [table.c.enterprise == self._enterprise, *(table.c[name] == value for name, value in key.items())]
