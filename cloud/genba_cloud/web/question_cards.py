@@ -12,6 +12,7 @@ from genba_cloud.core.facts.views import Question, QuestionKind
 from genba_cloud.ledger import AnswerToGive, CountsToAssign
 from genba_cloud.web.rows import Shown, When
 from genba_shared.events import CountMethod, Result
+from genba_shared.events.json_form import is_text
 
 Owner = tuple[str, str]
 
@@ -24,6 +25,7 @@ ONE_STRETCH: Final = timedelta(minutes=30)
 LONGEST_RUN: Final = 500
 MOST_PIECES: Final = 10_000_000
 LONGEST_NOTE: Final = 200
+LONGEST_NAME: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +221,7 @@ def _owner_text(work_order: str | None, node: str | None) -> str:
 def answer_of_form(question: str, *, option: str, pieces: str, owner: str, note: str) -> AnswerToGive | None:
     """What a form of the page says; None where no form of ours says so."""
     given = _owner_of_form(owner)
-    if (owner and given is None) or len(note) > LONGEST_NOTE or not note.isprintable():
+    if (owner and given is None) or not (note.strip() == "" or _is_writable(note, LONGEST_NOTE)):
         return None
     if pieces and not (pieces.isascii() and pieces.isdigit() and len(pieces) <= len(str(MOST_PIECES))):
         return None
@@ -241,7 +243,13 @@ def _owner_of_form(text: str) -> Owner | None:
     except (ValueError, RecursionError):
         return None
     match found:
-        case [str(work_order), str(node)]:
+        case [str(work_order), str(node)] if _is_writable(work_order, LONGEST_NAME) and _is_writable(
+            node, LONGEST_NAME
+        ):
             return work_order, node
         case _:
             return None
+
+
+def _is_writable(text: str, longest: int) -> bool:
+    return is_text(text) and len(text) <= longest and not any(ord(letter) < 32 for letter in text)
