@@ -148,14 +148,19 @@ async def test_an_impossible_number_is_refused_on_the_page_and_taken_with_a_note
 async def test_the_board_says_how_many_wait_and_leads_there(
     browser: Browser,  # noqa: F811 (the fixture)
     factory: Bench,
+    tmp_path: Path,
 ) -> None:
-    async with opened(browser, factory) as page:
+    async with opened(browser, factory, size="desk") as page:
         await live(page)
         await expect(page.locator("#questions")).to_have_text("3")
         await factory["answers"].post(f"/api/v1/questions/gw:{EPOCH}:2/answer", json={"option": "reset:5"})
         await expect(page.locator("#questions")).to_have_text("2")
-        await page.get_by_role("link", name="Open questions").click()
-        await expect(page.locator("#waiting .card")).to_have_count(2)
+        await page.screenshot(path=tmp_path / "board.png")
+        for seq, body in ((1, {"pieces": 3, "work_order": "WO-1001", "node": "CUT"}), (3, {"option": "manual:0"})):
+            await factory["answers"].post(f"/api/v1/questions/gw:{EPOCH}:{seq}/answer", json=body)
+        await expect(page.locator("#questions")).to_be_hidden()
+        await page.locator("footer").get_by_role("link", name="Open questions").click()
+        await expect(page.locator("#answered .card")).to_have_count(3)
 
 
 async def test_who_may_only_look_at_the_board_sees_no_questions(factory: Bench) -> None:

@@ -153,7 +153,7 @@
       var box = document.getElementById("questions"), text = String(JSON.parse(event.data).open);
       if (!box) return;
       box.textContent = text;
-      box.classList.toggle("zero", text === "0");
+      box.closest("li").hidden = text === "0";
     });
     stream.addEventListener("resync", function () {
       stream.close();
