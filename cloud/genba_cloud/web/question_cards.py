@@ -185,7 +185,8 @@ def _choices(question: Question, shown: Shown, near: Iterable[Owner]) -> Iterabl
 def _numbers(question: Question) -> list[int]:
     if question.most - question.least < MOST_BUTTONS:
         return list(range(question.least, question.most + 1))
-    return sorted({question.least, question.counted, question.most})
+    counted = {question.counted} if question.least <= question.counted <= question.most else set()
+    return sorted({question.least, question.most} | counted)
 
 
 def _choice(

@@ -1,11 +1,74 @@
-"""What the page's forms send is believed only where a form of the page can have sent it."""
+"""Cards offer what is possible, and what their forms send is believed only where a form can have sent it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from genba_cloud.core.facts.views import Question, QuestionKind
 from genba_cloud.ledger import AnswerToGive, CountsToAssign
-from genba_cloud.web.question_cards import answer_of_form, assignment_of_form
+from genba_cloud.web.question_cards import Card, Owners, answer_of_form, assignment_of_form, cards_of
+from genba_cloud.web.rows import Shown
+from genba_cloud.web.words import Language
+from genba_shared.events import CountMethod, CountOption, Result
+
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+SHOWN = Shown(language=Language.EN, zone=UTC, now=NOW)
+OWNERS = Owners(near={"CUT-1": [("WO-1", "CUT")]}, others=[("WO-1", "CUT"), ("WO-2", "CUT")])
+ASKED = Question(
+    question="gw:0:1",
+    kind=QuestionKind.QUESTIONED,
+    at=NOW,
+    station="CUT-1",
+    point="cutter1/good",
+    result=Result.GOOD,
+    counted=0,
+    least=2,
+    most=4,
+    work_order="WO-1",
+    node="CUT",
+)
+NOBODYS = replace(ASKED, kind=QuestionKind.UNASSIGNED, counted=3, least=3, most=3, work_order=None, node=None)
+
+
+def card(question: Question) -> Card:
+    (only,) = cards_of([question], SHOWN, OWNERS)
+    return only
+
+
+def choices(question: Question) -> list[tuple[str, str]]:
+    return [(choice.name, choice.value) for choice in card(question).choices]
+
+
+def test_the_buttons_are_the_options_else_every_possible_number() -> None:
+    options = (CountOption(CountMethod.WRAP, 4), CountOption(CountMethod.RESET, 2))
+    assert choices(replace(ASKED, options=options)) == [("option", "wrap:4"), ("option", "reset:2")]
+    assert choices(ASKED) == [("pieces", "2"), ("pieces", "3"), ("pieces", "4")]
+
+
+def test_of_many_possible_numbers_the_bounds_and_the_counted_one_are_offered() -> None:
+    many = replace(ASKED, least=1, most=900)
+    assert choices(many) == [("pieces", "1"), ("pieces", "900")]
+    assert choices(replace(many, counted=12)) == [("pieces", "1"), ("pieces", "12"), ("pieces", "900")]
+
+
+def test_pieces_of_nobody_are_offered_to_what_the_station_works_on_and_then_to_everything() -> None:
+    offered = card(NOBODYS)
+    assert [choice.text for choice in offered.choices] == ["WO-1 · CUT"]
+    assert [(owner.text, owner.is_likely) for owner in offered.owners] == [("WO-1 · CUT", True), ("WO-2 · CUT", False)]
+    assert card(ASKED).owners == ()
+
+
+def test_counts_of_nobody_with_a_long_pause_between_them_are_asked_apart() -> None:
+    newer = replace(NOBODYS, question="gw:0:3", at=NOW + timedelta(hours=2), since=NOW + timedelta(minutes=90))
+    close = replace(NOBODYS, question="gw:0:2", at=NOW + timedelta(minutes=70), since=NOW)
+    assert [one.questions for one in cards_of([newer, close, NOBODYS], SHOWN, OWNERS)] == [
+        ("gw:0:3", "gw:0:2", "gw:0:1")
+    ]
+    late = replace(close, at=NOW + timedelta(minutes=59))
+    assert [one.questions for one in cards_of([newer, late], SHOWN, OWNERS)] == [("gw:0:3",), ("gw:0:2",)]
 
 
 def answer(*, option: str = "", pieces: str = "", owner: str = "", note: str = "") -> AnswerToGive | None:
