@@ -121,7 +121,7 @@ def found(reads: Reads) -> tuple[Counter[Any], int, set[str]]:
     return owned, nobodys, {question.question for question in page.items}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data(), histories())
 def test_every_piece_is_where_its_last_answer_puts_it(
     data: st.DataObject, history: tuple[list[Event], list[Event]]
