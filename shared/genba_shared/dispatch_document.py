@@ -76,7 +76,9 @@ class DispatchDocument:
     """Everything that one gateway needs to know about orders.
 
     `stations` by station id; `work_orders`: pieces wanted by work order and node, only of nodes that this gateway
-    derives; `stock`: by zone, the latest stock-take. `version` counts up; 0 is the empty document before the first.
+    derives. `answered`, in the same way: good pieces that people's answers to open questions add to what gateways
+    counted (below 0: take away), as a whole and not since the document before. `stock`: by zone, the latest stock-take.
+    `version` counts up; 0 is the empty document before the first.
     """
 
     version: int
@@ -84,6 +86,7 @@ class DispatchDocument:
     work_orders: Mapping[str, Mapping[str, int]]
     tags: tuple[TagBinding, ...]
     stock: Mapping[str, StockTake] = field(default_factory=dict)
+    answered: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @classmethod
     def empty(cls) -> DispatchDocument:
@@ -107,6 +110,7 @@ class DispatchDocument:
                 zone: {"id": stock.id, "at": format_time(stock.at), "count": stock.count}
                 for zone, stock in self.stock.items()
             },
+            **({"answered": {name: dict(nodes) for name, nodes in self.answered.items()}} if self.answered else {}),
         }
 
     def to_text(self) -> str:
@@ -141,6 +145,13 @@ class DispatchDocument:
             stock={
                 _named(zone, "stock"): _stock_from_json(stock, f"stock.{zone}")
                 for zone, stock in _mapping(document.get("stock", {}), "stock").items()  # older documents have none
+            },
+            answered={  # not in the documents of older collectors
+                _named(work_order, "answered"): {
+                    _named(node, f"answered.{work_order}"): _change(pieces, f"answered.{work_order}.{node}")
+                    for node, pieces in _mapping(nodes, f"answered.{work_order}").items()
+                }
+                for work_order, nodes in _mapping(document.get("answered", {}), "answered").items()
             },
         )
 
@@ -332,4 +343,10 @@ def _named(value: object, where: str) -> str:
 def _whole(value: object, where: str, *, most: int = _MAX_QUANTITY) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
         raise ContractError(f"{where}: {value!r:.80} is not a whole number from 0 to {most}")
+    return value
+
+
+def _change(value: object, where: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > _MAX_QUANTITY:
+        raise ContractError(f"{where}: {value!r:.80} is not a whole number from -{_MAX_QUANTITY} to {_MAX_QUANTITY}")
     return value

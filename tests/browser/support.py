@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,29 @@ from genba_cloud.api import BOARD_COOKIE, SESSION_COOKIE
 from genba_cloud.app.collector import Collector, CollectorSettings, run_collector
 from genba_cloud.app.settings import Address, ServeSettings
 from genba_cloud.app.web_server import bind, serve_http, url_of
+from genba_cloud.core.delivery import Reach
 from genba_cloud.core.viewer import Scope
+from genba_cloud.ledger import EnvelopeBatch
 from genba_cloud.store import open_store
 from genba_shared.clock import ProductionClock, format_time
-from genba_shared.events import Confidence, Event, NodeCompleted, NodeStarted, PiecesCounted, Result, Source, SourceType
+from genba_shared.events import (
+    Confidence,
+    DataQuestioned,
+    Event,
+    EventId,
+    NodeCompleted,
+    NodeStarted,
+    PiecesCounted,
+    QuestionCause,
+    Result,
+    Source,
+    SourceType,
+)
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 PASSWORD = "correct horse battery"
 BASE = "http://genba.test"
-ROLES = ("nobody", "newcomer", "admin", "reader", "orders", "dispatch", "events", "board")
+ROLES = ("nobody", "newcomer", "admin", "reader", "orders", "dispatch", "events", "board", "answers")
 PLC = Source(type=SourceType.PLC, ref="cutter1/good")
 
 
@@ -38,6 +52,7 @@ class Bench:
 
     collector: Collector
     clients: dict[str, httpx.AsyncClient]
+    heard: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def __getitem__(self, role: str) -> httpx.AsyncClient:
         return self.clients[role]
@@ -47,6 +62,17 @@ class Bench:
 
     async def tell(self, *events: Event) -> None:
         await self.collector.ledger.append_events(events)
+
+    async def hear(self, *events: Event) -> None:
+        """What a gateway sends, event by event: each as an envelope of its own, in the order given."""
+        for event in events:
+            made = EventId.parse(event.id)
+            assert made is not None, event.id
+            prev = self.heard.get((made.gateway, made.epoch), 0)
+            reach = Reach(first=made.seq, last=made.seq, prev=prev, acked=prev)
+            batch = EnvelopeBatch(gateway=made.gateway, lane="facts", epoch=made.epoch, reach=reach, events=(event,))
+            assert (await self.collector.ledger.append(batch)).upto == made.seq
+            self.heard[made.gateway, made.epoch] = made.seq
 
 
 @asynccontextmanager
@@ -86,6 +112,7 @@ def _sign_in(collector: Collector, clients: dict[str, httpx.AsyncClient]) -> Non
         "orders": Scope.ORDERS_WRITE,
         "dispatch": Scope.DISPATCH_WRITE,
         "events": Scope.EVENTS_WRITE,
+        "answers": Scope.ANSWERS_WRITE,
     }
     for role, scope in scopes.items():
         key = authority.accounts.create_key(role, frozenset({scope}))
@@ -209,3 +236,60 @@ async def messages(response: httpx.Response) -> AsyncIterator[Message]:
             data += value
         elif name == "id":
             number = int(value)
+
+
+EPOCH = "0123456789abcdef0123456789abcdef"
+
+
+def doubted(
+    seq: int,
+    pieces: int,
+    *,
+    options: Sequence[str] = (),
+    owner: tuple[str, str] | None = ("WO-1001", "CUT"),
+    confidence: Confidence = Confidence.AMBIGUOUS,
+    at: datetime = NOW,
+) -> PiecesCounted:
+    """A gateway's count (its `seq`-th event; the first of a counter epoch), with the numbers that were possible."""
+    numbers = [int(option.partition(":")[2]) for option in options]
+    return PiecesCounted(
+        id=f"gw:{EPOCH}:{seq}",
+        at=at,
+        source=PLC,
+        station="CUT-1",
+        work_order=owner[0] if owner else None,
+        node=owner[1] if owner else None,
+        point="cutter1/good",
+        result=Result.GOOD,
+        delta=pieces,
+        total=pieces,
+        counter_epoch=seq,
+        since=at - timedelta(minutes=9),
+        confidence=confidence,
+        least=min(numbers, default=None),
+        most=max(numbers, default=None),
+        options=tuple(options),
+    )
+
+
+def questioned(
+    seq: int, *, options: Sequence[str], owner: tuple[str, str] | None = ("WO-1001", "CUT"), at: datetime = NOW
+) -> DataQuestioned:
+    """A reading that a gateway has no explanation for; none of its pieces was counted."""
+    numbers = [int(option.partition(":")[2]) for option in options]
+    return DataQuestioned(
+        id=f"gw:{EPOCH}:{seq}",
+        at=at,
+        source=PLC,
+        station="CUT-1",
+        work_order=owner[0] if owner else None,
+        node=owner[1] if owner else None,
+        point="cutter1/good",
+        note="read 7 after 65531: at most 4 counts were possible",
+        cause=QuestionCause.STEP,
+        result=Result.GOOD,
+        since=at - timedelta(minutes=9),
+        least=min(numbers),
+        most=max(numbers),
+        options=tuple(options),
+    )

@@ -18,11 +18,11 @@ PUBLIC = {"/healthz", "/readyz", "/login", "/", "/board/link/{token}", "/static"
 """Routes without a guard. `/` only redirects; a board link carries its own token."""
 
 # Role:      n = nobody, w = newcomer (must choose a password), a = admin, r = key that reads, o = orders:write,
-#            d = dispatch:write, e = events:write, b = board link.
+#            d = dispatch:write, e = events:write, b = board link, q = answers:write.
 # The word says who gets in; everybody else gets 401 (nobody) or 403.
 ALLOWED = {
-    "GET /healthz": "nwarodeb",
-    "GET /readyz": "nwarodeb",
+    "GET /healthz": "nwarodebq",
+    "GET /readyz": "nwarodebq",
     "GET /metrics": "ar",
     "GET /api/v1/orders": "arb",
     "GET /api/v1/orders/{order}": "arb",
@@ -32,16 +32,20 @@ ALLOWED = {
     "GET /api/v1/stations": "arb",
     "GET /api/v1/stations/{station}/queue": "arb",
     "GET /api/v1/unassigned": "ar",
+    "GET /api/v1/questions": "ar",
+    "GET /api/v1/questions/{question}": "ar",
     "GET /api/v1/tags": "ar",
     "GET /api/v1/alerts": "arb",
     "GET /api/v1/gateways": "arb",
     "GET /api/v1/events": "ar",
     "GET /api/v1/live": "arb",
-    "GET /api/v1/openapi.json": "arodeb",
+    "GET /api/v1/openapi.json": "arodebq",
     "POST /api/v1/orders": "ao",
     "POST /api/v1/stations/{station}/queue": "ad",
     "POST /api/v1/stations/{station}/dispatch": "ad",
     "POST /api/v1/tags": "ad",
+    "POST /api/v1/questions/{question}/answer": "aq",
+    "POST /api/v1/questions/assign": "aq",
     "POST /api/v1/events": "ae",
     "POST /api/v1/zones/{zone}/stocktake": "ae",
     "GET /api/v1/keys": "a",
@@ -50,26 +54,31 @@ ALLOWED = {
     "GET /api/v1/board-link": "a",
     "POST /api/v1/board-link/renew": "a",
     "POST /api/v1/users/admin/reset": "a",
-    "GET /": "nwarodeb",
-    "GET /board/link/{token}": "nwarodeb",
+    "GET /": "nwarodebq",
+    "GET /board/link/{token}": "nwarodebq",
     "GET /board": "arb",
     "GET /board/rows/{order}": "arb",
     "GET /board/wip": "arb",
     "GET /board/gateways": "arb",
-    "GET /login": "nwarodeb",
-    "POST /login": "nwarodeb",
+    "GET /questions": "ar",
+    "POST /questions/{question}": "a",
+    "POST /questions": "a",
+    "GET /login": "nwarodebq",
+    "POST /login": "nwarodebq",
     "GET /password": "wa",
     "POST /password": "wa",
     "POST /logout": "wa",
     "GET /stocktake/{zone}": "a",
     "POST /stocktake/{zone}": "a",
 }
-LETTERS = dict(zip("nwarodeb", ROLES, strict=True))
+LETTERS = dict(zip("nwarodebq", ROLES, strict=True))
 BODIES: dict[str, Any] = {
     "POST /api/v1/orders": order_body("A-2"),
     "POST /api/v1/stations/{station}/queue": {"rows": [{"work_order": "WO-1001", "node": "CUT", "quantity": 1}]},
     "POST /api/v1/stations/{station}/dispatch": {"work_order": "WO-1001", "node": "CUT"},
     "POST /api/v1/tags": {"bind": []},
+    "POST /api/v1/questions/{question}/answer": {"pieces": 1},
+    "POST /api/v1/questions/assign": {"questions": ["none"], "work_order": "WO-1001", "node": "CUT"},
     "POST /api/v1/events": {"events": [{}]},
     "POST /api/v1/keys": {"name": "x", "scopes": ["read"]},
     "POST /api/v1/zones/{zone}/stocktake": {"count": 1},
@@ -105,7 +114,7 @@ async def test_every_route_stands_in_the_table(desk: Bench) -> None:
 async def test_each_role_gets_the_answer_of_the_table(desk: Bench, operation: str) -> None:
     """A role that is let in may still be told 404 or 422 about what it asks for."""
     method, path = operation.split(" ")
-    path = path.format(order="A-1001", station="CUT-1", zone="sewing", key_id="none", token="none")
+    path = path.format(order="A-1001", station="CUT-1", zone="sewing", key_id="none", token="none", question="none")
     got = set()
     for letter, role in sorted(LETTERS.items(), key=lambda item: item[1] == "admin"):  # the admin may end the others
         if operation == "POST /login":

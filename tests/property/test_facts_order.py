@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genba_cloud.core.facts import FOLDS, ViewKey, views_of
+from genba_cloud.core.facts import FOLDS, ViewKey, members_of
 from genba_shared.events import (
     Basis,
     Confidence,
+    CountsAssigned,
+    DataQuestioned,
     Direction,
     DispatchClosed,
     DispatchOpened,
     EnvironmentSummarised,
     Event,
+    EventCorrected,
     NodeCompleted,
     NodeStarted,
     PiecesCounted,
@@ -51,7 +55,7 @@ def events(draw: st.DrawFn, number: int) -> Event:
     else:
         common["id"] = f"00000000-0000-7000-8000-{draw(st.integers(0, 2**24)):08x}{number:04x}"
     owner = {"work_order": draw(WORK_ORDERS), "node": draw(NODES)}
-    match draw(st.integers(0, 9)):
+    match draw(st.integers(0, 12)):
         case 0 | 1 | 2:
             return draw(counts(common, owner))
         case 3:
@@ -70,8 +74,12 @@ def events(draw: st.DrawFn, number: int) -> Event:
         case 8:
             state = draw(st.sampled_from(StationState))
             return StationStateChanged(**common, station=draw(STATIONS), state=state, since=common["at"])
-        case _:
+        case 9:
             return draw(things(common))
+        case 10:
+            return draw(doubts(common, owner))
+        case _:
+            return draw(answers(common, owner))
 
 
 @st.composite
@@ -88,6 +96,31 @@ def counts(draw: st.DrawFn, common: dict[str, Any], owner: dict[str, str]) -> Ev
         since=draw(INSTANTS),
         confidence=draw(st.sampled_from(Confidence)),
     )
+
+
+@st.composite
+def doubts(draw: st.DrawFn, common: dict[str, Any], owner: dict[str, str]) -> Event:
+    pieces = draw(
+        st.sampled_from([{}, {"result": Result.GOOD, "least": 0, "most": 5, "options": ("wrap:5", "reset:0")}])
+    )
+    return DataQuestioned(
+        **common,
+        **draw(st.sampled_from([owner, {}])),
+        **pieces,
+        station=draw(STATIONS),
+        point="cutter1/good",
+        note="why",
+    )
+
+
+@st.composite
+def answers(draw: st.DrawFn, common: dict[str, Any], owner: dict[str, str]) -> Event:
+    """The target is the number of an event of the same history; `HISTORIES` puts its id there."""
+    target, pieces = f"#{draw(st.integers(0, 24))}", draw(st.integers(0, 6))
+    if draw(st.booleans()):
+        return EventCorrected(**common, target=target, pieces=pieces)
+    result = draw(st.sampled_from(Result))
+    return CountsAssigned(**common, **owner, station=draw(STATIONS), target=target, pieces=pieces, result=result)
 
 
 @st.composite
@@ -135,14 +168,21 @@ def things(draw: st.DrawFn, common: dict[str, Any]) -> Event:
             return TagUnbound(**common, tag=draw(TAGS))
 
 
-HISTORIES = st.integers(1, 25).flatmap(lambda size: st.tuples(*(events(number) for number in range(size))))
+def aimed(history: tuple[Event, ...]) -> tuple[Event, ...]:
+    """The history with answers that name events of it, of whatever kind."""
+    return tuple(
+        replace(event, target=history[int(event.target[1:]) % len(history)].id)
+        if isinstance(event, CountsAssigned | EventCorrected)
+        else event
+        for event in history
+    )
+
+
+HISTORIES = st.integers(1, 25).flatmap(lambda size: st.tuples(*(events(number) for number in range(size)))).map(aimed)
 
 
 def folded_at_once(history: Sequence[Event]) -> dict[ViewKey, dict[str, Any]]:
-    members: dict[ViewKey, list[Event]] = {}
-    for event in history:
-        for key in views_of(event):
-            members.setdefault(key, []).append(event)
+    members = members_of(history)
     folds = {key: FOLDS[key.aggregate] for key in members}
     return {key: fold.to_json(fold.fold(fold.empty, members[key])) for key, fold in folds.items()}
 
@@ -151,15 +191,16 @@ def folded_as_it_arrives(history: Sequence[Event]) -> dict[ViewKey, dict[str, An
     """One event at a time through the JSON form, with a refold from the log where the fold asks for one."""
     log: dict[ViewKey, list[Event]] = {}
     views: dict[ViewKey, dict[str, Any]] = {}
-    for event in history:
-        for key in views_of(event):
+    for number in range(len(history)):
+        before = members_of(history[:number])
+        for key, members in members_of(history[: number + 1]).items():
+            news = members[:] if key not in before else [one for one in members if one not in before[key]]
             fold = FOLDS[key.aggregate]
             state = fold.from_json(views[key]) if key in views else fold.empty
-            log.setdefault(key, []).append(event)
-            is_applicable = fold.is_applicable(state, event)
-            start, new = (state, [event]) if is_applicable else (fold.from_the_start(state), log[key])
-            state = fold.fold(start, new)
-            views[key] = fold.to_json(state)
+            log[key] = members
+            is_applicable = all(fold.is_applicable(state, one) for one in news)
+            start, new = (state, news) if is_applicable else (fold.from_the_start(state), log[key])
+            views[key] = fold.to_json(fold.fold(start, new))
     return views
 
 

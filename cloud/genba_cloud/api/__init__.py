@@ -6,6 +6,7 @@ from genba_cloud.api.health import Metrics
 from genba_cloud.api.live import Live
 from genba_cloud.api.order_index import OrderIndex
 from genba_cloud.api.visible import Desk, VisibleReads, assessed
+from genba_cloud.api.writing import source_of_viewer
 
 __all__ = [
     "BOARD_COOKIE",
@@ -20,4 +21,5 @@ __all__ = [
     "assessed",
     "create_app",
     "require_same_origin",
+    "source_of_viewer",
 ]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from genba_cloud.core.facts.plan import NodePlan, OrderPlan, WorkOrderPlan
+from genba_cloud.ledger import AnswerToGive, CountsToAssign
 from genba_shared.clock import to_milliseconds
 
 MOST_PIECES: Final = 10_000_000
@@ -113,6 +114,47 @@ class TagsBody(_Body):
 
     bind: list[BindingBody] = Field(default_factory=list, max_length=1000)
     unbind: list[Tag] = Field(default_factory=list, max_length=1000)
+
+
+class AnswerBody(_Body):
+    """The answer to a question: one of its options, or a number of pieces.
+
+    `work_order` and `node` say whose pieces they are: needed where nobody knows. A `note` is needed where the number is
+    not possible by what was read.
+    """
+
+    option: Annotated[Name | None, Field(description="as the question lists it: wrap:5")] = None
+    pieces: Annotated[int, Field(ge=0, le=MOST_PIECES, strict=True)] | None = None
+    work_order: Name | None = None
+    node: Name | None = None
+    note: Annotated[FreeText | None, Field(min_length=1)] = None
+
+    @model_validator(mode="after")
+    def _one_answer(self) -> AnswerBody:
+        if (self.option is None) == (self.pieces is None):
+            raise ValueError("write either option or pieces")
+        if (self.work_order is None) != (self.node is None):
+            raise ValueError("write work_order and node together")
+        return self
+
+    def to_answer(self, question: str) -> AnswerToGive:
+        """The answer as the ledger takes it."""
+        owner = (self.work_order, self.node) if self.work_order is not None and self.node is not None else None
+        return AnswerToGive(question=question, option=self.option, pieces=self.pieces, owner=owner, note=self.note)
+
+
+class AssignBody(_Body):
+    """Counts without an owner that all belong to one node, each as it was counted."""
+
+    questions: list[Name] = Field(min_length=1, max_length=1000)
+    work_order: Name
+    node: Name
+    note: Annotated[FreeText | None, Field(min_length=1)] = None
+
+    def to_wanted(self) -> CountsToAssign:
+        """The same, as the ledger takes it."""
+        owner = (self.work_order, self.node)
+        return CountsToAssign(questions=tuple(self.questions), owner=owner, note=self.note)
 
 
 class EventsBody(_Body):

@@ -28,7 +28,7 @@ HEARTBEAT_S: Final = 15.0
 QUEUE_LENGTH: Final = 256
 RING_LENGTH: Final = 1000
 SCOPE_KEPT_S: Final = 120.0
-_SUBJECTS: Final = (Subject.ORDERS, Subject.WIP, Subject.GATEWAYS, Subject.ALERTS)
+_SUBJECTS: Final = (Subject.ORDERS, Subject.WIP, Subject.GATEWAYS, Subject.ALERTS, Subject.QUESTIONS)
 _RESYNC: Final = b"event: resync\ndata: {}\n\n"
 
 ScopeKey = tuple[Sight, ...]
@@ -42,9 +42,18 @@ class _Dirty:
     wip: bool = False
     gateways: bool = False
     alerts: bool = False
+    questions: bool = False
 
     def is_empty(self) -> bool:
-        return not (self.orders or self.wip or self.gateways or self.alerts)
+        return not (self.orders or self.wip or self.gateways or self.alerts or self.questions)
+
+    def add(self, more: _Dirty) -> None:
+        """Note what changed as well."""
+        self.orders.update(more.orders)
+        self.wip |= more.wip
+        self.gateways |= more.gateways
+        self.alerts |= more.alerts
+        self.questions |= more.questions
 
 
 class Subscription:
@@ -108,11 +117,18 @@ class Live:
         self._making = asyncio.Lock()
 
     def changed(
-        self, *, orders: Iterable[str] = (), wip: bool = False, gateways: bool = False, alerts: bool = False
+        self,
+        *,
+        orders: Iterable[str] = (),
+        wip: bool = False,
+        gateways: bool = False,
+        alerts: bool = False,
+        questions: bool = False,
     ) -> None:
         """Say what changed. From any thread; returns at once; without a running hub it does nothing."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._mark, tuple(orders), wip, gateways, alerts)
+            dirty = _Dirty(orders=dict.fromkeys(orders), wip=wip, gateways=gateways, alerts=alerts, questions=questions)
+            self._loop.call_soon_threadsafe(self._mark, dirty)
 
     def subscriber_count(self) -> int:
         """How many streams are open."""
@@ -171,11 +187,8 @@ class Live:
             scope.subscriptions.discard(subscription)
             scope.lonely_since = asyncio.get_running_loop().time()
 
-    def _mark(self, orders: tuple[str, ...], wip: bool, gateways: bool, alerts: bool) -> None:  # noqa: FBT001 - what changed
-        self._dirty.orders.update(dict.fromkeys(orders))
-        self._dirty.wip |= wip
-        self._dirty.gateways |= gateways
-        self._dirty.alerts |= alerts
+    def _mark(self, changed: _Dirty) -> None:
+        self._dirty.add(changed)
         self._wake.set()
 
     def _take_due(self, now: float) -> _Dirty:
@@ -198,7 +211,7 @@ class Live:
             is_sent = True
         finally:
             if not is_sent:  # whoever starts this task again sends it then; what was sent already is sent twice
-                self._mark(tuple(due.orders), due.wip, due.gateways, due.alerts)
+                self._mark(due)
 
     async def _publish(self, due: _Dirty) -> None:
         now = asyncio.get_running_loop().time()
@@ -222,6 +235,8 @@ class Live:
             bodies += [("gateway", gateway_view(gateway)) for gateway in reads.gateways()]
         if due.alerts:
             bodies.append(("alert", {"items": [alert_view(*alert) for alert in reads.alerts()]}))
+        if due.questions and (count := reads.open_questions()) is not None:
+            bodies.append(("question", {"open": count}))
         return position, [_message(kind, body, position) for kind, body in bodies]
 
     def _heartbeat(self) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -20,6 +21,8 @@ from genba_cloud.api.shapes import (
     NodesShape,
     OrderPageShape,
     OrderShape,
+    QuestionPageShape,
+    QuestionShape,
     QueueShape,
     StationsShape,
     TagsShape,
@@ -31,6 +34,7 @@ from genba_cloud.api.views import (
     event_view,
     gateway_view,
     order_view,
+    question_view,
     station_view,
     tag_view,
     unassigned_view,
@@ -40,7 +44,7 @@ from genba_cloud.api.visible import Desk, VisibleReads
 from genba_cloud.core.assess import AssessedOrder
 from genba_cloud.core.deviation import Level
 from genba_cloud.core.viewer import Subject, Viewer
-from genba_cloud.store.read import EVERYTHING, EventFilter
+from genba_cloud.store.read import EVERYTHING, EventFilter, QuestionFilter
 
 LARGEST_PAGE: Final = 1000
 Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="how many at most")]
@@ -127,6 +131,46 @@ def unassigned(reads: Reading) -> Response:
     return JSONResponse({"items": [unassigned_view(item) for item in reads.unassigned()]})
 
 
+class Answered(StrEnum):
+    """Which questions are listed."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    ALL = "all"
+
+    def is_open(self) -> bool | None:
+        """As the store asks; None: both."""
+        match self:
+            case Answered.OPEN:
+                return True
+            case Answered.ANSWERED:
+                return False
+            case Answered.ALL:
+                return None
+
+
+@_get("/questions", Subject.QUESTIONS, QuestionPageShape, summary="What gateways could not decide")
+def questions(
+    reads: Reading,
+    state: Annotated[Answered, Query(description="open, answered or all")] = Answered.OPEN,
+    station: Text = None,
+    cursor: Text = None,
+    limit: Limit = 100,
+) -> Response:
+    """The newest first, each with what was read, what is possible, and the answer where there is one."""
+    page = reads.questions(where=QuestionFilter(is_open=state.is_open(), station=station), cursor=cursor, limit=limit)
+    return JSONResponse({"items": [question_view(question) for question in page.items], "next": page.next})
+
+
+@_get("/questions/{question}", Subject.QUESTIONS, QuestionShape, summary="One question")
+def get_question(question: str, reads: Reading) -> Response:
+    """By the id of the event that asks."""
+    found = reads.question(question)
+    if found is None:
+        raise ApiProblem.not_found(f"question {question!r:.200}")
+    return JSONResponse(question_view(found))
+
+
 @_get("/tags", Subject.TAGS, TagsShape, summary="What each tag stands for")
 def tags(reads: Reading) -> Response:
     """Bindings that hold now."""
@@ -169,7 +213,12 @@ def list_events(
 @router.get(
     "/live",
     summary="What changes, as Server-Sent Events",
-    responses={200: {"content": {"text/event-stream": {}}, "description": "order, wip, gateway, alert, clock, resync"}},
+    responses={
+        200: {
+            "content": {"text/event-stream": {}},
+            "description": "order, wip, gateway, alert, question, clock, resync",
+        }
+    },
 )
 async def live(
     request: Request,

@@ -191,6 +191,71 @@ class UnassignedListShape(TypedDict):
     items: list[UnassignedShape]
 
 
+class OptionShape(TypedDict):
+    """One possible explanation of what was read: `option` is what an answer writes."""
+
+    option: str
+    method: str
+    pieces: int
+
+
+class QuestionAnswerShape(TypedDict):
+    """The answer that counts, and whose pieces it says they are."""
+
+    event: str
+    at: str
+    by: str
+    pieces: int
+    work_order: str | None
+    node: str | None
+    note: str | None
+
+
+class QuestionShape(TypedDict):
+    """What a gateway could not decide. `id` is the event that asks; `kind` is questioned, ambiguous or unassigned.
+
+    `counted` pieces count until it is answered; `least` to `most` are possible. `work_order` and `node` say whose
+    pieces they are taken for, null where nobody knows.
+    """
+
+    id: str
+    kind: str
+    open: bool
+    station: str | None
+    work_order: str | None
+    node: str | None
+    point: str
+    result: str
+    since: str | None
+    at: str
+    counted: int
+    least: int
+    most: int
+    options: list[OptionShape]
+    note: str | None
+    answer: QuestionAnswerShape | None
+
+
+class QuestionPageShape(TypedDict):
+    """Questions, the newest first; `next` is the cursor of the page after this one, null at the end."""
+
+    items: list[QuestionShape]
+    next: str | None
+
+
+class AnsweredShape(TypedDict):
+    """The question as it stands now; `changed` is false where it was answered so already."""
+
+    question: QuestionShape
+    changed: bool
+
+
+class AssignedShape(TypedDict):
+    """How many counts were given to the node now; those that were its own already are not counted."""
+
+    assigned: int
+
+
 class TagShape(TypedDict):
     """What a tag stands for."""
 

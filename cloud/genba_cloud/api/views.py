@@ -13,6 +13,8 @@ from genba_cloud.api.shapes import (
     KeyShape,
     NodeShape,
     OrderShape,
+    QuestionAnswerShape,
+    QuestionShape,
     StationShape,
     TagShape,
     TallyShape,
@@ -23,7 +25,15 @@ from genba_cloud.api.shapes import (
 from genba_cloud.core.assess import AssessedOrder, NodeAssessment
 from genba_cloud.core.deviation import Deviation
 from genba_cloud.core.facts.plan import WorkOrderPlan
-from genba_cloud.core.facts.views import StationFacts, Surroundings, TagBinding, Tally, ZoneFacts
+from genba_cloud.core.facts.views import (
+    Question,
+    QuestionAnswer,
+    StationFacts,
+    Surroundings,
+    TagBinding,
+    Tally,
+    ZoneFacts,
+)
 from genba_cloud.store.accounts import MachineKey
 from genba_cloud.store.read import GatewayRecord, LoggedEvent, Unassigned
 from genba_shared.clock import format_time
@@ -89,6 +99,31 @@ def unassigned_view(item: Unassigned) -> UnassignedShape:
     }
 
 
+def question_view(question: Question) -> QuestionShape:
+    """What a gateway could not decide."""
+    return {
+        "id": question.question,
+        "kind": str(question.kind),
+        "open": question.is_open,
+        "station": question.station,
+        "work_order": question.work_order,
+        "node": question.node,
+        "point": question.point,
+        "result": str(question.result),
+        "since": _time(question.since),
+        "at": format_time(question.at),
+        "counted": question.counted,
+        "least": question.least,
+        "most": question.most,
+        "options": [
+            {"option": str(option), "method": str(option.method), "pieces": option.pieces}
+            for option in question.options
+        ],
+        "note": question.note,
+        "answer": _answer(question.answer) if question.answer else None,
+    }
+
+
 def tag_view(binding: TagBinding) -> TagShape:
     """What a tag stands for."""
     return {
@@ -147,6 +182,18 @@ def key_view(key: MachineKey) -> KeyShape:
         "scopes": sorted(key.scopes),
         "created_at": format_time(datetime.fromtimestamp(key.created_at, UTC)),
         "revoked": key.revoked_at is not None,
+    }
+
+
+def _answer(answer: QuestionAnswer) -> QuestionAnswerShape:
+    return {
+        "event": answer.event,
+        "at": format_time(answer.at),
+        "by": answer.by,
+        "pieces": answer.pieces,
+        "work_order": answer.work_order,
+        "node": answer.node,
+        "note": answer.note,
     }
 
 

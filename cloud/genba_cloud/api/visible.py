@@ -9,14 +9,16 @@ from datetime import datetime
 from genba_cloud.api.order_index import OrderIndex
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.core.assess import AssessedOrder, NodeAssessment, OrderAssessment, Policy, assess_order
-from genba_cloud.core.facts.views import StationFacts, TagBinding, ZoneFacts
-from genba_cloud.core.viewer import Sight, Subject, Viewer, sight, without_names
+from genba_cloud.core.facts.views import Lifecycle, Question, StationFacts, TagBinding, ZoneFacts
+from genba_cloud.core.viewer import Act, Sight, Subject, Viewer, may, sight, without_names
 from genba_cloud.store.read import (
     EventFilter,
     EventPage,
     GatewayRecord,
     LoggedEvent,
     OrderRecord,
+    QuestionFilter,
+    QuestionPage,
     QueueRow,
     Reads,
     Unassigned,
@@ -84,6 +86,46 @@ class VisibleReads:
         """Pieces without an owner."""
         self._require(Subject.UNASSIGNED)
         return self._desk.reads.unassigned()
+
+    def questions(self, *, where: QuestionFilter, cursor: str | None, limit: int) -> QuestionPage:
+        """What gateways could not decide."""
+        self._require(Subject.QUESTIONS)
+        return self._desk.reads.questions(where=where, cursor=cursor, limit=limit)
+
+    def question(self, question: str) -> Question | None:
+        """One of them."""
+        self._require(Subject.QUESTIONS)
+        return self._desk.reads.question(question)
+
+    def open_questions(self) -> int | None:
+        """How many wait for an answer; None where the viewer may not know."""
+        if sight(self._viewer, Subject.QUESTIONS, enterprise=self._desk.enterprise) is Sight.NOTHING:
+            return None
+        return self._desk.reads.open_questions()
+
+    def may_answer(self) -> bool:
+        """Whether the viewer may answer them."""
+        return may(self._viewer, Act.ANSWER, enterprise=self._desk.enterprise)
+
+    def possible_owners(self) -> tuple[dict[str, list[tuple[str, str]]], list[tuple[str, str]]]:
+        """Nodes (work order, node) that are not done: by station those dispatched or queued there, then all of them."""
+        self._require(Subject.ORDERS)
+        reads = self._desk.reads
+        left = [
+            (work.plan.work_order, node.node)
+            for work in reads.work()
+            for node in work.facts.nodes
+            if node.quantity is not None and node.lifecycle is not Lifecycle.DONE
+        ]
+        near: dict[str, list[tuple[str, str]]] = {
+            station.station: [(station.dispatch.work_order, station.dispatch.node)]
+            for station in reads.stations()
+            if station.dispatch is not None
+        }
+        for row in reads.queues():
+            near.setdefault(row.station, []).append((row.work_order, row.node))
+        known = set(left)
+        return {name: [one for one in dict.fromkeys(rows) if one in known] for name, rows in near.items()}, left
 
     def tags(self) -> tuple[TagBinding, ...]:
         """Bindings that hold now."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, TypeVar
@@ -12,32 +10,37 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse, Response
 
-from genba_cloud.api.bodies import DispatchBody, EventsBody, OrderBody, QueueBody, TagsBody
+from genba_cloud.api.bodies import AnswerBody, AssignBody, DispatchBody, EventsBody, OrderBody, QueueBody, TagsBody
 from genba_cloud.api.guard import Guard, authority_of
+from genba_cloud.api.idempotency import Idempotent
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.api.shapes import (
+    AnsweredShape,
     AppendedShape,
+    AssignedShape,
     DispatchedShape,
     QueuedShape,
     ReceiptShape,
     RefusedEventShape,
     TagsChangedShape,
 )
+from genba_cloud.api.views import question_view
 from genba_cloud.api.visible import Desk
 from genba_cloud.core.facts.plan import Refused, is_in_time
 from genba_cloud.core.viewer import Act, Role, Viewer, may
 from genba_cloud.ledger import Ledger, TagToBind
-from genba_cloud.store.accounts import KeptAnswer
 from genba_cloud.store.read import QueueRow
 from genba_shared.errors import ContractError
 from genba_shared.events import (
     BaselineFrozen,
+    CountsAssigned,
     DispatchClosed,
     DispatchOpened,
     EpisodeClosed,
     EpisodeEscalated,
     EpisodeOpened,
     Event,
+    EventCorrected,
     OrderConfirmed,
     PiecesCounted,
     PromiseSet,
@@ -60,18 +63,27 @@ COLLECTORS_OWN: Final = (
 )
 """Kinds that only the collector writes: decisions, and what follows from an order."""
 
-DISPATCHING: Final = (DispatchClosed, DispatchOpened, TagBound, TagUnbound)
-"""Kinds that say what stations and tags work on: the same right as the routes that do so."""
+ALSO_NEEDS: Final[Mapping[type[Event], Act]] = {
+    DispatchClosed: Act.DISPATCH,
+    DispatchOpened: Act.DISPATCH,
+    TagBound: Act.DISPATCH,
+    TagUnbound: Act.DISPATCH,
+    CountsAssigned: Act.ANSWER,
+    EventCorrected: Act.ANSWER,
+}
+"""Kinds that say what stations and tags work on, or what counts: the same right as the routes that do so."""
 
 LONGEST_ID: Final = 100
 
 T = TypeVar("T")
+IdempotencyKey = Annotated[str | None, Header(max_length=200)]
 
 router = APIRouter()
 
 _orders = Guard(does=Act.UPSERT_ORDER)
 _dispatch = Guard(does=Act.DISPATCH)
 _events = Guard(does=Act.APPEND_EVENTS)
+_answers = Guard(does=Act.ANSWER)
 
 
 @router.post(
@@ -84,26 +96,20 @@ async def post_order(
     request: Request,
     body: OrderBody,
     viewer: Annotated[Viewer, Depends(_orders)],
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Taken once per (system, external_id); the same again changes nothing. The plan of a known work order is frozen.
 
     With an Idempotency-Key the first answer is given again for 24 h, and the same key with another body is refused.
     """
-    hashed = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
-    if idempotency_key:
-        kept = await _kept_answer(request, viewer, idempotency_key, hashed)
-        if kept is not None:
-            return kept
+    once = Idempotent.of(request, viewer, idempotency_key, body)
+    kept = await once.kept()
+    if kept is not None:
+        return kept
     taken = _accepted(await _ledger(request).upsert_order(body.to_plan()))
     outcome = "created" if taken.created else "changed" if taken.changed else "unchanged"
-    status = 201 if taken.created else 200
     receipt: ReceiptShape = {"order": taken.plan.order, "outcome": outcome}
-    if idempotency_key:
-        answer = KeptAnswer(request_hash=hashed, status=status, body=json.dumps(receipt))
-        keep = authority_of(request).accounts.keep_answer
-        await asyncio.to_thread(keep, viewer.who, idempotency_key, answer)
-    return JSONResponse(receipt, status_code=status)
+    return await once.answered(receipt, status=201 if taken.created else 200)
 
 
 @router.post(
@@ -130,7 +136,7 @@ async def post_dispatch(
     """What it worked on before is closed. Asking again for what is open changes nothing."""
     quantity = await asyncio.to_thread(_planned_quantity, request.app.state.desk, body)
     wanted = QueueRow(station=_station(station), work_order=body.work_order, node=body.node, quantity=quantity)
-    appended = _accepted(await _ledger(request).open_dispatch(wanted, source=_source(viewer)))
+    appended = _accepted(await _ledger(request).open_dispatch(wanted, source=source_of_viewer(viewer)))
     return JSONResponse(
         {
             "station": station,
@@ -146,18 +152,62 @@ async def post_dispatch(
 async def post_tags(request: Request, body: TagsBody, viewer: Annotated[Viewer, Depends(_dispatch)]) -> Response:
     """All or, when one is refused, none. A bound tag that is bound again moves."""
     bind = [TagToBind(tag=one.tag, work_order=one.work_order, pieces=one.pieces) for one in body.bind]
-    appended = _accepted(await _ledger(request).change_tags(bind=bind, unbind=body.unbind, source=_source(viewer)))
+    appended = _accepted(
+        await _ledger(request).change_tags(bind=bind, unbind=body.unbind, source=source_of_viewer(viewer))
+    )
     return JSONResponse({"changed": len(appended.events)})
+
+
+@router.post("/questions/{question}/answer", summary="Answer a question", response_model=AnsweredShape)
+async def post_answer(
+    request: Request,
+    question: str,
+    body: AnswerBody,
+    viewer: Annotated[Viewer, Depends(_answers)],
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Written as a new event; the event that asks stays as it is. To take an answer back, answer again.
+
+    The same answer again changes nothing. With an Idempotency-Key the first answer is given again for 24 h.
+    """
+    once = Idempotent.of(request, viewer, idempotency_key, body, about=question)
+    kept = await once.kept()
+    if kept is not None:
+        return kept
+    answered = _accepted(
+        await _ledger(request).answer_question(body.to_answer(question), source=source_of_viewer(viewer))
+    )
+    if answered is None:
+        raise ApiProblem.not_found(f"question {question!r:.200}")
+    return await once.answered({"question": question_view(answered.question), "changed": answered.changed})
+
+
+@router.post("/questions/assign", summary="Give counts without an owner to a node", response_model=AssignedShape)
+async def post_assignment(
+    request: Request,
+    body: AssignBody,
+    viewer: Annotated[Viewer, Depends(_answers)],
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """All or, when one is refused, none: what a station counted in an hour without dispatch is one request."""
+    once = Idempotent.of(request, viewer, idempotency_key, body, about="assign")
+    kept = await once.kept()
+    if kept is not None:
+        return kept
+    given = _accepted(await _ledger(request).assign_counts(body.to_wanted(), source=source_of_viewer(viewer)))
+    return await once.answered({"assigned": given.given})
 
 
 @router.post("/events", summary="Send events", response_model=AppendedShape)
 async def post_events(request: Request, body: EventsBody, viewer: Annotated[Viewer, Depends(_events)]) -> Response:
     """Each has a UUID that the client made; one that was taken before is not taken twice. Bad ones stop no other.
 
-    What tells stations and tags what they work on needs the right to dispatch as well.
+    What tells stations and tags what they work on needs the right to dispatch as well, and what corrects counts the
+    right to answer questions.
     """
-    may_dispatch = may(viewer, Act.DISPATCH, enterprise=authority_of(request).enterprise)
-    good, refused = _read_events(body.events, may_dispatch=may_dispatch)
+    enterprise = authority_of(request).enterprise
+    forbidden = tuple(kind for kind, act in ALSO_NEEDS.items() if not may(viewer, act, enterprise=enterprise))
+    good, refused = _read_events(body.events, forbidden)
     appended = await _ledger(request).append_events([event for _, event in good])
     numbers = {event.id: index for index, event in good}
     refused += [
@@ -173,15 +223,15 @@ async def post_events(request: Request, body: EventsBody, viewer: Annotated[View
 
 
 def _read_events(
-    items: Sequence[Mapping[str, Any]], *, may_dispatch: bool
+    items: Sequence[Mapping[str, Any]], forbidden: tuple[type[Event], ...]
 ) -> tuple[list[tuple[int, Event]], list[RefusedEventShape]]:
     good: list[tuple[int, Event]] = []
     refused: list[RefusedEventShape] = []
     for index, item in enumerate(items):
         try:
             event = _client_event(item)
-            if isinstance(event, DISPATCHING) and not may_dispatch:
-                raise ContractError(f"{event.kind} needs the right to dispatch")
+            if isinstance(event, forbidden):
+                raise ContractError(f"{event.kind} needs the right to {ALSO_NEEDS[type(event)]}")
         except ContractError as exc:
             refused.append({"index": index, "id": _echo(item.get("id")), "reason": str(exc)})
         else:
@@ -211,20 +261,6 @@ def _client_event(item: Mapping[str, Any]) -> Event:
     return event
 
 
-async def _kept_answer(request: Request, viewer: Viewer, key: str, hashed: str) -> Response | None:
-    kept = await asyncio.to_thread(authority_of(request).accounts.kept_answer, viewer.who, key)
-    if kept is None:
-        return None
-    if kept.request_hash != hashed:
-        raise ApiProblem(422, "this Idempotency-Key was used with another body: use a new key for a new request")
-    return Response(
-        kept.body,
-        status_code=kept.status,
-        media_type="application/json",
-        headers={"Idempotency-Replayed": "true"},
-    )
-
-
 def _accepted(result: T | Refused) -> T:
     if isinstance(result, Refused):
         raise ApiProblem.of(result)
@@ -245,7 +281,8 @@ def _station(text: str) -> str:
     return text
 
 
-def _source(viewer: Viewer) -> Source:
+def source_of_viewer(viewer: Viewer) -> Source:
+    """Who says so, in an event that a viewer causes."""
     kind = SourceType.PERSON if viewer.role is Role.ADMIN else SourceType.API
     return Source(type=kind, ref=viewer.who)
 

@@ -67,7 +67,11 @@ class Assessor:
         is_decision = any(isinstance(logged.event, EPISODE_EVENTS) for logged in appended.events)
         self._desk.index.add(changed.orders)
         self._live.changed(
-            orders=changed.orders, wip=bool(changed.zones), gateways=bool(changed.gateways), alerts=is_decision
+            orders=changed.orders,
+            wip=bool(changed.zones),
+            gateways=bool(changed.gateways),
+            alerts=is_decision,
+            questions=bool(changed.questions),
         )
         if changed.orders:
             self._changed |= changed.orders

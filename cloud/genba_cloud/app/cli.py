@@ -37,7 +37,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     key = commands.add_parser("key", help="machine keys").add_subparsers(dest="key_command", required=True)
     create = _sub(key, "create", "make a key; it is printed once", _key_create)
     create.add_argument("name", help="whom the key is for")
-    create.add_argument("--scopes", required=True, help="some of read,orders:write,dispatch:write,events:write")
+    create.add_argument(
+        "--scopes", required=True, help="some of read,orders:write,dispatch:write,events:write,answers:write"
+    )
     _sub(key, "list", "show all keys without their secrets", _key_list)
     revoke = _sub(key, "revoke", "make a key useless", _key_revoke)
     revoke.add_argument("id", help="as `key list` shows it")

@@ -11,7 +11,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from genba_cloud.api import (
     BOARD_COOKIE,
@@ -25,18 +25,20 @@ from genba_cloud.api import (
     VisibleReads,
     create_app,
     require_same_origin,
+    source_of_viewer,
 )
 from genba_cloud.api.stock_taking import take_stock
 from genba_cloud.app.assessor import PERIOD_S, Assessor
 from genba_cloud.core.assess import DEFAULT_POLICY, Policy
-from genba_cloud.core.facts.plan import Refused
+from genba_cloud.core.facts import Refused
 from genba_cloud.core.viewer import Act, Subject, Viewer
-from genba_cloud.ledger import Ledger
+from genba_cloud.ledger import AnswerToGive, CountsGiven, CountsToAssign, Ledger, QuestionAnswered
 from genba_cloud.store import DEFAULT_ENTERPRISE, Store
 from genba_cloud.store.accounts import Accounts, open_accounts
 from genba_cloud.store.accounts_authority import Authority
-from genba_cloud.web import PageParts, create_pages
+from genba_cloud.web import PageParts, QuestionParts, create_pages, create_question_pages
 from genba_cloud.web.render import STATIC
+from genba_cloud.web.stock_take import TakeStock
 from genba_shared.clock import ProductionClock
 from genba_shared.supervisor import supervise
 
@@ -133,7 +135,7 @@ def _built(
         live=live,
         metrics=metrics,
         desk=desk,
-        app=create_app(parts, pages=[create_pages(_page_parts(desk, ledger, authority, settings))], static=STATIC),
+        app=create_app(parts, pages=_pages(ledger, desk, authority, settings), static=STATIC),
         one_time_password=one_time_password,
     )
 
@@ -157,14 +159,39 @@ async def _tasks(collector: Collector, assessor: Assessor) -> AsyncIterator[None
                 await task
 
 
-def _page_parts(desk: Desk, ledger: Ledger, authority: Authority, settings: CollectorSettings) -> PageParts:
+def _pages(ledger: Ledger, desk: Desk, authority: Authority, settings: CollectorSettings) -> list[APIRouter]:
     def source_of(viewer: Viewer) -> VisibleReads:
         return VisibleReads(desk, viewer)
+
+    async def answer(viewer: Viewer, given: AnswerToGive) -> QuestionAnswered | Refused | None:
+        return await ledger.answer_question(given, source=source_of_viewer(viewer))
+
+    async def assign(viewer: Viewer, wanted: CountsToAssign) -> CountsGiven | Refused:
+        return await ledger.assign_counts(wanted, source=source_of_viewer(viewer))
 
     async def take(viewer: Viewer, zone: str, count: int, at: datetime) -> Refused | None:
         taken = await take_stock(ledger, desk, viewer, zone=zone, count=count, at=at)
         return taken if isinstance(taken, Refused) else None
 
+    parts = _page_parts(desk, authority, settings, source_of, take)
+    questions = QuestionParts(
+        guard=Guard(sees=Subject.QUESTIONS),
+        answer_guard=Guard(sees=Subject.QUESTIONS, does=Act.ANSWER),
+        source_of=source_of,
+        answer=answer,
+        assign=assign,
+        shown=parts.shown,
+    )
+    return [create_pages(parts), create_question_pages(questions)]
+
+
+def _page_parts(
+    desk: Desk,
+    authority: Authority,
+    settings: CollectorSettings,
+    source_of: Callable[[Viewer], VisibleReads],
+    take: TakeStock,
+) -> PageParts:
     return PageParts(
         board_guard=Guard(sees=Subject.ORDERS),
         person_guard=Guard(people=True, newcomers=True),

@@ -28,6 +28,7 @@ class Scope(StrEnum):
     ORDERS_WRITE = "orders:write"
     DISPATCH_WRITE = "dispatch:write"
     EVENTS_WRITE = "events:write"
+    ANSWERS_WRITE = "answers:write"
 
 
 class Subject(StrEnum):
@@ -43,6 +44,7 @@ class Subject(StrEnum):
     TAGS = "tags"
     METRICS = "metrics"
     KEYS = "keys"
+    QUESTIONS = "questions"
 
 
 class Act(StrEnum):
@@ -53,6 +55,7 @@ class Act(StrEnum):
     APPEND_EVENTS = "append_events"
     ADMINISTER = "administer"
     TAKE_STOCK = "take_stock"
+    ANSWER = "answer"
 
 
 class Sight(StrEnum):
@@ -91,6 +94,7 @@ _ACT_SCOPE: Final = {
     Act.DISPATCH: Scope.DISPATCH_WRITE,
     Act.APPEND_EVENTS: Scope.EVENTS_WRITE,
     Act.TAKE_STOCK: Scope.EVENTS_WRITE,
+    Act.ANSWER: Scope.ANSWERS_WRITE,
 }
 _PEOPLE_ONLY: Final = frozenset({Subject.KEYS})
 

@@ -5,18 +5,23 @@ from genba_cloud.ledger.check import Verified
 from genba_cloud.ledger.gateways import GatewayKept, GatewaySeen
 from genba_cloud.ledger.ledger import Ledger, Listener, rebuild, verify
 from genba_cloud.ledger.orders import OrderTaken
+from genba_cloud.ledger.questions import AnswerToGive, CountsGiven, CountsToAssign, QuestionAnswered
 from genba_cloud.ledger.shop_floor import QueueAppended, TagToBind
 
 __all__ = [
+    "AnswerToGive",
     "Appended",
     "Broken",
     "Changed",
+    "CountsGiven",
+    "CountsToAssign",
     "EnvelopeBatch",
     "GatewayKept",
     "GatewaySeen",
     "Ledger",
     "Listener",
     "OrderTaken",
+    "QuestionAnswered",
     "QueueAppended",
     "TagToBind",
     "Verified",

@@ -39,6 +39,7 @@ class Changed:
     zones: frozenset[str] = frozenset()
     stations: frozenset[str] = frozenset()
     gateways: frozenset[str] = frozenset()
+    questions: frozenset[str] = frozenset()
     dispatch: bool = False
 
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
-from genba_cloud.core.facts import FOLDS, STATION, Aggregate, ViewKey, owned_by, views_of
+from genba_cloud.core.facts import (
+    FOLDS,
+    NOBODYS,
+    QUESTION,
+    STATION,
+    Aggregate,
+    Attribution,
+    ViewKey,
+    fold_and_attribute,
+    members_of,
+    owned_by,
+)
+from genba_cloud.ledger.answers import effect_of, empty_view
 from genba_cloud.ledger.chain import canonical, leaf_of, link_hash
-from genba_cloud.ledger.folding import empty_view
 from genba_cloud.store.port import Link, LogRow, StoredView, Transaction
-from genba_cloud.store.work import assigned_with
+from genba_cloud.store.work import answered_with, assigned_with, attribution_to_json, dealt_with
 from genba_shared.events import Event
 
 
@@ -25,17 +36,23 @@ class Verified:
 
 def fold_log(transaction: Transaction) -> dict[ViewKey, StoredView]:
     """Every view, folded from the whole log. `position` is that of the newest event folded into it."""
-    members: dict[ViewKey, list[Event]] = {}
-    newest: dict[ViewKey, int] = {}
+    positions: dict[str, int] = {}
+    events: list[Event] = []
     for row in transaction.log():
-        for key in views_of(row.event):
-            members.setdefault(key, []).append(row.event)
-            newest[key] = row.position
+        positions[row.event.id] = row.position
+        events.append(row.event)
     views: dict[ViewKey, StoredView] = {}
-    for key, events in members.items():
+    told: dict[str, Attribution] = {}
+    for key, members in members_of(events).items():
         fold = FOLDS[key.aggregate]
-        views[key] = StoredView(state=fold.to_json(fold.fold(fold.empty, events)), position=newest[key])
-    return _with_assigned(views)
+        if key.aggregate is Aggregate.STATION:
+            state, attributed = fold_and_attribute(fold.empty, members)
+            told |= attributed
+        else:
+            state = fold.fold(fold.empty, members)
+        newest = max(positions[event.id] for event in members)
+        views[key] = StoredView(state=fold.to_json(state), position=newest)
+    return _with_answers(_with_assigned(views), told)
 
 
 def _with_assigned(views: dict[ViewKey, StoredView]) -> dict[ViewKey, StoredView]:
@@ -53,17 +70,52 @@ def _with_assigned(views: dict[ViewKey, StoredView]) -> dict[ViewKey, StoredView
     return out
 
 
+def _with_answers(views: dict[ViewKey, StoredView], told: Mapping[str, Attribution]) -> dict[ViewKey, StoredView]:
+    out = dict(views)
+    for key in sorted(key for key in views if key.aggregate is Aggregate.QUESTION):
+        view = views[key]
+        attribution = told.get(key.id, NOBODYS)
+        out[key] = replace(view, assigned=attribution_to_json(attribution))
+        effect = effect_of(QUESTION.from_json(view.state), attribution)
+        for work_order, changes in effect.works.items():
+            work = ViewKey(Aggregate.WORK_ORDER, work_order)
+            there = out.get(work, empty_view(Aggregate.WORK_ORDER))
+            assigned = answered_with(there.assigned, key.id, changes)
+            out[work] = replace(there, assigned=assigned, position=max(there.position, view.position))
+        if effect.station is not None and effect.dealt_with:
+            station = ViewKey(Aggregate.STATION, effect.station)
+            there = out[station]
+            settled = dealt_with(there.assigned, effect.result, effect.dealt_with)
+            out[station] = replace(there, assigned=settled, position=max(there.position, view.position))
+    return out
+
+
 def rebuild(transaction: Transaction) -> int:
     """Fold every view again from the log; the number of views. Decisions are events: none is taken again."""
     views = fold_log(transaction)
     transaction.clear_views()
     transaction.put_views(views)
+    transaction.note_views_current()
     return len(views)
+
+
+def rebuild_old(transaction: Transaction) -> bool:
+    """Fold every view again where an older version wrote them in another form; whether it had to."""
+    if transaction.views_are_current():
+        return False
+    rebuild(transaction)
+    return True
 
 
 def verify(transaction: Transaction) -> Verified:
     """Recompute every leaf, every link and every view, and name what differs. Writes nothing."""
     differences = list(_log_differences(transaction))
+    last = transaction.last_link()
+    if not transaction.views_are_current():
+        differences.append(
+            "views: an older version of genba wrote them: run `genba cloud rebuild`, or start the collector"
+        )
+        return Verified(events=last.last, links=last.number, views=0, differences=tuple(differences))
     folded, stored = fold_log(transaction), transaction.all_views()
     for key in sorted({*folded, *stored}):
         mine, theirs = (views.get(key) for views in (folded, stored))
@@ -71,7 +123,6 @@ def verify(transaction: Transaction) -> Verified:
             if _is_empty(key, mine) and _is_empty(key, theirs):
                 continue
             differences.append(f"view {key.aggregate} {key.id}: what is stored does not follow from the log")
-    last = transaction.last_link()
     return Verified(events=last.last, links=last.number, views=len(stored), differences=tuple(differences))
 
 

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from genba_cloud.core.facts import (
     FOLDS,
     STATION,
     ZONE,
     Aggregate,
+    Attribution,
     Lifecycle,
     StationFold,
     ViewKey,
     WorkOrderFacts,
     changed_owners,
+    fold_and_attribute,
+    members_of,
     owned_by,
-    views_of,
 )
+from genba_cloud.ledger.answers import Views, attribute, missing_targets, settle
 from genba_cloud.ledger.batches import Changed
 from genba_cloud.store.port import PlannedWork, StoredView, Transaction
 from genba_cloud.store.work import assigned_with, facts_of
@@ -35,60 +38,55 @@ class Folded:
 
 def fold_events(transaction: Transaction, events: Sequence[Event]) -> Folded:
     """Fold events that are not in the log yet into the views they touch. An event that comes late refolds its view."""
-    members: dict[ViewKey, list[Event]] = {}
-    for event in events:
-        for key in views_of(event):
-            members.setdefault(key, []).append(event)
-    before = dict(transaction.views(members))
-    after: dict[ViewKey, StoredView] = {}
+    views = Views(transaction=transaction)
+    members = members_of(events, answered=transaction.waiting_answers())
+    for key, event in missing_targets(transaction, views, events).items():
+        members[key].append(event)
+    views.load(members)
     given: dict[str, dict[str, StationFold]] = {}
+    told: dict[str, Attribution] = {}
     for key in sorted(members):
-        old, new = _fold_one(transaction, key, before.get(key), members[key])
-        after[key] = _view(FOLDS[key.aggregate].to_json(new), before.get(key))
+        folding = _fold_one(views, key, members[key])
+        views.after[key] = replace(views.get(key), state=FOLDS[key.aggregate].to_json(folding.new))
         if key.aggregate is Aggregate.STATION:
-            for work_order in changed_owners(old, new):
-                given.setdefault(work_order, {})[key.id] = new
-    _assign(transaction, given, before=before, after=after)
-    return Folded(views=after, changed=_changed(transaction, events, before=before, after=after))
+            told |= folding.told
+            for work_order in changed_owners(folding.old, folding.new):
+                given.setdefault(work_order, {})[key.id] = folding.new
+    _assign(views, given)
+    attributed = attribute(views, told)
+    settle(views, {*attributed, *(key for key in members if key.aggregate is Aggregate.QUESTION)})
+    return Folded(views=views.after, changed=_changed(transaction, events, before=views.before, after=views.after))
 
 
-def _fold_one(
-    transaction: Transaction, key: ViewKey, stored: StoredView | None, events: Sequence[Event]
-) -> tuple[Any, Any]:
+class _Folding(NamedTuple):
+    """A view's state before and after, and of a station whose the counts without a name on them are now."""
+
+    old: Any
+    new: Any
+    told: Mapping[str, Attribution]
+
+
+def _fold_one(views: Views, key: ViewKey, events: Sequence[Event]) -> _Folding:
     fold = FOLDS[key.aggregate]
+    stored = views.before.get(key)
     old = fold.empty if stored is None else fold.from_json(stored.state)
+    if key.aggregate is not Aggregate.STATION:
+        return _Folding(old, fold.fold(old, events), {})
     if all(fold.is_applicable(old, event) for event in events):
-        return old, fold.fold(old, events)
-    # Only a station's fold ever says no.
-    return old, fold.fold(fold.from_the_start(old), (*transaction.attributing_events(key.id), *events))
+        return _Folding(old, *fold_and_attribute(old, events))
+    again = (*views.transaction.attributing_events(key.id), *events)
+    return _Folding(old, *fold_and_attribute(fold.from_the_start(old), again))
 
 
-def _assign(
-    transaction: Transaction,
-    given: Mapping[str, Mapping[str, StationFold]],
-    *,
-    before: dict[ViewKey, StoredView],
-    after: dict[ViewKey, StoredView],
-) -> None:
+def _assign(views: Views, given: Mapping[str, Mapping[str, StationFold]]) -> None:
     """Write into the work orders' views what stations' dispatch now gives to them."""
     keys = {work_order: ViewKey(Aggregate.WORK_ORDER, work_order) for work_order in given}
-    before.update(transaction.views(key for key in keys.values() if key not in after))
+    views.load(keys.values())
     for work_order, stations in given.items():
-        key = keys[work_order]
-        view = after.get(key) or before.get(key) or empty_view(Aggregate.WORK_ORDER)
+        view = views.get(keys[work_order])
         for station, fold in sorted(stations.items()):
             view = replace(view, assigned=assigned_with(view.assigned, station, owned_by(fold, work_order)))
-        after[key] = view
-
-
-def empty_view(aggregate: Aggregate) -> StoredView:
-    """The view of something that nothing was seen of."""
-    fold = FOLDS[aggregate]
-    return StoredView(state=fold.to_json(fold.empty), position=0)
-
-
-def _view(state: Mapping[str, Any], stored: StoredView | None) -> StoredView:
-    return StoredView(state=state, assigned=stored.assigned if stored else {}, position=0)
+        views.after[keys[work_order]] = view
 
 
 def _changed(
@@ -110,12 +108,13 @@ def _changed(
         orders=frozenset(named | {work.order for work in planned.values()}),
         zones=ids[Aggregate.ZONE],
         stations=ids[Aggregate.STATION],
+        questions=ids[Aggregate.QUESTION],
         dispatch=moved,
     )
 
 
 def _moved(key: ViewKey, planned: Mapping[str, PlannedWork], old: StoredView | None, new: StoredView) -> bool:
-    """Whether the change may show in a dispatch document: a lifecycle, a tag, a stock-take, or a station's work."""
+    """Whether it may show in a dispatch document: a lifecycle, an answer, a tag, a stock-take, or a station's work."""
     match key.aggregate:
         case Aggregate.TAG:
             return True
@@ -124,11 +123,14 @@ def _moved(key: ViewKey, planned: Mapping[str, PlannedWork], old: StoredView | N
             return was != STATION.from_json(new.state).dispatch
         case Aggregate.WORK_ORDER:
             plan = planned[key.id].plan if key.id in planned else None
-            return _lifecycles(facts_of(key.id, plan, old)) != _lifecycles(facts_of(key.id, plan, new))
+            return _sent(facts_of(key.id, plan, old)) != _sent(facts_of(key.id, plan, new))
         case Aggregate.ZONE:
             was_seen = ZONE.from_json(old.state).stock_seen if old else None
             return was_seen != ZONE.from_json(new.state).stock_seen
+        case Aggregate.QUESTION:
+            return False
 
 
-def _lifecycles(facts: WorkOrderFacts) -> dict[str, Lifecycle]:
-    return {node.node: node.lifecycle for node in facts.nodes}
+def _sent(facts: WorkOrderFacts) -> dict[str, tuple[Lifecycle, int]]:
+    """By node, what a dispatch document shows of it."""
+    return {node.node: (node.lifecycle, node.answered) for node in facts.nodes}

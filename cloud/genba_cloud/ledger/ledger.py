@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from types import TracebackType
@@ -14,12 +16,22 @@ from genba_cloud.ledger.batches import NOTHING_CHANGED, Appended, EnvelopeBatch
 from genba_cloud.ledger.gateways import GatewayKept, GatewaySeen, publish_dispatch, see_gateway
 from genba_cloud.ledger.ids import OrderedIds
 from genba_cloud.ledger.orders import OrderTaken, upsert_order
+from genba_cloud.ledger.questions import (
+    AnswerToGive,
+    CountsGiven,
+    CountsToAssign,
+    QuestionAnswered,
+    answer_question,
+    assign_counts,
+)
 from genba_cloud.ledger.shop_floor import QueueAppended, TagToBind, append_queue, change_tags, open_dispatch
 from genba_cloud.ledger.writer import Writer
 from genba_cloud.store.port import Quarantined, Store, Transaction
 from genba_cloud.store.read import QueueRow, Reads
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE
 from genba_shared.events import Event, Source
+
+logger = logging.getLogger(__name__)
 
 Listener = Callable[[Appended], None]
 T = TypeVar("T")
@@ -40,6 +52,8 @@ class Ledger:
         self._writer: Writer | None = None
 
     async def __aenter__(self) -> Self:
+        if await asyncio.to_thread(_rebuild_old, self._store, self._enterprise):
+            logger.info("views folded again: they were written by an older version")
         self._writer = Writer(self._store, self._enterprise, self._tell)
         return self
 
@@ -103,6 +117,14 @@ class Ledger:
         """Bind and unbind tags: all or, when one is refused, none."""
         return await self._run(lambda transaction: change_tags(transaction, bind, unbind, source, self._stamp()))
 
+    async def answer_question(self, given: AnswerToGive, *, source: Source) -> QuestionAnswered | Refused | None:
+        """A person says what a gateway could not decide; None: no such event is known."""
+        return await self._run(lambda transaction: answer_question(transaction, given, source, self._stamp()))
+
+    async def assign_counts(self, wanted: CountsToAssign, *, source: Source) -> CountsGiven | Refused:
+        """Give counts without an owner to a node: all or, when one is refused, none."""
+        return await self._run(lambda transaction: assign_counts(transaction, wanted, source, self._stamp()))
+
     async def see_gateway(self, seen: GatewaySeen) -> GatewayKept:
         """Keep a gateway's state message."""
         return await self._run(lambda transaction: see_gateway(transaction, seen))
@@ -133,6 +155,11 @@ class Ledger:
             return
         for listener in tuple(self._listeners):
             listener(appended)
+
+
+def _rebuild_old(store: Store, enterprise: str) -> bool:
+    with store.transaction(enterprise) as transaction:
+        return check.rebuild_old(transaction)
 
 
 def rebuild(store: Store, enterprise: str = DEFAULT_ENTERPRISE) -> int:

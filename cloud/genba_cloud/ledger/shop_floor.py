@@ -39,7 +39,7 @@ def append_queue(transaction: Transaction, rows: Sequence[QueueRow]) -> QueueApp
             return Refused(
                 reason=f"{row.work_order} {row.node}: quantity is below 1", accepted="whole pieces, 1 or more"
             )
-        refused = _unknown(planned, row.work_order, row.node)
+        refused = unknown_node(planned, row.work_order, row.node)
         if refused is not None:
             return refused
     new = transaction.append_queue(rows)
@@ -52,7 +52,7 @@ def open_dispatch(transaction: Transaction, wanted: QueueRow, source: Source, st
 
     Asking again for what is open already changes nothing.
     """
-    refused = _unknown(transaction.planned([wanted.work_order]), wanted.work_order, wanted.node)
+    refused = unknown_node(transaction.planned([wanted.work_order]), wanted.work_order, wanted.node)
     if refused is not None:
         return refused
     view = transaction.views([ViewKey(Aggregate.STATION, wanted.station)]).get(
@@ -120,7 +120,8 @@ def change_tags(
     return replace(appended, changed=replace(appended.changed, dispatch=bool(events)))
 
 
-def _unknown(planned: Mapping[str, PlannedWork], work_order: str, node: str) -> Refused | None:
+def unknown_node(planned: Mapping[str, PlannedWork], work_order: str, node: str) -> Refused | None:
+    """Why nobody can work on this node of this work order; None where it is planned."""
     work = planned.get(work_order)
     if work is None:
         return Refused(reason=f"work order {work_order} is not known", accepted="a work order of a posted order")

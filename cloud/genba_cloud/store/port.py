@@ -45,13 +45,15 @@ class ReceivedRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredView:
-    """A folded view. `assigned` is only used by work orders: by station and node, counts that dispatch gave to it.
+    """A folded view. `position` is that of the newest event folded into it.
 
-    `position` is that of the newest event folded into it.
+    `assigned` is what other views say about it. A work order: by station and node, counts that dispatch gave to it, and
+    by answered event and node what people changed. A station: pieces without an owner that people have dealt with. A
+    question: to whom dispatch gave its pieces. `store.work` reads and writes these forms.
     """
 
     state: Mapping[str, Any]
-    assigned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    assigned: Mapping[str, Any] = field(default_factory=dict)
     position: int
 
 
@@ -104,6 +106,12 @@ class Transaction(Protocol):
         Other events of the station may be among them.
         """
 
+    def events_by_id(self, ids: Iterable[str]) -> Mapping[str, Event]:
+        """Those of the events that are in the log."""
+
+    def waiting_answers(self) -> frozenset[str]:
+        """Ids of events that an answer names and that have not come yet."""
+
     def received(self, gateway: str, lane: str, epoch: str) -> ReceivedRange:
         """What is accounted for; locked until the end of the transaction."""
 
@@ -126,7 +134,13 @@ class Transaction(Protocol):
         """Every view."""
 
     def put_views(self, views: Mapping[ViewKey, StoredView]) -> None:
-        """Write views, new or changed."""
+        """Write views, new or changed; where a question stands is noted with its view."""
+
+    def views_are_current(self) -> bool:
+        """Whether the stored views have the form that this version writes."""
+
+    def note_views_current(self) -> None:
+        """They were all folded again: from now on they have."""
 
     def clear_views(self) -> None:
         """Delete every view: the start of a rebuild."""

@@ -15,7 +15,15 @@ from typing import Any, Protocol
 
 from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.core.facts.plan import OrderPlan
-from genba_cloud.core.facts.views import StationFacts, StockTake, TagBinding, Tally, WorkOrderFacts, ZoneFacts
+from genba_cloud.core.facts.views import (
+    Question,
+    StationFacts,
+    StockTake,
+    TagBinding,
+    Tally,
+    WorkOrderFacts,
+    ZoneFacts,
+)
 from genba_shared.events import Event
 
 
@@ -64,6 +72,22 @@ class Unassigned:
     node: str | None
     pieces: Tally
     data_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionFilter:
+    """Which questions: every field that is set must match."""
+
+    is_open: bool | None = None
+    station: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionPage:
+    """Questions, those that came up last first; `next` is the cursor of the page after this one, None at the end."""
+
+    items: tuple[Question, ...]
+    next: str | None
 
 
 class Enrolment(StrEnum):
@@ -123,6 +147,7 @@ class EventFilter:
 
 
 EVERYTHING = EventFilter()
+ALL_QUESTIONS = QuestionFilter()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +209,21 @@ class Reads(Protocol):
 
     def unassigned(self) -> tuple[Unassigned, ...]:
         """Pieces without an owner."""
+
+    def questions(
+        self, *, where: QuestionFilter = ALL_QUESTIONS, cursor: str | None = None, limit: int = 100
+    ) -> QuestionPage:
+        """A page of what gateways could not decide.
+
+        Raises:
+            UnknownCursorError: `cursor` is not one that an earlier page gave.
+        """
+
+    def question(self, question: str) -> Question | None:
+        """The question that the event with this id asks."""
+
+    def open_questions(self) -> int:
+        """How many wait for an answer."""
 
     def tags(self) -> tuple[TagBinding, ...]:
         """Bindings that hold now, by tag."""

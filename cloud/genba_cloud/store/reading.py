@@ -8,18 +8,17 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, and_, func, or_, select
 
 from genba_cloud.core.facts import (
-    STATION,
     TAG,
     ZONE,
     Aggregate,
     Mark,
+    Question,
     StationFacts,
     StockTake,
     TagBinding,
     Tally,
     WorkOrderFacts,
     ZoneFacts,
-    station_facts,
     stock_take,
     tag_binding,
     zone_facts,
@@ -27,6 +26,7 @@ from genba_cloud.core.facts import (
 from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.store.port import StoredOrder, StoredView
 from genba_cloud.store.read import (
+    ALL_QUESTIONS,
     EVERYTHING,
     EventFilter,
     EventPage,
@@ -35,6 +35,8 @@ from genba_cloud.store.read import (
     OrderPage,
     OrderRecord,
     QuarantineRecord,
+    QuestionFilter,
+    QuestionPage,
     QueueRow,
     Unassigned,
     UnknownCursorError,
@@ -49,8 +51,9 @@ from genba_cloud.store.rows import (
     plans,
     stored_view,
 )
-from genba_cloud.store.tables import CUSTOMER_ORDER, LOG, QUARANTINE, QUEUE_ROW, VIEW, WORK_ORDER
-from genba_cloud.store.work import facts_of
+from genba_cloud.store.standing import Standing
+from genba_cloud.store.tables import CUSTOMER_ORDER, LOG, QUARANTINE, QUESTION, QUEUE_ROW, VIEW, WORK_ORDER
+from genba_cloud.store.work import facts_of, question_of, station_of
 
 EPISODES = ("episode_opened", "episode_escalated", "episode_closed")
 
@@ -120,9 +123,7 @@ class SqlReads:
 
     def stations(self) -> tuple[StationFacts, ...]:
         """See the port."""
-        return tuple(
-            station_facts(name, STATION.from_json(view.state)) for name, view in self._views(Aggregate.STATION)
-        )
+        return tuple(station_of(name, view) for name, view in self._views(Aggregate.STATION))
 
     def queue(self, station: str) -> tuple[QueueRow, ...]:
         """See the port."""
@@ -138,7 +139,7 @@ class SqlReads:
             known = {plan.work_order: plan for _, plan in plans(connection, self._enterprise)}
             works = self._read_views(connection, VIEW.c.aggregate == str(Aggregate.WORK_ORDER))
             stations = self._read_views(connection, VIEW.c.aggregate == str(Aggregate.STATION))
-        at_stations = (_unowned(station_facts(name, STATION.from_json(view.state))) for name, view in stations)
+        at_stations = (_unowned(station_of(name, view)) for name, view in stations)
         strangers = (
             Unassigned(
                 station=None,
@@ -152,6 +153,35 @@ class SqlReads:
             if Mark.NOT_PLANNED in node.marks
         )
         return (*(row for row in at_stations if not row.pieces.is_empty()), *strangers)
+
+    def questions(
+        self, *, where: QuestionFilter = ALL_QUESTIONS, cursor: str | None = None, limit: int = 100
+    ) -> QuestionPage:
+        """See the port. The cursor is the id of the last question of the page before."""
+        table = QUESTION.c
+        query = select(table.id).where(*self._questions(where)).order_by(table.at.desc(), table.id.desc())
+        with self._engine.connect() as connection:
+            if cursor is not None:
+                known = select(table.at).where(table.enterprise == self._enterprise, table.id == cursor)
+                last = connection.execute(known.where(table.at.is_not(None))).first()
+                if last is None:
+                    raise UnknownCursorError(f"{cursor!r:.80} is not a cursor of this list")
+                query = query.where(or_(table.at < last.at, and_(table.at == last.at, table.id < cursor)))
+            names = list(connection.scalars(query.limit(limit + 1)))
+            found = self._read_questions(connection, names[:limit])
+        items = tuple(found[name] for name in names[:limit] if name in found)
+        return QuestionPage(items=items, next=names[limit - 1] if len(names) > limit else None)
+
+    def question(self, question: str) -> Question | None:
+        """See the port."""
+        with self._engine.connect() as connection:
+            return self._read_questions(connection, [question]).get(question)
+
+    def open_questions(self) -> int:
+        """See the port."""
+        query = select(func.count()).select_from(QUESTION).where(*self._questions(QuestionFilter(is_open=True)))
+        with self._engine.connect() as connection:
+            return connection.scalar(query) or 0
 
     def tags(self) -> tuple[TagBinding, ...]:
         """See the port."""
@@ -233,6 +263,23 @@ class SqlReads:
                 WORK_ORDER.c.enterprise == self._enterprise, WORK_ORDER.c.order_id == where.order
             )
             yield or_(LOG.c.order_id == where.order, LOG.c.work_order.in_(works))
+
+    def _questions(self, where: QuestionFilter) -> Iterable[Any]:
+        yield QUESTION.c.enterprise == self._enterprise
+        listed = {True: (Standing.OPEN,), False: (Standing.ANSWERED,), None: (Standing.OPEN, Standing.ANSWERED)}
+        yield QUESTION.c.standing.in_([str(one) for one in listed[where.is_open]])
+        if where.station is not None:
+            yield QUESTION.c.station == where.station
+
+    def _read_questions(self, connection: Connection, names: Sequence[str]) -> dict[str, Question]:
+        found: dict[str, Question] = {}
+        for part in chunks(names):
+            is_wanted = and_(VIEW.c.aggregate == str(Aggregate.QUESTION), VIEW.c.id.in_(part))
+            for name, view in self._read_views(connection, is_wanted):
+                question = question_of(name, view)
+                if question is not None:
+                    found[name] = question
+        return found
 
     def _views(self, aggregate: Aggregate) -> list[tuple[str, StoredView]]:
         with self._engine.connect() as connection:

@@ -27,6 +27,8 @@ from sqlalchemy import (
 )
 
 SCHEMA_VERSION: Final = 1
+VIEWS_VERSION: Final = 2
+"""Form of the stored views. They follow from the log: a store that holds an older form folds them again when opened."""
 DEFAULT_ENTERPRISE: Final = "default"
 METADATA: Final = MetaData()
 
@@ -87,6 +89,9 @@ for _name in ("gateway", "order_id", "work_order", "station", "zone", "tag"):
     )
 Index("log_by_kind", LOG.c.enterprise, LOG.c.kind, LOG.c.position)
 
+LOG_BY_ID: Final = Index("log_by_id", LOG.c.enterprise, LOG.c.id)
+"""Corrections name the event that they correct."""
+
 LINK = Table(
     "link",
     METADATA,
@@ -142,6 +147,19 @@ VIEW = Table(
     Column("position", BigInteger, nullable=False),
     PrimaryKeyConstraint("enterprise", "aggregate", "id"),
 )
+
+QUESTION = Table(
+    "question",
+    METADATA,
+    _enterprise(),
+    Column("id", String, nullable=False),
+    Column("standing", String, nullable=False),
+    Column("station", String),
+    Column("at", Instant),
+    PrimaryKeyConstraint("enterprise", "id"),
+)
+"""Where each question stands, so that those that are open are found among all that there ever were."""
+Index("question_by_standing", QUESTION.c.enterprise, QUESTION.c.standing, QUESTION.c.at, QUESTION.c.id)
 
 CUSTOMER_ORDER = Table(
     "customer_order",

@@ -29,17 +29,21 @@ from genba_cloud.store.rows import (
     plans,
     stored_view,
 )
+from genba_cloud.store.standing import Standing, standing_of
 from genba_cloud.store.tables import (
     CLIENT_EVENT,
     CUSTOMER_ORDER,
     GATEWAY,
     LINK,
     LOG,
+    META,
     NODE,
     QUARANTINE,
+    QUESTION,
     QUEUE_ROW,
     RECEIVED_RANGE,
     VIEW,
+    VIEWS_VERSION,
     WORK_ORDER,
 )
 from genba_shared.events import DispatchClosed, DispatchOpened, Event, PiecesCounted
@@ -97,6 +101,20 @@ class SqlTransaction:
             for work_order, kind, body in rows
             if kind != PiecesCounted.kind or work_order is None or _NODE_KEY not in body
         ]
+
+    def events_by_id(self, ids: Iterable[str]) -> Mapping[str, Event]:
+        """See the port."""
+        found: dict[str, Event] = {}
+        for part in chunks(ids):
+            query = select(LOG.c.id, LOG.c.body).where(LOG.c.enterprise == self._enterprise, LOG.c.id.in_(part))
+            found.update((row.id, event_of(row.body)) for row in self._connection.execute(query))
+        return found
+
+    def waiting_answers(self) -> frozenset[str]:
+        """See the port."""
+        table = QUESTION.c
+        query = select(table.id).where(table.enterprise == self._enterprise, table.standing == str(Standing.WAITING))
+        return frozenset(self._connection.scalars(query))
 
     def received(self, gateway: str, lane: str, epoch: str) -> ReceivedRange:
         """See the port."""
@@ -159,16 +177,35 @@ class SqlTransaction:
 
     def put_views(self, views: Mapping[ViewKey, StoredView]) -> None:
         """See the port."""
-        for key, view in sorted(views.items(), key=lambda item: item[0]):
-            self._put(
-                VIEW,
-                {"aggregate": str(key.aggregate), "id": key.id},
-                {"state": view.state, "assigned": view.assigned, "position": view.position},
-            )
+        rows: dict[tuple[str, ...], Mapping[str, Any]] = {
+            (str(key.aggregate), key.id): {"state": view.state, "assigned": view.assigned, "position": view.position}
+            for key, view in sorted(views.items(), key=lambda item: item[0])
+        }
+        self._put_all(VIEW, ("aggregate", "id"), rows)
+        standings = {
+            (key.id,): standing_of(key.id, view)
+            for key, view in sorted(views.items(), key=lambda item: item[0])
+            if key.aggregate is Aggregate.QUESTION
+        }
+        self._put_all(QUESTION, ("id",), {name: row for name, row in standings.items() if row is not None})
+        for part in chunks(name for (name,), row in standings.items() if row is None):
+            table = QUESTION.c
+            self._connection.execute(delete(QUESTION).where(table.enterprise == self._enterprise, table.id.in_(part)))
 
     def clear_views(self) -> None:
         """See the port."""
-        self._connection.execute(delete(VIEW).where(VIEW.c.enterprise == self._enterprise))
+        for table in (VIEW, QUESTION):
+            self._connection.execute(delete(table).where(table.c.enterprise == self._enterprise))
+
+    def views_are_current(self) -> bool:
+        """See the port."""
+        version = self._connection.scalar(select(META.c.value).where(META.c.key == "views"))
+        return version == str(VIEWS_VERSION)
+
+    def note_views_current(self) -> None:
+        """See the port."""
+        self._connection.execute(delete(META).where(META.c.key == "views"))
+        self._connection.execute(insert(META).values(key="views", value=str(VIEWS_VERSION)))
 
     def order(self, order: str) -> StoredOrder | None:
         """See the port."""
@@ -259,6 +296,20 @@ class SqlTransaction:
 
     def _insert(self, table: Table, values: Sequence[Mapping[str, Any]]) -> None:
         self._connection.execute(insert(table), [{"enterprise": self._enterprise, **row} for row in values])
+
+    def _put_all(self, table: Table, key: Sequence[str], rows: Mapping[tuple[str, ...], Mapping[str, Any]]) -> None:
+        """Many rows of one table, whose key ends with `id`: new ones all at once, as there may be hundreds."""
+        columns = [table.c[name] for name in key]
+        there: set[tuple[str, ...]] = set()
+        for part in chunks({values[-1] for values in rows}):
+            query = select(*columns).where(table.c.enterprise == self._enterprise, table.c.id.in_(part))
+            there.update(tuple(row) for row in self._connection.execute(query))
+        new = [{**dict(zip(key, values, strict=True)), **row} for values, row in rows.items() if values not in there]
+        if new:
+            self._insert(table, new)
+        for values, row in rows.items():
+            if values in there:
+                self._put(table, dict(zip(key, values, strict=True)), row)
 
     def _put(self, table: Table, key: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
         where = [table.c.enterprise == self._enterprise, *(table.c[name] == value for name, value in key.items())]

@@ -45,6 +45,9 @@ class BoardSource(Protocol):
     def gateways(self) -> tuple[GatewayRecord, ...]:
         """Every gateway."""
 
+    def open_questions(self) -> int | None:
+        """How many questions wait for an answer; None where the viewer may not know."""
+
     def last_position(self) -> int:
         """Position of the newest event."""
 
@@ -125,6 +128,7 @@ def _add_board(router: APIRouter, parts: PageParts) -> None:
             counts=_counts(rows),
             zones=zones_of(source.wip(), shown, may_count=_may_count(source, viewer)),
             gateways=gateways_of(source.gateways(), shown, wall=wall),
+            questions=source.open_questions(),
             position=position,
             wall_ms=int(wall.timestamp() * 1000),
             person=viewer.role is Role.ADMIN,

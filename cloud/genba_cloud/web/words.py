@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from genba_cloud.web import words_questions
+
 
 class Language(StrEnum):
     """A language of the pages, by its BCP 47 tag."""
@@ -87,6 +89,7 @@ _ZH: Final[Mapping[str, str]] = {
     "mark.conflicting": "数据不一致",
     "mark.corroborated": "多方证实",
     "mark.not_planned": "计划外",
+    "mark.quantity_reached": "按答复已达数量，请确认",
     "empty.title": "还没有订单",
     "empty.first": "用机器密钥把第一个订单发送到 {path}，它会立刻出现在这里：",
     "empty.key": "创建密钥：",
@@ -183,6 +186,7 @@ _JA: Final[Mapping[str, str]] = {
     "mark.conflicting": "データが不一致",
     "mark.corroborated": "裏付けあり",
     "mark.not_planned": "計画外",
+    "mark.quantity_reached": "回答により数量に到達、確認してください",
     "empty.title": "注文はまだありません",
     "empty.first": "機械キーで最初の注文を {path} に送ると、すぐここに表示されます：",
     "empty.key": "キーを作る：",
@@ -279,6 +283,7 @@ _EN: Final[Mapping[str, str]] = {
     "mark.conflicting": "sources disagree",
     "mark.corroborated": "corroborated",
     "mark.not_planned": "not planned",
+    "mark.quantity_reached": "quantity reached by an answer: confirm",
     "empty.title": "No order yet",
     "empty.first": "Send the first order to {path} with a machine key, and it appears here at once:",
     "empty.key": "Make a key:",
@@ -306,7 +311,11 @@ _EN: Final[Mapping[str, str]] = {
     "logout.button": "Sign out",
 }
 
-WORDS: Final[Mapping[Language, Mapping[str, str]]] = {Language.ZH: _ZH, Language.JA: _JA, Language.EN: _EN}
+WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
+    Language.ZH: {**_ZH, **words_questions.ZH},
+    Language.JA: {**_JA, **words_questions.JA},
+    Language.EN: {**_EN, **words_questions.EN},
+}
 
 _WEEKDAYS: Final[Mapping[Language, Sequence[str]]] = {
     Language.ZH: ("周一", "周二", "周三", "周四", "周五", "周六", "周日"),

@@ -88,3 +88,12 @@ def test_a_gateway_is_told_the_last_stock_take_of_its_zones_that_allow_it() -> N
     audience = Audience(stations=[], zones=["sewing", "packing"], nodes=[], stocktakes=["sewing"])
     told = dispatch_document(audience, work={}, queue=[], open_at={}, tags=[], stock=stock)
     assert told.stock == {"sewing": Sent(id="id of sewing", at=START, count=4)}
+
+
+def test_a_gateway_is_told_the_pieces_that_answers_added_to_or_took_from_its_nodes() -> None:
+    works = work(Lifecycle.IN_PROGRESS)
+    nodes = tuple(replace(node, answered=-2) for node in works["WO-1"].facts.nodes)
+    answered = {"WO-1": replace(works["WO-1"], facts=WorkOrderFacts(work_order="WO-1", nodes=nodes))}
+    told = dispatch_document(AUDIENCE, work=answered, queue=[ROW], open_at={}, tags=[])
+    assert told.answered == {"WO-1": {"CUT": -2}}
+    assert document(Lifecycle.IN_PROGRESS).answered == {}

@@ -98,7 +98,7 @@ def test_a_count_that_names_its_work_order_is_not_attributed_again() -> None:
 
 def test_a_dispatch_boundary_inside_a_counts_span_makes_it_ambiguous() -> None:
     state = fold(opened(1, "WO-1"), counted(4, 3, 3, since=0))
-    assert owned_by(state, "WO-1")["SEW"].ambiguous
+    assert owned_by(state, "WO-1")["SEW"].doubtful == {name(4)}
 
 
 def test_a_hole_between_two_totals_is_unassigned_until_it_is_filled() -> None:

@@ -45,6 +45,7 @@ def test_nobody_sees_another_enterprise(viewer: Viewer, subject: Subject) -> Non
         (Act.UPSERT_ORDER, "orders:write"),
         (Act.DISPATCH, "dispatch:write"),
         (Act.APPEND_EVENTS, "events:write"),
+        (Act.ANSWER, "answers:write"),
         (Act.ADMINISTER, None),
     ],
 )

@@ -41,6 +41,7 @@ DOCUMENT = DispatchDocument(
     work_orders={"WO-1": {"CUT": 8, "SEW": 8}},
     tags=(TagBinding(tag="3034f0", work_order="WO-1", pieces=5, since=SINCE),),
     stock={"sewing": StockTake(id="c9e8a2f4-0f5e-4a39-9a4f-2f6f0c7f2f10", at=SINCE, count=0)},
+    answered={"WO-1": {"CUT": -2, "SEW": 1}},
 )
 DOCUMENT_JSON: dict[str, object] = {
     "version": 3,
@@ -54,6 +55,7 @@ DOCUMENT_JSON: dict[str, object] = {
     "work_orders": {"WO-1": {"CUT": 8, "SEW": 8}},
     "tags": [{"tag": "3034f0", "work_order": "WO-1", "pieces": 5, "since": "2026-01-05T07:00:00.250Z"}],
     "stock": {"sewing": {"id": "c9e8a2f4-0f5e-4a39-9a4f-2f6f0c7f2f10", "at": "2026-01-05T07:00:00.250Z", "count": 0}},
+    "answered": {"WO-1": {"CUT": -2, "SEW": 1}},
 }
 
 
@@ -92,6 +94,11 @@ def test_a_dispatch_document_has_the_json_form_of_the_contract() -> None:
     assert DispatchDocument.from_json(DispatchDocument.empty().to_json()) == DispatchDocument.empty()
 
 
+def test_the_document_of_an_older_collector_knows_no_answers() -> None:
+    older = {key: value for key, value in DOCUMENT_JSON.items() if key != "answered"}
+    assert DispatchDocument.from_json(older).answered == {}
+
+
 def test_keys_of_a_newer_collector_are_passed_over() -> None:
     assert DispatchDocument.from_json(DOCUMENT_JSON | {"calendar": "two-shift"}) == DOCUMENT
 
@@ -117,6 +124,9 @@ def test_a_document_of_an_older_collector_knows_of_no_stock_takes() -> None:
         ("stock", [], "stock"),
         ("stock", {"sewing": {"id": "1", "at": "today", "count": 1}}, "stock.sewing.at"),
         ("stock", {"sewing": {"id": "1", "at": "2026-01-05T07:00:00Z", "count": -1}}, "stock.sewing.count"),
+        ("answered", {"WO-1": {"CUT": 1.5}}, "answered.WO-1.CUT"),
+        ("answered", {"WO-1": {"CUT": -(10**9) - 1}}, "answered.WO-1.CUT"),
+        ("answered", {"WO-1": 3}, "answered.WO-1"),
     ],
 )
 def test_a_wrong_dispatch_document_is_refused_with_the_place(key: str, value: object, where: str) -> None:

@@ -1,14 +1,39 @@
 """Facts views: pure folds of the set of events and frozen master data; order of arrival and repeats change nothing."""
 
-from genba_cloud.core.facts.aggregates import FOLDS, STATION, TAG, WORK_ORDER, ZONE, Aggregate, Fold, ViewKey, views_of
+from genba_cloud.core.facts.aggregates import (
+    FOLDS,
+    QUESTION,
+    STATION,
+    TAG,
+    WORK_ORDER,
+    ZONE,
+    Aggregate,
+    Fold,
+    ViewKey,
+    members_of,
+    views_of,
+)
 from genba_cloud.core.facts.plan import NodePlan, OrderPlan, Refused, WorkOrderPlan, check_order
 from genba_cloud.core.facts.progress import work_order_facts
-from genba_cloud.core.facts.station import StationFold, changed_owners, owned_by, station_facts
+from genba_cloud.core.facts.questions import QuestionFold, question_facts, target_of
+from genba_cloud.core.facts.settlements import Settlement, settled_without_owner, settlements_of
+from genba_cloud.core.facts.station import (
+    NOBODYS,
+    Attribution,
+    StationFold,
+    changed_owners,
+    fold_and_attribute,
+    owned_by,
+    station_facts,
+)
 from genba_cloud.core.facts.views import (
     Lifecycle,
     Mark,
     NodeFacts,
     OpenDispatch,
+    Question,
+    QuestionAnswer,
+    QuestionKind,
     StationFacts,
     StockTake,
     TagBinding,
@@ -21,11 +46,14 @@ from genba_cloud.core.facts.zone import TagFold, ZoneFold, stock_take, tag_bindi
 
 __all__ = [
     "FOLDS",
+    "NOBODYS",
+    "QUESTION",
     "STATION",
     "TAG",
     "WORK_ORDER",
     "ZONE",
     "Aggregate",
+    "Attribution",
     "Fold",
     "Lifecycle",
     "Mark",
@@ -33,7 +61,12 @@ __all__ = [
     "NodePlan",
     "OpenDispatch",
     "OrderPlan",
+    "Question",
+    "QuestionAnswer",
+    "QuestionFold",
+    "QuestionKind",
     "Refused",
+    "Settlement",
     "StationFacts",
     "StationFold",
     "StockTake",
@@ -48,10 +81,16 @@ __all__ = [
     "ZoneFold",
     "changed_owners",
     "check_order",
+    "fold_and_attribute",
+    "members_of",
     "owned_by",
+    "question_facts",
+    "settled_without_owner",
+    "settlements_of",
     "station_facts",
     "stock_take",
     "tag_binding",
+    "target_of",
     "views_of",
     "work_order_facts",
     "zone_facts",

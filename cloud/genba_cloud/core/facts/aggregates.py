@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from genba_cloud.core.facts.questions import (
+    QuestionFold,
+    asks,
+    fold_question,
+    question_from_json,
+    question_to_json,
+    target_of,
+)
 from genba_cloud.core.facts.station import (
     StationFold,
     fold_station,
@@ -26,12 +34,21 @@ from genba_cloud.core.facts.zone import (
     zone_from_json,
     zone_to_json,
 )
-from genba_shared.events import Event, StockCounted, TagBound, TagUnbound, WipChanged
+from genba_shared.events import (
+    DataQuestioned,
+    Event,
+    PiecesCounted,
+    StockCounted,
+    TagBound,
+    TagUnbound,
+    WipChanged,
+)
 
 
 class Aggregate(StrEnum):
     """A kind of view."""
 
+    QUESTION = "question"
     STATION = "station"
     TAG = "tag"
     WORK_ORDER = "work_order"
@@ -46,8 +63,17 @@ class ViewKey(NamedTuple):
 
 
 def views_of(event: Event) -> tuple[ViewKey, ...]:
-    """The views whose fold sees the event."""
+    """The views whose fold sees the event.
+
+    An answer belongs to the question alone: what it changes elsewhere follows from there. A count that asks nothing by
+    itself belongs to a question as well once an answer names it, which `members_of` knows.
+    """
+    target = target_of(event)
+    if target is not None:
+        return (ViewKey(Aggregate.QUESTION, target),)
     keys: list[ViewKey] = []
+    if asks(event):
+        keys.append(ViewKey(Aggregate.QUESTION, event.id))
     if event.station is not None:
         keys.append(ViewKey(Aggregate.STATION, event.station))
     match event:
@@ -60,6 +86,24 @@ def views_of(event: Event) -> tuple[ViewKey, ...]:
     if event.work_order is not None and event.node is not None:
         keys.append(ViewKey(Aggregate.WORK_ORDER, event.work_order))
     return tuple(keys)
+
+
+def members_of(events: Iterable[Event], *, answered: Collection[str] = ()) -> dict[ViewKey, list[Event]]:
+    """By view, those of the events that its fold sees.
+
+    Args:
+        events: in any order.
+        answered: ids of events that answers name which are not among these.
+    """
+    every = list(events)
+    named = {*answered, *(target for event in every if (target := target_of(event)) is not None)}
+    members: dict[ViewKey, list[Event]] = {}
+    for event in every:
+        for key in views_of(event):
+            members.setdefault(key, []).append(event)
+        if event.id in named and isinstance(event, PiecesCounted | DataQuestioned) and not asks(event):
+            members.setdefault(ViewKey(Aggregate.QUESTION, event.id), []).append(event)
+    return members
 
 
 S = TypeVar("S")
@@ -88,6 +132,14 @@ def _always(_state: object, _event: Event) -> bool:
     return True
 
 
+QUESTION: Fold[QuestionFold] = Fold(
+    empty=QuestionFold(),
+    fold=fold_question,
+    is_applicable=_always,
+    to_json=question_to_json,
+    from_json=question_from_json,
+    from_the_start=_same,
+)
 STATION: Fold[StationFold] = Fold(
     empty=StationFold(),
     fold=fold_station,
@@ -122,6 +174,7 @@ ZONE: Fold[ZoneFold] = Fold(
 )
 
 FOLDS: Mapping[Aggregate, Fold[Any]] = {
+    Aggregate.QUESTION: QUESTION,
     Aggregate.STATION: STATION,
     Aggregate.TAG: TAG,
     Aggregate.WORK_ORDER: WORK_ORDER,

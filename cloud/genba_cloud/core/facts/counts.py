@@ -33,6 +33,11 @@ def counter_of(event: PiecesCounted) -> Counter:
     return Counter(gateway, epoch, event.point, event.counter_epoch)
 
 
+def is_ambiguous(event: PiecesCounted) -> bool:
+    """Whether the event itself names several possible numbers."""
+    return event.confidence is Confidence.AMBIGUOUS
+
+
 class Seen(NamedTuple):
     """When a fact happened and which event says so; ordered as facts are."""
 
@@ -80,11 +85,11 @@ def later(first: datetime | None, second: datetime) -> datetime:
 class Counts:
     """Pieces of one owner (a node of a work order, or nobody). `first` and `data_at` are of its events.
 
-    `ambiguous`: at least one event names several possible numbers, or was attributed across a dispatch boundary.
+    `doubtful` are ids of the events that name several possible numbers, or were attributed across a dispatch boundary.
     """
 
     parts: Mapping[tuple[Result, Counter], Intervals] = field(default_factory=dict)
-    ambiguous: bool = False
+    doubtful: frozenset[str] = frozenset()
     first: Seen | None = None
     data_at: datetime | None = None
 
@@ -95,7 +100,7 @@ class Counts:
         parts[where] = added(parts.get(where, ()), event.total - event.delta, event.total)
         return Counts(
             parts=parts,
-            ambiguous=self.ambiguous or ambiguous or event.confidence is Confidence.AMBIGUOUS,
+            doubtful=self.doubtful | {event.id} if ambiguous or is_ambiguous(event) else self.doubtful,
             first=earliest(self.first, Seen.of(event)),
             data_at=later(self.data_at, event.at),
         )
@@ -107,7 +112,7 @@ class Counts:
             parts[where] = united([*parts.get(where, ()), *intervals])
         return Counts(
             parts=parts,
-            ambiguous=self.ambiguous or other.ambiguous,
+            doubtful=self.doubtful | other.doubtful,
             first=self.first if other.first is None else earliest(self.first, other.first),
             data_at=self.data_at if other.data_at is None else later(self.data_at, other.data_at),
         )
@@ -124,7 +129,7 @@ class Counts:
         rows = [[str(result), *counter, [list(part) for part in parts]] for (result, counter), parts in self._sorted()]
         return {
             "parts": rows,
-            "ambiguous": self.ambiguous,
+            "doubtful": sorted(self.doubtful),
             "first": self.first.to_json() if self.first else None,
             "data_at": format_time(self.data_at) if self.data_at else None,
         }
@@ -138,7 +143,7 @@ class Counts:
         }
         return cls(
             parts=parts,
-            ambiguous=obj["ambiguous"],
+            doubtful=frozenset(obj["doubtful"]),
             first=Seen.from_json(obj["first"]) if obj["first"] else None,
             data_at=parse_time(obj["data_at"]) if obj["data_at"] else None,
         )

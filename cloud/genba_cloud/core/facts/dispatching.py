@@ -97,6 +97,7 @@ def dispatch_document(
             for zone, one in sorted((stock or {}).items())
             if zone in audience.stocktakes
         },
+        answered={name: pieces for name in wanted if (pieces := _answered(work[name].facts, audience.nodes))},
     )
 
 
@@ -113,6 +114,10 @@ def _open_row(dispatch: OpenDispatch | None, work: Mapping[str, Work]) -> OpenRo
         quantity=dispatch.quantity or plan.quantity,
         since=dispatch.since,
     )
+
+
+def _answered(facts: WorkOrderFacts, nodes: Collection[str]) -> dict[str, int]:
+    return {node.node: node.answered for node in facts.nodes if node.node in nodes and node.answered}
 
 
 def _quantities(plan: WorkOrderPlan, nodes: Collection[str]) -> dict[str, int]:

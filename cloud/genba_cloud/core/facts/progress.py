@@ -3,38 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from genba_cloud.core.facts.counts import NOTHING_COUNTED, Counts, Seen, earliest
 from genba_cloud.core.facts.plan import NodePlan, WorkOrderPlan, in_sequence
+from genba_cloud.core.facts.settlements import Settlement
 from genba_cloud.core.facts.views import Lifecycle, Mark, NodeFacts, Tally, WorkOrderFacts
 from genba_cloud.core.facts.work_order import Claim, NodeState, WorkOrderState
-from genba_shared.events import Basis, Confidence
+from genba_shared.events import Basis, Confidence, Result
 
 DOUBTS = frozenset({Mark.AMBIGUOUS, Mark.BELOW_QUANTITY, Mark.PREDECESSOR_OPEN, Mark.CONFLICTING, Mark.NOT_PLANNED})
 """Marks of a claim that only a person can settle, or a later fact."""
+
+Settled = Mapping[str, Settlement]
+"""What people's answers change at one node, by the id of the event that was answered."""
 
 Assigned = Mapping[str, Mapping[str, Counts]]
 """By station and node: counts without a name on them that the station's dispatch gave to this work order."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Evidence:
+    """Everything that bears on one node: what was seen under its name, all its counts, and what people answered."""
+
+    seen: NodeState
+    counts: Counts
+    settled: Settled
+
+    def tally(self) -> Tally:
+        """Pieces by result, with the answers in them."""
+        pieces = self.counts.tally().by_result()
+        for settlement in self.settled.values():
+            for result, change in settlement.change.items():
+                pieces[result] += change
+        return Tally.of(pieces)
+
+    def is_in_doubt(self) -> bool:
+        """Whether a count with several possible numbers is still without an answer."""
+        return bool(self.counts.doubtful - self.settled.keys())
+
+    def is_out_of_doubt(self) -> bool:
+        """Whether there were such counts, and every one of them was answered."""
+        return bool(self.counts.doubtful) and not self.is_in_doubt()
+
+
 def work_order_facts(
-    work_order: str, plan: WorkOrderPlan | None, state: WorkOrderState, assigned: Assigned
+    work_order: str,
+    plan: WorkOrderPlan | None,
+    state: WorkOrderState,
+    assigned: Assigned,
+    settled: Mapping[str, Settled] | None = None,
 ) -> WorkOrderFacts:
-    """Weigh what was seen against the plan; without a plan nothing is ever done."""
-    given = _by_node(assigned)
+    """Weigh what was seen against the plan; without a plan nothing is ever done. `settled` is by node."""
+    given, answers = _by_node(assigned), settled or {}
+
+    def evidence(node: str) -> _Evidence:
+        seen = state.nodes.get(node, NodeState())
+        counts = seen.counts.joined(given.get(node, NOTHING_COUNTED))
+        return _Evidence(seen=seen, counts=counts, settled=answers.get(node, {}))
+
     planned = plan.nodes if plan else ()
     made: set[str] = set()  # nodes that have made what their successors need, confirmed or not
     facts: dict[str, NodeFacts] = {}
     for node in in_sequence(planned):
-        seen = state.nodes.get(node.node, NodeState())
-        facts[node.node] = _node_facts(node.node, node, seen, given.get(node.node, NOTHING_COUNTED), made)
+        facts[node.node] = _node_facts(node.node, node, evidence(node.node), made)
         if facts[node.node].lifecycle is Lifecycle.DONE or facts[node.node].good >= node.quantity:
             made.add(node.node)
-    strangers = sorted({*state.nodes, *given} - {node.node for node in planned})
+    strangers = sorted({*state.nodes, *given, *answers} - {node.node for node in planned})
     for code in strangers:
-        seen = state.nodes.get(code, NodeState())
-        facts[code] = _node_facts(code, None, seen, given.get(code, NOTHING_COUNTED), made)
+        facts[code] = _node_facts(code, None, evidence(code), made)
     nodes = tuple(facts[code] for code in [*(node.node for node in planned), *strangers])
     return WorkOrderFacts(work_order=work_order, nodes=nodes, data_at=_newest(node.data_at for node in nodes))
 
@@ -47,20 +85,19 @@ def _by_node(assigned: Assigned) -> dict[str, Counts]:
     return given
 
 
-def _node_facts(code: str, plan: NodePlan | None, seen: NodeState, given: Counts, made: Collection[str]) -> NodeFacts:
-    counts = seen.counts.joined(given)
-    tally, left = counts.tally(), seen.tag_pieces()
+def _node_facts(code: str, plan: NodePlan | None, evidence: _Evidence, made: Collection[str]) -> NodeFacts:
+    seen, tally = evidence.seen, evidence.tally()
     claim = _claim_that_counts(seen, plan)
-    marks = _marks(claim, seen, plan, counts)
+    marks = _marks(claim, plan, evidence)
     if plan is not None and claim is not None and any(code not in made for code in plan.predecessors):
         marks.add(Mark.PREDECESSOR_OPEN)
-    started = _started(seen, counts)
+    started = _started(evidence)
     lifecycle = _lifecycle(claim, marks, is_seen=started is not None)
     return NodeFacts(
         node=code,
         lifecycle=lifecycle,
         quantity=plan.quantity if plan else None,
-        good=tally.good or left,
+        good=tally.good or seen.tag_pieces(),
         scrap=tally.scrap,
         rework=tally.rework,
         started_at=started,
@@ -69,9 +106,10 @@ def _node_facts(code: str, plan: NodePlan | None, seen: NodeState, given: Counts
         claimed_pieces=claim.pieces if claim else None,
         confidence=claim.confidence if claim else None,
         marks=tuple(mark for mark in Mark if mark in marks),
-        evidence=_evidence(seen),
-        data_at=_newest((seen.data_at, given.data_at)),
+        evidence=_ids_of(seen),
+        data_at=_newest((seen.data_at, evidence.counts.data_at, *(one.seen.at for one in evidence.settled.values()))),
         environment=tuple(summary for _, (_, summary) in sorted(seen.environment.items())),
+        answered=sum(one.change.get(Result.GOOD, 0) for one in evidence.settled.values()),
     )
 
 
@@ -85,52 +123,73 @@ def _claim_that_counts(seen: NodeState, plan: NodePlan | None) -> Claim | None:
     )
 
 
-def _marks(claim: Claim | None, seen: NodeState, plan: NodePlan | None, counts: Counts) -> set[Mark]:
+def _marks(claim: Claim | None, plan: NodePlan | None, evidence: _Evidence) -> set[Mark]:
     marks: set[Mark] = set()
     if plan is None:
         marks.add(Mark.NOT_PLANNED)
+    by_answer = plan is not None and bool(evidence.settled) and evidence.tally().good >= plan.quantity
     if claim is None:
-        if counts.ambiguous:
+        if evidence.is_in_doubt():
             marks.add(Mark.AMBIGUOUS)
+        elif by_answer:
+            marks.add(Mark.QUANTITY_REACHED)
         return marks
-    if claim.confidence is not Confidence.CERTAIN:
+    if claim.confidence is not Confidence.CERTAIN and not _is_settled(claim, evidence):
         marks.add(Mark.AMBIGUOUS)
-    if plan is not None and claim.pieces < plan.quantity:
+    if plan is not None and _below(claim, evidence) < plan.quantity and not by_answer:
         marks.add(Mark.BELOW_QUANTITY)
-    others = [other for other in seen.claims.values() if other != claim]
+    others = [other for other in evidence.seen.claims.values() if other != claim]
     if any(other.pieces >= claim.pieces for other in others):
         marks.add(Mark.CORROBORATED)
-    if _disagree(claim, seen, counts.tally()):
+    if _disagree(claim, evidence):
         marks.add(Mark.CONFLICTING)
     return marks
 
 
-def _disagree(claim: Claim, seen: NodeState, tally: Tally) -> bool:
+def _is_settled(claim: Claim, evidence: _Evidence) -> bool:
+    """Whether people have answered everything that made the claim ambiguous: its counts, where it rests on counts."""
+    return claim.basis is Basis.COUNT and evidence.is_out_of_doubt()
+
+
+def _below(claim: Claim, evidence: _Evidence) -> int:
+    """Pieces of the claim that are to be compared with the quantity: no more than answers have left of them."""
+    is_judged = claim.basis is Basis.COUNT and bool(evidence.settled)
+    return min(claim.pieces, evidence.tally().good) if is_judged else claim.pieces
+
+
+def _disagree(claim: Claim, evidence: _Evidence) -> bool:
     """Whether a source that saw the node at all saw fewer pieces than the claim names (compared, never added)."""
     match claim.basis:
         case Basis.COUNT:
-            return not tally.is_empty() and tally.good < claim.pieces
+            tally = evidence.tally()
+            is_seen = bool(evidence.settled) or not tally.is_empty()
+            return is_seen and tally.good < claim.pieces
         case Basis.TAGS:
-            return bool(seen.tags) and seen.tag_pieces() < claim.pieces
+            return bool(evidence.seen.tags) and evidence.seen.tag_pieces() < claim.pieces
         case Basis.STATE:
             return False
 
 
-def _started(seen: NodeState, counts: Counts) -> datetime | None:
+def _started(evidence: _Evidence) -> datetime | None:
+    seen = evidence.seen
     first: Seen | None = seen.started
-    for mark in (counts.first, *(passage for passage, _ in seen.tags.values())):
+    passages = (passage for passage, _ in seen.tags.values())
+    given = (one.seen for one in evidence.settled.values() if one.gives)
+    for mark in (evidence.counts.first, *passages, *given):
         if mark is not None:
             first = earliest(first, mark)
     return first.at if first else None
 
 
 def _lifecycle(claim: Claim | None, marks: Collection[Mark], *, is_seen: bool) -> Lifecycle:
+    if claim is None and Mark.QUANTITY_REACHED in marks:
+        return Lifecycle.AWAITING_CONFIRMATION
     if claim is None:
         return Lifecycle.IN_PROGRESS if is_seen else Lifecycle.PENDING
     return Lifecycle.AWAITING_CONFIRMATION if DOUBTS.intersection(marks) else Lifecycle.DONE
 
 
-def _evidence(seen: NodeState) -> tuple[str, ...]:
+def _ids_of(seen: NodeState) -> tuple[str, ...]:
     claims = sorted((claim.seen for claim in seen.claims.values()), key=Seen.key)
     return tuple(mark.id for mark in ((seen.started,) if seen.started else ()) + tuple(claims))
 

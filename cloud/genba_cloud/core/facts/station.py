@@ -32,6 +32,17 @@ from genba_shared.events import (
 Owner = tuple[str, str]
 """(work order, node)."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution:
+    """To whom dispatch gave the pieces of a count without a name on it. `doubtful`: the dispatch changed within it."""
+
+    owner: Owner | None = None
+    doubtful: bool = False
+
+
+NOBODYS = Attribution()
+
 BY_HAND = frozenset({SourceType.PERSON, SourceType.API, SourceType.SCAN, SourceType.IMPORT})
 
 
@@ -59,7 +70,7 @@ def is_applicable(state: StationFold, event: Event) -> bool:
     """Whether the event may be applied to the folded state; False: fold the station again `from_the_start`."""
     key = fact_key(event)
     match event:
-        case PiecesCounted() if not _is_named(event):
+        case PiecesCounted() if not is_named(event):
             return state.boundary is None or state.boundary.key() <= key
         case DispatchOpened() | DispatchClosed():
             marks = (state.boundary, state.named_by_time)
@@ -78,10 +89,18 @@ def from_the_start(state: StationFold) -> StationFold:
 
 def fold_station(state: StationFold, events: Sequence[Event]) -> StationFold:
     """The state after these events of the station; they are put in the order of facts first, repeats left out."""
+    return fold_and_attribute(state, events)[0]
+
+
+def fold_and_attribute(state: StationFold, events: Sequence[Event]) -> tuple[StationFold, dict[str, Attribution]]:
+    """As `fold_station`, and for each of these events that counts without a name on it (by id): whose pieces it has."""
     once = {event.id: event for event in events}
+    attributed: dict[str, Attribution] = {}
     for event in sorted(once.values(), key=fact_key):
+        if isinstance(event, PiecesCounted) and not is_named(event):
+            attributed[event.id] = _attribution(state, event)
         state = _apply(state, event)
-    return state
+    return state, attributed
 
 
 def _apply(state: StationFold, event: Event) -> StationFold:
@@ -115,18 +134,30 @@ def _counted(state: StationFold, event: PiecesCounted) -> StationFold:
     where = (event.result, counter_of(event))
     chain = added(state.chains.get(where, ()), event.total - event.delta, event.total)
     state = replace(state, chains={**state.chains, where: chain})
-    if _is_named(event):
+    if is_named(event):
         return state
     state = replace(state, named_by_time=latest(state.named_by_time, Seen.of(event)))
     if state.dispatch is None:
         return replace(state, orphans=state.orphans.adding(event))
     owner = _owner(state.dispatch)
-    crosses = state.boundary is not None and event.since < state.boundary.at
-    counts = state.owned.get(owner, NOTHING_COUNTED).adding(event, ambiguous=crosses)
+    counts = state.owned.get(owner, NOTHING_COUNTED).adding(event, ambiguous=_crosses(state, event))
     return replace(state, owned={**state.owned, owner: counts})
 
 
-def _is_named(event: PiecesCounted) -> bool:
+def _attribution(state: StationFold, event: PiecesCounted) -> Attribution:
+    """Whose pieces the event has, by the state just before it."""
+    if state.dispatch is None:
+        return NOBODYS
+    return Attribution(owner=_owner(state.dispatch), doubtful=_crosses(state, event))
+
+
+def _crosses(state: StationFold, event: PiecesCounted) -> bool:
+    """Whether the last change of dispatch lies within the event's span: it may be another's pieces."""
+    return state.boundary is not None and event.since < state.boundary.at
+
+
+def is_named(event: PiecesCounted) -> bool:
+    """Whether the gateway said whose pieces these are."""
     return event.work_order is not None and event.node is not None
 
 
@@ -145,22 +176,19 @@ def changed_owners(before: StationFold, after: StationFold) -> set[str]:
     return {owner[0] for owner in owners if before.owned.get(owner) != after.owned.get(owner)}
 
 
-def station_facts(station: str, state: StationFold) -> StationFacts:
-    """What people see of the station."""
-    orphans = state.orphans.tally()
-    gaps = dict.fromkeys(Result, 0)
+def station_facts(station: str, state: StationFold, settled: Mapping[Result, int] | None = None) -> StationFacts:
+    """What people see of the station; `settled` are the pieces without an owner that people have dealt with."""
+    unowned = state.orphans.tally().by_result()
     for (result, _), chain in state.chains.items():
-        gaps[result] += gaps_in(chain)
+        unowned[result] += gaps_in(chain)
+    for result, pieces in (settled or {}).items():
+        unowned[result] -= pieces
     return StationFacts(
         station=station,
         state=state.state,
         since=state.since,
         dispatch=state.dispatch,
-        unassigned=Tally(
-            good=orphans.good + gaps[Result.GOOD],
-            scrap=orphans.scrap + gaps[Result.SCRAP],
-            rework=orphans.rework + gaps[Result.REWORK],
-        ),
+        unassigned=Tally.of(unowned),
         data_at=state.data_at,
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
-from genba_shared.events import Confidence, StationState
+from genba_shared.events import Confidence, CountOption, Result, StationState
 
 
 class Lifecycle(StrEnum):
@@ -27,6 +29,7 @@ class Mark(StrEnum):
     CONFLICTING = "conflicting"  # counters, tags and claim of a claimed node do not agree
     CORROBORATED = "corroborated"  # a second, independent claim says the same
     NOT_PLANNED = "not_planned"  # no such node in the routing, or no such work order
+    QUANTITY_REACHED = "quantity_reached"  # by a person's answer; nobody has claimed that the node is complete
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,16 @@ class Tally:
     def is_empty(self) -> bool:
         """Whether it holds no piece at all."""
         return not (self.good or self.scrap or self.rework)
+
+    def by_result(self) -> dict[Result, int]:
+        """The same pieces, to calculate with."""
+        return {Result.GOOD: self.good, Result.SCRAP: self.scrap, Result.REWORK: self.rework}
+
+    @classmethod
+    def of(cls, pieces: Mapping[Result, int]) -> Self:
+        """A tally of these pieces; less than none is none."""
+        good, scrap, rework = (max(0, pieces.get(one, 0)) for one in (Result.GOOD, Result.SCRAP, Result.REWORK))
+        return cls(good=good, scrap=scrap, rework=rework)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +77,7 @@ class NodeFacts:
     `quantity` is None where the node is not planned. `claimed_at`, `claimed_pieces` and `confidence` are of the claim
     that counts; `completed_at` is the same instant once the node is done, None before. `evidence` are ids of events:
     the start and every claim. `data_at` is when the newest fact about the node happened. `environment` is by station
-    and point.
+    and point. `answered` are the good pieces among `good` that people's answers added (below 0: took away).
     """
 
     node: str
@@ -82,6 +95,7 @@ class NodeFacts:
     evidence: tuple[str, ...] = ()
     data_at: datetime | None = None
     environment: tuple[Surroundings, ...] = ()
+    answered: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,3 +162,50 @@ class TagBinding:
     work_order: str
     pieces: int
     since: datetime
+
+
+class QuestionKind(StrEnum):
+    """Why people are asked."""
+
+    QUESTIONED = "questioned"  # a reading has no explanation that fits: none of its pieces was counted
+    AMBIGUOUS = "ambiguous"  # counted, and another number or another owner is possible as well
+    UNASSIGNED = "unassigned"  # counted while no dispatch said whose pieces they are
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionAnswer:
+    """The answer that counts. `by` is who gave it (an opaque id), `event` the event that says so."""
+
+    event: str
+    at: datetime
+    by: str
+    pieces: int
+    work_order: str | None = None
+    node: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What could not be decided without a person; `question` is the id of the event that asks.
+
+    `counted` are the pieces that count until it is answered (0 where none was counted). `least` and `most` bound what
+    is possible. `work_order` and `node` say whose pieces they are taken for, None where nobody knows.
+    """
+
+    question: str
+    kind: QuestionKind
+    at: datetime
+    station: str | None
+    point: str
+    result: Result
+    counted: int
+    least: int
+    most: int
+    options: tuple[CountOption, ...] = ()
+    since: datetime | None = None
+    work_order: str | None = None
+    node: str | None = None
+    note: str | None = None
+    answer: QuestionAnswer | None = None
+    is_open: bool = True

@@ -148,6 +148,13 @@
     stream.addEventListener("wip", function () { heard(); want("/board/wip"); });
     stream.addEventListener("gateway", function (event) { heard(); seenGateway(JSON.parse(event.data)); });
     stream.addEventListener("alert", heard);
+    stream.addEventListener("question", function (event) {
+      heard();
+      var box = document.getElementById("questions"), text = String(JSON.parse(event.data).open);
+      if (!box) return;
+      box.textContent = text;
+      box.closest("li").hidden = text === "0";
+    });
     stream.addEventListener("resync", function () {
       stream.close();
       setTimeout(function () { location.reload(); }, Math.random() * 1000);
