@@ -32,6 +32,8 @@ from genba_shared.events import (
 )
 
 KnownUntil = Callable[[PointRef], datetime | None]
+TellPieces = Callable[[str, PointRef, Result, WorkKey | None, int, Step], None]
+"""Told of pieces as soon as a counter shows them: station, counter, result, whose they are, how many, and the step."""
 
 COALESCE = timedelta(seconds=10)
 _KEY = "counter/"
@@ -50,9 +52,18 @@ class Counting:
     """All counters of the gateway."""
 
     def __init__(
-        self, device_map: DeviceMap, journal: Journal, nodes: Nodes, work: Work, zones: Zones, saved: Mapping[str, str]
+        self,
+        device_map: DeviceMap,
+        journal: Journal,
+        nodes: Nodes,
+        work: Work,
+        zones: Zones,
+        saved: Mapping[str, str],
+        *,
+        tell_pieces: TellPieces,
     ) -> None:
         self._journal, self._nodes, self._work, self._zones = journal, nodes, work, zones
+        self._tell_pieces = tell_pieces
         self._points = {point.ref: point for point in counted_points(device_map)}
         self._of_station: dict[str, list[PointRef]] = {}
         for counted in self._points.values():
@@ -280,6 +291,8 @@ class Counting:
 
     def _add(self, point: CountedPoint, new: Pending) -> None:
         ref = point.ref
+        if new.pieces:
+            self._tell_pieces(point.station, ref, point.result, new.key, new.pieces, new.step)
         joins = self._pending.setdefault(ref, [])
         last = joins[-1] if joins else None
         if last is not None and _joins(last, new):

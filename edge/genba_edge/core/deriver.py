@@ -69,7 +69,12 @@ class Deriver:
         self._nodes = Nodes(device_map, self._journal, saved)
         self._work = Work(device_map, self._journal, self._nodes, saved)
         self._zones = Zones(device_map, self._journal, saved)
-        self._counting = Counting(device_map, self._journal, self._nodes, self._work, self._zones, saved)
+        self._states = StationStates(
+            device_map, self._journal, saved, work=self._work, nodes=self._nodes, zones=self._zones
+        )
+        self._counting = Counting(
+            device_map, self._journal, self._nodes, self._work, self._zones, saved, tell_pieces=self._states.pieces_made
+        )
         self._tags = Tags(
             device_map,
             self._journal,
@@ -78,8 +83,7 @@ class Deriver:
             Bindings(self._journal, self._work.document.tags, saved),
             saved,
         )
-        self._states = StationStates(device_map, self._journal, saved)
-        self._watch = Watch(device_map, self._journal, pace, saved)
+        self._watch = Watch(device_map, self._journal, pace, saved, tell_gap=self._leave_unobserved)
         self._jobs = self._work.job_points()
         self._supervisor = Supervisor(self._journal)
         evidence = self._counting.evidence()
@@ -180,10 +184,13 @@ class Deriver:
             case DeviceBack():
                 self._watch.find(observation.device, observation.at)
                 self._roles.unsettle(observation.device)
+                if self._work_since is None:  # else it is told again: it was watched all the time
+                    self._states.find_device(observation.device, observation.at)
             case DeviceLost():
                 self._watch.lose(observation.device)
                 self._roles.unsettle(observation.device)
-                self._states.lose_device(observation.device, observation.at)
+                heard_at = self._watch.observed_until(observation.device)
+                self._states.lose_device(observation.device, observation.at, heard_at=heard_at)
             case _:
                 assert_never(observation)
 
@@ -299,6 +306,11 @@ class Deriver:
             )
             at = sample.at if self._work_since is None else max(sample.at, self._work_since)
             self._work.set_job(station, work_order, at=at, source=Source(type=SourceType.PLC, ref=str(ref)))
+
+    def _leave_unobserved(self, device: str, begin: datetime, end: datetime) -> None:
+        """A gap: states hold again from the next reading of each point on."""
+        self._states.leave_unobserved(device, begin, end)
+        self._roles.unsettle(device)
 
     def _close_passages(self, device: str) -> None:
         heard = self._watch.heard_at(device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -11,6 +11,9 @@ from genba_edge.core.journal import Journal, load
 from genba_shared.clock import format_time, parse_time
 from genba_shared.device_map.model import DeviceMap, PointRef
 from genba_shared.events import DataGapSeen, GapCause, Source, SourceType
+
+TellGap = Callable[[str, datetime, datetime], None]
+"""Told of a device that was not observed between two instants."""
 
 LATE_POLLS = 2  # a poll that comes this many periods after the one before leaves an interval unobserved
 _KEY = "heard"
@@ -27,8 +30,11 @@ class Pace:
 class Watch:
     """When each device was last heard of."""
 
-    def __init__(self, device_map: DeviceMap, journal: Journal, pace: Pace, saved: Mapping[str, str]) -> None:
+    def __init__(
+        self, device_map: DeviceMap, journal: Journal, pace: Pace, saved: Mapping[str, str], *, tell_gap: TellGap
+    ) -> None:
         self._journal = journal
+        self._tell_gap = tell_gap
         self._devices = frozenset(device_map.devices)
         self._late = {device: timedelta(seconds=LATE_POLLS * period) for device, period in pace.poll_s.items()}
         self._delay = {device: timedelta(seconds=delay) for device, delay in pace.report_delay_s.items()}
@@ -43,6 +49,14 @@ class Watch:
     def heard_at(self, device: str) -> datetime | None:
         """When the device was last heard of in this run; None before its first answer."""
         return self._heard.get(device)
+
+    def observed_until(self, device: str) -> datetime | None:
+        """Until when nothing of the device was missed; None: it was never heard of.
+
+        A report that was on its way when the device was last heard of may be lost.
+        """
+        heard = self._heard.get(device, self._before_start.get(device))
+        return None if heard is None else heard - self._delay.get(device, timedelta(0))
 
     def known_until(self, ref: PointRef, at: datetime) -> datetime | None:
         """Until when the point's value before `at` was known to hold; None where that was not watched.
@@ -139,6 +153,7 @@ class Watch:
             cause=cause,
             subject=device,
         )
+        self._tell_gap(device, begin, end)
 
 
 def without_heard(saved: Mapping[str, str], devices: Collection[str]) -> dict[str, str]:

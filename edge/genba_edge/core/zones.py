@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from genba_edge.core.cadence import ZoneLevel
 from genba_edge.core.journal import Journal, load
 from genba_shared.clock import format_time, parse_time
 from genba_shared.device_map.model import DeviceMap, ReadPointRef, Zone
@@ -113,6 +114,12 @@ class Zones:
                 self._put(
                     zone.id, replace(state, counted=state.counted + change), at=at, source=source, because=because
                 )
+
+    def level(self, zone: str) -> ZoneLevel:
+        """How many pieces are in the zone, how far that may be wrong, and since when it is so."""
+        state = self._states[zone]
+        since = parse_time(state.told_at) if state.told_at else None
+        return ZoneLevel(pieces=state.pieces, error=state.error + max(0, -state.counted), since=since)
 
     def dwell_s(self, zone: str, tag: str, at: datetime) -> float | None:
         """How long the tag has been in the zone at `at`; None when it is not there."""
