@@ -3,9 +3,9 @@
 A counter says when pieces came. So a station *runs* while they come, and when they stay away for `idle_after` it has
 stood still *since the last one*. Why it stands is told only where something else is known: *set-up* when its work
 changed and no piece of the new work has come yet, *blocked* when the zone that it feeds is full, idle for want of
-pieces (reason ``starved``) when a zone that it takes from is empty, *down* when the map says after how long a standstill
-within dispatched work is one. Off, a break, and a machine that waits for a person look like idle from here: they need a
-state point. While the counter is not watched, nothing is known.
+pieces (reason ``starved``) when a zone that it takes from is empty, *down* when the map says after how long a
+standstill within dispatched work is one. Off, a break, and a machine that waits for a person look like idle from here:
+they need a state point. While the counter is not watched, nothing is known.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Cadence:
     """The rhythm of one station.
 
     `watched_since`: from when on every piece is seen when it comes (None: not now). `last_at` and `last_key` are of the
-    last piece that was seen to come, `work` is what the station works on, since `work_since` where that change was seen.
+    last piece that was seen to come. `work` is what the station works on, since `work_since` where the change was seen.
     Nothing that is found from now on holds before `floor`.
     """
 
@@ -149,7 +149,12 @@ class Cadence:
         It does where the station runs, on the same work, and the piece came in time.
         """
         last = self.last_at
-        if last is None or self.found is not StationState.RUNNING or key != self.last_key or at - last >= self.idle_after:
+        if (
+            last is None
+            or self.found is not StationState.RUNNING
+            or key != self.last_key
+            or at - last >= self.idle_after
+        ):
             return False
         if at > last:
             self.cycles_s.append((at - last).total_seconds() / pieces)

@@ -1,8 +1,8 @@
 """How long a station's change-over took: from the last good piece of one work to the first good piece of the next.
 
-That is the change-over of SMED (S. Shingo, A Revolution in Manufacturing: The SMED System, 1985): it ends with the first
-good piece, not when somebody says that the machine is ready. It is told only where both pieces were seen when they
-came. A piece that a gap hides, or that may belong to either work, leaves the change-over unknown.
+That is the change-over of SMED (S. Shingo, A Revolution in Manufacturing: The SMED System, 1985): it ends with the
+first good piece, not when somebody says that the machine is ready. It is told only where both pieces were seen when
+they came. A piece that a gap hides, or that may belong to either work, leaves the change-over unknown.
 """
 
 from __future__ import annotations

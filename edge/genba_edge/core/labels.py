@@ -41,7 +41,7 @@ class Labelled:
         return cls(station=station, points=rule.points, labels=labels)
 
     def take(self, ref: PointRef, value: Value, at: datetime) -> Finding | None:
-        """A reading of one of the points (None: it could not be read); None: too little was read yet to say anything."""
+        """A reading of one of the points, None where it is bad; gives None while too little was read to say more."""
         self.read[ref] = value
         state = self._state()
         if state is None:
