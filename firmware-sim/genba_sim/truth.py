@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from genba_shared.clock import format_time
 from genba_shared.errors import UsageError
-from genba_sim.happenings import Announced, Happening, NodeCompleted, PieceMade, PlantStopped, TagPassed
+from genba_sim.happenings import Announced, Happening, NodeCompleted, PieceMade, PlantStopped, StateChanged, TagPassed
 from genba_sim.orders import NODES, Order
 from genba_sim.settings import ANTENNAS, Node
 
@@ -47,6 +47,13 @@ def truth_line(happening: Happening) -> dict[str, Any] | None:
             }
         case TagPassed():
             return _passage_line(happening)
+        case StateChanged():
+            return {
+                "truth": "state",
+                "at": format_time(happening.at),
+                "station": happening.station,
+                "state": happening.state,
+            }
         case PlantStopped():
             return {"truth": "stopped", "at": format_time(happening.at), "wip": dict(happening.wip)}
         case _:

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from genba_cloud.api import admin, health, reading, writing
+from genba_cloud.api import admin, health, reading, station_state, writing
 from genba_cloud.api.guard import Guard
 from genba_cloud.api.health import Metrics
 from genba_cloud.api.live import Live
@@ -66,7 +66,12 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
     app.add_middleware(RequestRules, metrics=parts.metrics, tls=parts.tls, largest_body=parts.largest_body)
     add_problem_answers(app)
     app.include_router(health.router, tags=["health"])
-    for name, router in (("read", reading.router), ("write", writing.router), ("administration", admin.router)):
+    for name, router in (
+        ("read", station_state.router),
+        ("read", reading.router),
+        ("write", writing.router),
+        ("administration", admin.router),
+    ):
         app.include_router(router, prefix=PREFIX, tags=[name])
     app.include_router(_description(), prefix=PREFIX)
     for router in pages:

@@ -4,6 +4,7 @@ from genba_cloud.core.facts.aggregates import FOLDS, STATION, TAG, WORK_ORDER, Z
 from genba_cloud.core.facts.plan import NodePlan, OrderPlan, Refused, WorkOrderPlan, check_order
 from genba_cloud.core.facts.progress import work_order_facts
 from genba_cloud.core.facts.station import StationFold, changed_owners, owned_by, station_facts
+from genba_cloud.core.facts.timeline import ChangeOver, StateInterval, StateTimes, changeovers, timeline, times_of
 from genba_cloud.core.facts.views import (
     Lifecycle,
     Mark,
@@ -25,6 +26,7 @@ __all__ = [
     "WORK_ORDER",
     "ZONE",
     "Aggregate",
+    "ChangeOver",
     "Fold",
     "Lifecycle",
     "Mark",
@@ -33,6 +35,8 @@ __all__ = [
     "OpenDispatch",
     "OrderPlan",
     "Refused",
+    "StateInterval",
+    "StateTimes",
     "StationFacts",
     "StationFold",
     "TagBinding",
@@ -45,10 +49,13 @@ __all__ = [
     "ZoneFacts",
     "ZoneFold",
     "changed_owners",
+    "changeovers",
     "check_order",
     "owned_by",
     "station_facts",
     "tag_binding",
+    "timeline",
+    "times_of",
     "views_of",
     "work_order_facts",
     "zone_facts",
