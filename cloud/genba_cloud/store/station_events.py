@@ -37,7 +37,7 @@ def station_events(
     )
     events = [] if latest is None else _all(connection, states.where(LOG.c.at == latest))
     events += _all(connection, states.where(LOG.c.at > begin, LOG.c.at <= end))
-    events += _reaching_back(connection, states, end)
+    events += _first(connection, states.where(LOG.c.at > end))
     events += _all(connection, changeovers.where(LOG.c.at >= begin, LOG.c.at < end))
     gateways = {made.gateway for event in events if (made := EventId.parse(event.id)) is not None}
     return (*events, *_gaps(connection, enterprise, gateways, begin=begin, end=end))
@@ -54,16 +54,6 @@ def _gaps(
         yield from _first(connection, of_gateway.where(LOG.c.at > end))
     own = _all(connection, gaps.where(LOG.c.gateway.is_(None), LOG.c.at > begin))
     yield from (event for event in own if isinstance(event, DataGapSeen) and event.subject in gateways)
-
-
-def _reaching_back(connection: Connection, states: Select[Any], end: datetime) -> list[Event]:
-    """What was said after the interval about a time before its end, up to the first event that says nothing of it."""
-    found: list[Event] = []
-    for event in _first(connection, states.where(LOG.c.at > end)):
-        if isinstance(event, StationStateChanged) and event.since >= end:
-            break
-        found.append(event)
-    return found
 
 
 def _all(connection: Connection, query: Select[Any]) -> list[Event]:

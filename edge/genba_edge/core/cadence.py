@@ -121,6 +121,7 @@ class Cadence:
     cycles_s: deque[float] = field(default_factory=lambda: deque(maxlen=CYCLES_KEPT))
     _zone_since: dict[str, datetime] = field(default_factory=dict)
     _is_held: bool = False
+    _released_at: datetime | None = None
 
     def watch_from(self, at: datetime) -> None:
         """The counter was read at `at`, and is watched from then on."""
@@ -130,7 +131,12 @@ class Cadence:
     def lose_sight(self) -> None:
         """The counter is not watched any more: what comes now is not seen when it comes."""
         self.watched_since = self.last_at = self.floor = self.work_since = self.found = self.last_key = None
-        self._is_held = False
+        self._is_held, self._released_at = False, None
+        self._zone_since.clear()
+
+    def note_hidden(self, key: WorkKey | None) -> None:
+        """A piece came, and nobody knows when: only whose it was."""
+        self.last_key = key
 
     def set_back(self, now: datetime) -> None:
         """The clock was set back to `now`: nobody waits for the length of the step."""
@@ -170,7 +176,7 @@ class Cadence:
         bounds = (self.watched_since, self.last_at, self.floor, self.work_since)
         since = min(at, max([begun_at, *(bound for bound in bounds if bound is not None)]))
         self.last_at, self.last_key, self.found = max(at, self.last_at or at), key, StationState.RUNNING
-        self.floor, self._is_held = None, False
+        self.floor, self._is_held, self._released_at = None, False, None
         trail = {"rule": "a piece came", **({} if cycle is None else {"usual_cycle_s": cycle.total_seconds()})}
         return Finding(state=StationState.RUNNING, since=since, at=at, trail=trail)
 
@@ -217,7 +223,7 @@ class Cadence:
             return None
         cause = self._full(last, zones) or self._starved(last, zones)
         if cause is None and self._is_held:
-            self.floor = now  # whatever held the station up does so no more
+            self.floor = self._released_at or now  # what held the station up does so no more
         self._is_held = cause is not None
         return cause or self._down(now, nodes, zones) or self._stands(StationState.IDLE, last, "no piece came")
 
@@ -250,7 +256,8 @@ class Cadence:
     def _holds_since(self, zone: str, level: ZoneLevel, *, holds: bool) -> datetime | None:
         """Since when a zone has been full or empty; None where it is not, or where nothing was ever seen of it."""
         if not holds or level.since is None:
-            self._zone_since.pop(zone, None)
+            if self._zone_since.pop(zone, None) is not None:
+                self._released_at = level.since
             return None
         return self._zone_since.setdefault(zone, level.since)
 

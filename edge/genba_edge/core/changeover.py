@@ -65,6 +65,11 @@ class ChangeOvers:
             if last.ref.device == device and last.at > since:
                 del self._last[station]
 
+    def set_back(self, now: datetime) -> None:
+        """The clock was set back: how long a change-over took that was under way cannot be told."""
+        self._blind = {ref: min(at, now) for ref, at in self._blind.items()}
+        self._last = {station: last for station, last in self._last.items() if last.at <= now}
+
     def _is_hidden(self, ref: PointRef, step: Step, begins: datetime | None) -> bool:
         """Whether the pieces may have come while nobody looked."""
         blind = self._blind.get(ref)

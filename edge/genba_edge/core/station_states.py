@@ -2,7 +2,7 @@
 
 A state is told when enough is known to say so (`at`), and it holds from `since` on, which may be earlier: a station
 that stood still after its last piece is idle since that piece. `since` never goes back behind the state told before,
-nor into an interval that nobody observed.
+nor into an interval that nobody observed; only to say that nobody looked it goes back as far as that is true.
 """
 
 from __future__ import annotations
@@ -142,11 +142,18 @@ class StationStates:
     def pass_time(self, now: datetime) -> None:
         """Stations whose pieces stay away stand still, and those whose work changed are set up."""
         if self._passed_at is not None and now < self._passed_at:
-            for cadence, _ in self._rhythms:
-                cadence.set_back(now)
+            self._set_back(now)
         self._passed_at = now
         for cadence, ref in self._rhythms:
             self._judge(cadence, ref, now)
+
+    def _set_back(self, now: datetime) -> None:
+        """The clock was set back: what lies ahead of it has happened all the same."""
+        for cadence, _ in self._rhythms:
+            cadence.set_back(now)
+        self._changeovers.set_back(now)
+        self._begins = {device: min(at, now) for device, at in self._begins.items()}
+        self._blind_until = {station: min(at, now) for station, at in self._blind_until.items()}
 
     def _judge(self, cadence: Cadence, ref: PointRef, now: datetime) -> None:
         found = cadence.judge(now, work=self._work, nodes=self._nodes, zones=self._zones)
@@ -157,6 +164,7 @@ class StationStates:
         """A piece that is news. When it was made is known only where the time before it was observed, too."""
         begins = self._begins.get(ref.device)
         if cadence.watched_since is None or step.since < cadence.watched_since or (begins and step.since < begins):
+            cadence.note_hidden(key)
             return
         self._judge(cadence, ref, step.at)  # a standstill or a set-up that ends with this piece
         found = cadence.run(step.at, key, pieces)
@@ -199,17 +207,20 @@ class StationStates:
     def _set(self, station: str, found: Finding, *, ref: PointRef) -> None:
         told = self._told.get(station)
         if told is not None and (told.state, told.reason) == (found.state, found.reason):
-            return
+            is_unseen_before = found.state is StationState.UNKNOWN and found.since < told.since
+            if not is_unseen_before:
+                return
         self._tell(station, found, source=Source(type=SourceType.PLC, ref=str(ref)))
 
     def _tell(self, station: str, found: Finding, *, source: Source) -> None:
         """Say it, no earlier than what was said before: a reading may carry an older stamp."""
         told, blind_until = self._told.get(station), self._blind_until.get(station)
         at = found.at if told is None else max(found.at, told.at)
-        bounds = [found.since] if told is None else [found.since, told.since]
-        if blind_until is not None and found.state is not StationState.UNKNOWN:
-            bounds.append(blind_until)
-        since = min(max(bounds), at)
+        bounds = (None if told is None else told.since, blind_until)
+        since = found.since
+        if found.state is not StationState.UNKNOWN:
+            since = max([since, *(bound for bound in bounds if bound is not None)])
+        since = min(since, at)
         self._told[station] = Told(state=found.state, since=since, at=at, reason=found.reason)
         self._journal.save(_KEY + station, _saved(self._told[station]))
         event = self._journal.emit(
