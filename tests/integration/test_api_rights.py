@@ -31,6 +31,7 @@ ALLOWED = {
     "GET /api/v1/wip": "arb",
     "GET /api/v1/stations": "arb",
     "GET /api/v1/stations/{station}/queue": "arb",
+    "GET /api/v1/stations/{station}/state": "arb",
     "GET /api/v1/unassigned": "ar",
     "GET /api/v1/tags": "ar",
     "GET /api/v1/alerts": "arb",

@@ -20,6 +20,7 @@ from genba_shared.events import StationState
 
 LONGEST: Final = timedelta(days=31)
 USUAL: Final = timedelta(hours=24)
+EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
 router = APIRouter()
 
@@ -74,9 +75,6 @@ class StationTimelineShape(TypedDict):
     changeovers: list[ChangeOverShape]
 
 
-Instant = Annotated[str | None, Query(max_length=40)]
-
-
 @router.get(
     "/stations/{station}/state",
     summary="What a station did, and how its time divides up",
@@ -91,7 +89,7 @@ def station_state(
 ) -> Response:
     """At most 31 days at once. Later news may change what is known of a time that was unknown."""
     end = _instant("to", until) or reads.now()
-    begin = _instant("from", since) or end - USUAL
+    begin = _instant("from", since) or end - min(USUAL, end - EARLIEST)
     if not timedelta(0) < end - begin <= LONGEST:
         raise ApiProblem(422, "from must lie before to, and at most 31 days before it")
     found = reads.station_timeline(station, begin=begin, end=end)
