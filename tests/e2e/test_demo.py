@@ -82,6 +82,32 @@ def test_check_fails_when_one_completion_was_at_another_time(finished: Demo, tmp
     assert "undeclared=1" in recheck_with(finished, tmp_path, an_hour_earlier)
 
 
+def test_the_time_of_every_machine_is_known_and_its_utilisation_is_that_of_the_plant(finished: Demo) -> None:
+    figures = finished.figures()
+    assert figures["stations"] == "4"
+    assert float(figures["known"]) >= 0.8
+    assert float(figures["utilisation_error"]) <= 0.02
+
+
+def test_check_fails_when_a_machine_was_in_another_state(finished: Demo, tmp_path: Path) -> None:
+    def down_instead(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        set_ups = [line for line in lines if line["truth"] == "state" and line["state"] == "setup"]
+        set_ups[len(set_ups) // 2]["state"] = "down"
+        return lines
+
+    output = recheck_with(finished, tmp_path, down_instead)
+    assert "UNDECLARED state of" in output
+
+
+def test_check_fails_when_a_machine_changed_at_another_time(finished: Demo, tmp_path: Path) -> None:
+    def ran_on(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        stops = [line for line in lines if line["truth"] == "state" and line["state"] == "idle"]
+        return [line for line in lines if line is not stops[len(stops) // 2]]
+
+    output = recheck_with(finished, tmp_path, ran_on)
+    assert "UNDECLARED state of" in output
+
+
 def events_written(demo: Demo) -> int:
     path = demo.data / "events.jsonl"
     return path.read_bytes().count(b"\n") if path.exists() else 0
