@@ -10,11 +10,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from genba_shared.clock import format_time, parse_time
 from tests.e2e.demo_run import Demo, descendants, is_alive, listening_ports, wait_for
 
 pytestmark = pytest.mark.timeout(420)
@@ -100,11 +102,14 @@ def test_check_fails_when_a_machine_was_in_another_state(finished: Demo, tmp_pat
 
 
 def test_check_fails_when_a_machine_changed_at_another_time(finished: Demo, tmp_path: Path) -> None:
-    def ran_on(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        stops = [line for line in lines if line["truth"] == "state" and line["state"] == "idle"]
-        return [line for line in lines if line is not stops[len(stops) // 2]]
+    def two_minutes_later(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        first, second = [line for line in lines if line["truth"] == "state" and line["station"] == "SEW-1"][2:4]
+        began, ended = parse_time(first["at"]), parse_time(second["at"])
+        assert ended - began > timedelta(minutes=2)
+        first["at"] = format_time(began + timedelta(minutes=2))
+        return lines
 
-    output = recheck_with(finished, tmp_path, ran_on)
+    output = recheck_with(finished, tmp_path, two_minutes_later)
     assert "UNDECLARED state of" in output
 
 

@@ -56,6 +56,7 @@ ALLOWED = {
     "GET /board/rows/{order}": "arb",
     "GET /board/wip": "arb",
     "GET /board/gateways": "arb",
+    "GET /stations": "arb",
     "GET /login": "nwarodeb",
     "POST /login": "nwarodeb",
     "GET /password": "wa",

@@ -183,5 +183,42 @@ async def test_a_time_that_cannot_be_told_is_refused_with_what_is_accepted(
     assert said in answer.json()["detail"]
 
 
+async def test_the_page_draws_a_bar_for_each_station_and_says_it_in_words(desk: Bench) -> None:
+    await tell(
+        desk,
+        changed(1, StationState.RUNNING, 240),
+        changed(2, StationState.DOWN, 120),
+        changed(3, StationState.IDLE, 60, reason="starved"),
+    )
+    text = (await desk["board"].get("/stations?lang=en")).text
+    assert 'aria-label="CUT-1: running 25 %, idle 12 %, down 12 %, unknown 50 %"' in text
+    assert '<rect class="state-unknown" x="0.0" y="23" width="500.0" height="0">' in text
+    assert '<rect class="state-running" x="500.0" y="0" width="250.0" height="23"><title>running 05:00–07:00' in text
+    assert '<rect class="state-down" x="750.0" y="0" width="125.0" height="23" fill="url(#hatch)">' in text
+    assert "idle (starved)" in text
+    assert ">50 %</b>" in text
+    for language, word in (("zh", "空闲"), ("ja", "待機")):
+        assert word in (await desk["board"].get(f"/stations?lang={language}")).text
+
+
+async def test_many_stations_are_shown_in_parts(desk: Bench) -> None:
+    many = [
+        StationStateChanged(
+            id=f"gw:{EPOCH}:{number + 1}",
+            at=ago(60),
+            source=PLC,
+            station=f"S-{number:03d}",
+            state=StationState.OFF,
+            since=ago(60),
+        )
+        for number in range(70)
+    ]
+    await tell(desk, *many)
+    first, second = [await desk["admin"].get(path) for path in ("/stations", "/stations?after=S-059")]
+    assert (first.text.count("data-station="), second.text.count("data-station=")) == (60, 10)
+    assert "after=S-059" in first.text
+    assert "after=" not in second.text
+
+
 async def test_a_station_that_was_never_heard_of_is_not_found(desk: Bench) -> None:
     assert (await desk["reader"].get("/api/v1/stations/CUT-9/state")).status_code == 404

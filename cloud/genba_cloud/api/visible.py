@@ -100,14 +100,31 @@ class VisibleReads:
         Raises:
             ApiProblem: 403 for what is hidden, 422 for more than can be answered at once.
         """
+        found = self.station_timelines([station], begin=begin, end=end)
+        return found[0] if found else None
+
+    def station_names(self) -> tuple[str, ...]:
+        """Every station, by name."""
+        return tuple(station.station for station in self.stations())
+
+    def station_timelines(
+        self, stations: Sequence[str], *, begin: datetime, end: datetime
+    ) -> tuple[StationTimeline, ...]:
+        """What these stations did; those that were never heard of are left out. Raises as `station_timeline`."""
         self._require(Subject.STATIONS)
+        until = {record.gateway: self._known_until(record) for record in self._desk.reads.gateways()}
+        found = (self._timeline(station, begin=begin, end=end, until=until) for station in stations)
+        return tuple(each for each in found if each is not None)
+
+    def _timeline(
+        self, station: str, *, begin: datetime, end: datetime, until: Mapping[str, datetime]
+    ) -> StationTimeline | None:
         try:
             events = self._desk.reads.station_events(station, begin=begin, end=end)
         except TooManyEventsError:
             raise ApiProblem(422, "the station changed too often in that time: ask for a shorter one") from None
         if events is None:
             return None
-        until = {record.gateway: self._known_until(record) for record in self._desk.reads.gateways()}
         strangers = {made.gateway if (made := EventId.parse(event.id)) else "" for event in events} - until.keys()
         now = self._desk.now()
         return StationTimeline(

@@ -11,7 +11,7 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from genba_cloud.api import (
     BOARD_COOKIE,
@@ -33,7 +33,7 @@ from genba_cloud.ledger import Ledger
 from genba_cloud.store import DEFAULT_ENTERPRISE, Store
 from genba_cloud.store.accounts import Accounts, open_accounts
 from genba_cloud.store.accounts_authority import Authority
-from genba_cloud.web import PageParts, create_pages
+from genba_cloud.web import PageParts, create_pages, create_station_page
 from genba_cloud.web.render import STATIC
 from genba_shared.clock import ProductionClock
 from genba_shared.supervisor import supervise
@@ -131,7 +131,7 @@ def _built(
         live=live,
         metrics=metrics,
         desk=desk,
-        app=create_app(parts, pages=[create_pages(_page_parts(desk, authority, settings))], static=STATIC),
+        app=create_app(parts, pages=_pages(_page_parts(desk, authority, settings), desk), static=STATIC),
         one_time_password=one_time_password,
     )
 
@@ -153,6 +153,15 @@ async def _tasks(collector: Collector, assessor: Assessor) -> AsyncIterator[None
         for task in tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+
+def _pages(parts: PageParts, desk: Desk) -> list[APIRouter]:
+    stations = create_station_page(
+        guard=Guard(sees=Subject.STATIONS),
+        source_of=lambda viewer: VisibleReads(desk, viewer),
+        shown_to=parts.shown,
+    )
+    return [create_pages(parts), stations]
 
 
 def _page_parts(desk: Desk, authority: Authority, settings: CollectorSettings) -> PageParts:

@@ -1,6 +1,7 @@
 """Pages that the server renders: the board, signing in, choosing a password. Nothing comes from elsewhere."""
 
 from genba_cloud.web.pages import BoardSource, PageParts, create_pages
+from genba_cloud.web.stations import create_station_page
 from genba_cloud.web.words import Language
 
-__all__ = ["BoardSource", "Language", "PageParts", "create_pages"]
+__all__ = ["BoardSource", "Language", "PageParts", "create_pages", "create_station_page"]
