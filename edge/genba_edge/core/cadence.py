@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any, Final, Protocol
 
@@ -24,6 +24,8 @@ from genba_shared.events import Result, StationState
 
 STARVED: Final = "starved"  # the reason of a station that is idle because the zone it takes from is empty
 CYCLES_KEPT: Final = 15  # times between two pieces: few enough to follow the work, enough for a middle that holds
+FOREVER: Final = datetime.max.replace(tzinfo=UTC)
+_NO_TIME: Final = timedelta(0)
 CYCLES_NEEDED: Final = 5  # before that many nothing is said about the usual pace
 
 
@@ -103,7 +105,7 @@ class Cadence:
 
     `watched_since`: from when on every piece is seen when it comes (None: not now). `last_at` and `last_key` are of the
     last piece that was seen to come. `work` is what the station works on, since `work_since` where the change was seen.
-    Nothing that is found from now on holds before `floor`.
+    Nothing that is found from now on holds before `floor`; before `quiet_until` nothing can be found by waiting.
     """
 
     station: str
@@ -118,7 +120,8 @@ class Cadence:
     is_work_known: bool = False
     work_since: datetime | None = None
     floor: datetime | None = None
-    cycles_s: deque[float] = field(default_factory=lambda: deque(maxlen=CYCLES_KEPT))
+    quiet_until: datetime | None = None
+    cycles: deque[tuple[timedelta, int]] = field(default_factory=lambda: deque(maxlen=CYCLES_KEPT))
     _zone_since: dict[str, datetime] = field(default_factory=dict)
     _is_held: bool = False
     _released_at: datetime | None = None
@@ -131,7 +134,7 @@ class Cadence:
     def lose_sight(self) -> None:
         """The counter is not watched any more: what comes now is not seen when it comes."""
         self.watched_since = self.last_at = self.floor = self.work_since = self.found = self.last_key = None
-        self._is_held, self._released_at = False, None
+        self._is_held, self._released_at, self.quiet_until = False, None, None
         self._zone_since.clear()
 
     def note_hidden(self, key: WorkKey | None) -> None:
@@ -140,6 +143,7 @@ class Cadence:
 
     def set_back(self, now: datetime) -> None:
         """The clock was set back to `now`: nobody waits for the length of the step."""
+        self.quiet_until = None
         for name in ("watched_since", "last_at", "work_since", "floor"):
             value = getattr(self, name)
             if value is not None and value > now:
@@ -147,7 +151,9 @@ class Cadence:
 
     def usual_cycle(self) -> timedelta | None:
         """The middle of the last times between two pieces; None while there are too few."""
-        return timedelta(seconds=median(self.cycles_s)) if len(self.cycles_s) >= CYCLES_NEEDED else None
+        if len(self.cycles) < CYCLES_NEEDED:
+            return None
+        return timedelta(seconds=median(wait.total_seconds() / pieces for wait, pieces in self.cycles))
 
     def go_on(self, at: datetime, key: WorkKey | None, pieces: int) -> bool:
         """Take a piece that only goes on with what is known; False: it is news, and `run` must take it.
@@ -155,15 +161,15 @@ class Cadence:
         It does where the station runs, on the same work, and the piece came in time.
         """
         last = self.last_at
-        if (
-            last is None
-            or self.found is not StationState.RUNNING
-            or key != self.last_key
-            or at - last >= self.idle_after
-        ):
+        if last is None or self.found is not StationState.RUNNING:
             return False
-        if at > last:
-            self.cycles_s.append((at - last).total_seconds() / pieces)
+        if key is not self.last_key and key != self.last_key:
+            return False
+        wait = at - last
+        if wait >= self.idle_after:
+            return False
+        if wait > _NO_TIME:
+            self.cycles.append((wait, pieces))
             self.last_at = at
         return True
 
@@ -182,6 +188,7 @@ class Cadence:
 
     def judge(self, now: datetime, *, work: WorkAtStations, nodes: NodeProgress, zones: ZoneLevels) -> Finding | None:
         """What the station does at `now`, where the rhythm tells; None: what was found before still holds."""
+        self.quiet_until = None
         self._look_at_work(work)
         if self.watched_since is None:
             return None
@@ -219,13 +226,29 @@ class Cadence:
     def _standstill(self, now: datetime, nodes: NodeProgress, zones: ZoneLevels) -> Finding | None:
         """Why no piece has come for `idle_after`; None while that time is not over."""
         last = self.last_at or self.watched_since
-        if last is None or now - last < self.idle_after:
+        if last is None:
+            return None
+        if now - last < self.idle_after:
+            self.quiet_until = last + self.idle_after
             return None
         cause = self._full(last, zones) or self._starved(last, zones)
         if cause is None and self._is_held:
             self.floor = self._released_at or now  # what held the station up does so no more
         self._is_held = cause is not None
-        return cause or self._down(now, nodes, zones) or self._stands(StationState.IDLE, last, "no piece came")
+        found = cause or self._down(now, nodes, zones)
+        if found is None:
+            found = self._stands(StationState.IDLE, last, "no piece came")
+            self.quiet_until = self._idle_until(now, last)
+        return found
+
+    def _idle_until(self, now: datetime, last: datetime) -> datetime | None:
+        """Until when waiting alone changes nothing; None: it may at any moment."""
+        if self.around.feeds or self.around.takes_from:
+            return None
+        limit = self._down_after()
+        if limit is None:
+            return FOREVER
+        return last + limit if now < last + limit else None
 
     def _stands(self, state: StationState, since: datetime, rule: str, **facts: Any) -> Finding:
         """Standing still since the last piece; or since a later moment, when another reason for it ended or began."""

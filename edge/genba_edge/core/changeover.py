@@ -7,8 +7,8 @@ they came. A piece that a gap hides, or that may belong to either work, leaves t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from genba_edge.core.counter import Step
 from genba_edge.core.journal import Journal
@@ -17,10 +17,14 @@ from genba_shared.device_map.model import PointRef
 from genba_shared.events import Confidence, Source, SourceType, StationChangedOver
 
 
-class _Last(NamedTuple):
+@dataclass(slots=True)
+class _Last:
+    """The last good piece of a station. `is_watched`: its counter has been watched ever since."""
+
     key: WorkKey
     at: datetime
     ref: PointRef
+    is_watched: bool = True
 
 
 class ChangeOvers:
@@ -30,6 +34,18 @@ class ChangeOvers:
         self._journal = journal
         self._last: dict[str, _Last] = {}
         self._blind: dict[PointRef, datetime] = {}
+
+    def go_on(self, station: str, ref: PointRef, key: WorkKey | None, step: Step) -> bool:
+        """Take good pieces that only go on with what is known; False: `good_piece` must take them."""
+        last = self._last.get(station)
+        if last is None:
+            return key is None
+        if not last.is_watched or ref is not last.ref or step.confidence is not Confidence.CERTAIN:
+            return False
+        if key is not last.key and key != last.key:
+            return False
+        last.at = step.at
+        return True
 
     def good_piece(
         self, station: str, ref: PointRef, key: WorkKey | None, step: Step, *, begins: datetime | None
@@ -58,12 +74,16 @@ class ChangeOvers:
     def lose_sight(self, ref: PointRef, at: datetime) -> None:
         """The counter could not be read at `at`."""
         self._blind[ref] = at
+        for last in self._last.values():
+            last.is_watched = last.is_watched and last.ref != ref
 
     def lose_device(self, device: str, since: datetime) -> None:
         """The device was not observed since `since`: a piece that was taken to have come then may have come earlier."""
         for station, last in list(self._last.items()):
-            if last.ref.device == device and last.at > since:
-                del self._last[station]
+            if last.ref.device == device:
+                last.is_watched = False
+                if last.at > since:
+                    del self._last[station]
 
     def set_back(self, now: datetime) -> None:
         """The clock was set back: how long a change-over took that was under way cannot be told."""

@@ -54,6 +54,7 @@ class StationStates:
         self._labelled: dict[PointRef, list[Labelled]] = {}
         self._cadences: dict[PointRef, list[Cadence]] = {}
         self._rhythms: list[tuple[Cadence, PointRef]] = []
+        self._watched: dict[PointRef, list[Cadence]] = {}  # by the counter that the map names
         self._uncounted: dict[PointRef, Sample | None] = {}  # counters that tell a cadence and count no pieces
         self._changeovers = ChangeOvers(journal)
         self._begins: dict[str, datetime] = {}  # by device: nothing that lies before was observed
@@ -76,6 +77,7 @@ class StationStates:
         around = Around.of(station.id, device_map.zones)
         cadence = Cadence(station=station.id, rule=rule, around=around, idle_after=idle_after)
         self._rhythms.append((cadence, rule.point))
+        self._watched.setdefault(rule.point, []).append(cadence)
         for ref in {rule.point, *station.counts.values()}:  # scrap shows as well that it runs
             self._cadences.setdefault(ref, []).append(cadence)
         if rule.point not in counted:
@@ -95,7 +97,7 @@ class StationStates:
 
     def points(self) -> Set[PointRef]:
         """The points whose readings tell some station's state."""
-        return self._labelled.keys() | {ref for _, ref in self._rhythms}
+        return self._labelled.keys() | self._watched.keys()
 
     def take(self, ref: PointRef, sample: Sample) -> None:
         """One reading of a state point, or of a counter whose cadence tells; of any other point nothing."""
@@ -106,21 +108,19 @@ class StationStates:
                 self._set(labelled.station, found, ref=labelled.decided_by(ref))
         if is_bad:
             self._changeovers.lose_sight(ref, sample.at)
-        for cadence, own in self._rhythms if ref in self._cadences else ():
-            if own != ref:
-                continue
+        for cadence in self._watched.get(ref, ()):
             if is_bad:
                 self._lose(cadence, ref, at=sample.at, since=sample.at)
             else:
                 cadence.watch_from(max(sample.at, self._begins.get(ref.device, sample.at)))
-        if ref in self._uncounted:
+        if self._uncounted and ref in self._uncounted:
             self._take_uncounted(ref, None if is_bad else sample)
 
     def pieces_made(
         self, station: str, ref: PointRef, result: Result, key: WorkKey | None, pieces: int, step: Step
     ) -> None:
         """A counter of the station showed pieces, which belong to `key`."""
-        if result is Result.GOOD:
+        if result is Result.GOOD and not self._changeovers.go_on(station, ref, key, step):
             self._changeovers.good_piece(station, ref, key, step, begins=self._begins.get(ref.device))
         for cadence in self._cadences.get(ref, ()):
             if not cadence.go_on(step.at, key, pieces):
@@ -144,8 +144,11 @@ class StationStates:
         if self._passed_at is not None and now < self._passed_at:
             self._set_back(now)
         self._passed_at = now
+        owner = self._work.owner
         for cadence, ref in self._rhythms:
-            self._judge(cadence, ref, now)
+            quiet_until = cadence.quiet_until
+            if quiet_until is None or now >= quiet_until or owner(cadence.station) is not cadence.work:
+                self._judge(cadence, ref, now)
 
     def _set_back(self, now: datetime) -> None:
         """The clock was set back: what lies ahead of it has happened all the same."""
