@@ -182,7 +182,7 @@ class Cadence:
         bounds = (self.watched_since, self.last_at, self.floor, self.work_since)
         since = min(at, max([begun_at, *(bound for bound in bounds if bound is not None)]))
         self.last_at, self.last_key, self.found = max(at, self.last_at or at), key, StationState.RUNNING
-        self.floor, self._is_held, self._released_at = None, False, None
+        self.floor, self._is_held, self._released_at, self.quiet_until = None, False, None, None
         trail = {"rule": "a piece came", **({} if cycle is None else {"usual_cycle_s": cycle.total_seconds()})}
         return Finding(state=StationState.RUNNING, since=since, at=at, trail=trail)
 
