@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from genba_cloud.core.facts import StateInterval, timeline, times_of
@@ -207,6 +207,8 @@ def known(intervals: Sequence[StateInterval]) -> list[tuple[datetime, datetime, 
 
 @settings(max_examples=60)
 @given(STEPS, st.sampled_from(["WORD", "RHYTHM"]))
+@example([("poll", 10, 0, 0), ("poll", 10, 0, 0), ("poll", 35, 0, None)], "WORD")  # bad at the very end of a gap
+@example([("poll", 10, 0, 0), ("poll", 10, 1, 0), ("lose", 45, 0, 0), ("poll", 10, 1, 0)], "RHYTHM")
 def test_no_state_is_known_where_nobody_looked(steps: list[Any], station: str) -> None:
     plant = lived(steps)
     begin, end = at(0), at(plant.now)

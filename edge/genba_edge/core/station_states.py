@@ -223,6 +223,7 @@ class StationStates:
         since = found.since
         if found.state is not StationState.UNKNOWN:
             since = max([since, *(bound for bound in bounds if bound is not None)])
+            at = max(at, since)
         since = min(since, at)
         self._told[station] = Told(state=found.state, since=since, at=at, reason=found.reason)
         self._journal.save(_KEY + station, _saved(self._told[station]))

@@ -31,19 +31,22 @@ devices:
     host: 127.0.0.1:5020
     poll: {fast: 10s}
     points:
+      fed: {at: 40001, type: uint16, group: fast, counter: {max_rate: 600/min}}
+      spoilt: {at: 40002, type: uint16, group: fast, counter: {max_rate: 600/min}}
       alarm: {at: 40004, bit: 0, group: fast, labels: {1: down}}
 stations:
-  RHYTHM: {device: press, counts: {good: good, scrap: scrap}, state: {from: good, idle_after: 60s, down_after: 2min}}
+  RHYTHM:
+    device: press
+    counts: {good: good, scrap: scrap, rework: lamp/spoilt}
+    state: {from: good, idle_after: 60s, down_after: 2min}
   STROKES: {device: press, state: {from: strokes, idle_after: 60s}}
   BOTH: {device: press, state: [lamp/alarm, word]}
-  NEXT: {device: press}
+  NEXT: {device: lamp, counts: {good: fed}}
 zones:
   before: {in: NEXT/good, out: RHYTHM/good}
 nodes:
   PRESS: {stations: [RHYTHM], work_order: {from: dispatch}, done_when: {good: node.quantity}}
-""".replace("NEXT: {device: press}", "NEXT: {device: lamp, counts: {good: fed}}").replace(
-    "      alarm:", "      fed: {at: 40001, type: uint32, group: fast, counter: {max_rate: 600/min}}\n      alarm:"
-)
+"""
 PRESS_AND_LAMP = load_device_map(Path("plant.yaml"), text=MAP)
 
 
@@ -117,6 +120,26 @@ def test_a_reading_with_an_old_stamp_shows_nothing_of_the_time_before_the_connec
     line.see(3600, back("press", 3600), Sample("press", "good", 5, at(0), at(3600)))
     assert line.wait_until(3650) == []
     assert line.wait_until(3660) == [("RHYTHM", StationState.IDLE, 3660, 3600)]
+
+
+def test_a_state_with_an_old_stamp_does_not_reach_back_into_the_outage() -> None:
+    """The state word changed during the outage, as its stamp says; nobody saw what it was in between."""
+    line = Line()
+    line.see(0, back("press", 0), back("lamp", 0), sample("press", "word", 1, 0), sample("lamp", "alarm", False, 0))
+    line.see(10, alive("press", 10), alive("lamp", 10))
+    line.see(20, lost("press", 20))
+    line.see(30, alive("lamp", 30))
+    stamped_earlier = Sample("press", "word", 0, at(15), at(40))
+    assert line.see(40, back("press", 40), stamped_earlier) == [("BOTH", StationState.IDLE, 40, 40)]
+
+
+def test_scrap_of_another_device_that_was_not_observed_does_not_show_that_a_station_runs() -> None:
+    line = Line()
+    line.see(0, back("press", 0), back("lamp", 0), sample("press", "good", 5, 0), sample("lamp", "spoilt", 2, 0))
+    line.see(10, alive("press", 10), alive("lamp", 10))
+    line.see(20, lost("lamp", 20))
+    assert line.see(40, back("lamp", 40), sample("lamp", "spoilt", 3, 40), alive("lamp", 40)) == []
+    assert line.see(50, sample("lamp", "spoilt", 4, 50)) == [("RHYTHM", StationState.RUNNING, 50, 50)]
 
 
 def test_points_of_two_devices_tell_nothing_until_both_are_read() -> None:
