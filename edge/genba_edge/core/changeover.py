@@ -7,6 +7,7 @@ they came. A piece that a gap hides, or that may belong to either work, leaves t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +15,10 @@ from genba_edge.core.counter import Step
 from genba_edge.core.journal import Journal
 from genba_edge.core.nodes import WorkKey
 from genba_shared.device_map.model import PointRef
-from genba_shared.events import Confidence, Source, SourceType, StationChangedOver
+from genba_shared.events import Confidence, Result, Source, SourceType, StationChangedOver
+
+TellPieces = Callable[[str, PointRef, Result, WorkKey | None, int, Step], None]
+"""Told of pieces as soon as a counter shows them: station, counter, result, whose they are, how many, and the step."""
 
 
 @dataclass(slots=True)

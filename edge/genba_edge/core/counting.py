@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from genba_edge.core.changeover import TellPieces
 from genba_edge.core.counted_point import CountedPoint, counted_points, load_counter, save_counter
 from genba_edge.core.counter import CounterState, Doubt, Reading, Step, advance, confirm, start_counter
 from genba_edge.core.journal import Journal, load
@@ -32,8 +33,6 @@ from genba_shared.events import (
 )
 
 KnownUntil = Callable[[PointRef], datetime | None]
-TellPieces = Callable[[str, PointRef, Result, WorkKey | None, int, Step], None]
-"""Told of pieces as soon as a counter shows them: station, counter, result, whose they are, how many, and the step."""
 
 COALESCE = timedelta(seconds=10)
 _KEY = "counter/"
@@ -52,18 +51,10 @@ class Counting:
     """All counters of the gateway."""
 
     def __init__(
-        self,
-        device_map: DeviceMap,
-        journal: Journal,
-        nodes: Nodes,
-        work: Work,
-        zones: Zones,
-        saved: Mapping[str, str],
-        *,
-        tell_pieces: TellPieces,
+        self, device_map: DeviceMap, journal: Journal, nodes: Nodes, work: Work, zones: Zones, saved: Mapping[str, str]
     ) -> None:
+        self.tell_pieces: TellPieces | None = None
         self._journal, self._nodes, self._work, self._zones = journal, nodes, work, zones
-        self._tell_pieces = tell_pieces
         self._points = {point.ref: point for point in counted_points(device_map)}
         self._of_station: dict[str, list[PointRef]] = {}
         for counted in self._points.values():
@@ -291,8 +282,8 @@ class Counting:
 
     def _add(self, point: CountedPoint, new: Pending) -> None:
         ref = point.ref
-        if new.pieces:
-            self._tell_pieces(point.station, ref, point.result, new.key, new.pieces, new.step)
+        if new.pieces and self.tell_pieces is not None:
+            self.tell_pieces(point.station, ref, point.result, new.key, new.pieces, new.step)
         joins = self._pending.setdefault(ref, [])
         last = joins[-1] if joins else None
         if last is not None and _joins(last, new):

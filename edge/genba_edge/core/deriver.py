@@ -72,9 +72,8 @@ class Deriver:
         self._states = StationStates(
             device_map, self._journal, saved, work=self._work, nodes=self._nodes, zones=self._zones
         )
-        self._counting = Counting(
-            device_map, self._journal, self._nodes, self._work, self._zones, saved, tell_pieces=self._states.pieces_made
-        )
+        self._counting = Counting(device_map, self._journal, self._nodes, self._work, self._zones, saved)
+        self._counting.tell_pieces = self._states.pieces_made
         self._tags = Tags(
             device_map,
             self._journal,
