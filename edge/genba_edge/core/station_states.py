@@ -52,7 +52,8 @@ class StationStates:
         self._journal, self._work, self._nodes, self._zones = journal, work, nodes, zones
         self._told = {name: _loaded(value) for name, value in load(saved, _KEY).items()}
         self._labelled: dict[PointRef, list[Labelled]] = {}
-        self._cadences: dict[PointRef, list[Cadence]] = {}
+        self._own: dict[str, Cadence] = {}  # by station: all its counts show that it runs, scrap as well
+        self._elsewhere: dict[PointRef, list[Cadence]] = {}  # that follow a counter of another station
         self._rhythms: list[tuple[Cadence, PointRef]] = []
         self._watched: dict[PointRef, list[Cadence]] = {}  # by the counter that the map names
         self._uncounted: dict[PointRef, Sample | None] = {}  # counters that tell a cadence and count no pieces
@@ -78,10 +79,11 @@ class StationStates:
         cadence = Cadence(station=station.id, rule=rule, around=around, idle_after=idle_after)
         self._rhythms.append((cadence, rule.point))
         self._watched.setdefault(rule.point, []).append(cadence)
-        for ref in {rule.point, *station.counts.values()}:  # scrap shows as well that it runs
-            self._cadences.setdefault(ref, []).append(cadence)
+        self._own[station.id] = cadence
         if rule.point not in counted:
             self._uncounted[rule.point] = None
+        elif rule.point not in station.counts.values():
+            self._elsewhere.setdefault(rule.point, []).append(cadence)
 
     def fit_to_map(self, at: datetime) -> None:
         """Of stations whose state the map does not tell any more nothing is known, and nothing is remembered."""
@@ -122,7 +124,10 @@ class StationStates:
         """A counter of the station showed pieces, which belong to `key`."""
         if result is Result.GOOD and not self._changeovers.go_on(station, ref, key, step):
             self._changeovers.good_piece(station, ref, key, step, begins=self._begins.get(ref.device))
-        for cadence in self._cadences.get(ref, ()):
+        cadence = self._own.get(station)
+        if cadence is not None and not cadence.go_on(step.at, key, pieces):
+            self._run(cadence, ref, key, pieces, step)
+        for cadence in self._elsewhere.get(ref, ()) if self._elsewhere else ():
             if not cadence.go_on(step.at, key, pieces):
                 self._run(cadence, ref, key, pieces, step)
 
@@ -179,7 +184,7 @@ class StationStates:
         before, self._uncounted[ref] = self._uncounted[ref], sample
         if before is None or sample is None or sample.value in (before.value, 0):
             return
-        for cadence in self._cadences[ref]:
+        for cadence in self._watched[ref]:
             at, key = sample.at, self._work.owner(cadence.station)
             if cadence.watched_since is not None and not cadence.go_on(at, key, 1):
                 self._judge(cadence, ref, at)

@@ -34,6 +34,11 @@ devices:
       fed: {at: 40001, type: uint16, group: fast, counter: {max_rate: 600/min}}
       spoilt: {at: 40002, type: uint16, group: fast, counter: {max_rate: 600/min}}
       alarm: {at: 40004, bit: 0, group: fast, labels: {1: down}}
+  - id: oven
+    protocol: modbus
+    host: 127.0.0.1:5021
+    points:
+      baked: {at: 40001, type: uint16, counter: {max_rate: 600/min}}
 stations:
   RHYTHM:
     device: press
@@ -42,6 +47,8 @@ stations:
   STROKES: {device: press, state: {from: strokes, idle_after: 60s}}
   BOTH: {device: press, state: [lamp/alarm, word]}
   NEXT: {device: lamp, counts: {good: fed}}
+  OVEN: {device: oven, counts: {good: baked}}
+  BELT: {device: oven, state: {from: baked, idle_after: 60s}}
 zones:
   before: {in: NEXT/good, out: RHYTHM/good}
 nodes:
@@ -103,6 +110,12 @@ def test_scrap_shows_that_a_station_runs() -> None:
     line = Line()
     line.see(0, back("press", 0), sample("press", "good", 5, 0), sample("press", "scrap", 2, 0))
     assert line.see(10, sample("press", "scrap", 3, 10)) == [("RHYTHM", StationState.RUNNING, 10, 10)]
+
+
+def test_a_station_may_follow_the_counter_of_another_one() -> None:
+    line = Line()
+    line.see(0, back("oven", 0), sample("oven", "baked", 5, 0), alive("oven", 0))
+    assert line.see(10, sample("oven", "baked", 6, 10)) == [("BELT", StationState.RUNNING, 10, 10)]
 
 
 def test_a_counter_that_counts_no_pieces_tells_by_its_strokes_and_a_reset_is_none() -> None:
