@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -72,6 +73,11 @@ def _passage_line(passage: TagPassed) -> dict[str, Any]:
         "work_order": passage.work_order,
         "pieces": passage.pieces,
     }
+
+
+def stall_line(begin: datetime, end: datetime) -> dict[str, Any]:
+    """What happened between the two instants was shown by the servers at `end` only: this machine was too busy."""
+    return {"truth": "stalled", "from": format_time(begin), "to": format_time(end)}
 
 
 def plan_line(announced: Announced, *, site: str) -> dict[str, Any]:

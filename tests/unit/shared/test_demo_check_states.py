@@ -73,6 +73,15 @@ def test_a_change_that_is_seen_too_late_is_a_failure() -> None:
     assert "setup at 2026-01-05T07:02:00.000Z" in str(found)
 
 
+def test_what_the_plant_itself_showed_late_may_be_seen_late() -> None:
+    shown = {"CUT-1": answer(spans(("idle", 0), ("setup", 140), ("running", 200), ("idle", 800), end=1000))}
+    stalled = [(at(90), at(125))]
+    assert compare_states({"CUT-1": MACHINE}, shown, gaps=[], watched=WATCHED).differences
+    assert compare_states({"CUT-1": MACHINE}, shown, gaps=[], watched=WATCHED, stalls=stalled).differences == []
+    other = [(at(300), at(335))]
+    assert compare_states({"CUT-1": MACHINE}, shown, gaps=[], watched=WATCHED, stalls=other).differences
+
+
 def test_a_state_that_the_machine_never_had_is_a_failure() -> None:
     (found,) = judged(
         ("idle", 0), ("setup", 100), ("running", 200), ("down", 400), ("running", 410), ("idle", 800)

@@ -1,6 +1,7 @@
 """Compares what the collector says that the stations did with what the machines of the plant did.
 
-A state that the collector shows at an instant must have been the machine's at most the tolerance away. Time that it
+A state that the collector shows at an instant must have been the machine's at most the tolerance away; where the
+plant says that its own servers stood still, counted from when they went on. Time that it
 shows as unknown is right only where an event says that nobody observed the device, or before the station was first
 heard of; and inside such an interval no state may be shown at all. Running time must add up as well.
 """
@@ -69,6 +70,11 @@ def read_states(lines: Iterable[Mapping[str, Any]]) -> dict[str, list[Span]]:
     return {station: _spans(told, stopped_at) for station, told in changes.items()}
 
 
+def read_stalls(lines: Iterable[Mapping[str, Any]]) -> list[tuple[datetime, datetime]]:
+    """When the plant's servers stood still: what happened then was shown at the end of it."""
+    return [(parse_time(line["from"]), parse_time(line["to"])) for line in lines if line["truth"] == "stalled"]
+
+
 def _spans(told: Sequence[tuple[datetime, str]], end: datetime) -> list[Span]:
     ends = [*(at for at, _ in told[1:]), end]
     return [Span(state, at, until) for (at, state), until in zip(told, ends, strict=True) if at < until]
@@ -80,6 +86,7 @@ def compare_states(
     *,
     gaps: Sequence[Gap],
     watched: Mapping[str, Watched],
+    stalls: Sequence[tuple[datetime, datetime]] = (),
 ) -> StatesVerdict:
     """Every difference between the machines and the timelines of `GET /stations/NAME/state`, by station."""
     found: list[Difference] = []
@@ -92,13 +99,19 @@ def compare_states(
         shown = [Span(row["state"], parse_time(row["since"]), parse_time(row["until"])) for row in answer["intervals"]]
         hidden = [(gap.begin, gap.end) for gap in gaps if gap.device in who.devices]
         found += _not_covering(station, machine, shown)
-        found += _wrong(station, machine, shown, who)
+        found += _wrong(station, [_as_shown(span, stalls) for span in machine], shown, who)
         found += _unknown_without_reason(station, shown, hidden, who)
         found += _known_in_a_gap(station, shown, hidden)
-        found += _running(station, machine, shown, answer, who, sums)
+        found += _running(station, machine, shown, answer, who, sums, late=_length(stalls))
     known = sums.known / sums.total if sums.total else 0.0
     error = max(sums.errors, default=0.0)
     return StatesVerdict(differences=found, stations=len(truth), known=known, utilisation_error=error)
+
+
+def _as_shown(span: Span, stalls: Sequence[tuple[datetime, datetime]]) -> Span:
+    """The state until the servers showed the next one; it may have been shown from its own beginning on."""
+    late = [end for begin, end in stalls if begin < span.end <= end]
+    return span._replace(end=max([span.end, *late]))
 
 
 def _not_covering(station: str, machine: Sequence[Span], shown: Sequence[Span]) -> Iterable[Difference]:
@@ -149,12 +162,14 @@ def _running(
     answer: Mapping[str, Any],
     who: Watched,
     sums: _Sums,
+    *,
+    late: timedelta,
 ) -> Iterable[Difference]:
     """Running time within the time that is known: each start and stop may be off by the tolerance, and no more."""
     known = [(span.begin, span.end) for span in shown if span.state != UNKNOWN]
     ran = sum((_within(span, known) for span in machine if span.state == RUNNING), _NOTHING)
     said = sum((span.end - span.begin for span in shown if span.state == RUNNING), _NOTHING)
-    known_time = sum((end - begin for begin, end in known), _NOTHING)
+    known_time = _length(known)
     sums.total += machine[-1].end - machine[0].begin
     sums.known += known_time
     if not known_time:
@@ -162,12 +177,16 @@ def _running(
         return
     sums.errors.append(abs(said - ran) / known_time)
     changes = 2 * sum(span.state == RUNNING for span in machine)
-    if abs(said - ran) > changes * who.tolerance:
+    if abs(said - ran) > changes * who.tolerance + late:
         yield _difference(station, f"ran {ran}", f"ran {said}")
     if abs(answer["states"][RUNNING]["seconds"] - said.total_seconds()) > 0.001 * len(shown):
         yield _difference(station, f"intervals of {said}", f"{answer['states'][RUNNING]['seconds']} s")
     if abs(answer["utilisation"] - said / known_time) > 1e-6:
         yield _difference(station, f"utilisation {said / known_time:.6f}", f"{answer['utilisation']:.6f}")
+
+
+def _length(parts: Iterable[tuple[datetime, datetime]]) -> timedelta:
+    return sum((end - begin for begin, end in parts), _NOTHING)
 
 
 def _within(span: Span, parts: Iterable[tuple[datetime, datetime]]) -> timedelta:

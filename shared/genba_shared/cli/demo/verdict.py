@@ -13,7 +13,7 @@ from typing import Any
 
 from genba_shared.cli.demo.api_client import ApiClient, ApiUnreachable
 from genba_shared.cli.demo.check import Difference, Seen, compare, read_declared, read_product, read_truth
-from genba_shared.cli.demo.check_states import StatesVerdict, Watched, compare_states, read_states
+from genba_shared.cli.demo.check_states import StatesVerdict, Watched, compare_states, read_stalls, read_states
 from genba_shared.clock import format_time
 from genba_shared.device_map import (
     DeviceMap,
@@ -156,7 +156,9 @@ def judge(answers: Mapping[str, Any], truth: Path, device_map: DeviceMap) -> Ver
     declared = read_declared(answers["events"], lines, tag_nodes=tag_nodes, readers=readers, slack=slack)
     protocols = {name: _protocol(device) for name, device in device_map.devices.items()}
     watched = {name: _watched(station, device_map, speed) for name, station in device_map.stations.items()}
-    states = compare_states(read_states(lines), answers["states"], gaps=declared.gaps, watched=watched)
+    states = compare_states(
+        read_states(lines), answers["states"], gaps=declared.gaps, watched=watched, stalls=read_stalls(lines)
+    )
     return Verdict(
         differences=[*compare(true, product, declared=declared, seen=seen), *states.differences],
         states=states,
