@@ -117,7 +117,7 @@ class Cadence:
     last_key: WorkKey | None = None
     found: StationState | None = None
     work: WorkKey | None = None
-    is_work_known: bool = False
+    has_worked: bool = False
     work_since: datetime | None = None
     floor: datetime | None = None
     quiet_until: datetime | None = None
@@ -202,9 +202,9 @@ class Cadence:
 
     def _look_at_work(self, work: WorkAtStations) -> None:
         key = work.owner(self.station)
-        if self.is_work_known and key != self.work:
+        if self.has_worked and key != self.work:  # the first work that is heard of may have begun long before
             self.work_since = work.opened_at(self.station)
-        self.work, self.is_work_known = key, True
+        self.work, self.has_worked = key, self.has_worked or key is not None
 
     def _set_up(self, now: datetime) -> Finding | None:
         """Set up since its work changed, until the first piece of it, and no longer than the map allows."""
@@ -237,6 +237,8 @@ class Cadence:
         self._is_held = cause is not None
         found = cause or self._down(now, nodes, zones)
         if found is None:
+            if self.found is StationState.DOWN:
+                self.floor = now  # nobody waits for its pieces any more: until here it was down
             found = self._stands(StationState.IDLE, last, "no piece came")
             self.quiet_until = self._idle_until(now, last)
         return found

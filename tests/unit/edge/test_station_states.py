@@ -196,6 +196,22 @@ def test_a_station_with_input_is_down_since_its_last_piece() -> None:
     assert line.wait_until(160) == [("RHYTHM", StationState.DOWN, 150, 30)]
 
 
+def test_a_station_that_was_down_is_idle_from_the_moment_when_its_work_is_taken_back() -> None:
+    line = working_line(fed=5)
+    line.wait_until(160)
+    line.dispatch(document(version=2, lists={"RHYTHM": []}))
+    assert line.wait_until(200) == [("RHYTHM", StationState.IDLE, 200, 200)]
+
+
+def test_the_first_work_that_is_heard_of_is_no_change_of_work() -> None:
+    """The gateway has just begun: what the station works on may have been begun long ago."""
+    line = Line()
+    line.see(0, back("press", 0), sample("press", "good", 0, 0))
+    line.wait_until(1)
+    line.dispatch(document(lists={"RHYTHM": [("WO-1", "PRESS", 50)]}, wanted={"WO-1": {"PRESS": 50}}))
+    assert line.wait_until(20) == []
+
+
 def test_a_station_whose_input_nobody_saw_is_not_called_down() -> None:
     line = working_line(fed=1)  # two pieces were taken out of one: what lies there is not known
     assert line.wait_until(100) == [("RHYTHM", StationState.IDLE, 90, 30)]
@@ -215,12 +231,15 @@ def test_a_trail_says_what_a_state_rests_on() -> None:
 
 def test_work_that_is_taken_back_leaves_the_set_up_as_it_was() -> None:
     line = Line()
-    line.see(0, back("press", 0), sample("press", "good", 0, 0))
-    line.see(10, sample("press", "good", 1, 10))
-    line.wait_until(11)
-    rows = document(lists={"RHYTHM": [("WO-1", "PRESS", 50)]}, wanted={"WO-1": {"PRESS": 50}})
+    rows = document(
+        lists={"RHYTHM": [("WO-1", "PRESS", 1), ("WO-2", "PRESS", 50)]},
+        wanted={"WO-1": {"PRESS": 1}, "WO-2": {"PRESS": 50}},
+    )
     line.dispatch(rows)
-    assert line.wait_until(20) == [("RHYTHM", StationState.SETUP, 11, 11)]
+    line.see(0, back("press", 0), sample("press", "good", 0, 0))
+    line.wait_until(1)
+    line.see(10, sample("press", "good", 1, 10))
+    assert line.wait_until(20) == [("RHYTHM", StationState.SETUP, 10, 10)]
     line.dispatch(document(version=2, lists={"RHYTHM": []}))
     assert line.wait_until(21) == []
     assert line.wait_until(80) == [("RHYTHM", StationState.IDLE, 70, 21)]
