@@ -179,7 +179,7 @@ async def test_the_board_fits_in_every_language(
         await page.screenshot(path=tmp_path / "board.png", full_page=True)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", ["screen", "narrow"])
 async def test_the_stations_fit_in_every_language(browser: Browser, factory: Bench, size: str, tmp_path: Path) -> None:
     await factory.tell(*machines())
     async with opened(browser, factory, size=size, path="/stations") as page:
