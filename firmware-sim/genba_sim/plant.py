@@ -193,6 +193,8 @@ class Plant:
         node = _NODE_OF[station]
         resets = self._reset_times() if station is Station.INS else None
         breakdowns = self._breakdown_times(station)
+        yield from self._wait(0)
+        self._tell(StateChanged(at=self._now(), station=station, state=State.IDLE))
         while True:
             job: _Job = yield self._queues[station].get()
             yield job.arrived[node]

@@ -24,12 +24,13 @@ from genba_sim.plc_modbus import SewingCellPlc
 from genba_sim.plc_opcua import CutterPlc
 from genba_sim.rfid_llrp import SimReader
 from genba_sim.settings import Pace, PlantSettings
-from genba_sim.truth import LinesFile, plan_line, truth_line
+from genba_sim.truth import LinesFile, plan_line, stall_line, truth_line
 
 logger = logging.getLogger(__name__)
 
 HOST: Final = "127.0.0.1"
 TICK_S: Final = 0.02
+LONG_TICK_S: Final = 0.1  # this machine was busy with something else: what happened meanwhile was shown late
 FASTEST: Final = 120.0
 
 
@@ -75,6 +76,7 @@ class Simulation:
         self._truth = self._lines(files.truth)
         self._plan = self._lines(files.plan)
         self._plant: Plant | None = None
+        self._has_stopped = False
         self._moving: asyncio.Task[None] | None = None
 
     async def start(self) -> Endpoints:
@@ -126,9 +128,18 @@ class Simulation:
         self._open_files.close()
 
     async def _move(self, plant: Plant) -> None:
+        shown_at = self._clock.now()
         while True:
-            plant.run_until(self._clock.now())
+            now = self._clock.now()
+            plant.run_until(now)
             await self._cutter.flush()
+            if (
+                self._truth is not None
+                and not self._has_stopped
+                and (now - shown_at).total_seconds() > LONG_TICK_S * self._clock.speed
+            ):
+                self._truth.write(stall_line(shown_at, now))
+            shown_at = now
             await asyncio.sleep(TICK_S)
 
     def _happened(self, happening: Happening) -> None:
@@ -143,6 +154,7 @@ class Simulation:
             case CountersReset():
                 logger.info("counters reset station=%s at=%s", happening.station, format_time(happening.at))
             case PlantStopped():
+                self._has_stopped = True
                 logger.info("plant stopped at=%s", format_time(happening.at))
             case _:
                 pass

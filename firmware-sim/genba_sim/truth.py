@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 from genba_shared.clock import format_time
 from genba_shared.errors import UsageError
-from genba_sim.happenings import Announced, Happening, NodeCompleted, PieceMade, PlantStopped, TagPassed
+from genba_sim.happenings import Announced, Happening, NodeCompleted, PieceMade, PlantStopped, StateChanged, TagPassed
 from genba_sim.orders import NODES, Order
 from genba_sim.settings import ANTENNAS, Node
 
@@ -47,6 +48,13 @@ def truth_line(happening: Happening) -> dict[str, Any] | None:
             }
         case TagPassed():
             return _passage_line(happening)
+        case StateChanged():
+            return {
+                "truth": "state",
+                "at": format_time(happening.at),
+                "station": happening.station,
+                "state": happening.state,
+            }
         case PlantStopped():
             return {"truth": "stopped", "at": format_time(happening.at), "wip": dict(happening.wip)}
         case _:
@@ -65,6 +73,11 @@ def _passage_line(passage: TagPassed) -> dict[str, Any]:
         "work_order": passage.work_order,
         "pieces": passage.pieces,
     }
+
+
+def stall_line(begin: datetime, end: datetime) -> dict[str, Any]:
+    """What happened between the two instants was shown by the servers at `end` only: this machine was too busy."""
+    return {"truth": "stalled", "from": format_time(begin), "to": format_time(end)}
 
 
 def plan_line(announced: Announced, *, site: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from genba_cloud.api import SESSION_COOKIE
 from genba_cloud.ledger import GatewaySeen
-from genba_shared.events import Confidence, Event, Source, SourceType, WipChanged
+from genba_shared.events import Confidence, Event, Source, SourceType, StationState, StationStateChanged, WipChanged
 from tests.browser.chromium import ARGUMENTS
 from tests.browser.support import NOW, PASSWORD, Bench, bench, completed, counted, served, started
 
@@ -115,6 +115,23 @@ def zones() -> list[Event]:
     ]
 
 
+def machines() -> list[Event]:
+    """Three machines that changed every 36 minutes, in every state that there is."""
+    states = [state for state in StationState if state is not StationState.UNKNOWN]
+    source = Source(type=SourceType.PLC, ref="cutter1/state")
+    return [
+        StationStateChanged(
+            id=f"00000000-0000-4000-8000-0000000001{number:02d}",
+            at=NOW - timedelta(minutes=12 * (36 - number)),
+            source=source,
+            station=f"M-{number % 3}",
+            state=states[(number // 3 + number) % len(states)],
+            since=NOW - timedelta(minutes=12 * (36 - number)),
+        )
+        for number in range(36)
+    ]
+
+
 async def heard(running: Bench, gateway: str = "line-1", *, seconds_ago: float = 0, lost: bool = False) -> None:
     """A gateway said how it is."""
     device = {"status": "lost" if lost else "online", "since": "2026-01-05T08:59:00.000Z", "reason": "no answer"}
@@ -160,6 +177,18 @@ async def test_the_board_fits_in_every_language(
         clipped = "els => els.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"
         assert await page.locator(".date time, .level .percent, .node .amount, .legend dd").evaluate_all(clipped) == []
         await page.screenshot(path=tmp_path / "board.png", full_page=True)
+
+
+@pytest.mark.parametrize("size", ["screen", "narrow"])
+async def test_the_stations_fit_in_every_language(browser: Browser, factory: Bench, size: str, tmp_path: Path) -> None:
+    await factory.tell(*machines())
+    async with opened(browser, factory, size=size, path="/stations") as page:
+        for language in ("zh", "ja", "en"):
+            await page.get_by_role("link", name={"zh": "中文", "ja": "日本語", "en": "English"}[language]).click()
+            await expect(page.locator(f"html[lang={language}]")).to_have_count(1)
+            assert await page.evaluate(OVERFLOW) <= 0
+            await expect(page.locator(".lanes li[data-station^=M-] .bar")).to_have_count(3)
+            await page.screenshot(path=tmp_path / f"stations-{language}.png", full_page=True)
 
 
 async def test_red_and_orange_stand_on_top_and_finished_orders_at_the_end(browser: Browser, factory: Bench) -> None:

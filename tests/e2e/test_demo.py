@@ -10,11 +10,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from genba_shared.clock import format_time, parse_time
 from tests.e2e.demo_run import Demo, descendants, is_alive, listening_ports, wait_for
 
 pytestmark = pytest.mark.timeout(420)
@@ -80,6 +83,37 @@ def test_check_fails_when_one_completion_was_at_another_time(finished: Demo, tmp
         return lines
 
     assert "undeclared=1" in recheck_with(finished, tmp_path, an_hour_earlier)
+
+
+def test_the_time_of_every_machine_is_known_and_its_utilisation_is_that_of_the_plant(finished: Demo) -> None:
+    figures = finished.figures()
+    assert figures["stations"] == "4"
+    assert float(figures["known"]) >= 0.8
+    assert float(figures["utilisation_error"]) <= 0.02
+
+
+def test_check_fails_when_a_machine_was_in_another_state(finished: Demo, tmp_path: Path) -> None:
+    def down_instead(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        set_ups = [line for line in lines if line["truth"] == "state" and line["state"] == "setup"]
+        set_ups[len(set_ups) // 2]["state"] = "down"
+        return lines
+
+    output = recheck_with(finished, tmp_path, down_instead)
+    assert "UNDECLARED state of" in output
+
+
+def test_check_fails_when_a_machine_changed_at_another_time(finished: Demo, tmp_path: Path) -> None:
+    def two_minutes_later(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        changes = [line for line in lines if line["truth"] == "state" and line["station"] == "SEW-1"]
+        for change, following in pairwise(changes[1:]):
+            began, ended = parse_time(change["at"]), parse_time(following["at"])
+            if ended - began > timedelta(minutes=3):
+                change["at"] = format_time(began + timedelta(minutes=2))
+                return lines
+        raise AssertionError("SEW-1 did nothing for three minutes")
+
+    output = recheck_with(finished, tmp_path, two_minutes_later)
+    assert "UNDECLARED state of" in output
 
 
 def events_written(demo: Demo) -> int:

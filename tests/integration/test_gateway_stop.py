@@ -77,10 +77,10 @@ async def test_what_is_derived_while_a_commit_waits_for_the_disk_is_committed_af
     outbox = DiskThatHeals(tmp_path, gateway="gw-1")
     gateway = Gateway(setup_with(outbox, tmp_path))
     answers = []
+    gateway._emit([DeviceBack(device="sewing", at=gateway._clock.now())])
     for state in (1, 0, 1):
         now = gateway._clock.now()
-        reading = Sample(device="sewing", point="state", value=state, at=now, seen_at=now)
-        gateway._emit([DeviceBack(device="sewing", at=now), reading])
+        gateway._emit([Sample(device="sewing", point="state", value=state, at=now, seen_at=now)])
         answers.append(await gateway._commit_all())
     told = [event.state for event in outbox.pending(after=0, limit=10) if isinstance(event, StationStateChanged)]
     outbox.close()

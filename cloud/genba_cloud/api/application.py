@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from genba_cloud.api import admin, health, reading, stock_taking, writing
+from genba_cloud.api import admin, health, reading, station_state, stock_taking, writing
 from genba_cloud.api.guard import Guard
 from genba_cloud.api.health import Metrics
 from genba_cloud.api.live import Live
@@ -67,6 +67,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
     add_problem_answers(app)
     app.include_router(health.router, tags=["health"])
     for name, router in (
+        ("read", station_state.router),
         ("read", reading.router),
         ("write", writing.router),
         ("write", stock_taking.router),

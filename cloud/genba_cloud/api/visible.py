@@ -9,7 +9,9 @@ from datetime import datetime
 from genba_cloud.api.order_index import OrderIndex
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.core.assess import AssessedOrder, NodeAssessment, OrderAssessment, Policy, assess_order
+from genba_cloud.core.facts import ChangeOver, StateInterval, changeovers, timeline
 from genba_cloud.core.facts.views import Lifecycle, Question, StationFacts, TagBinding, ZoneFacts
+from genba_cloud.core.horizon import known_until
 from genba_cloud.core.viewer import Act, Sight, Subject, Viewer, may, sight, without_names
 from genba_cloud.store.read import (
     EventFilter,
@@ -23,6 +25,8 @@ from genba_cloud.store.read import (
     Reads,
     Unassigned,
 )
+from genba_cloud.store.station_events import TooManyEventsError
+from genba_shared.events import EventId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +40,27 @@ class Desk:
     index: OrderIndex
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationTimeline:
+    """What a station did from `begin` to `end`, and the change-overs that ended there."""
+
+    station: str
+    begin: datetime
+    end: datetime
+    intervals: tuple[StateInterval, ...]
+    changeovers: tuple[ChangeOver, ...]
+
+
 class VisibleReads:
     """The store as one viewer sees it. Every method is synchronous and raises ApiProblem 403 for what is hidden."""
 
     def __init__(self, desk: Desk, viewer: Viewer) -> None:
         self._desk = desk
         self._viewer = viewer
+
+    def now(self) -> datetime:
+        """Plant time."""
+        return self._desk.now()
 
     def order(self, number: str) -> AssessedOrder | None:
         """The order by its number."""
@@ -76,6 +95,50 @@ class VisibleReads:
         """Every station."""
         self._require(Subject.STATIONS)
         return self._desk.reads.stations()
+
+    def station_timeline(self, station: str, *, begin: datetime, end: datetime) -> StationTimeline | None:
+        """What the station did between two instants; None: it was never heard of.
+
+        Raises:
+            ApiProblem: 403 for what is hidden, 422 for more than can be answered at once.
+        """
+        found = self.station_timelines([station], begin=begin, end=end)
+        return found[0] if found else None
+
+    def station_names(self) -> tuple[str, ...]:
+        """Every station, by name."""
+        return tuple(station.station for station in self.stations())
+
+    def station_timelines(
+        self, stations: Sequence[str], *, begin: datetime, end: datetime
+    ) -> tuple[StationTimeline, ...]:
+        """What these stations did; those that were never heard of are left out. Raises as `station_timeline`."""
+        self._require(Subject.STATIONS)
+        until = {record.gateway: self._known_until(record) for record in self._desk.reads.gateways()}
+        found = (self._timeline(station, begin=begin, end=end, until=until) for station in stations)
+        return tuple(each for each in found if each is not None)
+
+    def _timeline(
+        self, station: str, *, begin: datetime, end: datetime, until: Mapping[str, datetime]
+    ) -> StationTimeline | None:
+        try:
+            events = self._desk.reads.station_events(station, begin=begin, end=end)
+        except TooManyEventsError:
+            raise ApiProblem(422, "the station changed too often in that time: ask for a shorter one") from None
+        if events is None:
+            return None
+        strangers = {made.gateway if (made := EventId.parse(event.id)) else "" for event in events} - until.keys()
+        now = self._desk.now()
+        return StationTimeline(
+            station=station,
+            begin=begin,
+            end=end,
+            intervals=timeline(events, begin=begin, end=end, known_until={**until, **dict.fromkeys(strangers, now)}),
+            changeovers=changeovers(events, begin=begin, end=end),
+        )
+
+    def _known_until(self, record: GatewayRecord) -> datetime:
+        return known_until(online=record.online, state=record.state, last_at=record.last_at, now=self._desk.now())
 
     def queue(self, station: str) -> tuple[QueueRow, ...]:
         """The queue of a station."""

@@ -36,7 +36,7 @@ from genba_cloud.ledger import AnswerToGive, CountsGiven, CountsToAssign, Ledger
 from genba_cloud.store import DEFAULT_ENTERPRISE, Store
 from genba_cloud.store.accounts import Accounts, open_accounts
 from genba_cloud.store.accounts_authority import Authority
-from genba_cloud.web import PageParts, QuestionParts, create_pages, create_question_pages
+from genba_cloud.web import PageParts, QuestionParts, create_pages, create_question_pages, create_station_page
 from genba_cloud.web.render import STATIC
 from genba_cloud.web.stock_take import TakeStock
 from genba_shared.clock import ProductionClock
@@ -182,7 +182,8 @@ def _pages(ledger: Ledger, desk: Desk, authority: Authority, settings: Collector
         assign=assign,
         shown=parts.shown,
     )
-    return [create_pages(parts), create_question_pages(questions)]
+    stations = create_station_page(guard=Guard(sees=Subject.STATIONS), source_of=source_of, shown_to=parts.shown)
+    return [create_pages(parts), create_question_pages(questions), stations]
 
 
 def _page_parts(

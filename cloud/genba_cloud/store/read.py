@@ -104,7 +104,8 @@ class GatewayRecord:
     `stocktakes` are those of its zones that a stock-take may correct.
 
     `upto` is the greatest accounted-for seq of the facts lane in `epoch`. `dispatch_version` is what the gateway says
-    it has; `dispatch_published` is what was last published. `devices` maps a device to {"status", "since", "reason"}.
+    it has; `dispatch_published` is what was last published. `last_at` is when the newest of its events happened.
+    `devices` maps a device to {"status", "since", "reason"}.
     """
 
     gateway: str
@@ -121,6 +122,7 @@ class GatewayRecord:
     zones: tuple[str, ...] = ()
     nodes: tuple[str, ...] = ()
     stocktakes: tuple[str, ...] = ()
+    last_at: datetime | None = None
     devices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     state: Mapping[str, Any] = field(default_factory=dict)
 
@@ -200,6 +202,16 @@ class Reads(Protocol):
 
     def stations(self) -> tuple[StationFacts, ...]:
         """Every station that was ever heard of, by name."""
+
+    def station_events(self, station: str, *, begin: datetime, end: datetime) -> tuple[Event, ...] | None:
+        """The events that tell what the station did between two instants; None: nothing was ever heard of it.
+
+        Its state events and change-overs in the interval, the last state before, those after that say something of the
+        time before `end`, and the gaps of the gateways that said them.
+
+        Raises:
+            TooManyEventsError: the interval holds too many to answer at once.
+        """
 
     def queue(self, station: str) -> tuple[QueueRow, ...]:
         """All rows of the station's queue, also those that are done, in their order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, and_, func, or_, select
@@ -52,8 +53,10 @@ from genba_cloud.store.rows import (
     stored_view,
 )
 from genba_cloud.store.standing import Standing
+from genba_cloud.store.station_events import station_events
 from genba_cloud.store.tables import CUSTOMER_ORDER, LOG, QUARANTINE, QUESTION, QUEUE_ROW, VIEW, WORK_ORDER
 from genba_cloud.store.work import facts_of, question_of, station_of
+from genba_shared.events import Event
 
 EPISODES = ("episode_opened", "episode_escalated", "episode_closed")
 
@@ -124,6 +127,15 @@ class SqlReads:
     def stations(self) -> tuple[StationFacts, ...]:
         """See the port."""
         return tuple(station_of(name, view) for name, view in self._views(Aggregate.STATION))
+
+    def station_events(self, station: str, *, begin: datetime, end: datetime) -> tuple[Event, ...] | None:
+        """See the port."""
+        is_station = VIEW.c.aggregate == str(Aggregate.STATION)
+        known = select(VIEW.c.id).where(VIEW.c.enterprise == self._enterprise, is_station, VIEW.c.id == station)
+        with self._engine.connect() as connection:
+            if connection.scalar(known) is None:
+                return None
+            return station_events(connection, self._enterprise, station, begin=begin, end=end)
 
     def queue(self, station: str) -> tuple[QueueRow, ...]:
         """See the port."""

@@ -140,7 +140,7 @@ def gateway_rows(enterprise: str) -> Select[Any]:
         & (RECEIVED_RANGE.c.epoch == GATEWAY.c.epoch)
     )
     joined = GATEWAY.outerjoin(RECEIVED_RANGE, current)
-    columns = select(GATEWAY, RECEIVED_RANGE.c.upto).select_from(joined)
+    columns = select(GATEWAY, RECEIVED_RANGE.c.upto, RECEIVED_RANGE.c.last_at).select_from(joined)
     return columns.where(GATEWAY.c.enterprise == enterprise).order_by(GATEWAY.c.id)
 
 
@@ -162,6 +162,7 @@ def gateway_record(row: RowMapping) -> GatewayRecord:
         zones=tuple(state.get("zones", ())),
         nodes=tuple(state.get("nodes", ())),
         stocktakes=tuple(state.get("stocktakes", ())),
+        last_at=row["last_at"],
         devices=state.get("devices", {}),
         state=state,
     )

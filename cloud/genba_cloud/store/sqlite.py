@@ -14,7 +14,7 @@ from genba_cloud.store.lock import DataLock
 from genba_cloud.store.port import Transaction
 from genba_cloud.store.read import Reads
 from genba_cloud.store.reading import SqlReads
-from genba_cloud.store.tables import DEFAULT_ENTERPRISE, LOG_BY_ID, META, METADATA, SCHEMA_VERSION, VIEWS_VERSION
+from genba_cloud.store.tables import DEFAULT_ENTERPRISE, LOG, META, METADATA, SCHEMA_VERSION, VIEWS_VERSION
 from genba_cloud.store.transaction import SqlTransaction
 from genba_shared.errors import UsageError
 
@@ -124,7 +124,8 @@ def _prepare(connection: Connection, file: Path) -> None:
         connection.execute(insert(META).values(key="views", value=str(VIEWS_VERSION)))
     _check_version(connection, file)
     METADATA.create_all(connection)
-    LOG_BY_ID.create(connection, checkfirst=True)  # a table that was there already gets no new index by itself
+    for index in LOG.indexes:  # a log of an older version has not all of them
+        index.create(connection, checkfirst=True)
 
 
 def _check_version(connection: Connection, file: Path) -> None:

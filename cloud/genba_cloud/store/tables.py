@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 SCHEMA_VERSION: Final = 1
@@ -89,8 +90,28 @@ for _name in ("gateway", "order_id", "work_order", "station", "zone", "tag"):
     )
 Index("log_by_kind", LOG.c.enterprise, LOG.c.kind, LOG.c.position)
 
-LOG_BY_ID: Final = Index("log_by_id", LOG.c.enterprise, LOG.c.id)
-"""Corrections name the event that they correct."""
+Index("log_by_id", LOG.c.enterprise, LOG.c.id)  # corrections name the event that they correct
+
+IS_OF_STATION: Final = "kind IN ('station_state_changed', 'station_changed_over')"
+IS_GAP: Final = "kind = 'data_gap_seen'"
+"""Conditions of the indexes by time; most of a log are counts, which need none."""
+Index(
+    "log_of_station_by_time",
+    LOG.c.enterprise,
+    LOG.c.station,
+    LOG.c.kind,
+    LOG.c.at,
+    sqlite_where=text(IS_OF_STATION),
+    postgresql_where=text(IS_OF_STATION),
+)
+Index(
+    "log_of_gaps_by_time",
+    LOG.c.enterprise,
+    LOG.c.gateway,
+    LOG.c.at,
+    sqlite_where=text(IS_GAP),
+    postgresql_where=text(IS_GAP),
+)
 
 LINK = Table(
     "link",

@@ -2,6 +2,15 @@
 
 from genba_cloud.web.pages import BoardSource, PageParts, create_pages
 from genba_cloud.web.question_pages import QuestionParts, create_question_pages
+from genba_cloud.web.stations import create_station_page
 from genba_cloud.web.words import Language
 
-__all__ = ["BoardSource", "Language", "PageParts", "QuestionParts", "create_pages", "create_question_pages"]
+__all__ = [
+    "BoardSource",
+    "Language",
+    "PageParts",
+    "QuestionParts",
+    "create_pages",
+    "create_question_pages",
+    "create_station_page",
+]

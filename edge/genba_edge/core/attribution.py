@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from genba_edge.core.changeover import TellPieces
 from genba_edge.core.counted_point import CountedPoint
 from genba_edge.core.counter import Step
 from genba_edge.core.journal import Journal
@@ -43,6 +44,7 @@ class Attribution:
         self, journal: Journal, nodes: Nodes, work: Work, zones: Zones, *, save: Callable[[PointRef], None]
     ) -> None:
         self._journal, self._nodes, self._work, self._zones, self._save = journal, nodes, work, zones, save
+        self.tell_pieces: TellPieces | None = None
         self._pending: dict[PointRef, list[tuple[CountedPoint, Pending]]] = {}
         self._waiting: Counter[WorkKey] = Counter()  # good pieces in `_pending`
         self._due_at: datetime | None = None  # no join is old enough before
@@ -133,6 +135,8 @@ class Attribution:
 
     def _add(self, point: CountedPoint, new: Pending) -> None:
         ref = point.ref
+        if new.pieces and self.tell_pieces is not None and point.station is not None:
+            self.tell_pieces(point.station, ref, point.result, new.key, new.pieces, new.step)
         joins = self._pending.setdefault(ref, [])
         last = joins[-1][1] if joins else None
         if last is not None and _joins(last, new):

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from genba_edge.core.attribution import Attribution
+from genba_edge.core.changeover import TellPieces
 from genba_edge.core.counted_point import CountedPoint, counted_points, load_counter, save_counter
 from genba_edge.core.counter import CounterState, Doubt, Reading, Step, advance, confirm, start_counter
 from genba_edge.core.journal import Journal, load
@@ -60,6 +61,10 @@ class Counting:
         self._counters[point.ref] = state
         if state.doubted is not None:
             self._doubted.add(point.ref)
+
+    def tell_pieces(self, tell: TellPieces) -> None:
+        """From now on, tell of pieces as soon as a counter shows them."""
+        self._attribution.tell_pieces = tell
 
     def counters(self) -> Set[PointRef]:
         """The counters that some station counts by."""

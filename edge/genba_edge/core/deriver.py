@@ -73,7 +73,11 @@ class Deriver:
         self._nodes = Nodes(device_map, self._journal, saved)
         self._work = Work(device_map, self._journal, self._nodes, saved)
         self._zones = Zones(device_map, self._journal, saved, pace.poll_s)
+        self._states = StationStates(
+            device_map, self._journal, saved, work=self._work, nodes=self._nodes, zones=self._zones
+        )
         self._counting = Counting(device_map, self._journal, self._nodes, self._work, self._zones, saved)
+        self._counting.tell_pieces(self._states.pieces_made)
         self._tags = Tags(
             device_map,
             self._journal,
@@ -82,7 +86,6 @@ class Deriver:
             Bindings(self._journal, self._work.document.tags, saved),
             saved,
         )
-        self._states = StationStates(device_map, self._journal, saved)
         self._environment = Environment(device_map, self._journal, saved)
         self._journal.on_event = self._environment.note if self._environment.points() else None
         self._watch = Watch(device_map, self._journal, pace, saved, on_gap=self._note_gap)
@@ -206,10 +209,13 @@ class Deriver:
                 self._zones.find_device(observation.device)
                 self._watch.find(observation.device, observation.at)
                 self._roles.unsettle(observation.device)
+                if self._work_since is None:  # else it is told again: it was watched all the time
+                    self._states.find_device(observation.device, observation.at)
             case DeviceLost():
                 self._watch.lose(observation.device)
                 self._roles.unsettle(observation.device)
-                self._states.lose_device(observation.device, observation.at)
+                heard_at = self._watch.observed_until(observation.device)
+                self._states.lose_device(observation.device, observation.at, heard_at=heard_at)
                 self._zones.lose_device(observation.device, observation.at)
                 self._environment.cut(observation.device, self._watch.heard_at(observation.device) or observation.at)
             case _:
@@ -337,8 +343,11 @@ class Deriver:
             self._work.set_job(station, work_order, at=at, source=Source(type=SourceType.PLC, ref=str(ref)))
 
     def _note_gap(self, device: str, begin: datetime, end: datetime, because: str) -> None:
+        """A gap: states hold again from the next reading of each point on."""
         self._environment.cut(device, begin, end)
         self._zones.note_gap(device, begin, end, because)
+        self._states.leave_unobserved(device, begin, end)
+        self._roles.unsettle(device)
 
     def _close_passages(self, device: str) -> None:
         heard = self._watch.heard_at(device)

@@ -144,6 +144,8 @@ def _flat(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 def _word(value: Any) -> str:
     match value:
+        case PointRef():
+            return str(value)
         case tuple() | list() | frozenset():
             return ", ".join(_word(each) for each in value) or "nothing"
         case CountedEnd(station=station, result=result):

@@ -53,6 +53,14 @@ class Watch:
         """When the device was last heard of in this run; None before its first answer."""
         return self._heard.get(device)
 
+    def observed_until(self, device: str) -> datetime | None:
+        """Until when nothing of the device was missed; None: it was never heard of.
+
+        A report that was on its way when the device was last heard of may be lost.
+        """
+        heard = self._heard.get(device, self._before_start.get(device))
+        return None if heard is None else heard - self._delay.get(device, timedelta(0))
+
     def known_until(self, ref: PointRef, at: datetime) -> datetime | None:
         """Until when the point's value before `at` was known to hold; None where that was not watched.
 

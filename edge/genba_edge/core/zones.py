@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from genba_edge.core.cadence import ZoneLevel
 from genba_edge.core.journal import Journal, load
 from genba_edge.core.watch import LATE_POLLS
 from genba_edge.core.zone_book import FLOW, INSIDE, PAST, ZONE, Book, open_book
@@ -103,6 +104,11 @@ class Zones:
     def zones_of(self, tag: str) -> list[Zone]:
         """The zones that the tag is in."""
         return [book.bounds.zone for book in self._books.values() if tag in book.tags.tags]
+
+    def level(self, zone: str) -> ZoneLevel:
+        """How many pieces are in the zone, how far that may be wrong, and since when it is so."""
+        book = self._books[zone]
+        return ZoneLevel(pieces=book.count, error=book.error + book.level.deficit, since=book.told_at)
 
     def dwell_s(self, zone: str, tag: str, at: datetime) -> float | None:
         """How long the tag has been in the zone at `at`; None when it is not there."""

@@ -7,12 +7,12 @@ import dataclasses
 import yaml
 
 from genba_shared.device_map.model import CompletionRule, NodeRule, PointRef, StateRule, Station, WorkOrderSource, Zone
-from genba_shared.device_map.phrases import add, leave_out, needs_form, write
+from genba_shared.device_map.phrases import add, leave_out, write
 from genba_shared.device_map.problems import Unusable, Wrong
 from genba_shared.device_map.references import POINT_REF
-from genba_shared.device_map.scalars import describe, text_of
+from genba_shared.device_map.scalars import text_of
 from genba_shared.device_map.spec import Scope, Values, read_object
-from genba_shared.device_map.tables_work import COUNTS, DONE_WHEN, NODE, STATE, STATION, WORK_ORDER, ZONE
+from genba_shared.device_map.tables_work import COUNTS, DONE_WHEN, NODE, STATE, STATE_POINTS, STATION, WORK_ORDER, ZONE
 from genba_shared.events import Result
 from genba_shared.texts import say
 
@@ -75,6 +75,15 @@ def _check_bounds(values: Values) -> None:
             say("close-after-of-counts", "`close_after` is for tags: counts do not go silent."),
             leave_out("close_after"),
         )
+    if by_tags and "wip_limit" in written:
+        values.warn(
+            "wip_limit",
+            say(
+                "wip-limit-of-tags",
+                "read points do not say which station feeds the zone: nothing is told when it is full.",
+            ),
+            say("leave-in-or-out", "Leave it in for a later version, or take it out."),
+        )
 
 
 def build_node(node: yaml.Node, scope: Scope, name: str) -> NodeRule:
@@ -102,14 +111,30 @@ def build_node(node: yaml.Node, scope: Scope, name: str) -> NodeRule:
 
 def _state_of(node: yaml.Node, scope: Scope) -> StateRule:
     if isinstance(node, yaml.MappingNode):
-        return read_object(node, STATE, scope).build(StateRule)
-    if not isinstance(node, yaml.ScalarNode):
-        raise Wrong(
-            needs_form(describe(node), STATION.keys["state"].kind.allowed),
-            write("state: {from: parts, idle_after: 3min}"),
+        return _cadence_of(node, scope)
+    point, *also = STATE_POINTS.read(node, scope)
+    return StateRule(point=point, also=tuple(also))
+
+
+def _cadence_of(node: yaml.MappingNode, scope: Scope) -> StateRule:
+    values = read_object(node, STATE, scope)
+    idle_after_s, down_after_s = values.taken.get("idle_after_s"), values.taken.get("down_after_s")
+    if down_after_s is not None and "down_after_cycles" in values.nodes:
+        values.error(
+            "down_after_cycles",
+            say("down-after-twice", "`down_after` and `down_after_cycles` are two rules for one thing."),
+            leave_out("down_after_cycles"),
         )
-    point: PointRef = POINT_REF.read(node, scope)
-    return StateRule(point=point)
+    if idle_after_s is not None and down_after_s is not None and down_after_s < idle_after_s:
+        values.error(
+            "down_after",
+            say(
+                "down-before-idle",
+                "`down_after` is shorter than `idle_after`: a station stands still before it is down.",
+            ),
+            say("write-longer", "Write a longer time, for example {example}.", example="down_after: 20min"),
+        )
+    return values.build(StateRule)
 
 
 def _counts_of(node: yaml.Node, scope: Scope) -> dict[Result, PointRef]:

@@ -181,26 +181,26 @@ def _add_counter() -> Text:
 
 def _check_state(parts: _Parts, station: Station) -> None:
     rule = station.state
-    point = None if rule is None else parts.point(rule.point)
-    if rule is None or point is None:
+    if rule is None:
         return
     path = f"stations.{station.id}.state"
-    if rule.idle_after_s is not None:
-        if point.counter is None:
+    for ref in rule.points:
+        point = parts.point(ref)
+        if point is None:
+            continue
+        if rule.idle_after_s is None:
+            _check_state_point(parts, path, ref, point)
+        elif point.counter is None:
             parts.error(
-                f"{path}.from",
-                say("state-without-counter", "{point} is not a counter.", point=rule.point),
-                _add_counter(),
+                f"{path}.from", say("state-without-counter", "{point} is not a counter.", point=ref), _add_counter()
             )
-        return
+
+
+def _check_state_point(parts: _Parts, path: str, ref: PointRef, point: Point) -> None:
     if not point.labels:
         parts.error(
             path,
-            say(
-                "state-without-labels",
-                "{point} has no labels: they say which value is which state.",
-                point=rule.point,
-            ),
+            say("state-without-labels", "{point} has no labels: they say which value is which state.", point=ref),
             say(
                 "add-to-point-or-write",
                 "Add {snippet} to the point, or write {other}.",
@@ -208,7 +208,7 @@ def _check_state(parts: _Parts, station: Station) -> None:
                 other="{from: COUNTER, idle_after: 3min}",
             ),
         )
-    _check_labels(parts, path, rule.point, point)
+    _check_labels(parts, path, ref, point)
 
 
 def _check_labels(parts: _Parts, path: str, ref: PointRef, point: Point) -> None:

@@ -39,8 +39,31 @@ STATE: Final = ObjectSpec(
             example="idle_after: 3min",
             required=True,
         ),
+        Key(
+            name="setup_at_most",
+            kind=quantity(DURATION, "1s", "7d", "2h"),
+            attribute="setup_at_most_s",
+            meaning="how long after a change of its work the station counts as set up, while no piece of it comes",
+            example="setup_at_most: 2h",
+        ),
+        Key(
+            name="down_after",
+            kind=quantity(DURATION, "1s", "7d", "20min"),
+            attribute="down_after_s",
+            meaning="time without a piece, within dispatched work, after which the station is down and not only idle",
+            example="down_after: 20min",
+            default_text="never down",
+        ),
+        Key(
+            name="down_after_cycles",
+            kind=integer(2, 10_000, "20"),
+            meaning="the same as a number of usual cycles (the middle of the last 15), instead of `down_after`",
+            example="down_after_cycles: 20",
+            default_text="never down",
+        ),
     ),
 )
+STATE_POINTS: Final = one_or_more(POINT_REF, say("points", "points"))
 COUNTS: Final = ObjectSpec(
     name=say("group-counts", "the counts of a station"),
     keys=keys(
@@ -58,11 +81,14 @@ STATION: Final = ObjectSpec(
             name="state",
             kind=raw(
                 say(
-                    "state-of-station", "a point with labels, or {snippet}", snippet="{from: COUNTER, idle_after: 3min}"
+                    "state-of-station",
+                    "a point with labels, a list of such points, or {snippet}",
+                    snippet="{from: COUNTER, idle_after: 3min}",
                 ),
-                {"anyOf": [{"type": "string"}, object_schema(STATE)]},
+                {"anyOf": [STATE_POINTS.schema, object_schema(STATE)]},
             ),
-            meaning="where its state comes from: a point with `labels`, or the rhythm of a counter",
+            meaning="where its state comes from: a point with `labels` (or several, the first that says something else "
+            "than running has it), or the rhythm of a counter",
             example="state: {from: parts, idle_after: 3min}",
         ),
         Key(
@@ -118,10 +144,9 @@ ZONE: Final = ObjectSpec(
         Key(
             name="wip_limit",
             kind=integer(1, 10_000_000, "60"),
-            meaning="pieces above which the zone is too full",
+            meaning="pieces at which the zone is full: a station that feeds it by counts and stands still is blocked",
             example="wip_limit: 60",
             default_text="no limit",
-            not_yet=say("instead-no-wip-limit", "a zone that is too full is not told"),
         ),
         Key(
             name="close_after",

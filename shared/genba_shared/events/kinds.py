@@ -105,7 +105,12 @@ class WipChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationStateChanged(Event):
-    """The station is in `state` since `since`."""
+    """The station is in `state` since `since`; `at` is when enough was known to say so.
+
+    So a station that stood still after its last piece is told idle `idle_after` later, since that piece. Of what was
+    told before, that which lies after `since` does not hold any more. `reason` says more where more is known
+    (``starved``: idle because there is nothing to work on).
+    """
 
     kind: ClassVar[str] = "station_state_changed"
     code: ClassVar[int] = 6
@@ -357,6 +362,26 @@ class ProgressReported(Event):
 
     pieces: int
     quantity: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationChangedOver(Event):
+    """A station's change-over: from the last good piece of one work to the first good piece of the next (JSON `from`,
+    `to`).
+
+    Told only where both pieces were seen when they came. `work_order` and `node` are the next work. The time between
+    two good pieces is what SMED calls the change-over (Shingo, A Revolution in Manufacturing: The SMED System, 1985);
+    the set-up time of ISO 22400-2 lies within it.
+    """
+
+    kind: ClassVar[str] = "station_changed_over"
+    code: ClassVar[int] = 25
+    required: ClassVar[frozenset[str]] = frozenset({"station", "work_order", "node"})
+
+    begin: datetime = field(metadata={JSON_NAME: "from"})
+    end: datetime = field(metadata={JSON_NAME: "to"})
+    before_work_order: str
+    before_node: str
 
 
 KINDS: Final[dict[str, type[Event]]] = {cls.kind: cls for cls in Event.__subclasses__()}

@@ -247,15 +247,15 @@ def test_other_bounds_of_a_zone_change_only_what_it_holds() -> None:
             Causes.between([changed()], new).of_zone("buffer")] == why(new)  # fmt: skip
 
 
-def test_a_shorter_idle_time_moves_time_from_running_to_idle() -> None:
-    new = changed(("idle_after: 3min", "idle_after: 1min"))
+def test_a_longer_idle_time_moves_time_from_idle_to_running() -> None:
+    new = changed(("idle_after: 3min", "idle_after: 1h"))
     assert difference(new) == Difference(
         states_s=(
-            Change(what=("CUT-1", "idle"), new=140, old=20),
-            Change(what=("CUT-1", "running"), new=456, old=576),
+            Change(what=("CUT-1", "idle"), new=0, old=200),
+            Change(what=("CUT-1", "running"), new=596, old=396),
         )
     )
-    assert why(new) == ["stations.CUT-1.state.idle_after_s: 60 instead of 180"]
+    assert why(new) == ["stations.CUT-1.state.idle_after_s: 3600 instead of 180"]
 
 
 def test_a_point_that_nobody_read_is_named_and_counts_nothing() -> None:

@@ -359,12 +359,25 @@ def test_settings_of_work_that_nothing_acts_on_are_read_and_warned_about() -> No
     loaded, warnings = load_device_map_with_warnings(Path("m"), text=text)
     assert (loaded.zones["sewing"].wip_limit, loaded.zones["sewing"].close_after_s) == (60, 28_800.0)
     assert loaded.nodes["SEW"].start_when is StartRule.DISPATCH
-    assert {(problem.path, str(problem.message).partition(" yet: ")[2]) for problem in warnings} == {
-        ("zones.sewing.wip_limit", "a zone that is too full is not told."),
+    assert {(problem.path, str(problem.message).rpartition(": ")[2]) for problem in warnings} == {
+        ("zones.sewing.wip_limit", "nothing is told when it is full."),
         ("zones.sewing.close_after", "a tag stays in the zone until it is read at the way out."),
         ("nodes.CUT.work_order.else", "while the point is empty the station has no work order."),
         ("nodes.SEW.start_when", "the first piece starts it."),
     }
+
+
+def test_a_state_may_follow_from_several_points_or_from_a_rhythm_with_its_own_limits() -> None:
+    text = MAP.replace("state: state,", "state: [state, press2/state],").replace(
+        "idle_after: 3min}", "idle_after: 3min, setup_at_most: 1h, down_after_cycles: 20}"
+    )
+    loaded = load_device_map(Path("m"), text=text)
+    assert loaded.stations["SEW-1"].state == StateRule(
+        point=PointRef("press1", "state"), also=(PointRef("press2", "state"),)
+    )
+    assert loaded.stations["CUT-1"].state == StateRule(
+        point=PointRef("cutter1", "parts"), idle_after_s=180.0, setup_at_most_s=3600.0, down_after_cycles=20
+    )
 
 
 def test_a_profile_that_two_devices_use_is_blamed_once() -> None:

@@ -11,6 +11,7 @@ from genba_sim.happenings import (
     PieceMade,
     PlantStopped,
     Result,
+    SetUpBegan,
     State,
     StateChanged,
     TagPassed,
@@ -69,8 +70,17 @@ def test_the_stop_in_the_truth() -> None:
     }
 
 
-def test_a_machine_state_is_not_part_of_the_truth() -> None:
-    assert truth_line(StateChanged(at=AT, station=Station.CUT, state=State.DOWN)) is None
+def test_a_machine_state_is_told() -> None:
+    assert truth_line(StateChanged(at=AT, station=Station.CUT, state=State.DOWN)) == {
+        "truth": "state",
+        "at": "2026-01-05T07:00:00.250Z",
+        "station": "CUT-1",
+        "state": "down",
+    }
+
+
+def test_the_beginning_of_a_set_up_is_told_by_the_machine_state_alone() -> None:
+    assert truth_line(SetUpBegan(at=AT, station=Station.CUT, work_order="WO-1001")) is None
 
 
 def test_an_order_in_the_plan() -> None:

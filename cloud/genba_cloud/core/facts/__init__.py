@@ -26,6 +26,7 @@ from genba_cloud.core.facts.station import (
     owned_by,
     station_facts,
 )
+from genba_cloud.core.facts.timeline import ChangeOver, StateInterval, StateTimes, changeovers, timeline, times_of
 from genba_cloud.core.facts.views import (
     Lifecycle,
     Mark,
@@ -54,6 +55,7 @@ __all__ = [
     "ZONE",
     "Aggregate",
     "Attribution",
+    "ChangeOver",
     "Fold",
     "Lifecycle",
     "Mark",
@@ -67,6 +69,8 @@ __all__ = [
     "QuestionKind",
     "Refused",
     "Settlement",
+    "StateInterval",
+    "StateTimes",
     "StationFacts",
     "StationFold",
     "StockTake",
@@ -80,6 +84,7 @@ __all__ = [
     "ZoneFacts",
     "ZoneFold",
     "changed_owners",
+    "changeovers",
     "check_order",
     "fold_and_attribute",
     "members_of",
@@ -91,6 +96,8 @@ __all__ = [
     "stock_take",
     "tag_binding",
     "target_of",
+    "timeline",
+    "times_of",
     "views_of",
     "work_order_facts",
     "zone_facts",

@@ -20,6 +20,7 @@ from genba_shared.events import (
     Event,
     NodeCompleted,
     PiecesCounted,
+    StationChangedOver,
     StationStateChanged,
     TagPassed,
     WipChanged,
@@ -305,6 +306,8 @@ class _Page:
                 return f"{work} ({event.pieces})"
             case StationStateChanged():
                 return self._words[f"state.{event.state}"]
+            case StationChangedOver():
+                return f"{event.before_work_order} → {work}: {self._span((event.end - event.begin).total_seconds())}"
             case WipChanged():
                 return f"{event.zone} {event.by:+d} ({event.count})"
             case TagPassed():

@@ -104,6 +104,7 @@ _TABLE: Final[Mapping[str, tuple[str, str, str]]] = {
     "event.node_started": ("node started", "工序开始", "工程開始"),
     "event.node_completed": ("node completed", "工序完成", "工程完了"),
     "event.station_state_changed": ("station state", "工位状态", "ステーション状態"),
+    "event.station_changed_over": ("change-over", "换产", "段取り替え"),
     "event.wip_changed": ("WIP", "在制品", "仕掛品"),
     "event.dispatch_opened": ("work opened", "派工开始", "割当開始"),
     "event.dispatch_closed": ("work closed", "派工结束", "割当終了"),

@@ -74,7 +74,7 @@ class Factory:
                 return 0
             print("\nthe line has stopped; waiting until everything that happened has arrived", flush=True)
             await _first(asyncio.create_task(drain(client, self._truth, speed=self._clock.speed)), *tasks)
-            answers = await asyncio.to_thread(fetch_answers, client, speed=self._clock.speed)
+            answers = await asyncio.to_thread(fetch_answers, client, self._truth, speed=self._clock.speed)
         (self._data / ANSWERS).write_text(json.dumps(answers))
         verdict = judge(answers, self._truth, load_device_map(self._map))
         return report(verdict, restarts=self._children.restarts)

@@ -13,6 +13,8 @@ from typing import Any
 
 from genba_shared.cli.demo.api_client import ApiClient, ApiUnreachable
 from genba_shared.cli.demo.check import Difference, Seen, compare, read_declared, read_product, read_truth
+from genba_shared.cli.demo.check_states import StatesVerdict, Watched, compare_states, read_stalls, read_states
+from genba_shared.clock import format_time
 from genba_shared.device_map import (
     DeviceMap,
     ImpinjDevice,
@@ -20,7 +22,9 @@ from genba_shared.device_map import (
     ModbusDevice,
     NodeRule,
     OpcUaDevice,
+    PointRef,
     RfidReader,
+    Station,
     WorkOrderSource,
     load_device_map,
 )
@@ -32,6 +36,7 @@ POLL_S = 0.2
 QUIET_WALL_S = 3.0
 QUIET_PLANT_S = 60.0  # depart_after + coalescing + a margin: what the gateway may still hold back
 TOLERATED_INTERVALS = 2
+START_WALL_S = 20.0  # until the gateway runs and has connected; the plant moves already
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,7 @@ class Verdict:
     completions: int
     by_protocol: Counter[str]
     gaps: int
+    states: StatesVerdict
 
     @property
     def undeclared(self) -> int:
@@ -60,7 +66,8 @@ class Verdict:
         return (
             f"demo check: undeclared={self.undeclared} declared={len(self.differences) - self.undeclared} "
             f"completions={self.completions} protocols={protocols} pieces={self.pieces} gaps={self.gaps} "
-            f"restarts={restarts}"
+            f"stations={self.states.stations} known={self.states.known:.3f} "
+            f"utilisation_error={self.states.utilisation_error:.4f} restarts={restarts}"
         )
 
 
@@ -97,9 +104,15 @@ def _standing(client: ApiClient, truth: Path) -> tuple[int, ...] | None:
     return tuple(item["upto"] for item in gateways)
 
 
-def fetch_answers(client: ApiClient, *, speed: float) -> dict[str, Any]:
+def fetch_answers(client: ApiClient, truth: Path, *, speed: float) -> dict[str, Any]:
     """Everything that the collector says of the run, as one JSON object."""
+    machines = read_states(_lines(truth))
+    times = {name: (format_time(spans[0].begin), format_time(spans[-1].end)) for name, spans in machines.items()}
     return {
+        "states": {
+            name: client.get(f"/stations/{name}/state", **{"from": begin, "to": end})
+            for name, (begin, end) in times.items()
+        },
         "speed": speed,
         "orders": list(client.pages("/orders", cursor="cursor", limit=100)),
         "events": list(client.pages("/events", cursor="after", limit=1000)),
@@ -131,7 +144,7 @@ def report(verdict: Verdict, *, restarts: int = 0) -> int:
 def judge(answers: Mapping[str, Any], truth: Path, device_map: DeviceMap) -> Verdict:
     """Compare the collector's orders, WIP and events with the truth file."""
     speed: float = answers["speed"]
-    lines: list[dict[str, Any]] = [json.loads(line) for line in truth.read_text().splitlines()]
+    lines = _lines(truth)
     seen = {code: _seen(rule, device_map, speed) for code, rule in device_map.nodes.items()}
     tag_nodes = {
         rule.done_when.all_left: code for code, rule in device_map.nodes.items() if rule.done_when.all_left is not None
@@ -142,8 +155,13 @@ def judge(answers: Mapping[str, Any], truth: Path, device_map: DeviceMap) -> Ver
     product = read_product(answers["orders"], answers["wip"])
     declared = read_declared(answers["events"], lines, tag_nodes=tag_nodes, readers=readers, slack=slack)
     protocols = {name: _protocol(device) for name, device in device_map.devices.items()}
+    watched = {name: _watched(station, device_map, speed) for name, station in device_map.stations.items()}
+    states = compare_states(
+        read_states(lines), answers["states"], gaps=declared.gaps, watched=watched, stalls=read_stalls(lines)
+    )
     return Verdict(
-        differences=compare(true, product, declared=declared, seen=seen),
+        differences=[*compare(true, product, declared=declared, seen=seen), *states.differences],
+        states=states,
         pieces=sum(true.pieces.values()),
         completions=len(product.completions),
         by_protocol=Counter(protocols[min(seen[node].devices)] for _, node in product.completions),
@@ -162,6 +180,31 @@ def _seen(rule: NodeRule, device_map: DeviceMap, speed: float) -> Seen:
         devices = frozenset(ref.device for station in stations for ref in station.counts.values())
     interval_s = max(_interval_s(device_map, name) for name in devices)
     return Seen(devices=devices, tolerance=timedelta(seconds=TOLERATED_INTERVALS * interval_s * speed), by_tags=by_tags)
+
+
+def _watched(station: Station, device_map: DeviceMap, speed: float) -> Watched:
+    """The devices behind a station's state, and how late they show a change."""
+    refs = station.state.points if station.state is not None else ()
+    interval_s = max((_point_interval_s(device_map, ref) for ref in refs), default=0.0)
+    return Watched(
+        devices=frozenset(ref.device for ref in refs),
+        tolerance=timedelta(seconds=TOLERATED_INTERVALS * interval_s * speed),
+        start=timedelta(seconds=START_WALL_S * speed),
+    )
+
+
+def _point_interval_s(device_map: DeviceMap, ref: PointRef) -> float:
+    match device_map.devices[ref.device]:
+        case ModbusDevice() as device:
+            return device.poll.groups[device.points[ref.point].group]
+        case OpcUaDevice() as device:
+            return device.points[ref.point].sampling_s
+        case device:
+            raise GenbaError(f"the demo does not know how often {ref} of {type(device).__name__} is read")
+
+
+def _lines(truth: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in truth.read_text().splitlines()]
 
 
 def _interval_s(device_map: DeviceMap, name: str) -> float:

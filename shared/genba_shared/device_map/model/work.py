@@ -35,10 +35,25 @@ class Stocktake(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateRule:
-    """Station state from a point's labels, or from count cadence: idle after `idle_after_s` (plant) without a piece."""
+    """Station state from labels of points, or from count cadence: idle after `idle_after_s` (plant) without a piece.
+
+    `also` are further state points: the first of all that says something else than running has it; a value without a
+    label says nothing. With cadence: `setup_at_most_s` after a change of work no piece means set-up no longer; within
+    dispatched work the station is down after `down_after_s`, or after `down_after_cycles` usual cycles, without a piece
+    (both None: never told).
+    """
 
     point: PointRef
     idle_after_s: float | None = None
+    also: tuple[PointRef, ...] = ()
+    setup_at_most_s: float = 7200.0
+    down_after_s: float | None = None
+    down_after_cycles: int | None = None
+
+    @property
+    def points(self) -> tuple[PointRef, ...]:
+        """All points that the state follows from, in the order of the map."""
+        return (self.point, *self.also)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,7 +69,10 @@ PHRASES: Final[Mapping[str, Phrase]] = {
     "group-of-profiles": Phrase(zh="按名称列出的模板", ja="名前ごとのプロファイル"),
     "group-of-antennas": Phrase(zh="按端口号列出的天线", ja="ポート番号ごとのアンテナ"),
     "words-by-value": Phrase(zh="每个值对应的文字", ja="値ごとの表示名"),
-    "state-of-station": Phrase(zh="带 labels 的点位，或 {snippet}", ja="labels のあるポイント、または {snippet}"),
+    "state-of-station": Phrase(
+        zh="带 labels 的点位、此类点位的列表，或 {snippet}",
+        ja="labels のあるポイント、そのリスト、または {snippet}",
+    ),
     "counters-by-result": Phrase(zh="各结果对应的计数器：{snippet}", ja="結果ごとのカウンタ：{snippet}"),
     "work-order-source": Phrase(zh="点位、tags 或 dispatch", ja="ポイント、tags、dispatch のいずれか"),
     "work-order-from": Phrase(
@@ -142,7 +145,6 @@ PHRASES: Final[Mapping[str, Phrase]] = {
     "instead-events-wait": Phrase(zh="事件一直等待收集服务器取走", ja="イベントはコレクタが受け取るまで待ちます"),
     "instead-nothing-dropped": Phrase(zh="不丢弃任何内容", ja="何も捨てません"),
     "instead-clock-not-compared": Phrase(zh="不比较时钟", ja="時計は比較しません"),
-    "instead-no-wip-limit": Phrase(zh="区域过满时不会提示", ja="ゾーンが満杯を超えても知らせません"),
     "instead-tags-stay": Phrase(
         zh="标签会一直留在区域内，直到在出口被读到", ja="タグは出口で読み取られるまでゾーンに残ります"
     ),

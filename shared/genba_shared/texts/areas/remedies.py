@@ -9,6 +9,9 @@ from genba_shared.texts.entry import Phrase
 
 REMEDIES: Final[Mapping[str, Phrase]] = {
     "write": Phrase(zh="请写 {snippet}。", ja="{snippet} と書いてください。"),
+    "write-longer": Phrase(
+        zh="请写更长的时间，例如 {example}。", ja="もっと長い時間を書いてください（例：{example}）。"
+    ),
     "write-like": Phrase(zh="请按这样写：{example}。", ja="{example} のように書いてください。"),
     "write-like-or": Phrase(
         zh="请按这样写：{example}，或 {other}。",

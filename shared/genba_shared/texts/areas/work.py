@@ -71,6 +71,20 @@ WORK: Final[Mapping[str, Message]] = {
         do="Add `counter` to the point, or name a counter.",
         example="P-3: {…, state: {from: temp, idle_after: 3min}}",
     ),
+    "down-after-twice": Message(
+        zh="`down_after` 与 `down_after_cycles` 是同一件事的两条规则。",
+        ja="`down_after` と `down_after_cycles` は同じことについての二つの規則です。",
+        why="One of the two would never be looked at.",
+        do="Keep the time, or the number of cycles.",
+        example="P-4: {…, state: {from: good, idle_after: 3min, down_after: 20min, down_after_cycles: 20}}",
+    ),
+    "down-before-idle": Message(
+        zh="`down_after` 比 `idle_after` 短：工位先是静止，然后才算停机。",
+        ja="`down_after` が `idle_after` より短くなっています。ステーションはまず止まり、それから故障停止になります。",
+        why="Before `idle_after` is over the station still counts as running.",
+        do="Write a `down_after` that is at least as long as `idle_after`.",
+        example="P-5: {…, state: {from: again, idle_after: 3min, down_after: 1min}}",
+    ),
     "state-without-labels": Message(
         zh="{point} 没有 labels：labels 说明哪个值是哪种状态。",
         ja="{point} に labels がありません。labels はどの値がどの状態かを示します。",
@@ -105,6 +119,13 @@ WORK: Final[Mapping[str, Message]] = {
         why="Counts do not belong to single pieces, so that none of them can be forgotten.",
         do="Leave `close_after` out.",
         example="counted: {…, close_after: 8h, …}",
+    ),
+    "wip-limit-of-tags": Message(
+        zh="读取点不能说明哪个工位向该区域供料：区域已满时不会提示。",
+        ja="読取ポイントからは、どのステーションがこのゾーンに送るのか分かりません。満杯になっても知らせません。",
+        why="A station is blocked when the zone that it feeds is full. Only counts say which station that is.",
+        do="Bound the zone by counts, or take `wip_limit` out.",
+        example="roomy: {enter: gate/door-in, leave: gate/door-out, wip_limit: 60}",
     ),
     "enter-is-leave": Message(
         zh="{read_point} 也是标签进入的地方：无法区分进和出。",
