@@ -1,0 +1,77 @@
+"""The watch for mistakes in the map, beside the derivation: a fault in it is logged once, and counting goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from genba_edge.core.diagnosis import Finding, MapDoubts
+from genba_edge.core.journal import load
+from genba_edge.core.present import Present
+from genba_edge.ports import Observation
+from genba_shared.clock import parse_time
+from genba_shared.device_map import DeviceMap
+
+logger = logging.getLogger(__name__)
+
+
+class MapWatch:
+    """Feeds `MapDoubts`, and ends it where it raises.
+
+    `saved`: the state of the last commit, for when each device was last heard of.
+    """
+
+    def __init__(self, device_map: DeviceMap, *, speed: float, saved: Mapping[str, str]) -> None:
+        self._speed = speed
+        told: Mapping[str, str] = load(saved, "heard").get("", {})
+        heard = {device: parse_time(at) for device, at in told.items() if device in device_map.devices}
+        self._doubts: MapDoubts | None = MapDoubts(device_map, speed=speed, heard=heard)
+        self._logged: set[str] = set()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong in the map now."""
+        return () if self._doubts is None else self._doubts.findings
+
+    def take(self, observations: Sequence[Observation]) -> None:
+        """What a driver told together."""
+        if self._doubts is not None:
+            with self._apart():
+                self._doubts.take(observations)
+
+    def look(self, now: datetime) -> tuple[Finding, ...]:
+        """Work out what came; what is wrong now. New findings are logged."""
+        if self._doubts is not None:
+            with self._apart():
+                self._doubts.look(now)
+        findings = self.findings
+        if self._logged or findings:
+            self._log(findings)
+        return findings
+
+    def go_on(self, device_map: DeviceMap, present: Present, same: Iterable[str]) -> None:
+        """Another map: what is remembered of points that it does not change is kept."""
+        if self._doubts is not None:
+            with self._apart():
+                self._doubts = MapDoubts(device_map, speed=self._speed, former=self._doubts)
+                for device in same:
+                    self._doubts.take(present.retell(device))
+
+    def _log(self, findings: Iterable[Finding]) -> None:
+        now = {each.key: each for each in findings}
+        for key in now.keys() - self._logged:
+            logger.warning("map doubtful point=%s finding=%s", now[key].sign.ref, now[key].note)
+        for key in self._logged - now.keys():
+            logger.info("map no longer doubtful finding=%s", key)
+        self._logged = set(now)
+
+    @contextlib.contextmanager
+    def _apart(self) -> Iterator[None]:
+        """Whatever the block raises is a bug of ours, and the end of the watch alone."""
+        try:
+            yield
+        except Exception:
+            logger.exception("the map is not watched for mistakes any more, all else goes on")
+            self._doubts = None
