@@ -7,10 +7,16 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, assert_never
 
 from genba_edge.core.counter import REACH_MARGIN, REACH_SLACK
-from genba_edge.core.diagnosis.orders import better_order, is_plain_number, moves_by_whole_words
+from genba_edge.core.diagnosis.orders import (
+    better_order,
+    is_plain_number,
+    moves_by_whole_words,
+    takes_carry,
+    values_in,
+)
 from genba_edge.core.observations import Quality, Sample
 from genba_shared.device_map.model import ByteOrder, CountDirection, CounterSettings, ModbusPoint, Point, PointRef
 from genba_shared.events import Result
@@ -18,6 +24,7 @@ from genba_shared.events import Result
 KEPT: Final = 32  # changes of a counter that are looked at together
 RECENT: Final = 8  # the newest of them, by which the order of its registers is judged
 LEAST_MOVES: Final = 4  # of the high register alone, before anything is said about it
+HELD_PERIODS: Final = 3  # that a register must keep a value before it is taken for one that it has
 PACE_WINDOW_S: Final = 600.0  # plant: over which the pace of a counter is taken
 _WORD: Final = 0xFFFF
 _SMALL: Final = 1000  # counts between two readings, where the map names no `max_rate`
@@ -94,14 +101,9 @@ class CounterTrace:
         return self._noted != self._learnt
 
     @property
-    def is_new(self) -> bool:
-        """Whether it was never read, or has its first value still."""
-        return self._noted <= 1
-
-    @property
-    def changed_at(self) -> datetime | None:
-        """When its value was first read; None before the first reading."""
-        return self._kept[-1].at if self._kept else None
+    def value(self) -> object:
+        """Its last value; None before the first reading."""
+        return self._last
 
     @property
     def is_beyond_limit(self) -> bool:
@@ -118,7 +120,7 @@ class CounterTrace:
         recent = self.changes[-fresh - 1 :]
         for before, after in itertools.pairwise(recent):
             self._learn_step(before, after)
-        self._judge_registers(recent)
+        self._judge_registers()
 
     def reach(self, elapsed_s: float) -> float:
         """The most counts possible in a time; without `max_rate` what no machine exceeds between two readings."""
@@ -149,66 +151,88 @@ class CounterTrace:
             self.pace = max(self.pace, (self.counted - counted) / passed_s)
             self._window = None
 
-    def _judge_registers(self, recent: list[Change]) -> None:
+    def _judge_registers(self) -> None:
         newest = [change.raw for change in self.changes[-RECENT:]]
-        moves = [_move(before, after) for before, after in itertools.pairwise(newest)]
-        self.shape = self._shape(moves)
-        if self.shape is Shape.HIGH_WORD:
-            fresh = (_move(before.raw, after.raw) for before, after in itertools.pairwise(recent))
-            self.strange_low_moves += sum(move is _Move.STRANGE for move in fresh)
-        elif self.shape is Shape.CALM:
-            self.strange_low_moves = 0
+        shape = self._shape(newest)
+        if shape is not Shape.UNKNOWN:
+            self.shape = shape
+        match self.shape:
+            case Shape.CALM:
+                self.strange_low_moves = 0
+            case Shape.HIGH_WORD:
+                self.strange_low_moves = max(self.strange_low_moves, self._strange_low_moves())
+            case Shape.UNKNOWN:
+                pass
+            case _:
+                assert_never(self.shape)
         self._judge_order(newest)
 
-    def _shape(self, moves: list[_Move]) -> Shape:
-        if isinstance(self.place.point, ModbusPoint) and self.place.point.width == 2:  # 32 bits in two registers
-            high = moves.count(_Move.HIGH)
-            if high >= LEAST_MOVES and 2 * high > len(moves):
-                return Shape.HIGH_WORD
-        pairs = list(itertools.pairwise(self.changes[-RECENT:]))
-        small = sum(
-            0 < after.value - before.value <= self.reach((after.at - before.at).total_seconds())
-            for before, after in pairs
-        )
-        is_calm = small >= LEAST_MOVES and 2 * small > len(pairs)
-        return Shape.CALM if is_calm else Shape.UNKNOWN
-
     def _judge_order(self, newest: list[int]) -> None:
+        """An order that was found holds until the counter is read as it should be: a reset between proves nothing."""
         point = self.place.point
         if not isinstance(point, ModbusPoint) or not is_plain_number(point) or len(newest) <= LEAST_MOVES:
             return
-        order = better_order(point, newest)
-        if order is None or (order is not self.order and not self._is_conclusive(point, newest)):
-            order = None
-        self.order = order
+        better = better_order(point, newest)
+        if better is None and self.shape is Shape.CALM:
+            self.order = None
+        elif better is not None and self.order is None and self._is_conclusive(point, newest, better):
+            self.order = better
 
-    def _is_conclusive(self, point: ModbusPoint, newest: list[int]) -> bool:
+    def _shape(self, newest: list[int]) -> Shape:
+        if isinstance(self.place.point, ModbusPoint) and self.place.point.width == 2:  # 32 bits in two registers
+            high = sum(
+                _low(before) == _low(after) and _high(before) < _high(after)
+                for before, after in itertools.pairwise(newest)
+            )
+            if high >= LEAST_MOVES and 2 * high > len(newest) - 1:
+                return Shape.HIGH_WORD
+        pairs = list(itertools.pairwise(self.changes[-RECENT:]))
+        small = sum(_is_small(before, after, self.reach(_passed_s(before, after))) for before, after in pairs)
+        return Shape.CALM if small >= LEAST_MOVES and 2 * small > len(pairs) else Shape.UNKNOWN
+
+    def _strange_low_moves(self) -> int:
+        """How often the low register went from one lasting value to another, while the high one did not go back.
+
+        A register that takes the carries of the other moves only when that one falls; a misread or a boot is over soon.
+        """
+        least_s = HELD_PERIODS * (self.place.period_s or 0.0)
+        runs: list[list[Change]] = []
+        for change in self.changes:
+            if runs and _low(runs[-1][0].raw) == _low(change.raw):
+                runs[-1].append(change)
+            else:
+                runs.append([change])
+        ends = [*(run[0].at for run in runs[1:]), self.changes[-1].at]
+        lasting = [run for run, end in zip(runs, ends, strict=True) if (end - run[0].at).total_seconds() >= least_s]
+        return sum(
+            _low(before[-1].raw) != _low(after[0].raw) and 0 <= _high(after[0].raw) - _high(before[-1].raw) <= _SMALL
+            for before, after in itertools.pairwise(lasting)
+        )
+
+    def _is_conclusive(self, point: ModbusPoint, newest: list[int], better: ByteOrder) -> bool:
         """Whether nothing but a wrong order moves like this, such as a counter that counts by 256."""
         if point.width > 1 and moves_by_whole_words(newest):
             return True
-        steps = [after - before for before, after in itertools.pairwise(newest)]
-        if any(step < 0 for step in steps) and any(step > 0 for step in steps):
+        if takes_carry(newest, values_in(point, newest, better)):
             return True
-        changes = self.changes[-RECENT:]
-        beyond = sum(
-            after.value - before.value > self.reach((after.at - before.at).total_seconds())
-            for before, after in itertools.pairwise(changes)
-        )
-        return self.place.settings.max_rate is not None and 2 * beyond > len(steps)
+        pairs = list(itertools.pairwise(self.changes[-RECENT:]))
+        beyond = sum(after.value - before.value > self.reach(_passed_s(before, after)) for before, after in pairs)
+        return self.place.settings.max_rate is not None and 2 * beyond > len(pairs)
 
 
-class _Move(StrEnum):
-    HIGH = "high"
-    """The high register counted, the low one stood still."""
-    CARRY = "carry"
-    """The high register went through 0, as a register that counts does."""
-    STRANGE = "strange"
-    """The low register moved without that."""
+def _is_small(before: Change, after: Change, reach: float) -> bool:
+    """Whether it is a step that a counter makes, and one that moves its lowest byte."""
+    step = after.value - before.value
+    return 0 < step <= reach and step % 256 != 0
 
 
-def _move(before: int, after: int) -> _Move:
-    high = (after >> 16 & _WORD) - (before >> 16 & _WORD)
-    low = (after & _WORD) - (before & _WORD)
-    if low == 0 and high > 0:
-        return _Move.HIGH
-    return _Move.CARRY if high < 0 else _Move.STRANGE
+def _high(raw: int) -> int:
+    return raw >> 16 & _WORD
+
+
+def _low(raw: int) -> int:
+    return raw & _WORD
+
+
+def _passed_s(before: Change, after: Change) -> float:
+    return (after.at - before.at).total_seconds()

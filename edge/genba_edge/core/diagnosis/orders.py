@@ -11,9 +11,19 @@ from genba_edge.core.commissioning import TORN_STEP
 from genba_edge.core.register_values import NUMBER_FORMATS, ordered_bytes
 from genba_shared.device_map.model import ByteOrder, ModbusPoint
 
-__all__ = ["OTHER_WORDS", "better_order", "is_plain_number", "moves_by_whole_words", "plausible_order", "values_in"]
+__all__ = [
+    "OTHER_WORDS",
+    "are_coarse",
+    "better_order",
+    "is_plain_number",
+    "moves_by_whole_words",
+    "plausible_order",
+    "takes_carry",
+    "values_in",
+]
 
 CALMER: Final = 128  # times less movement than in the map's order: half of what one byte in a wrong place makes of it
+CALMER_SHARE: Final = 0.75  # of the steps; a single misread value makes two large ones
 ABSURD: Final = 1e12  # a measured value beyond it, or below its inverse, is no value of a factory
 PLAUSIBLE: Final = (1e-4, 1e9)
 OTHER_WORDS: Final = {
@@ -72,13 +82,25 @@ def better_order(point: ModbusPoint, values: Sequence[int]) -> ByteOrder | None:
     Returns:
         None where the order of the map is as good as any.
     """
-    calm: dict[ByteOrder, float] = {}
+    steps = _steps(values)
+    found: dict[ByteOrder, float] = {}
     for order in _orders(point):
-        again = values_in(point, values, order)
-        if _goes_one_way(again):
-            calm[order] = _travel(again)
-    best = min(calm, key=lambda order: calm[order], default=None)
-    return best if best is not None and calm[best] * CALMER <= _travel(values) else None
+        again = _steps(values_in(point, values, order))
+        calmer = sum(abs(after) * CALMER <= abs(before) for before, after in zip(steps, again, strict=True))
+        if (all(step > 0 for step in again) or all(step < 0 for step in again)) and calmer >= CALMER_SHARE * len(steps):
+            found[order] = sum(map(abs, again))
+    return min(found, key=lambda order: found[order], default=None)
+
+
+def takes_carry(values: Sequence[float], again: Sequence[float]) -> bool:
+    """Whether a value fell where it made a small step in the other order: a lower byte went through 0 there.
+
+    Args:
+        values: as read, each different from the one before.
+        again: the same in the other order.
+    """
+    steps = zip(_steps(values), _steps(again), strict=True)
+    return any(step * other < 0 and abs(other) * CALMER <= abs(step) for step, other in steps)
 
 
 def plausible_order(point: ModbusPoint, values: Sequence[float]) -> ByteOrder | None:
@@ -98,6 +120,12 @@ def plausible_order(point: ModbusPoint, values: Sequence[float]) -> ByteOrder | 
     return min(spans, key=lambda order: spans[order], default=None)
 
 
+def are_coarse(point: ModbusPoint, values: Sequence[float]) -> bool:
+    """Whether the last register of every value is 0: it may as well belong to something else."""
+    form = struct.Struct(f">{NUMBER_FORMATS[point.type]}")
+    return all(form.pack(value).endswith(b"\0\0") for value in values)
+
+
 def _orders(point: ModbusPoint) -> list[ByteOrder]:
     if point.width == 1:  # there are only its two bytes
         is_swapped = point.byte_order in {ByteOrder.BADC, ByteOrder.DCBA}
@@ -105,13 +133,8 @@ def _orders(point: ModbusPoint) -> list[ByteOrder]:
     return [order for order in ByteOrder if order is not point.byte_order]
 
 
-def _goes_one_way(values: Sequence[float]) -> bool:
-    pairs = list(itertools.pairwise(values))
-    return all(after > before for before, after in pairs) or all(after < before for before, after in pairs)
-
-
-def _travel(values: Sequence[float]) -> float:
-    return sum(abs(after - before) for before, after in itertools.pairwise(values))
+def _steps(values: Sequence[float]) -> list[float]:
+    return [after - before for before, after in itertools.pairwise(values)]
 
 
 def _is_absurd(value: float) -> bool:

@@ -16,7 +16,7 @@ from typing import Final
 from genba_edge.core.diagnosis.counter_rules import place_of_point
 from genba_edge.core.diagnosis.counter_trace import CounterTrace, Shape
 from genba_edge.core.diagnosis.finding import FindingCode, Sign, Sureness
-from genba_edge.core.diagnosis.orders import OTHER_WORDS, is_plain_number, plausible_order, values_in
+from genba_edge.core.diagnosis.orders import OTHER_WORDS, are_coarse, is_plain_number, plausible_order, values_in
 from genba_edge.core.diagnosis.signal_trace import SignalTrace
 from genba_edge.core.observations import Quality, Sample
 from genba_shared.device_map.model import ByteOrder, ModbusDevice, ModbusPoint, ModbusTable, PointRef, PointType
@@ -27,6 +27,7 @@ __all__ = ["MeasureTrace", "counter_order_sign", "register_signs"]
 
 STRANGE_MOVES: Final = 2  # of the low register, which belongs to something else then
 FEW_CHANGES: Final = 20  # of the counter behind, before a good counter that stands still is strange
+STATE_RETURNS: Final = 2  # to values that it had before
 LEAST_VALUES: Final = 5  # different ones of a measured value
 VALUES_KEPT: Final = 8
 _LOW_WORD_FIRST: Final = frozenset({ByteOrder.CDAB, ByteOrder.DCBA})
@@ -78,7 +79,8 @@ class MeasureTrace:
             order=order,
             meant=", ".join(f"{value:.6g}" for value in meant[-3:]),
         )
-        return _order_sign(ref, what, order, seen_at=self._kept[-1].at)
+        sureness = Sureness.LIKELY if are_coarse(point, meant) else Sureness.CERTAIN
+        return _order_sign(ref, what, order, seen_at=self._kept[-1].at, sureness=sureness)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,29 +162,40 @@ class _Table:
     def signs(self) -> Iterator[Sign]:
         """One for each counter whose high register counts, or one for all where every address is one off."""
         shifted = [each for each in self.here.values() if each.is_shifted]
+        turned = [each for each in shifted if each.is_turned]
+        found = next(filter(None, map(self._of_every_address, turned)), None)
+        if found is not None:
+            yield from self._signs_of_base(found, turned)
+            return
         for each in shifted:
-            found = self._of_every_address(each) if each.is_turned else None
-            if found is not None:
-                yield self._base_sign(each, found)
-                return
-        for each in shifted:
-            found = self._right_beside(each) if each.is_turned else None
-            order = counter_order_sign(each.trace, sureness=self._sureness())
-            if found is not None:
-                yield _address_sign(each, found)
-            elif order is not None:
+            beside = self._right_beside(each) if each.is_turned else None
+            sureness = self._sureness()
+            order = counter_order_sign(each.trace, sureness=sureness)
+            if beside is not None:
+                yield _address_sign(each, beside)
+            elif order is not None and (sureness is Sureness.CERTAIN or each.trace.moves >= FEW_CHANGES):
                 yield order
 
     def _of_every_address(self, each: _Joined) -> _OneOff | None:
         return self._frozen_before(each) or self._strange_low(each) or self._strange_state(each)
 
+    def _beside(self, each: _Joined) -> _Joined | None:
+        """The counter whose low register stands in the high place of this one, if this one's address is too low.
+
+        With the low word first: too high.
+        """
+        return self.here.get(each.point.address + (2 if each.is_low_word_first else -2))
+
     def _frozen_before(self, each: _Joined) -> _OneOff | None:
         """The good counter right before stands still, while this one of the same station seems to move."""
-        before = self.here.get(each.point.address - 2)
+        before = self._beside(each)
         if before is None or each.is_low_word_first or each.trace.moves < FEW_CHANGES:
             return None
         place = before.trace.place
-        if place.result is not Result.GOOD or before.trace.moves or place.station != each.trace.place.station:
+        is_still = (
+            before.trace.moves * FEW_CHANGES <= each.trace.moves
+        )  # its high register, at which it looks, may move
+        if place.result is not Result.GOOD or not is_still or place.station != each.trace.place.station:
             return None
         moves = say(
             "finding-high-word-of-other",
@@ -207,8 +220,10 @@ class _Table:
 
     def _strange_state(self, each: _Joined) -> _OneOff | None:
         strange = next((signal for signal in self.signals if signal.is_strange), None)
-        if strange is None:
+        if strange is None or each.trace.moves < FEW_CHANGES:
             return None
+        beside = self._beside(each)
+        is_of_other = beside is not None and not beside.is_shifted
         moves = say(
             "finding-strange-state",
             "the high register of {point} counts, and {state} reads {value}, which has no label",
@@ -216,7 +231,8 @@ class _Table:
             state=strange.place.ref,
             value=strange.value,
         )
-        return _OneOff(moves=moves, by=_direction(each), sureness=Sureness.LIKELY)
+        by = -_direction(each) if is_of_other else _direction(each)
+        return _OneOff(moves=moves, by=by, sureness=Sureness.LIKELY)
 
     def _right_beside(self, each: _Joined) -> _OneOff | None:
         """Another counter has the same order and is read right, so that it is not the order that is wrong."""
@@ -232,11 +248,12 @@ class _Table:
         )
         return _OneOff(moves=moves, by=_direction(each), sureness=Sureness.LIKELY)
 
-    def _base_sign(self, each: _Joined, found: _OneOff) -> Sign:
+    def _signs_of_base(self, found: _OneOff, turned: Sequence[_Joined]) -> Iterator[Sign]:
         """All addresses of the device are one off: its maker counts registers from the other number."""
         base = 0 if found.by > 0 else 1
         if base == self.device.workarounds.address_base:  # that was thought of already
-            return _address_sign(each, found)
+            yield from (_address_sign(each, found) for each in turned)
+            return
         fix = say(
             "finding-other-base",
             "Its maker counts registers from {base}; where an address is written as {snippet}, add {by} to it.",
@@ -245,13 +262,12 @@ class _Table:
             by=f"{found.by:+d}",
         )
         path = f"devices.{self.device.id}"
-        return _one_off_sign(each, found, fix, path=path, write=f"workarounds: {{address_base: {base}}}")
+        yield _one_off_sign(turned[0], found, fix, path=path, write=f"workarounds: {{address_base: {base}}}")
 
     def _sureness(self) -> Sureness:
-        """Certain where some other point shows that the addresses are right."""
-        calm = (each for each in self.here.values() if each.trace.shape is Shape.CALM)
-        states = any(each.values and each.label is not None for each in self.signals)
-        return Sureness.CERTAIN if states or any(each.point.width == 1 for each in calm) else Sureness.LIKELY
+        """Certain where a state shows that the addresses are right: it has labels, and goes there and back."""
+        right = any(each.returns >= STATE_RETURNS and each.label is not None for each in self.signals)
+        return Sureness.CERTAIN if right else Sureness.LIKELY
 
 
 def _direction(each: _Joined) -> int:

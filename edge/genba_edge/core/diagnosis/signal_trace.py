@@ -21,7 +21,7 @@ LEAST_PULSES: Final = 8
 PULSES_KEPT: Final = 12
 SHORT: Final = 1.5  # periods: a pulse that ends sooner was seen in one poll
 SHORT_SHARE: Final = 0.75
-MOST_VALUES: Final = 16  # without a label that are remembered of one point
+MOST_VALUES: Final = 16  # that are remembered of one point
 LEAST_VISITS: Final = 3
 HELD_S: Final = 30.0  # plant: a value that stays so long is no passing one
 LEAST_JOBS: Final = 20
@@ -52,8 +52,9 @@ class SignalTrace:
         self.place = place
         self.value: object = None
         self.since: datetime | None = None
-        self.values = 0
-        """Changes since the first reading."""
+        self._seen: set[object] = set()
+        self.returns = 0
+        """How often it came back to a value that it had before; what counts never does."""
         self._begun: datetime | None = None
         self._short: deque[bool] = deque(maxlen=PULSES_KEPT)
         self._unlabelled: dict[int, int] = {}
@@ -67,18 +68,20 @@ class SignalTrace:
         if self.since is not None and sample.value == self.value:
             return
         if self.since is not None:
-            self.values += 1
             self._note_rest((sample.at - self.since).total_seconds())
         was_on = self._is_on() if self.since is not None else None
         self.value, self.since = sample.value, sample.at
         self._note_pulse(was_on, at=sample.at)
+        self.returns += sample.value in self._seen
+        if len(self._seen) < MOST_VALUES:
+            self._seen.add(sample.value)
         number = self._number()
         if self.is_strange and number is not None:
             self._note_unlabelled(number)
 
     def lose(self) -> None:
         """The point is not read: how long its value stayed is not known."""
-        self.value = self.since = self._begun = None
+        self.since = self._begun = None
 
     @property
     def label(self) -> str | None:
@@ -88,10 +91,9 @@ class SignalTrace:
 
     @property
     def is_strange(self) -> bool:
-        """Whether it reads a value now that no label names."""
+        """Whether it reads a value that no label names, or did when it was read last."""
         number = self._number()
-        has_labels = bool(self.place.point.labels) and self.since is not None
-        return has_labels and number is not None and number not in self.place.point.labels
+        return bool(self.place.point.labels) and number is not None and number not in self.place.point.labels
 
     def signs(self, now: datetime) -> Iterator[Sign]:
         """Every sign of it."""

@@ -22,6 +22,7 @@ PIECES_MISSING: Final = 1000  # at its max_rate: a machine a thousand times slow
 PAUSES: Final = 50  # times its mean time between two changes
 LONGEST_PAUSES: Final = 5  # times the longest one that was seen
 STOPPED_S: Final = 3600.0
+LONGEST_LOOK_S: Final = 600.0  # plant: what was between two looks that are further apart nobody knows
 OTHERS_MOVED: Final = 100  # counts of the station's other counters meanwhile: more than a set-up spoils
 
 
@@ -33,7 +34,9 @@ class StationTrace:
     others: Sequence[CounterTrace]
     state: SignalTrace | None
     _looked_at: datetime | None = None
-    _changed_at: datetime | None = None
+    _value: object = None
+    _looks_away: int = 0
+    _moved: int = 0
     _running_s: float = 0.0
     _longest_s: float = 0.0
     _sum_s: float = 0.0
@@ -42,22 +45,27 @@ class StationTrace:
     def look(self, now: datetime) -> Sign | None:
         """Note how long the station ran since the counter moved; a sign where that is too long.
 
-        Call it every few seconds, also when nothing moves.
+        Call it every few seconds, also when nothing moves. A value that is back at the next look was misread.
         """
         begin, self._looked_at = self._looked_at, now
-        if self.good.changed_at != self._changed_at:
-            self._note_change()
-        elif begin is not None and now > begin and self._is_running():
-            self._running_s += (now - begin).total_seconds()
-        if self.good.changed_at is None:
+        if self.good.value == self._value:
+            self._looks_away = 0
+            if begin is not None and now > begin and self._is_running():
+                self._running_s += min(LONGEST_LOOK_S, (now - begin).total_seconds())
+        else:
+            self._looks_away += 1
+            if self._looks_away > 1 or self._value is None:
+                self._note_move()
+        if self._value is None:
             return None
         return self._sign_of_state(now) or self._sign_of_others(now)
 
-    def _note_change(self) -> None:
-        if self._changed_at is not None:
+    def _note_move(self) -> None:
+        if self._value is not None:
+            self._moved += 1
             self._longest_s = max(self._longest_s, self._running_s)
             self._sum_s += self._running_s
-        self._changed_at, self._running_s = self.good.changed_at, 0.0
+        self._value, self._looks_away, self._running_s = self.good.value, 0, 0.0
         self._others_at_change = {place: each.counted for place, each in enumerate(self.others)}
 
     def _is_running(self) -> bool:
@@ -66,9 +74,9 @@ class StationTrace:
     def _patience_s(self) -> float:
         """How long a station may run without a piece."""
         rate = self.good.place.settings.max_rate
-        if self.good.is_new:
+        if not self._moved:
             return NEVER_WITHOUT_RATE_S if rate is None else max(NEVER_S, PIECES_MISSING / rate)
-        mean_s = self._sum_s / max(1, self.good.moves)
+        mean_s = self._sum_s / self._moved
         return max(STOPPED_S, PAUSES * mean_s, LONGEST_PAUSES * self._longest_s)
 
     def _sign_of_state(self, now: datetime) -> Sign | None:
@@ -78,7 +86,7 @@ class StationTrace:
             "finding-still-while-running",
             "{point} stands at {value} while {state} said running for {time}.",
             point=self.good.place.ref,
-            value=self._value(),
+            value=self._value,
             state=self.state.place.ref,
             time=span_text(self._running_s),
         )
@@ -92,15 +100,12 @@ class StationTrace:
                     "finding-still-while-others-count",
                     "{point} stands at {value} while {other} of the same station counted {moved}.",
                     point=self.good.place.ref,
-                    value=self._value(),
+                    value=self._value,
                     other=other.place.ref,
                     moved=moved,
                 )
                 return self._sign(what, now)
         return None
-
-    def _value(self) -> object:
-        return self.good.changes[-1].raw if self.good.changes else "–"
 
     def _sign(self, what: Text, now: datetime) -> Sign:
         return Sign(
