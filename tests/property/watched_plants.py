@@ -1,7 +1,7 @@
 """Plants whose controllers hold registers, and a map that reads them, right or wrong; chance decides what happens.
 
-Nothing here is shared with what is tested: registers are joined by the few lines of `Reader`, and what a machine does is
-a list of happenings. The map's text is written from the same `Wiring` that the reader reads by, so that a mistake
+Nothing here is shared with what is tested: registers are joined by the few lines of `Reader`, and what a machine does
+is drawn piece by piece. The map's text is written from the same `Wiring` that the reader reads by, so that a mistake
 planted in it is a mistake of the map, not of the plant.
 """
 
@@ -56,6 +56,8 @@ class Machine:
     per_piece: int
     max_rate: float | None
     stop_s: tuple[float, float]
+    press_s: tuple[float, float] = (4 * POLL_S, 10 * POLL_S)
+    """How long the button is held that resets the counter."""
 
 
 @dataclass(kw_only=True)
@@ -98,7 +100,7 @@ class Plant:
         if self.machine.reset_every and self.made_in_job >= self.machine.reset_every:
             self.made_in_job, self.good, self.shown = 0, 0, 0
             self.job += 1
-            self.button_until_s = now_s + self.chance.uniform(4 * POLL_S, 10 * POLL_S)
+            self.button_until_s = now_s + self.chance.uniform(*self.machine.press_s)
         self._write(now_s)
 
     def _make(self) -> None:
@@ -125,8 +127,12 @@ class Plant:
         self._put(102, struct.pack(">I", self.scrap))
         self.registers[104] = self.state
         self.registers[105] = self.job
-        self.coil = now_s <= self.button_until_s
-        self._put(108, struct.pack(">f", 21.0 + 4 * self.chance.random()))
+        self.registers[110] = 0
+        if now_s % 30 == 0:
+            self.registers[111] = 5000 + self.chance.randrange(-400, 400)  # a pressure
+            self._put(108, struct.pack(">f", 21.0 + 4 * self.chance.random()))
+        self.registers[112] = int(now_s) % 65536  # an uptime
+        self.coil = now_s < self.button_until_s
 
     def _put(self, address: int, data: bytes) -> None:
         first, second = int.from_bytes(data[:2], "big"), int.from_bytes(data[2:], "big")
@@ -242,14 +248,16 @@ def any_machine(chance: random.Random) -> Machine:
     near = [0, 65_530, 131_060, 65_536 * 7 + 3, 255, limit - 20, chance.randrange(limit)]
     fastest = per_piece / (interval_s * (1 - jitter))
     rate = None if chance.random() < 0.25 or fastest * 5 > 90_000 else fastest * chance.uniform(1.1, 5)
+    batch_s = chance.choice([0.0, 0.0, 45.0, 300.0])
+    reset_every = chance.choice([0, 0, 3, 40, 500])
     return Machine(
         interval_s=interval_s,
         jitter=jitter,
-        batch_s=chance.choice([0.0, 0.0, 45.0, 300.0]),
+        batch_s=batch_s,
         start=min(limit, chance.choice(near)),
         limit=limit,
         counts_down=chance.random() < 0.15,
-        reset_every=chance.choice([0, 0, 3, 40, 500]),
+        reset_every=reset_every if reset_every * interval_s > 2 * batch_s else 0,  # else it would show nothing
         scrap_share=chance.choice([0.0, 0.02, 0.1]),
         per_piece=per_piece,
         max_rate=rate,
@@ -282,3 +290,21 @@ def any_wiring(seed: int, *, machine: Machine | None = None, order: str | None =
         begin = chance.uniform(300, 6 * 3600)
         outages.append((begin, begin + chance.choice([20, 200, 2000])))
     return Wiring(plant=plant, points=points, outages=outages, misreads=chance.choice([0.0, 0.0, 0.0005]))
+
+
+def usual_machine(chance: random.Random) -> Machine:
+    """One that makes enough pieces in a shift for a mistake to show."""
+    interval_s = chance.choice([3.0, 8.0, 25.0])
+    return Machine(
+        interval_s=interval_s,
+        jitter=chance.choice([0.05, 0.4]),
+        batch_s=chance.choice([0.0, 0.0, 45.0]),
+        start=chance.choice([0, 17, 65_530, 131_060, chance.randrange(10**6)]),
+        limit=2**32 - 1,
+        counts_down=False,
+        reset_every=chance.choice([0, 0, 40, 500]),
+        scrap_share=chance.choice([0.02, 0.1]),
+        per_piece=chance.choice([1, 1, 2, 12]),
+        max_rate=None,
+        stop_s=(60.0, 900.0),
+    )

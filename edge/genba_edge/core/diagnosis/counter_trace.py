@@ -108,18 +108,24 @@ class CounterTrace:
     @property
     def is_beyond_limit(self) -> bool:
         """Whether its last value is one that the counter cannot have."""
-        return bool(self.changes) and not 0 <= self.changes[-1].value <= self.place.settings.limit
+        return bool(self.changes) and self.is_impossible(self.changes[-1])
+
+    def is_impossible(self, change: Change) -> bool:
+        """Whether it is a value that the counter cannot have."""
+        return not 0 <= change.value <= self.place.settings.limit
 
     def learn(self) -> None:
         """Work out what the samples since the last call say."""
-        fresh = min(self._noted - self._learnt, KEPT)
+        fresh = list(self._kept)[-min(self._noted - self._learnt, KEPT) :]
         self._learnt = self._noted
-        self.changes = [change for change in map(self._change, self._kept) if change is not None]
-        if self.first_at is None and self.changes:
-            self.first_at = self.changes[0].at
-        recent = self.changes[-fresh - 1 :]
-        for before, after in itertools.pairwise(recent):
-            self._learn_step(before, after)
+        new = [change for change in map(self._change, fresh) if change is not None]
+        if self.first_at is None and new:
+            self.first_at = new[0].at
+        known = self.changes[-3:]
+        self.changes = [*self.changes, *new][-KEPT:]
+        steps = [*known, *new]
+        for place in range(len(known), len(steps)):
+            self._learn_step(steps[max(0, place - 3) : place + 1])
         self._judge_registers()
 
     def reach(self, elapsed_s: float) -> float:
@@ -135,18 +141,28 @@ class CounterTrace:
         value = self.place.settings.limit - int(raw) if is_down else int(raw)
         return Change(value, int(raw), sample.at)
 
-    def _learn_step(self, before: Change, after: Change) -> None:
-        self.moves += 1
-        limit = self.place.settings.limit
-        self.beyond_limit = 0 if 0 <= after.value <= limit else self.beyond_limit + 1
-        step, elapsed_s = after.value - before.value, (after.at - before.at).total_seconds()
-        if self._window is None:
-            self._window = (before.at, self.counted)
-        if 0 < step <= limit // 2 and step <= max(_SMALL, 2 * self.reach(elapsed_s)):
+    def _learn_step(self, last: list[Change]) -> None:
+        """The newest of the last changes came; the step before it is known now to have been one of pieces or not."""
+        newest = last[-1]
+        self.beyond_limit = self.beyond_limit + 1 if self.is_impossible(newest) else 0
+        self.moves += len(last) > 1
+        if len(last) < 4:
+            return
+        steps = [after.value - before.value for before, after in itertools.pairwise(last)]
+        if min(steps) < 0:  # a reset, a restore after it, or a misread value beside it
+            return
+        before, after = last[1:3]
+        step, elapsed_s = steps[1], _passed_s(before, after)
+        if step <= max(_SMALL, 2 * self.reach(elapsed_s)):
             self.counted += step
             self.peak = max(self.peak, step / max(elapsed_s, 0.05))
+        self._note_pace(after)
+
+    def _note_pace(self, change: Change) -> None:
+        if self._window is None:
+            self._window = (change.at, self.counted)
         begin, counted = self._window
-        passed_s = (after.at - begin).total_seconds()
+        passed_s = (change.at - begin).total_seconds()
         if passed_s >= PACE_WINDOW_S:
             self.pace = max(self.pace, (self.counted - counted) / passed_s)
             self._window = None

@@ -152,11 +152,16 @@ class MapDoubts:
 
     def _go_round(self, now: datetime) -> None:
         signs = list(self._all_signs(now))
-        shifted = {sign.ref.device for sign in signs if _is_of_whole_device(sign)}
-        for sign in signs:
-            if _is_of_whole_device(sign) or sign.ref.device not in shifted:  # else it follows from the addresses
+        shifted = {sign.ref.device for sign in signs if sign.code is FindingCode.ADDRESS_ONE_OFF}
+        for sign in signs:  # what else is strange at such a device follows from its addresses
+            if sign.code is FindingCode.ADDRESS_ONE_OFF or sign.ref.device not in shifted:
                 self._keep(sign, now)
-        self._findings = {key: each for key, each in self._findings.items() if now - each.last_seen < GONE}
+        self._findings = {
+            key: each
+            for key, each in self._findings.items()
+            if now - each.last_seen < GONE
+            and (each.sign.code is FindingCode.ADDRESS_ONE_OFF or each.sign.ref.device not in shifted)
+        }
 
     def _keep(self, sign: Sign, now: datetime) -> None:
         new = Finding(sign=sign, station=self._station_of(sign.ref), first_seen=sign.seen_at, last_seen=now)
@@ -207,7 +212,3 @@ def _signs_of(trace: CounterTrace, now: datetime) -> Iterator[Sign]:
 
 def _is_same(old: Trace, new: Trace | None) -> bool:
     return new is not None and old.place == new.place
-
-
-def _is_of_whole_device(sign: Sign) -> bool:
-    return sign.code is FindingCode.ADDRESS_ONE_OFF and sign.path == f"devices.{sign.ref.device}"

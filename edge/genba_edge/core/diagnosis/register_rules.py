@@ -28,8 +28,8 @@ __all__ = ["MeasureTrace", "counter_order_sign", "register_signs"]
 STRANGE_MOVES: Final = 2  # of the low register, which belongs to something else then
 FEW_CHANGES: Final = 20  # of the counter behind, before a good counter that stands still is strange
 STATE_RETURNS: Final = 2  # to values that it had before
-LEAST_VALUES: Final = 5  # different ones of a measured value
-VALUES_KEPT: Final = 8
+LEAST_VALUES: Final = 6  # different ones of a measured value
+VALUES_KEPT: Final = 16
 _LOW_WORD_FIRST: Final = frozenset({ByteOrder.CDAB, ByteOrder.DCBA})
 _FLOATS: Final = frozenset({PointType.FLOAT32, PointType.FLOAT64})
 
@@ -61,7 +61,7 @@ class MeasureTrace:
         return self._noted != self._judged
 
     def sign(self) -> Sign | None:
-        """Every value is absurd, and none would be in another order."""
+        """Most of the values are absurd, and none would be in another order."""
         self._judged = self._noted
         ref, point = self.place
         values = [each.value for each in self._kept if isinstance(each.value, float)]
