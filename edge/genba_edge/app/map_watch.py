@@ -10,6 +10,7 @@ from datetime import datetime
 from genba_edge.core.diagnosis import Finding, MapDoubts
 from genba_edge.core.journal import load
 from genba_edge.core.present import Present
+from genba_edge.core.raw_log import RawBatch
 from genba_edge.ports import Observation
 from genba_shared.clock import parse_time
 from genba_shared.device_map import DeviceMap
@@ -75,3 +76,23 @@ class MapWatch:
         except Exception:
             logger.exception("the map is not watched for mistakes any more, all else goes on")
             self._doubts = None
+
+
+class MapReview:
+    """What a raw log says about a map: every finding, also one that was gone before the log ended."""
+
+    def __init__(self, device_map: DeviceMap, *, speed: float) -> None:
+        self._doubts = MapDoubts(device_map, speed=speed)
+        self._found: dict[str, Finding] = {}
+
+    def take(self, batch: RawBatch) -> None:
+        """What a driver told together."""
+        self._doubts.take(batch.observations)
+        self._doubts.look(batch.moment.now)
+        for finding in self._doubts.findings:
+            self._found[finding.key] = finding
+
+    @property
+    def findings(self) -> list[Finding]:
+        """As each was seen last, in the order in which they were found."""
+        return sorted(self._found.values(), key=lambda finding: finding.first_seen)

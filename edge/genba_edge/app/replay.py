@@ -45,6 +45,7 @@ def add_replay_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_replay(args: argparse.Namespace) -> int:
     """Replay, and print completions, counts and differences."""
+    from genba_edge.app.map_watch import MapReview
     from genba_edge.app.pace import pace_of
     from genba_edge.app.raw_file import read_raw
     from genba_edge.core.raw_log import RawBatch, RawHeader
@@ -57,11 +58,13 @@ def run_replay(args: argparse.Namespace) -> int:
     if not isinstance(header, RawHeader):
         raise UsageError(f"{args.raw} is not a raw log")
     replays = [Replay(each, header, pace_of(each, header.speed)) for each in maps]
-    reporter = Reporter(maps[0])
+    reporter, review = Reporter(maps[0]), MapReview(maps[0], speed=header.speed)
     started = time.monotonic()
     with contextlib.ExitStack() as files:
         changes = None if args.changes is None else files.enter_context(args.changes.open("w", encoding="utf-8"))
         for entry in _with_progress(derive_again(entries, replays), replays[0]):
+            if isinstance(entry, RawBatch):
+                review.take(entry)
             if changes is not None and isinstance(entry, RawBatch):
                 for observation in entry.observations:
                     changes.writelines(_sample_line(sample) for sample in reporter.take(observation))
@@ -69,6 +72,7 @@ def run_replay(args: argparse.Namespace) -> int:
     if args.events is not None:
         _write_events(args.events, outcomes[0])
     _print(_summary(outcomes[0], maps[0], seconds=time.monotonic() - started))
+    _print(f"{args.map.name} is doubtful: {finding.note}" for finding in review.findings)
     failed = any(outcome.failures for outcome in outcomes)
     if len(outcomes) == 1:
         return DIFFERENT if failed else 0
