@@ -169,7 +169,7 @@ class CounterTrace:
 
     def _judge_registers(self) -> None:
         newest = [change.raw for change in self.changes[-RECENT:]]
-        shape = self._shape(newest)
+        shape, before = self._shape(newest), self.shape
         if shape is not Shape.UNKNOWN:
             self.shape = shape
         match self.shape:
@@ -181,7 +181,10 @@ class CounterTrace:
                 pass
             case _:
                 assert_never(self.shape)
+        had_order = self.order is not None
         self._judge_order(newest)
+        if self.shape is Shape.CALM and self.order is None and (had_order or before is Shape.HIGH_WORD):
+            self.changes = self.changes[-LEAST_MOVES:]  # what it read before it was put right says nothing any more
 
     def _judge_order(self, newest: list[int]) -> None:
         """An order that was found holds until the counter is read as it should be: a reset between proves nothing."""

@@ -177,7 +177,7 @@ class _Table:
                 yield order
 
     def _of_every_address(self, each: _Joined) -> _OneOff | None:
-        return self._frozen_before(each) or self._strange_low(each) or self._strange_state(each)
+        return self._strange_low(each) or self._frozen_before(each) or self._strange_state(each)
 
     def _beside(self, each: _Joined) -> _Joined | None:
         """The counter whose low register stands in the high place of this one, if this one's address is too low.
