@@ -23,6 +23,7 @@ from genba_edge.app.check_up import CheckUp, Verdict, examine
 from genba_edge.app.control import control_socket
 from genba_edge.app.status.metrics import exposition
 from genba_edge.app.status.page import render
+from genba_shared.cli import main
 from genba_shared.clock import ProductionClock
 from genba_shared.events import DataQuestioned, PiecesCounted, QuestionCause
 from tests.integration.gateway_run import Running, map_of, running_gateway
@@ -95,10 +96,10 @@ class Watched:
 
 
 @asynccontextmanager
-async def watched(folder: Path, text: str, *, speed: float) -> AsyncIterator[Watched]:
+async def watched(folder: Path, text: str, *, speed: float, raw: Path | None = None) -> AsyncIterator[Watched]:
     path = _written(folder, text)
     clock = ProductionClock(origin=datetime(2026, 1, 5, 7, tzinfo=UTC), wall_origin_s=time.time(), speed=speed)
-    async with running_gateway(folder, map_of(text), clock=clock) as running:
+    async with running_gateway(folder, map_of(text), clock=clock, raw=raw) as running:
         yield Watched(running=running, clock=clock, map_path=path, folder=folder)
 
 
@@ -130,19 +131,18 @@ def put_long(peer: ModbusPeer, address: int, value: int) -> None:
 
 
 async def test_a_counter_with_its_words_turned_is_named_and_the_line_makes_it_count(
-    tmp_path: Path, modbus_peer: ModbusPeer
+    tmp_path: Path, modbus_peer: ModbusPeer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = HEAD.format(port=modbus_peer.port) + TWO_COUNTERS
+    text, raw = HEAD.format(port=modbus_peer.port) + TWO_COUNTERS, tmp_path / "raw.jsonl"
     modbus_peer.set("holding", 4, 1)
-
-    async with watched(tmp_path / "wrong", text, speed=30) as seen:
+    async with watched(tmp_path / "wrong", text, speed=30, raw=raw) as seen:
         for count in range(1, 25):
             modbus_peer.set("holding", 0, count, 0)
             await eventually(lambda: seen.value("good") == count << 16)  # noqa: B023 - it is awaited in the loop
         await eventually(lambda: "byte-order cell/good" in seen.findings)
         found = seen.findings["byte-order cell/good"]
         assert found["write"] == "byte_order: CDAB"
-        assert "in the order CDAB that is 21, 22, 23, 24" in found["found"]
+        assert re.search(r"; in the order CDAB that is [12]\d, [12]\d, [12]\d, [12]\d\.$", found["found"])
         await eventually(lambda: _questions(seen) != [])
         (question,) = _questions(seen)
         assert question.point == "cell/good"
@@ -164,6 +164,10 @@ async def test_a_counter_with_its_words_turned_is_named_and_the_line_makes_it_co
         assert seen.findings == {}
         assert not [each for each in await seen.doctor() if each.what.startswith("map cell")]
         await eventually(lambda: seen.pieces == 24)
+    assert main(["edge", "replay", str(raw), "--map", str(tmp_path / "wrong" / "plant.yaml")]) == 0
+    assert "plant.yaml is doubtful: [byte-order] cell/good reads " in capsys.readouterr().out
+    assert main(["edge", "replay", str(raw), "--map", str(tmp_path / "right" / "plant.yaml")]) == 0
+    assert "doubtful" not in capsys.readouterr().out  # what another map would have read is not in the log
 
 
 def _questions(seen: Watched) -> list[DataQuestioned]:
@@ -230,7 +234,7 @@ async def test_a_counter_that_stands_still_while_its_station_runs_is_named(
 async def test_a_button_that_is_pressed_for_one_poll_is_named_and_a_shorter_period_sees_it_twice(
     tmp_path: Path, modbus_peer: ModbusPeer
 ) -> None:
-    text = HEAD.format(port=modbus_peer.port).replace("100ms", "400ms") + BUTTON
+    text = HEAD.format(port=modbus_peer.port).replace("100ms", "200ms") + BUTTON
     async with watched(tmp_path / "wrong", text, speed=10) as seen:
         await eventually(lambda: seen.value("button") is False)
         for _ in range(10):
@@ -241,7 +245,7 @@ async def test_a_button_that_is_pressed_for_one_poll_is_named_and_a_shorter_peri
         await eventually(lambda: "pulse-too-short cell/button" in seen.findings)
         found = seen.findings["pulse-too-short cell/button"]
         assert found["path"] == "devices.cell.poll"
-        assert found["write"] == "fast: 100ms"
+        assert found["write"] == "fast: 50ms"
         assert re.match("cell/button was on [0-9]+ times, [0-9]+ of them in one reading only", found["found"])
     async with watched(tmp_path / "right", mended(text, found), speed=10) as seen:
         await eventually(lambda: seen.value("button") is False)
@@ -254,3 +258,22 @@ async def test_a_button_that_is_pressed_for_one_poll_is_named_and_a_shorter_peri
             await eventually(lambda: seen.value("button") is False)
         await seen.passed(30)
         assert seen.findings == {}
+
+
+async def test_a_probe_reads_the_addresses_beside_a_counter_that_stands_still(
+    tmp_path: Path, modbus_peer: ModbusPeer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = HEAD.format(port=modbus_peer.port) + BUTTON
+    path = _written(tmp_path, text)
+    probing = asyncio.create_task(asyncio.to_thread(main, ["edge", "probe", str(path), "--for", "3"]))
+    count = 0
+    while not probing.done():
+        count += 1
+        put_long(modbus_peer, 1, count)
+        requests = modbus_peer.requests()
+        await eventually(lambda: modbus_peer.requests() > requests or probing.done())  # noqa: B023 - awaited in the loop
+    assert await probing == 0
+    told = capsys.readouterr().out
+    assert "! good stands still, and one address further something counts (" in told
+    assert "If it is that, write at: {holding: 1}." in told
+    assert "good +1" not in told

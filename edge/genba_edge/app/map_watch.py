@@ -6,14 +6,17 @@ import contextlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
-from genba_edge.core.diagnosis import Finding, MapDoubts
+from genba_edge.core.diagnosis import Finding, FindingCode, MapDoubts
 from genba_edge.core.journal import load
 from genba_edge.core.present import Present
-from genba_edge.core.raw_log import RawBatch
+from genba_edge.core.raw_log import RawBatch, RawHeader
 from genba_edge.ports import Observation
 from genba_shared.clock import parse_time
 from genba_shared.device_map import DeviceMap
+
+_OF_REGISTERS: Final = frozenset({FindingCode.BYTE_ORDER, FindingCode.ADDRESS_ONE_OFF})
 
 logger = logging.getLogger(__name__)
 
@@ -79,10 +82,15 @@ class MapWatch:
 
 
 class MapReview:
-    """What a raw log says about a map: every finding, also one that was gone before the log ended."""
+    """What a raw log says about a map: every finding, also one that was gone before the log ended.
 
-    def __init__(self, device_map: DeviceMap, *, speed: float) -> None:
-        self._doubts = MapDoubts(device_map, speed=speed)
+    The log holds values, joined from registers as the map said that it was recorded with: about another map's
+    registers it says nothing.
+    """
+
+    def __init__(self, device_map: DeviceMap, header: RawHeader) -> None:
+        self._doubts = MapDoubts(device_map, speed=header.speed)
+        self._is_recorded = header.map_sha256 == device_map.sha256
         self._found: dict[str, Finding] = {}
 
     def take(self, batch: RawBatch) -> None:
@@ -95,4 +103,5 @@ class MapReview:
     @property
     def findings(self) -> list[Finding]:
         """As each was seen last, in the order in which they were found."""
-        return sorted(self._found.values(), key=lambda finding: finding.first_seen)
+        found = sorted(self._found.values(), key=lambda finding: finding.first_seen)
+        return [each for each in found if self._is_recorded or each.sign.code not in _OF_REGISTERS]

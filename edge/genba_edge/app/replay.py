@@ -58,7 +58,7 @@ def run_replay(args: argparse.Namespace) -> int:
     if not isinstance(header, RawHeader):
         raise UsageError(f"{args.raw} is not a raw log")
     replays = [Replay(each, header, pace_of(each, header.speed)) for each in maps]
-    reporter, review = Reporter(maps[0]), MapReview(maps[0], speed=header.speed)
+    reporter, review = Reporter(maps[0]), MapReview(maps[0], header)
     started = time.monotonic()
     with contextlib.ExitStack() as files:
         changes = None if args.changes is None else files.enter_context(args.changes.open("w", encoding="utf-8"))

@@ -24,7 +24,7 @@ __all__ = ["MapDoubts"]
 
 LOOK: Final = timedelta(seconds=5)  # plant: how often anything is worked out
 ROUND: Final = timedelta(seconds=10)  # plant: how often stations and findings are gone through
-MOST_AT_ONCE: Final = 200  # counters that are worked out at one look
+MOST_AT_ONCE: Final = 100  # counters that are worked out at one look
 GONE: Final = timedelta(minutes=10)  # plant: a finding whose signs are away so long is gone
 Trace = CounterTrace | SignalTrace | MeasureTrace
 Note = Callable[[Sample], None]
@@ -62,6 +62,9 @@ class MapDoubts:
         self._of_device: dict[str, list[CounterTrace]] = {}
         for ref, counter in self._counters.items():
             self._of_device.setdefault(ref.device, []).append(counter)
+        self._signals_of: dict[str, list[SignalTrace]] = {}
+        for ref, signal in self._signals.items():
+            self._signals_of.setdefault(ref.device, []).append(signal)
         self._notes: dict[str, dict[str, Note]] = {}
         for traces in (self._measures, self._counters, self._signals):
             for ref, trace in traces.items():
@@ -131,9 +134,8 @@ class MapDoubts:
         self._heard[back.device] = back.at
 
     def _lose(self, device: str) -> None:
-        for ref, signal in self._signals.items():
-            if ref.device == device:
-                signal.lose()
+        for signal in self._signals_of.get(device, ()):
+            signal.lose()
 
     def _learn(self, most: int) -> list[CounterTrace]:
         """The counters that moved, as many as one look may take; each has its turn."""
@@ -188,8 +190,7 @@ class MapDoubts:
     def _signs_of_device(self, device: str, counters: Sequence[CounterTrace], now: datetime) -> Iterator[Sign]:
         settings = self._map.devices[device]
         if isinstance(settings, ModbusDevice):
-            signals = [each for ref, each in self._signals.items() if ref.device == device]
-            yield from register_signs(settings, counters, signals)
+            yield from register_signs(settings, counters, self._signals_of.get(device, ()))
         outage_s = self._outage_s.get(device, 0.0)
         for trace in counters:
             if trace.is_beyond_limit:  # which time alone makes certain
