@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
+from types import TracebackType
 from typing import Final
 
 from genba_edge.core.diagnosis import Finding, FindingCode, MapDoubts
@@ -71,14 +72,29 @@ class MapWatch:
             logger.info("map no longer doubtful finding=%s", key)
         self._logged = set(now)
 
-    @contextlib.contextmanager
-    def _apart(self) -> Iterator[None]:
+    def _apart(self) -> AbstractContextManager[None]:
         """Whatever the block raises is a bug of ours, and the end of the watch alone."""
-        try:
-            yield
-        except Exception:
-            logger.exception("the map is not watched for mistakes any more, all else goes on")
-            self._doubts = None
+        return _Apart(self)
+
+    def give_up(self, error: Exception) -> None:
+        """Watch no more."""
+        logger.error("the map is not watched for mistakes any more, all else goes on", exc_info=error)
+        self._doubts = None
+
+
+class _Apart(AbstractContextManager[None]):
+    """Ends the watch where the block raises."""
+
+    def __init__(self, watch: MapWatch) -> None:
+        self._watch = watch
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self._watch.give_up(error)
+        return True
 
 
 class MapReview:
