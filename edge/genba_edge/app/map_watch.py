@@ -13,7 +13,7 @@ from genba_edge.core.diagnosis import Finding, FindingCode, MapDoubts
 from genba_edge.core.journal import load
 from genba_edge.core.present import Present
 from genba_edge.core.raw_log import RawBatch, RawHeader
-from genba_edge.ports import Observation
+from genba_edge.ports import Meter, Observation
 from genba_shared.clock import parse_time
 from genba_shared.device_map import DeviceMap
 
@@ -46,10 +46,13 @@ class MapWatch:
             with self._apart():
                 self._doubts.take(observations)
 
-    def look(self, now: datetime) -> tuple[Finding, ...]:
+    def look(self, now: datetime, meters: Mapping[str, Meter]) -> tuple[Finding, ...]:
         """Work out what came; what is wrong now. New findings are logged."""
         if self._doubts is not None:
             with self._apart():
+                for device, meter in meters.items():
+                    if meter.sampled_s:
+                        self._doubts.note_sampling(device, meter.sampled_s)
                 self._doubts.look(now)
         findings = self.findings
         if self._logged or findings:

@@ -243,6 +243,7 @@ def _copy(meter: Meter) -> Meter:
         failures=meter.failures.copy(),
         bad_points=dict(meter.bad_points),
         details=dict(meter.details),
+        sampled_s=dict(meter.sampled_s),
     )
 
 

@@ -222,11 +222,11 @@ def test_a_bug_in_the_watch_ends_the_watch_and_nothing_else(
     monkeypatch.setattr(MapDoubts, "look", fail)
     watched = MapWatch(map_of(), speed=1.0, saved={})
     with caplog.at_level(logging.ERROR):
-        assert watched.look(T0) == ()
+        assert watched.look(T0, {}) == ()
     assert "the map is not watched for mistakes any more" in caplog.text
     watched.take([sample("good", 1, 0)])
     watched.go_on(map_of(), Present([], now=T0), [])
-    assert watched.look(T0) == ()
+    assert watched.look(T0, {}) == ()
 
 
 def test_a_finding_is_logged_when_it_comes_and_when_it_goes(caplog: pytest.LogCaptureFixture) -> None:
@@ -234,7 +234,7 @@ def test_a_finding_is_logged_when_it_comes_and_when_it_goes(caplog: pytest.LogCa
     with caplog.at_level(logging.INFO):
         for place, value in enumerate([*TURNED, *range(1, 400)]):
             watched.take([sample("good", value, 2 * place)])
-            watched.look(at(2 * place))
+            watched.look(at(2 * place), {})
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 2
     assert lines[0].startswith("map doubtful point=cell/good finding=[byte-order] cell/good reads ")
@@ -250,3 +250,34 @@ def test_a_finding_is_said_in_other_languages(language: Language) -> None:
         assert isinstance(text, Text)
         assert render(text, language) != str(text)
     assert "cell/good" in render(finding.sign.what, language)
+
+
+OPCUA_MAP = """
+version: 1
+gateway: {id: gw-1, site: plant-a, timezone: UTC}
+devices:
+  - id: cell
+    protocol: opcua
+    url: opc.tcp://10.1.2.3:4840
+    security: {policy: none}
+    points:
+      good: {node: "nsu=urn:plc;s=Good", type: uint32, counter: {max_rate: 60/min, reset_by: {point: reset}}}
+      reset: {node: "nsu=urn:plc;s=Reset", type: bool}
+stations:
+  CELL: {device: cell, counts: {good: good}}
+"""
+
+
+def test_a_pulse_is_measured_against_the_rate_that_the_server_gives_not_the_one_asked_for() -> None:
+    pulses = [(place * 20.0 + shift, shift == 0) for place in range(12) for shift in (0.0, 1.0)]
+    asked, given = MapDoubts(map_of(OPCUA_MAP)), MapDoubts(map_of(OPCUA_MAP))
+    given.note_sampling("cell", {"reset": 1.0})
+    for doubts in (asked, given):
+        for second, is_on in pulses:
+            doubts.take([sample("reset", is_on, second)])
+        doubts.look(at(400))
+    assert asked.findings == ()  # a second is long for 200 ms
+    (finding,) = given.findings
+    assert finding.sign.code is FindingCode.PULSE_TOO_SHORT
+    assert "with 1s from one to the next" in finding.sign.what
+    assert finding.sign.write == ""  # the server was asked for more already

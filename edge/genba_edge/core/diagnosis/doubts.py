@@ -49,7 +49,7 @@ class MapDoubts:
         heard: Mapping[str, datetime] | None = None,
         former: MapDoubts | None = None,
     ) -> None:
-        self._map = device_map
+        self._map, self._speed = device_map, speed
         self._counters = counter_traces(device_map, speed)
         self._signals = signal_traces(device_map, speed)
         self._measures = measure_traces(device_map)
@@ -114,6 +114,13 @@ class MapDoubts:
                 self._note_back(one)
             elif type(one) is DeviceLost:
                 self._lose(one.device)
+
+    def note_sampling(self, device: str, sampled_s: Mapping[str, float]) -> None:
+        """How often a device samples points, in seconds on the wall, where that is more seldom than the map asks."""
+        for point, wall_s in sampled_s.items():
+            signal = self._signals.get(PointRef(device, point))
+            if signal is not None:
+                signal.note_period(wall_s, speed=self._speed)
 
     def look(self, now: datetime) -> None:
         """Work out what came since the last look; call it as often as you like."""

@@ -50,6 +50,7 @@ class SignalTrace:
 
     def __init__(self, place: SignalPlace) -> None:
         self.place = place
+        self._period_s, self._wall_s = place.period_s, place.wall_s
         self.value: object = None
         self.since: datetime | None = None
         self._seen: set[object] = set()
@@ -78,6 +79,12 @@ class SignalTrace:
         number = self._number()
         if self.is_strange and number is not None:
             self._note_unlabelled(number)
+
+    def note_period(self, wall_s: float, *, speed: float) -> None:
+        """The device samples it more slowly than the map asks."""
+        if self._wall_s != wall_s:
+            self._wall_s, self._period_s = wall_s, wall_s * speed
+            self._short.clear()
 
     def lose(self) -> None:
         """The point is not read: how long its value stayed is not known."""
@@ -124,12 +131,12 @@ class SignalTrace:
         is_on = self._is_on()
         if is_on and was_on is False:
             self._begun = at
-        elif was_on and not is_on and self._begun is not None and self.place.period_s is not None:
+        elif was_on and not is_on and self._begun is not None and self._period_s is not None:
             stayed_s = (at - self._begun).total_seconds()
-            self._short.append(stayed_s <= SHORT * self.place.period_s)
+            self._short.append(stayed_s <= SHORT * self._period_s)
 
     def _note_rest(self, stayed_s: float) -> None:
-        period_s = self.place.period_s
+        period_s = self._period_s
         is_short = stayed_s <= (ALWAYS_S if period_s is None else SHORT * period_s)
         self._restless = self._restless + 1 if is_short else 0
 
@@ -155,7 +162,7 @@ class SignalTrace:
         short, pulses = sum(self._short), len(self._short)
         if pulses < LEAST_PULSES or short < SHORT_SHARE * pulses:
             return None
-        wall_s = self.place.wall_s or 0.0
+        wall_s = self._wall_s or 0.0
         what = say(
             "finding-short-pulse",
             "{point} was on {pulses} times, {short} of them in one reading only, with {period} from one to the next: "
@@ -180,7 +187,7 @@ class SignalTrace:
             if faster:
                 return self._path, f"group: {max(faster, key=lambda name: groups[name])}"
             return f"devices.{self.place.ref.device}.poll", f"{point.group}: {DURATION.show(shorter_s)}"
-        if isinstance(point, OpcUaPoint):
+        if isinstance(point, OpcUaPoint) and shorter_s < point.sampling_s:  # else the server gives no more
             return self._path, f"sampling: {DURATION.show(shorter_s)}"
         return self._path, ""
 
