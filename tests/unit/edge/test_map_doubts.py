@@ -281,3 +281,15 @@ def test_a_pulse_is_measured_against_the_rate_that_the_server_gives_not_the_one_
     assert finding.sign.code is FindingCode.PULSE_TOO_SHORT
     assert "with 1s from one to the next" in finding.sign.what
     assert finding.sign.write == ""  # the server was asked for more already
+
+
+def test_a_counter_that_stands_still_while_more_leaves_the_zone_behind_it_than_it_holds_is_found() -> None:
+    zones = "zones:\n  buffer: {in: OVEN/good, out: CELL/good, wip_limit: 50}\n"
+    doubts = MapDoubts(map_of(MAP + zones))
+    doubts.take([Sample("oven", "baked", 7, at(0), at(0))])
+    watch(doubts, "good", tuple(range(100)))
+    assert doubts.findings == ()
+    watch(doubts, "good", tuple(range(100, 160)), begin=300)
+    (finding,) = doubts.findings
+    assert finding.key == "counter-frozen/oven/baked"
+    assert "pieces left zone buffer, which holds 50 at most" in finding.sign.what

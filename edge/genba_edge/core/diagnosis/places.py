@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from genba_edge.core.diagnosis.counter_trace import CounterPlace, CounterTrace
 from genba_edge.core.diagnosis.register_rules import MeasureTrace
 from genba_edge.core.diagnosis.signal_trace import SignalPlace, SignalTrace
-from genba_edge.core.diagnosis.station_rules import StationTrace
+from genba_edge.core.diagnosis.station_rules import StationTrace, ZoneBehind
 from genba_shared.device_map.model import (
+    CountedEnd,
     DeviceMap,
     ModbusDevice,
     ModbusPoint,
@@ -90,8 +91,20 @@ def station_traces(
             good=counters[good],
             others=others,
             state=signals.get(state.point) if state is not None and labelled else None,
+            behind=_zone_behind(device_map, station.id, counters),
         )
     return found
+
+
+def _zone_behind(device_map: DeviceMap, station: str, counters: dict[PointRef, CounterTrace]) -> ZoneBehind | None:
+    """The zone that takes the good pieces of this station and nothing else, where the map says how much it holds."""
+    for zone in device_map.zones.values():
+        if zone.wip_limit is None or zone.pieces_in != (CountedEnd(station=station, result=Result.GOOD),):
+            continue
+        ends = [device_map.stations[end.station].counts.get(end.result) for end in zone.pieces_out]
+        out = [counters[ref] for ref in ends if ref is not None and ref in counters]
+        return ZoneBehind(zone=zone.id, most=zone.wip_limit, out=out)
+    return None
 
 
 def _signals(device_map: DeviceMap) -> Iterator[tuple[PointRef, str | None, str | None]]:

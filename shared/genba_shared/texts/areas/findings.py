@@ -155,6 +155,13 @@ FINDINGS: Final[Mapping[str, Phrase]] = {
         zh="{point} 停在 {value}，而同一工位的 {other} 计了 {moved} 次。",
         ja="{point} は {value} のままですが、同じステーションの {other} は {moved} 回数えました。",
     ),
+    "finding-still-while-next-counts": Phrase(
+        zh="{point} 停在 {value}，而 {pieces} 件离开了区域 {zone}；该区域最多容纳 {most} 件，且没有其他来源。",
+        ja=(
+            "{point} は {value} のままですが、ゾーン {zone} から {pieces} 個が出ました。"
+            "このゾーンは最大 {most} 個で、ほかに入るものはありません。"
+        ),
+    ),
     "finding-find-moving-point": Phrase(
         zh="请指定计数的点位：genba edge probe 显示机器运行时旁边哪些值在变化。",
         ja="数えるポイントを指定します。genba edge probe は機械の稼働中に隣で動く値を示します。",
