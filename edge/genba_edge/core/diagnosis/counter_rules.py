@@ -23,6 +23,7 @@ __all__ = ["counter_signs", "place_of_point", "span_text", "wrap_sign"]
 
 LEAST_CHANGES: Final = 20  # before anything is said about how a counter moves
 LEAST_FALLS: Final = 8
+RISES_TO_FALLS: Final = 4  # how much larger than its usual fall a rise of a measured value may be
 LEAST_BEYOND: Final = 5
 HELD_S: Final = 30.0  # plant: a value beyond the limit that stays so long is no misread one
 TOO_HIGH: Final = 100  # times the fastest pace that was seen
@@ -100,7 +101,7 @@ def _reversed(trace: CounterTrace, pairs: Sequence[tuple[Change, Change]]) -> Si
         for before, after in pairs
         if 0 < before.value - after.value <= min(_reach(trace, before, after), limit // 2)
     ]
-    if 10 * len(falls) < 9 * len(pairs):
+    if 10 * len(falls) < 6 * len(pairs) or 20 * _rises_like(falls, pairs) > len(pairs):
         return None
     is_up = trace.place.settings.direction is CountDirection.UP
     first, last = pairs[0][0], pairs[-1][1]
@@ -125,13 +126,16 @@ def _reversed(trace: CounterTrace, pairs: Sequence[tuple[Change, Change]]) -> Si
 def _gauge(trace: CounterTrace, pairs: Sequence[tuple[Change, Change]]) -> Sign | None:
     """It falls again and again, and neither to the beginning (a reset) nor from the end of its range (a wrap)."""
     limit = trace.place.settings.limit
-    falls = sum(
-        before.value > NOT_SMALL and before.value / 2 < after.value < before.value
-        and before.value - after.value <= limit // 2
+    falls = [
+        before.value - after.value
         for before, after in pairs
-    )  # fmt: skip
-    rises = sum(after.value > before.value for before, after in pairs)
-    if falls < LEAST_FALLS or rises < LEAST_FALLS // 2:
+        if before.value > NOT_SMALL and before.value / 2 < after.value < before.value
+        and before.value - after.value <= limit // 2
+    ]  # fmt: skip
+    if len(falls) < LEAST_FALLS:
+        return None
+    rises = _rises_like(falls, pairs)
+    if rises < LEAST_FALLS // 2:
         return None
     values = [change.raw for change in trace.changes]
     what = say(
@@ -142,10 +146,16 @@ def _gauge(trace: CounterTrace, pairs: Sequence[tuple[Change, Change]]) -> Sign 
         least=min(values),
         most=max(values),
         rises=rises,
-        falls=falls,
+        falls=len(falls),
     )
     fix = say("finding-no-counter", "Name the point that counts; where it is measured, leave `counter` out.")
     return _sign(trace, FindingCode.NOT_A_COUNTER, what, fix, write="", sureness=Sureness.CERTAIN)
+
+
+def _rises_like(falls: Sequence[int], pairs: Sequence[tuple[Change, Change]]) -> int:
+    """Rises of about the size of a usual fall; what counts down is loaded anew by a far larger one."""
+    most = RISES_TO_FALLS * sorted(falls)[len(falls) // 2]
+    return sum(0 < after.value - before.value <= most for before, after in pairs)
 
 
 def _too_fast(trace: CounterTrace, pairs: Sequence[tuple[Change, Change]]) -> Sign | None:
