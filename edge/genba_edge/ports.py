@@ -80,6 +80,7 @@ class Meter:
 
     `failures` counts by reason; `bad_points` says which points cannot be read now, and why. `late_s` is how much later
     than its period the last poll ended (0: on time). `details` are facts for people: model, policy, revised rates.
+    `sampled_s`: points that the device samples more slowly than the map asks, and how often it does.
     """
 
     device: str
@@ -93,6 +94,7 @@ class Meter:
     failures: Counter[Failure] = field(default_factory=Counter)
     bad_points: dict[str, str] = field(default_factory=dict)
     details: dict[str, str] = field(default_factory=dict)
+    sampled_s: dict[str, float] = field(default_factory=dict)
 
 
 class Driver(Protocol):

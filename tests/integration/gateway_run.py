@@ -34,7 +34,9 @@ def map_of(text: str) -> DeviceMap:
 
 
 @contextlib.asynccontextmanager
-async def running_gateway(folder: Path, device_map: DeviceMap, *, raw: Path | None = None) -> AsyncIterator[Running]:
+async def running_gateway(
+    folder: Path, device_map: DeviceMap, *, raw: Path | None = None, clock: ProductionClock | None = None
+) -> AsyncIterator[Running]:
     """A gateway without broker; at the end of the block it is stopped as SIGTERM stops it."""
     with contextlib.ExitStack() as files:
         outbox = files.enter_context(contextlib.closing(SqliteOutbox(folder, gateway=device_map.gateway.id)))
@@ -44,7 +46,7 @@ async def running_gateway(folder: Path, device_map: DeviceMap, *, raw: Path | No
             GatewaySetup(
                 device_map=device_map,
                 outbox=outbox,
-                clock=ProductionClock(),
+                clock=clock or ProductionClock(),
                 state_dir=folder,
                 broker=None,
                 sink=None,

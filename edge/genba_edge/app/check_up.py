@@ -16,6 +16,7 @@ from typing import Final
 from genba_edge.app.control import Answer, NoAnswer, NoGateway, NotAllowed, ask
 from genba_edge.app.reach import TIMEOUT_S, Target, reach_all, targets_of
 from genba_edge.app.snapshot import address_of
+from genba_edge.core.diagnosis import Sureness
 from genba_edge.outbox import integrity
 from genba_shared.broker import BrokerAddress
 from genba_shared.certificates import validity
@@ -310,12 +311,22 @@ def _running(device_map: DeviceMap, status: Answer) -> Iterator[CheckUp]:
             yield _fail(
                 f"device {name}", f"{device['status']}: {device['reason']}", "see the line of its address above"
             )
+    yield from _findings(status)
     if status["derive_failures"]:
         yield _fail(
             "derivation", f"{status['derive_failures']} faults of the gateway itself", "send its log to the makers"
         )
     if status["uplink"]["broker"] and not status["uplink"]["connected"]:
         yield _fail("uplink", "not connected", "see the line of the broker above")
+
+
+def _findings(status: Answer) -> Iterator[CheckUp]:
+    """What the readings say about the map: a wrong number that somebody may believe is a failure."""
+    for found in status.get("findings", ()):
+        write = found["write"].replace("\n", "; ")
+        fix = f"{found['fix']} {found['path']}: {write}" if write else found["fix"]
+        tell = _fail if found["sureness"] == Sureness.CERTAIN else _warn
+        yield tell(f"map {found['point']}", f"{found['found']} [{found['code']}]", fix)
 
 
 def _broker(device_map: DeviceMap, url: str | None) -> BrokerAddress | None:

@@ -21,6 +21,7 @@ from typing import Any
 from genba_edge.app.fleet import Fleet
 from genba_edge.app.history import History
 from genba_edge.app.inbox import Inbox
+from genba_edge.app.map_watch import MapWatch
 from genba_edge.app.pace import pace_of, tick_s
 from genba_edge.app.raw_file import RawWriter
 from genba_edge.app.sink import Sink
@@ -97,6 +98,7 @@ class Gateway:
         self._commits = self._failures = 0
         mark, saved = self._outbox.mark(), self._outbox.load_state()
         self._stations: dict[str, tuple[StationState, datetime]] = station_states(saved)
+        self._map_watch = MapWatch(self._map, speed=self._clock.speed, saved=saved)
         self._identity = Identity(
             gateway=self._map.gateway.id, epoch=mark.epoch, site=self._map.gateway.site, boot=uuid.uuid4().hex
         )
@@ -171,6 +173,7 @@ class Gateway:
             history=self._history,
             stations=self._stations,
             events=self._events,
+            findings=self._map_watch.findings,
             record=None if self._raw is None else RecordView(path=self._raw.path, ended=self._raw.ended),
         )
 
@@ -244,6 +247,8 @@ class Gateway:
             self._work_waits.clear()
             self._take_waiting()
             self._deriver.pass_time(self._moment())
+            findings = self._map_watch.look(self._clock.now(), self._fleet.meters)
+            self._deriver.tell_map_doubts(findings, self._moment())
             self._log_failures()
             commit, now = self._deriver.take_commit(), time.monotonic()
             self._history.note(self._fleet.meters, now_s=now)
@@ -289,6 +294,7 @@ class Gateway:
             pace=pace_of(new, self._clock.speed),
             moment=self._moment(),
         )
+        self._map_watch.go_on(new, self._present, change.devices.same)
         for device in (*change.devices.changed, *change.devices.added):
             self._present.expect(device, self._clock.now())
         for device in change.devices.removed:
@@ -327,6 +333,7 @@ class Gateway:
             if self._reporter.thinned:
                 self._reporter.take_all(batch)
             self._deriver.observe(batch, moment)
+            self._map_watch.take(batch)
 
     def _log_failures(self) -> None:
         for failure in self._deriver.take_failures():

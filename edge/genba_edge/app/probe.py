@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from genba_edge.app.devices import make_drivers
-from genba_edge.core.probing import PointLook, Probe, hints
+from genba_edge.core.probing import PointLook, Probe, hints, with_neighbours
 from genba_edge.ports import Driver, Quality, Value
 from genba_shared.clock import ProductionClock, format_time
 from genba_shared.device_map import Device, DeviceMap, ModbusDevice, Point, folder_of, load_device_map_with_warnings
@@ -60,7 +60,7 @@ def run_probe(args: argparse.Namespace) -> int:
     else:
         for look in looks:
             sys.stdout.writelines(f"{line}\n" for line in _lines(look))
-    return 0 if all(_is_fine(look.probe) for look in looks) else 1
+    return 0 if all(_is_fine(look) for look in looks) else 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +88,9 @@ def _chosen(device_map: DeviceMap, wanted: str | None) -> dict[str, Device]:
 
 
 async def _look(devices: Mapping[str, Device], state_dir: Path, *, for_s: float, wait_s: float) -> list[Look]:
-    drivers = make_drivers(devices.values(), clock=ProductionClock.from_environment(), state_dir=state_dir)
-    probes = {driver.device: Probe(driver.device, points_of(devices[driver.device])) for driver in drivers}
+    read = {name: with_neighbours(device) for name, device in devices.items()}
+    drivers = make_drivers(read.values(), clock=ProductionClock.from_environment(), state_dir=state_dir)
+    probes = {driver.device: Probe(driver.device, points_of(read[driver.device])) for driver in drivers}
     tasks = [asyncio.create_task(driver.run(probes[driver.device].take)) for driver in drivers]
     loop = asyncio.get_running_loop()
     started_s = loop.time()
@@ -116,6 +117,11 @@ async def _look(devices: Mapping[str, Device], state_dir: Path, *, for_s: float,
     ]
 
 
+def _own_points(look: Look) -> list[PointLook]:
+    """Those of the map: what was read beside them is for hints only."""
+    return [look.probe.points[name] for name in points_of(look.device)]
+
+
 async def _raw(device: Device, probe: Probe) -> dict[str, str]:
     """The registers of each point of a Modbus unit as sent, and what each byte order would make of them."""
     if not isinstance(device, ModbusDevice) or not probe.is_up:
@@ -135,9 +141,9 @@ async def _raw(device: Device, probe: Probe) -> dict[str, str]:
     return raw
 
 
-def _is_fine(probe: Probe) -> bool:
-    return probe.is_complete and all(
-        look.last is not None and look.last.quality is not Quality.BAD for look in probe.points.values()
+def _is_fine(look: Look) -> bool:
+    return look.probe.is_up and all(
+        point.last is not None and point.last.quality is not Quality.BAD for point in _own_points(look)
     )
 
 
@@ -146,8 +152,8 @@ def _lines(look: Look) -> Iterator[str]:
     state = "answers" if probe.is_up else f"does not answer: {probe.reason or 'no connection yet'}"
     details = ", ".join(f"{key} {value}" for key, value in meter.details.items())
     yield f"{look.device.id}: {state}" + (f"  ({details})" if details else "")
-    width = max((len(name) for name in probe.points), default=0)
-    for point in probe.points.values():
+    width = max((len(name) for name in points_of(look.device)), default=0)
+    for point in _own_points(look):
         shown = _shown(point, meter.bad_points.get(point.point, "cannot be read"))
         yield f"  {point.point:{width}}  {shown}  {look.raw.get(point.point, '')}".rstrip()
     for tag in sorted(probe.tags.values(), key=lambda each: -each.reads)[:MOST_TAGS]:
@@ -190,8 +196,9 @@ def _as_json(look: Look) -> dict[str, Any]:
                 "readings": point.readings,
                 "raw": look.raw.get(point.point, ""),
             }
-            for point in probe.points.values()
+            for point in _own_points(look)
         },
+        "hints": hints(probe.points, points_of(look.device)),
         "tags": [
             {"tag": tag.tag, "antenna": tag.antenna, "reads": tag.reads, "best_rssi_dbm": tag.best_rssi_dbm}
             for tag in probe.tags.values()

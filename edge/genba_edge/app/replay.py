@@ -55,6 +55,7 @@ def add_replay_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_replay(args: argparse.Namespace) -> int:
     """Replay, and print completions, counts and differences."""
+    from genba_edge.app.map_watch import MapReview
     from genba_edge.app.raw_file import read_raw
     from genba_edge.app.replaying import prepare
     from genba_edge.app.second_replay import GARBAGE_AFTER, second_outcome
@@ -67,7 +68,7 @@ def run_replay(args: argparse.Namespace) -> int:
     new = load_device_map(args.map)
     other = None if args.against is None else load_device_map(args.against)
     run = prepare(args.raw, new, against=other)
-    reporter = Reporter(new)
+    reporter, review = Reporter(new), MapReview(new, run.header)
     started = time.monotonic()
     with contextlib.ExitStack() as files:
         changes = None if args.changes is None else files.enter_context(args.changes.open("w", encoding="utf-8"))
@@ -75,6 +76,8 @@ def run_replay(args: argparse.Namespace) -> int:
         if run.against:
             second = files.enter_context(second_outcome(run, args.raw, args.map, args.against))
         for entry in _with_progress(derive_again(read_raw(args.raw), run.replays), run.replays[0]):
+            if isinstance(entry, RawBatch):
+                review.take(entry)
             if changes is not None and isinstance(entry, RawBatch):
                 for observation in entry.observations:
                     changes.writelines(_sample_line(sample) for sample in reporter.take(observation))
@@ -83,6 +86,7 @@ def run_replay(args: argparse.Namespace) -> int:
     if args.events is not None:
         _write_events(args.events, outcome)
     _print(_summary(outcome, new, seconds=time.monotonic() - started))
+    _print(f"{args.map.name} is doubtful: {finding.note}" for finding in review.findings)
     _print(f"note: {note}" for note in run.notes())
     if before is None:
         return DIFFERENT if outcome.failures else 0

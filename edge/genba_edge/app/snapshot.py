@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self, assert_never
 
 from genba_edge.app.history import History
+from genba_edge.core.diagnosis import Finding
 from genba_edge.core.journal import load
 from genba_edge.core.present import DeviceNow, DeviceStatus, PointNow, Present
 from genba_edge.core.reporting import Reporter
@@ -88,6 +89,7 @@ class Snapshot:
     stations: Mapping[str, tuple[StationState, datetime] | None]
     events: tuple[Event, ...]
     record: RecordView | None
+    findings: tuple[Finding, ...] = ()
     version: str = VERSION
 
     @classmethod
@@ -109,6 +111,7 @@ class Snapshot:
         history: History,
         stations: Mapping[str, tuple[StationState, datetime]],
         events: Sequence[Event],
+        findings: Sequence[Finding],
         record: RecordView | None,
     ) -> Self:
         """Copy what moves."""
@@ -133,6 +136,7 @@ class Snapshot:
             stations={station: stations.get(station) for station in device_map.stations},
             events=tuple(events),
             record=record,
+            findings=tuple(findings),
         )
 
     @property
@@ -166,6 +170,7 @@ class Snapshot:
             "derive_failures": self.derive_failures,
             "record": None if self.record is None else str(self.record.path),
             "record_ended": "" if self.record is None else self.record.ended,
+            "findings": [_finding_json(finding) for finding in self.findings],
             "devices": {device.id: _device_json(device) for device in self.devices},
             "stations": {
                 name: None if state is None else {"state": str(state[0]), "since": format_time(state[1])}
@@ -238,6 +243,7 @@ def _copy(meter: Meter) -> Meter:
         failures=meter.failures.copy(),
         bad_points=dict(meter.bad_points),
         details=dict(meter.details),
+        sampled_s=dict(meter.sampled_s),
     )
 
 
@@ -297,6 +303,22 @@ def _device_json(device: DeviceView) -> dict[str, Any]:
             str(antenna): {"tag": read.tag, "last_seen": format_time(read.last_seen), "rssi_dbm": read.rssi_dbm}
             for antenna, read in device.reads.items()
         },
+    }
+
+
+def _finding_json(finding: Finding) -> dict[str, Any]:
+    sign = finding.sign
+    return {
+        "code": str(sign.code),
+        "point": str(sign.ref),
+        "station": finding.station,
+        "found": str(sign.what),
+        "fix": str(sign.fix),
+        "path": sign.path,
+        "write": sign.write,
+        "sureness": str(sign.sureness),
+        "first_seen": format_time(finding.first_seen),
+        "last_seen": format_time(finding.last_seen),
     }
 
 

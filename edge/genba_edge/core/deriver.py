@@ -14,6 +14,7 @@ from typing import assert_never
 
 from genba_edge.core.bindings import Bindings
 from genba_edge.core.counting import Counting
+from genba_edge.core.diagnosis import Finding, ToldDoubts
 from genba_edge.core.environment import Environment
 from genba_edge.core.journal import Commit, Identity, Journal, Moment
 from genba_edge.core.nodes import Nodes
@@ -89,6 +90,7 @@ class Deriver:
         self._environment = Environment(device_map, self._journal, saved)
         self._journal.on_event = self._environment.note if self._environment.points() else None
         self._watch = Watch(device_map, self._journal, pace, saved, on_gap=self._note_gap)
+        self._doubts = ToldDoubts(device_map, self._journal, saved)
         self._jobs = self._work.job_points()
         self._supervisor = Supervisor(self._journal)
         evidence = self._counting.evidence()
@@ -246,6 +248,12 @@ class Deriver:
             self._counting.flush_due(moment.now)
             self._states.pass_time(moment.now)
             self._zones.pass_time(moment.now)
+
+    def tell_map_doubts(self, findings: Sequence[Finding], moment: Moment) -> None:
+        """Question what was found to be wrong in the map, each finding once."""
+        self._journal.moment = moment
+        with self._supervisor.alone("map doubts"):
+            self._doubts.tell(findings)
 
     def shut_down(self, moment: Moment) -> None:
         """Emit what is still joined, before the last commit."""

@@ -235,8 +235,10 @@ class PointSet:
             return ()
         tracked.subscription, tracked.item = subscription, result.MonitoredItemId
         tracked.revised_s = result.RevisedSamplingInterval / 1000
+        self._meter.sampled_s.pop(tracked.point.name, None)
         if tracked.revised_s > tracked.point.sampling_s:
             self._slowed.append(tracked)
+            self._meter.sampled_s[tracked.point.name] = tracked.revised_s
         return ()
 
     async def _subscribed(self) -> Subscription | None:

@@ -18,6 +18,7 @@ from genba_shared.device_map.build_devices import (
 )
 from genba_shared.device_map.build_work import build_node, build_station, build_zone
 from genba_shared.device_map.checks import check_references
+from genba_shared.device_map.checks_pace import warn_of_paces
 from genba_shared.device_map.kinds import name_of_key
 from genba_shared.device_map.model import (
     ClockSettings,
@@ -71,6 +72,7 @@ def build_map(root: yaml.MappingNode, findings: Findings, *, sha256: str, around
     zones = _named(top, "zones", scope, build_zone)
     nodes = _named(top, "nodes", scope, build_node)
     check_references(findings, devices=devices, stations=stations, zones=zones, nodes=nodes)
+    warn_of_paces(findings, devices)
     _check_profiles(raw_devices, profiles, scope)
     findings.raise_errors()
     if gateway is None or store is None or clock is None or telemetry is None or top.broken:

@@ -37,6 +37,7 @@ from genba_shared.texts import Language
 from genba_shared.texts.areas.beside import BESIDE
 from genba_shared.texts.areas.commands import COMMANDS
 from genba_shared.texts.areas.devices import DEVICES
+from genba_shared.texts.areas.findings import FINDINGS
 from genba_shared.texts.areas.modbus import MODBUS
 from genba_shared.texts.areas.opcua import OPCUA
 from genba_shared.texts.areas.phrases import PHRASES
@@ -61,6 +62,7 @@ AREAS: Final[tuple[Mapping[str, Phrase], ...]] = (
     REMEDIES,
     PHRASES,
     COMMANDS,
+    FINDINGS,
 )
 ENTRIES: Final[Mapping[str, Phrase]] = {code: entry for area in AREAS for code, entry in area.items()}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from genba_edge.app.status.markup import Html, element
 from genba_edge.app.status.metrics import exposition
 from genba_edge.app.status.page import POINTS_SHOWN, render
 from genba_edge.app.status.words import WORDS, language_of
+from genba_edge.core.diagnosis import Finding, FindingCode, Sign, Sureness
 from genba_edge.core.present import DeviceStatus, PointNow
 from genba_edge.ports import Failure, Meter, OutboxMark, Sample
 from genba_shared.clock_health import ClockHealth
+from genba_shared.device_map.model import PointRef
 from genba_shared.events import KINDS, Result, StationState
 
 NOW = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
@@ -109,6 +112,26 @@ def test_what_a_device_says_is_shown_and_never_run(language: str) -> None:
     page = render(snapshot(device(point("order", EVIL, reason=EVIL), status=DeviceStatus.LOST, reason=EVIL)), language)
     assert "<script>alert" not in page
     assert page.count("&lt;script&gt;alert") >= 4
+
+
+def test_what_is_wrong_in_the_map_is_shown_with_the_line_to_write_and_never_run() -> None:
+    sign = Sign(
+        code=FindingCode.BYTE_ORDER,
+        ref=PointRef("cutter1", "parts"),
+        what=f"it reads {EVIL}.",
+        fix="Write the order:",
+        path="devices.cutter1.points.parts",
+        write="byte_order: CDAB",
+        sureness=Sureness.LIKELY,
+        seen_at=NOW,
+    )
+    finding = Finding(sign=sign, station="CUT-1", first_seen=NOW, last_seen=NOW)
+    page = str(render(replace(snapshot(device()), findings=(finding,)), "en"))
+    assert '<h2 id="findings">The map is doubtful</h2>' in page
+    assert "devices.cutter1.points.parts:\n  byte_order: CDAB" in page
+    assert "byte-order · likely · since 16:00:00" in page
+    assert EVIL not in page
+    assert "The map is doubtful" not in str(render(snapshot(device()), "en"))
 
 
 def test_a_page_says_what_its_figures_are() -> None:

@@ -44,6 +44,7 @@ ONLY_CHECK_TELLS: Final = {
     "capital-scheme": "what a URL names is a text like any other",
     "duplicate-id": "two items of a list with the same id",
     "environment-no-number": "the type of another point",
+    "paces": "which points a device has, and how often they are read",
     "password-in-address": "a URL with a password is a text like any other",
     "reset-evidence": "the type of another point",
     "secret-in-url": "a URL with a password is a text like any other",

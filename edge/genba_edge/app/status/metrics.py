@@ -11,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from genba_edge.app.snapshot import DeviceView, Snapshot
+from genba_edge.core.diagnosis import FindingCode
 from genba_edge.core.present import DeviceStatus
 from genba_edge.ports import Failure
 
@@ -87,6 +88,10 @@ def _of_gateway(snapshot: Snapshot) -> Iterator[Metric]:
     yield _counter("events", "events made in this epoch", mark.next_seq - 1)
     yield _counter("commits", "commits since the start", snapshot.commits)
     yield _counter("derive_failures", "points, tags or documents that could not be derived", snapshot.derive_failures)
+    doubts = GaugeMetricFamily("genba_map_findings", "points that the map seems to be wrong about", labels=["code"])
+    for code in FindingCode:
+        doubts.add_metric([str(code)], sum(finding.sign.code is code for finding in snapshot.findings))
+    yield doubts
     yield _gauge("uptime_seconds", "since the start", max(0.0, (snapshot.at - snapshot.started_at).total_seconds()))
     if clock.is_synchronised is not None:
         yield _gauge("clock_synchronised", "1: something keeps the clock right", float(clock.is_synchronised))

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from genba_edge.app.snapshot import DeviceView, PointView, RecordView, Snapshot
 from genba_edge.app.status.chart import sparkline
+from genba_edge.app.status.doubts import findings_list
 from genba_edge.app.status.markup import Html, element
 from genba_edge.app.status.words import NAMES, WORDS
 from genba_edge.core.present import DeviceStatus
@@ -63,6 +64,7 @@ class _Page:
         main = element(
             "main",
             self._summary(),
+            self._section("findings", self._findings()) if self._snapshot.findings else None,
             self._section("devices", self._devices()),
             self._section("stations", self._stations()) if self._snapshot.stations else None,
             self._section("events", self._events()),
@@ -276,6 +278,11 @@ class _Page:
             kind = "unknown" if state is None else str(state[0])
             items.append(element("li", element("b", station), element("span", word, class_=f"state {kind}"), since))
         return element("ul", *items, class_="stations")
+
+    def _findings(self) -> Html:
+        return findings_list(
+            self._snapshot.findings, language=self._language, words=self._words, clock_time=self._clock_time
+        )
 
     def _events(self) -> Html:
         events = list(reversed(self._snapshot.events))

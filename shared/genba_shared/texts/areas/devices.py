@@ -88,6 +88,29 @@ DEVICES: Final[Mapping[str, Message]] = {
         do="Write the most that the machine can physically make, with some margin.",
         example="good: {at: 40101, type: uint32, counter: {}}",
     ),
+    "half-range-between-polls": Message(
+        zh="以 {rate} 计，两次读数（间隔 {period}）之间计数器可计 {range} 中的 {most}：回绕与清零无法区分。",
+        ja=(
+            "{rate} では、{period} 間隔の読み取りの間にカウンタは {range} のうち {most} まで進みます。"
+            "一巡とリセットを区別できません。"
+        ),
+        why=(
+            "A counter that can go through half of its range between two readings may have wrapped, been reset or run "
+            "on: each of them gives the same value."
+        ),
+        do="Read it more often, or use a counter that goes further.",
+        example="quick: {…, counter: {limit: 99, max_rate: 3000/min}}",
+    ),
+    "button-read-seldom": Message(
+        zh="{button} 表示清零，每 {slow} 读一次，而计数器每 {fast} 读一次：两次读数之间的按下会被漏掉。",
+        ja="{button} はリセットを示し、{slow} ごとに読みます。カウンタは {fast} ごとなので、間の操作を見逃します。",
+        why=(
+            "Evidence of a reset explains a counter only when it is read together with it; a button that is read "
+            "seldom is not seen at all."
+        ),
+        do="Put both points into the same poll group.",
+        example="good: {…, counter: {max_rate: 40/min, reset_by: {point: button}}}",
+    ),
     "short-wrap": Message(
         zh="以 {rate} 计，上限 {limit} 的计数器每 {period} 回绕一次：较长中断之后的计数将有歧义。",
         ja=(

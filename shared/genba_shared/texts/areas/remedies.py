@@ -97,6 +97,11 @@ REMEDIES: Final[Mapping[str, Phrase]] = {
         zh="如果 PLC 有 32 位计数器，请使用它。",
         ja="PLC に 32 ビットのカウンタがあれば、それを使ってください。",
     ),
+    "read-faster-or-32-bit": Phrase(
+        zh="请更频繁地读取，或在 PLC 有 32 位计数器时使用它。",
+        ja="もっと頻繁に読むか、PLC に 32 ビットのカウンタがあれば使ってください。",
+    ),
+    "read-together": Phrase(zh="在该按钮处写 {snippet}。", ja="ボタンの方に {snippet} と書いてください。"),
     "leave-out": Phrase(zh="请去掉 `{key}`。", ja="`{key}` を削除してください。"),
     "leave-out-for-now": Phrase(zh="请先去掉它。", ja="今は削除してください。"),
     "modbus-has-no-time": Phrase(
