@@ -30,7 +30,7 @@ class Counting:
     def __init__(
         self, device_map: DeviceMap, journal: Journal, nodes: Nodes, work: Work, zones: Zones, saved: Mapping[str, str]
     ) -> None:
-        self._journal = journal
+        self._journal, self._work = journal, work
         self._attribution = Attribution(journal, nodes, work, zones, save=self._save)
         self._points = {point.ref: point for point in counted_points(device_map)}
         self._of_station: dict[str, list[PointRef]] = {}
@@ -170,6 +170,27 @@ class Counting:
             if until is not None and until > state.seen_at and state.doubted is None:
                 self._counters[ref] = state._replace(seen_at=until)
             self._attribution.flush(ref)
+
+    def change_job(
+        self, station: str, known_until: KnownUntil, change: Callable[[], None], *, doubt_since: datetime | None
+    ) -> None:
+        """The job number of a station is another one: end its joins, let `change` change its work, give on what waited.
+
+        `doubt_since`: the number before was last read then, so that pieces since may belong to either.
+        """
+        held = self._attribution.take_held(station)
+        before = self._work.owner(station)
+        if doubt_since is not None:
+            self._attribution.doubt_change(station, before, None, since=doubt_since)
+        self.close(known_until, station=station)
+        change()
+        if doubt_since is not None:
+            self._attribution.doubt_change(station, before, self._work.owner(station), since=doubt_since)
+        self._attribution.add_held(held, in_doubt=False)
+
+    def keep_job(self, station: str, *, in_doubt: bool) -> None:
+        """The job number of a station is after all what it was: its pieces that waited belong to it."""
+        self._attribution.add_held(self._attribution.take_held(station), in_doubt=in_doubt)
 
     def _reset_seen(self, point: CountedPoint, state: CounterState | None) -> bool:
         evidence = point.settings.reset_by

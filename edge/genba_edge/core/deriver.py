@@ -13,7 +13,9 @@ from typing import assert_never
 
 from genba_edge.core.bindings import Bindings
 from genba_edge.core.counting import Counting
+from genba_edge.core.job_changes import JobChanges
 from genba_edge.core.journal import Commit, Identity, Journal, Moment
+from genba_edge.core.levels import Levels
 from genba_edge.core.nodes import Nodes
 from genba_edge.core.observations import (
     DeviceAlive,
@@ -29,6 +31,7 @@ from genba_edge.core.observations import (
 )
 from genba_edge.core.passage import Cluster
 from genba_edge.core.roles import Role, Roles
+from genba_edge.core.signals import Signals, asked_points, asked_stations
 from genba_edge.core.station_states import StationStates
 from genba_edge.core.supervisor import Failure, Supervisor
 from genba_edge.core.tags import Tags
@@ -37,7 +40,7 @@ from genba_edge.core.work import Work
 from genba_edge.core.zones import Zones
 from genba_shared.device_map.model import DeviceMap, PointRef
 from genba_shared.dispatch_document import DispatchDocument
-from genba_shared.events import Source, SourceType
+from genba_shared.events import StationStateChanged
 
 
 class Deriver:
@@ -66,21 +69,20 @@ class Deriver:
     ) -> None:
         self._pace = pace
         self._journal = Journal(identity=identity, next_seq=next_seq, moment=moment)
-        self._nodes = Nodes(device_map, self._journal, saved)
-        self._work = Work(device_map, self._journal, self._nodes, saved)
+        levels = Levels(asked_points(device_map), asked_stations(device_map), self._journal, saved)
+        self._nodes = Nodes(device_map, self._journal, saved, levels)
+        self._work = Work(device_map, self._journal, self._nodes, saved, is_polled=lambda device: device in pace.poll_s)
+        self._signals = Signals(device_map, self._nodes, self._work, levels)
+        self._journal.listen(StationStateChanged, self._signals.hear_state)
         self._zones = Zones(device_map, self._journal, saved)
         self._counting = Counting(device_map, self._journal, self._nodes, self._work, self._zones, saved)
-        self._tags = Tags(
-            device_map,
-            self._journal,
-            self._nodes,
-            self._zones,
-            Bindings(self._journal, self._work.document.tags, saved),
-            saved,
-        )
+        bindings = Bindings(self._journal, self._work.document.tags, saved)
+        self._nodes.know_bindings(bindings.tags_of)
+        self._tags = Tags(device_map, self._journal, self._nodes, self._zones, bindings, saved)
         self._states = StationStates(device_map, self._journal, saved)
         self._watch = Watch(device_map, self._journal, pace, saved)
-        self._jobs = self._work.job_points()
+        self._job_changes = JobChanges(self._work, self._counting, self._watch)
+        self._jobs, self._bits = self._work.job_points(), levels.points
         self._supervisor = Supervisor(self._journal)
         evidence = self._counting.evidence()
         self._evidence = {
@@ -90,10 +92,9 @@ class Deriver:
         self._roles = Roles(
             counters=self._counting.counters(),
             states=self._states.points(),
-            speaking=self._jobs | evidence,
+            speaking=self._jobs | evidence | levels.points,
         )
         self._polled = {device: self._roles.of_device(device) for device in pace.poll_s}
-        self._work_since: datetime | None = None  # while a new map takes over: no work changes before
         with self._supervisor.alone("map"):
             self._work.fit_to_map(moment.now)
             self._states.fit_to_map(moment.now)
@@ -115,15 +116,22 @@ class Deriver:
                 continue
             with self._supervisor.alone(_subject(observation)):
                 self._take(observation)
+        self._end_look()
+
+    def _end_look(self) -> None:
+        with self._supervisor.alone("nodes"):
+            self._signals.end_look()
 
     def retell(self, observations: Sequence[Observation], moment: Moment) -> None:
         """Take what a device said before this derivation began, with the times of then.
 
         The old map may have read the job numbers otherwise: work that changes by them changes now.
         """
-        self._work_since = moment.now
+        self._job_changes.not_before = moment.now
         self.observe(observations, moment)
-        self._work_since = None
+        with self._supervisor.alone("jobs"):
+            self._job_changes.settle(moment.now)
+        self._job_changes.not_before = None
 
     def _telling(self, observations: Sequence[Observation]) -> list[Observation]:
         """Without readings that leave no trace: those of polled points that have no role. Evidence stands alone."""
@@ -184,6 +192,7 @@ class Deriver:
                 self._watch.lose(observation.device)
                 self._roles.unsettle(observation.device)
                 self._states.lose_device(observation.device, observation.at)
+                self._signals.lose_device(observation.device)
             case _:
                 assert_never(observation)
 
@@ -201,6 +210,7 @@ class Deriver:
             self._counting.close(lambda ref: self._watch.known_until(ref, moment.now))
             self._tags.note_bindings(document.tags)
             self._work.take_document(document, at=moment.now)
+            self._job_changes.settle(moment.now)
             self._tags.complete_waiting()
             self._counting.complete_waiting()
 
@@ -208,13 +218,18 @@ class Deriver:
         """Let time rules act: joined counts that are due, idle stations."""
         self._journal.moment = moment
         with self._supervisor.alone("time"):
+            self._job_changes.settle(moment.now)
             self._counting.flush_due(moment.now)
             self._states.pass_time(moment.now)
+            self._nodes.pass_time(moment.now)
+        self._end_look()
 
     def shut_down(self, moment: Moment) -> None:
         """Emit what is still joined, before the last commit."""
         self._journal.moment = moment
         with self._supervisor.alone("shutdown"):
+            self._job_changes.settle(moment.now)
+            self._job_changes.drop()
             self._counting.close(lambda ref: self._watch.known_until(ref, moment.now))
 
     def take_failures(self) -> tuple[Failure, ...]:
@@ -281,24 +296,17 @@ class Deriver:
 
     def _derive_from(self, role: Role, sample: Sample) -> None:
         ref = role.ref
+        if self._work.waits_for_jobs:
+            self._job_changes.settle(sample.at)
         if role.speaks_always:
             self._counting.note_evidence(ref, sample)
             if ref in self._jobs:
-                self._take_job(ref, sample)
+                self._job_changes.read(ref, sample.value, at=sample.at)
+            if ref in self._bits:
+                self._signals.take(ref, sample)
         raw = _whole_number(sample.value) if role.is_counter else None
         if raw is not None:
             self._counting.read(ref, raw, at=sample.at, watch=self._watch)
-
-    def _take_job(self, ref: PointRef, sample: Sample) -> None:
-        work_order = str(sample.value).strip()
-        for station in self._work.stations_of_job(ref):
-            if self._work.is_job(station, work_order):
-                continue
-            self._counting.close(
-                lambda counter: self._watch.known_at_change(counter, sample.at, ref.device), station=station
-            )
-            at = sample.at if self._work_since is None else max(sample.at, self._work_since)
-            self._work.set_job(station, work_order, at=at, source=Source(type=SourceType.PLC, ref=str(ref)))
 
     def _close_passages(self, device: str) -> None:
         heard = self._watch.heard_at(device)

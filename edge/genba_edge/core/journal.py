@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -55,6 +55,11 @@ class Journal:
     _events: list[Event] = field(default_factory=list)
     _state: dict[str, str | None] = field(default_factory=dict)
     _trails: dict[str, str] = field(default_factory=dict)
+    _listeners: dict[type[Event], Callable[[Any], None]] = field(default_factory=dict)
+
+    def listen(self, kind: type[EventT], act: Callable[[EventT], None]) -> None:
+        """Call `act` with every event of a kind when it is made: for a part whose rules rest on what another tells."""
+        self._listeners[kind] = act
 
     def emit(
         self, kind: type[EventT], *, at: datetime, source: Source, because: Iterable[str] = (), **fields: Any
@@ -77,6 +82,9 @@ class Journal:
         )
         self.next_seq += 1
         self._events.append(event)
+        listener = self._listeners.get(kind)
+        if listener is not None:
+            listener(event)
         return event
 
     def note_trail(self, event: Event, **facts: Any) -> None:
