@@ -51,7 +51,8 @@ class Reached:
 class Progress:
     """Evidence of a node so far. Times are texts as in events: they are compared and saved as they are.
 
-    `good` and `scrap` are pieces that were counted, `last_at` and `because` the latest good one. `tags`: tag → pieces,
+    `good` and `scrap` are pieces that were counted, `last_at` and `because` the latest good one, `scrap_at` and
+    `scrap_because` the latest scrap. `tags`: tag → pieces,
     left at, event; `left_before` are pieces of tags that are no longer remembered one by one. `seen`: bits that rose or
     fell, or were true when the last station left, by condition. `released`: the stations have done their part, tags are
     awaited. `claimed_for` is the quantity of the latest claim, `reported` what the latest progress report said.
@@ -65,6 +66,8 @@ class Progress:
     completed: bool = False
     tags: Mapping[str, tuple[int, str, str]] = field(default_factory=dict)
     scrap: int = 0
+    scrap_at: str = ""
+    scrap_because: str = ""
     started_at: str = ""
     stations: Mapping[str, StationPart] = field(default_factory=dict)
     reached: Mapping[str, Reached] = field(default_factory=dict)
@@ -121,20 +124,28 @@ def with_pieces(
             stations=progress.stations if station is None else {**progress.stations, station: part},
         )
     elif result is Result.SCRAP:
-        progress = replace(progress, scrap=progress.scrap + pieces)
+        progress = replace(
+            progress, scrap=progress.scrap + pieces, scrap_at=max(progress.scrap_at, moment), scrap_because=because
+        )
     else:
         return progress
     if quantity is None:
         return progress
-    return _note_reached(progress, quantity, moment, because)
+    return _note_reached(progress, quantity)
 
 
-def _note_reached(progress: Progress, quantity: int, moment: str, because: str) -> Progress:
+def _note_reached(progress: Progress, quantity: int) -> Progress:
+    """The latest piece is the one that reached the quantity, unless that was reached before."""
     reached = dict(progress.reached)
     for counted in Counted:
         known = reached.get(counted)
-        if progress.counted(counted) >= quantity and (known is None or known.quantity < quantity):
-            reached[counted] = Reached(quantity=quantity, at=max(moment, progress.last_at), because=because)
+        if progress.counted(counted) < quantity or (known is not None and known.quantity >= quantity):
+            continue
+        at, because = progress.last_at, progress.because
+        if counted is Counted.PROCESSED and progress.scrap_at > at:
+            at, because = progress.scrap_at, progress.scrap_because
+        if at:
+            reached[counted] = Reached(quantity=quantity, at=at, because=because)
     return progress if reached == progress.reached else replace(progress, reached=reached)
 
 
@@ -146,8 +157,7 @@ def with_quantity(progress: Progress, quantity: int) -> Progress:
         if progress.counted(Counted(counted)) >= quantity
     }
     progress = progress if kept == progress.reached else replace(progress, reached=kept)
-    if progress.last_at:
-        progress = _note_reached(progress, quantity, progress.last_at, progress.because)
+    progress = _note_reached(progress, quantity)
     if progress.completed and quantity > max(progress.claimed_for, progress.good, progress.left):
         return replace(progress, completed=False, released=False, seen={})
     return progress
