@@ -26,6 +26,7 @@ from genba_shared.device_map.model import (
     PointSign,
     StationIs,
     TimeSinceStart,
+    confirms,
 )
 from genba_shared.events import Basis, Result
 
@@ -80,10 +81,12 @@ def is_met(condition: Condition, show: Callable[[Leaf], Part | None]) -> Met | N
 
 
 def at_stations(condition: Condition) -> Condition | None:
-    """What is left of the condition without tags: the part that the stations show. None: nothing is."""
+    """What is left of the condition without tags: the part that the stations show. None: nothing that would do."""
     match condition:
         case AllOf(parts=parts) | AnyOf(parts=parts):
             kept = tuple(each for part in parts if (each := at_stations(part)) is not None)
+            if isinstance(condition, AllOf) and not any(confirms(part) for part in kept):
+                return None  # a pause or a bit that stays true is no reason to go on to other work
             if len(kept) < 2:
                 return kept[0] if kept else None
             return replace(condition, parts=kept)

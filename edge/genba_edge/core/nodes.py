@@ -31,6 +31,7 @@ from genba_shared.clock import format_time, parse_time
 from genba_shared.device_map.model import (
     CompletionRule,
     Condition,
+    Counted,
     DeviceMap,
     NodeRule,
     PiecesReach,
@@ -81,6 +82,7 @@ class Nodes:
             for rule in device_map.nodes.values()
         }
         self._by_pieces = {code for code, rule in self._rules.items() if rule.done_when == CompletionRule()}
+        self._bounded = {code: _bounded(rule) for code, rule in self._rules.items()}
         self._progress: dict[WorkKey, Progress] = {}
         self._quantities: dict[WorkKey, int] = {}
         self._bound: Callable[[str], Set[str]] = _no_tags
@@ -173,8 +175,10 @@ class Nodes:
         if quantity is None:
             return None
         progress = self.progress(key)
+        if result not in self._bounded.get(key.node, _BY_GOOD):
+            return None
         if key.node in self._by_pieces:
-            return max(0, quantity - progress.good - good) if result is Result.GOOD else None
+            return max(0, quantity - progress.good - good)
         if progress.completed or progress.released:
             return 0
         waiting = replace(progress, good=progress.good + good, scrap=progress.scrap + scrap)
@@ -419,6 +423,15 @@ class Nodes:
 
 
 _GOOD: Final = PiecesReach()
+_BY_GOOD: Final = frozenset({Result.GOOD})
+
+
+def _bounded(rule: NodeRule) -> Set[Result]:
+    """The results whose pieces reach a quantity that the rule names."""
+    counted = {leaf.counted for leaf in leaves_of(rule.done_when.condition) if isinstance(leaf, PiecesReach)}
+    if Counted.PROCESSED in counted:
+        return {Result.GOOD, Result.SCRAP}
+    return _BY_GOOD if counted else frozenset()
 
 
 def _time(text: str) -> datetime | None:

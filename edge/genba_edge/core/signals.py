@@ -87,7 +87,9 @@ class Signals:
     ) -> None:
         """A bit moved, or is known again: tell it to the work that it speaks of."""
         in_doubt = before is not None and self._work.changed_within(station, before, at)
-        key = self._work.owner_at(station, before if in_doubt and before is not None else at)
+        key = self._work.owner_at(station, at)
+        if in_doubt and before is not None:  # a machine says that an order is done before it shows the next one
+            key = self._work.owner_after(station, before)
         if key is None or key.node != rule.code:
             return
         level = self._levels.bit(leaves[0].point)

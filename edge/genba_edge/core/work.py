@@ -106,7 +106,15 @@ class Work:
         if interval is not None and at > interval.opened_at:
             return interval.key
         closed = reversed(self._closed.get(station, ()))
-        return next((each.key for each in closed if each.opened_at <= at <= each.closed_at), None)
+        return next((each.key for each in closed if each.opened_at < at <= each.closed_at), None)
+
+    def owner_after(self, station: str, at: datetime) -> WorkKey | None:
+        """What the station worked on right after `at`."""
+        interval = self._open.get(station)
+        if interval is not None and at >= interval.opened_at:
+            return interval.key
+        closed = reversed(self._closed.get(station, ()))
+        return next((each.key for each in closed if each.opened_at <= at < each.closed_at), None)
 
     def changed_within(self, station: str, since: datetime, at: datetime) -> bool:
         """Whether work began or ended at the station after `since` and not after `at`."""
@@ -305,6 +313,7 @@ class Work:
             pieces=self._nodes.quantity(key),
         )
         self._nodes.work_on(key, station, at=at, source=source, because=event.id)
+        self._nodes.settle(key, source=source, at=at)
 
     def _close(self, station: str, *, at: datetime, source: Source) -> None:
         interval = self._open.pop(station, None)

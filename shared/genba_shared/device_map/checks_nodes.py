@@ -7,9 +7,6 @@ from typing import Final, Protocol, assert_never
 
 from genba_shared.device_map.model import (
     AllLeft,
-    AllOf,
-    AnyOf,
-    Condition,
     Counted,
     Leaf,
     NodeRule,
@@ -17,7 +14,6 @@ from genba_shared.device_map.model import (
     Point,
     PointIs,
     PointRef,
-    PointSign,
     PointType,
     StartRule,
     Station,
@@ -25,6 +21,7 @@ from genba_shared.device_map.model import (
     TimeSinceStart,
     WorkOrderSource,
     Zone,
+    confirms,
     leaves_of,
 )
 from genba_shared.device_map.phrases import write
@@ -56,7 +53,7 @@ def check_node(parts: Parts, node: NodeRule) -> None:
     path = f"nodes.{node.code}"
     _check_work_order(parts, node, f"{path}.work_order.from")
     condition = node.done_when.condition
-    if not _confirms(condition):
+    if not confirms(condition):
         parts.error(
             f"{path}.done_when",
             say(
@@ -79,23 +76,6 @@ def check_node(parts: Parts, node: NodeRule) -> None:
 
 
 _GOOD: Final = "{good: node.quantity}"
-
-
-def _confirms(condition: Condition) -> bool:
-    """Whether every way to meet the condition needs something that only this work order's own work can show."""
-    match condition:
-        case AllOf(parts=parts):
-            return any(_confirms(part) for part in parts)
-        case AnyOf(parts=parts):
-            return all(_confirms(part) for part in parts)
-        case PiecesReach() | AllLeft():
-            return True
-        case PointIs(sign=sign):
-            return sign is not PointSign.TRUE
-        case StationIs() | TimeSinceStart():
-            return False
-        case _:
-            assert_never(condition)
 
 
 def _check_leaf(parts: Parts, node: NodeRule, leaf: Leaf) -> None:

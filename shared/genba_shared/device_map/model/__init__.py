@@ -18,6 +18,7 @@ from genba_shared.device_map.model.completion import (
     StartRule,
     StationIs,
     TimeSinceStart,
+    confirms,
     leaves_of,
 )
 from genba_shared.device_map.model.device_map import (
@@ -159,5 +160,6 @@ __all__ = [
     "WorkOrderSource",
     "Workarounds",
     "Zone",
+    "confirms",
     "leaves_of",
 ]

@@ -122,6 +122,26 @@ def leaves_of(condition: Condition) -> Iterator[Leaf]:
             assert_never(condition)
 
 
+def confirms(condition: Condition) -> bool:
+    """Whether every way to meet the condition needs something that only this work order's own work can show.
+
+    Time passes, stations pause, and bits stay true whatever is worked on.
+    """
+    match condition:
+        case AllOf(parts=parts):
+            return any(confirms(part) for part in parts)
+        case AnyOf(parts=parts):
+            return all(confirms(part) for part in parts)
+        case PiecesReach() | AllLeft():
+            return True
+        case PointIs(sign=sign):
+            return sign is not PointSign.TRUE
+        case StationIs() | TimeSinceStart():
+            return False
+        case _:
+            assert_never(condition)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletionRule:
     """What completes a node; without anything else, its good pieces."""
