@@ -256,7 +256,7 @@ class Plant(World):
         ]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(plants(), DOCUMENTS, st.lists(STEPS, min_size=1, max_size=12))
 def test_claims_starts_and_pieces_are_those_of_the_model(
     plant: tuple[Rule, int, str], first: tuple[list[str], dict[str, int], str | None], steps: list[Step]

@@ -85,9 +85,11 @@ class Deriver:
         self._jobs, self._bits = self._work.job_points(), levels.points
         self._supervisor = Supervisor(self._journal)
         evidence = self._counting.evidence()
+        # What a poll says of resets and job numbers goes before the counters of the same poll.
+        first = evidence | {ref for ref in self._jobs if ref.device in pace.poll_s}
         self._evidence = {
-            device: frozenset(ref.point for ref in evidence if ref.device == device)
-            for device in {ref.device for ref in evidence}
+            device: frozenset(ref.point for ref in first if ref.device == device)
+            for device in {ref.device for ref in first}
         }
         self._roles = Roles(
             counters=self._counting.counters(),

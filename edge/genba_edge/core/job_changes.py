@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from genba_edge.core.counting import Counting
@@ -12,6 +12,8 @@ from genba_edge.core.watch import Watch
 from genba_edge.core.work import Work
 from genba_shared.device_map.model import PointRef
 from genba_shared.events import Source, SourceType
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class JobChanges:
@@ -53,6 +55,8 @@ class JobChanges:
     def _change(self, ref: PointRef, change: JobChange) -> None:
         at = change.at if self.not_before is None else max(change.at, self.not_before)
         source = Source(type=SourceType.PLC, ref=str(ref))
+        is_polled = self._watch.is_polled(ref.device)
+        unsure_since = (change.known_until or _LONG_AGO) if is_polled else None
         for station in self._work.stations_of_job(ref):
             if self._work.is_job(station, change.text):
                 self._counting.keep_job(station, in_doubt=False)
@@ -60,6 +64,6 @@ class JobChanges:
             self._counting.change_job(
                 station,
                 lambda counter: self._watch.known_at_change(counter, change.at, ref.device),
-                partial(self._work.set_job, station, change.text, at=at, source=source),
-                doubt_since=change.known_until if self._watch.is_polled(ref.device) else None,
+                partial(self._work.set_job, station, change.text, at=at, source=source, unsure_since=unsure_since),
+                doubt_since=change.known_until if is_polled else None,
             )

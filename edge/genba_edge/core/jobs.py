@@ -30,9 +30,16 @@ class JobChange(NamedTuple):
 
 
 class _Waiting(NamedTuple):
+    """A number that is not yet to be believed; `exact`: the device told when it began to show it."""
+
     text: str
     at: datetime
     known_until: datetime | None
+    exact: bool
+
+    def may_hold(self, at: datetime) -> bool:
+        """Whether a piece made at `at` may have been made for it."""
+        return at > self.at if self.exact else self.known_until is None or at > self.known_until
 
 
 class Jobs:
@@ -64,7 +71,7 @@ class Jobs:
         waiting = self.waiting.get(ref)
         if waiting is None or waiting.text != text:
             known_until = self._read_at.get(ref) if waiting is None else waiting.known_until
-            waiting = self.waiting[ref] = _Waiting(text, at, known_until)
+            waiting = self.waiting[ref] = _Waiting(text, at, known_until, not self._is_polled(ref.device))
             if not (text and self._is_known(ref, text)):
                 return None
         return self._take(ref, waiting, read_at)

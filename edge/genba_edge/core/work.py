@@ -28,21 +28,26 @@ _DOCUMENT = "dispatch"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A node of a work order owns the station from `opened_at` on; `source` says who decided it (None: not known)."""
+    """A node of a work order owns the station from `opened_at` on; `source` says who decided it (None: not known).
+
+    `unsure_since`: it may own the station since then (a job number that is read now and then only); None: it does not.
+    """
 
     key: WorkKey
     opened_at: datetime
+    unsure_since: datetime | None = None
     version: int = 0
     source: WorkOrderSource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedInterval:
-    """An interval that was closed at a station."""
+    """An interval that was closed at a station; `unsure_since`: it may have ended since then."""
 
     key: WorkKey
     opened_at: datetime
     closed_at: datetime
+    unsure_since: datetime | None = None
 
 
 class Work:
@@ -117,12 +122,14 @@ class Work:
         return next((each.key for each in closed if each.opened_at <= at < each.closed_at), None)
 
     def changed_within(self, station: str, since: datetime, at: datetime) -> bool:
-        """Whether work began or ended at the station after `since` and not after `at`."""
+        """Whether work began or ended at the station after `since` and not after `at`, or may have."""
         interval = self._open.get(station)
-        if interval is not None and since < interval.opened_at <= at:
+        if interval is not None and _lies_within(interval.opened_at, interval.unsure_since, since, at):
             return True
-        closed = self._closed.get(station, ())
-        return any(since < each.closed_at <= at or since < each.opened_at <= at for each in closed)
+        return any(
+            _lies_within(each.closed_at, each.unsure_since, since, at) or since < each.opened_at <= at
+            for each in self._closed.get(station, ())
+        )
 
     def is_told(self, station: str) -> bool:
         """Whether somebody says outright what the station works on now: its job number, and no list."""
@@ -132,7 +139,7 @@ class Work:
     def waits(self, station: str, at: datetime | None = None) -> bool:
         """Whether the station's job number (at `at`) is another one, and not yet to be believed."""
         waiting = self._jobs.waiting.items()
-        return any(station in self._by_point[ref] and (at is None or at > each.at) for ref, each in waiting)
+        return any(station in self._by_point[ref] and (at is None or each.may_hold(at)) for ref, each in waiting)
 
     @property
     def waits_for_jobs(self) -> bool:
@@ -198,8 +205,13 @@ class Work:
             interval is None or interval.source is not WorkOrderSource.DISPATCH
         )
 
-    def set_job(self, station: str, work_order: str, *, at: datetime, source: Source) -> None:
-        """The PLC's job number is now `work_order` (empty: none, or what the list says)."""
+    def set_job(
+        self, station: str, work_order: str, *, at: datetime, source: Source, unsure_since: datetime | None = None
+    ) -> None:
+        """The PLC's job number is now `work_order` (empty: none, or what the list says).
+
+        `unsure_since`: it may have been so since then; None: not before `at`.
+        """
         if self.is_job(station, work_order):
             return
         key, interval = self._job_key(station, work_order), self._open.get(station)
@@ -207,9 +219,9 @@ class Work:
             self._open[station] = replace(interval, source=WorkOrderSource.POINT)
             self._save(station)
             return
-        self._close(station, at=at, source=source)
+        self._close(station, at=at, source=source, unsure_since=unsure_since)
         if key is not None:
-            self._open_interval(station, key, at=at, source=source, by=WorkOrderSource.POINT)
+            self._open_interval(station, key, at=at, source=source, by=WorkOrderSource.POINT, unsure_since=unsure_since)
         elif station in self._while_empty:
             self._follow_list(station, at)
 
@@ -300,8 +312,18 @@ class Work:
     def _open_listed(self, station: str, key: WorkKey, at: datetime) -> None:
         self._open_interval(station, key, at=at, source=self._system(), by=WorkOrderSource.DISPATCH)
 
-    def _open_interval(self, station: str, key: WorkKey, *, at: datetime, source: Source, by: WorkOrderSource) -> None:
-        self._open[station] = Interval(key=key, opened_at=at, version=self.document.version, source=by)
+    def _open_interval(
+        self,
+        station: str,
+        key: WorkKey,
+        *,
+        at: datetime,
+        source: Source,
+        by: WorkOrderSource,
+        unsure_since: datetime | None = None,
+    ) -> None:
+        version = self.document.version
+        self._open[station] = Interval(key=key, opened_at=at, version=version, source=by, unsure_since=unsure_since)
         self._save(station)
         event = self._journal.emit(
             DispatchOpened,
@@ -315,11 +337,16 @@ class Work:
         self._nodes.work_on(key, station, at=at, source=source, because=event.id)
         self._nodes.settle(key, source=source, at=at)
 
-    def _close(self, station: str, *, at: datetime, source: Source) -> None:
+    def _close(self, station: str, *, at: datetime, source: Source, unsure_since: datetime | None = None) -> None:
         interval = self._open.pop(station, None)
         if interval is None:
             return
-        closed = ClosedInterval(key=interval.key, opened_at=interval.opened_at, closed_at=max(at, interval.opened_at))
+        closed = ClosedInterval(
+            key=interval.key,
+            opened_at=interval.opened_at,
+            closed_at=max(at, interval.opened_at),
+            unsure_since=unsure_since,
+        )
         self._closed[station] = (*self._closed.get(station, ()), closed)[-REMEMBERED:]
         self._save(station)
         event = self._journal.emit(
@@ -352,6 +379,11 @@ class Work:
 
     def _system(self) -> Source:
         return Source(type=SourceType.SYSTEM, ref=self._journal.identity.gateway)
+
+
+def _lies_within(change: datetime, unsure_since: datetime | None, since: datetime, at: datetime) -> bool:
+    """Whether a change of work, that may have happened since `unsure_since`, can lie in the span of a count."""
+    return since < change and (change <= at or (unsure_since is not None and unsure_since < at))
 
 
 def _loaded(value: Mapping[str, Any]) -> Interval:
