@@ -86,13 +86,11 @@ class Attribution:
         return taken
 
     def add_held(self, held: Sequence[Held], *, in_doubt: bool) -> None:
-        """Give steps that waited to the work that their station now has, or had then; emitted at once."""
+        """Give steps that waited to the work that their station now has, or had then."""
         for point, step, pieces, epoch in held:
             if in_doubt:
                 step = step._replace(confidence=Confidence.AMBIGUOUS, least=0, most=max(pieces, step.most or 0))
             self.add(point, step, pieces, epoch=epoch)
-        for ref in dict.fromkeys(held_one.point.ref for held_one in held):
-            self.flush(ref)
 
     def doubt_change(self, station: str, before: WorkKey | None, after: WorkKey | None, *, since: datetime) -> None:
         """The work changed at some time after `since`: pieces that were given away after it may belong to the other."""

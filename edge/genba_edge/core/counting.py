@@ -187,6 +187,10 @@ class Counting:
         if doubt_since is not None:
             self._attribution.doubt_change(station, before, self._work.owner(station), since=doubt_since)
         self._attribution.add_held(held, in_doubt=False)
+        for ref in dict.fromkeys(
+            each.point.ref for each in held
+        ):  # the state of their counters was put down with the joins
+            self._attribution.flush(ref)
 
     def keep_job(self, station: str, *, in_doubt: bool) -> None:
         """The job number of a station is after all what it was: its pieces that waited belong to it."""

@@ -20,6 +20,7 @@ from genba_edge.core.progress import (
     Progress,
     StationPart,
     WorkKey,
+    as_claimed,
     as_memory,
     from_json,
     to_json,
@@ -222,7 +223,8 @@ class Nodes:
                 if shown is not None:
                     seen[str(leaf)] = shown.at
         parts = {**progress.stations, station: replace(part, left_at=format_time(at))}
-        self._put(key, replace(progress, stations=parts, seen=seen))
+        progress = replace(progress, stations=parts, seen=seen)
+        self._put(key, as_claimed(progress) if progress.completed and not progress.is_worked_on else progress)
         self.settle(key, source=source)
         self._report(key, at=at, source=source, because=because)
 

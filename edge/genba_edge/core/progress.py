@@ -171,6 +171,12 @@ def with_doubt(progress: Progress, why: str) -> Progress:
     return replace(progress, ambiguous=True, doubts=doubts)
 
 
+def as_claimed(progress: Progress) -> Progress:
+    """What is kept of a claimed node that its stations have left: the evidence was told with the claim."""
+    parts = {name: StationPart(since=part.since, left_at=part.left_at) for name, part in progress.stations.items()}
+    return replace(progress, stations=parts, reached={}, seen={}, because="", scrap_because="", doubts=())
+
+
 def as_memory(progress: Progress) -> Progress:
     """What is kept of a claimed node that nobody asks for any more: enough never to claim it a second time."""
     return Progress(
