@@ -180,7 +180,7 @@ class Attribution:
     def _reaches(self, point: CountedPoint, new: Pending) -> bool:
         """Whether these pieces (already among those that wait) are the ones that a quantity wanted."""
         key = new.key
-        if key is None or point.result is Result.REWORK or self._nodes.is_completed(key):
+        if key is None or point.result is Result.REWORK:
             return False
         wanted = self._nodes.wanted(key, good=self._good[key], scrap=self._scrap[key])
         return wanted is not None and any(missing <= 0 < missing + new.pieces for missing in wanted)

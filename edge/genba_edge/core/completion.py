@@ -21,12 +21,15 @@ from genba_shared.device_map.model import (
     Condition,
     Counted,
     Leaf,
+    NodeRule,
     PiecesReach,
     PointIs,
     PointSign,
+    StartRule,
     StationIs,
     TimeSinceStart,
     confirms,
+    leaves_of,
 )
 from genba_shared.events import Basis, Result
 
@@ -173,6 +176,32 @@ class Situation:
         if ripe is None or self.now < ripe:
             return None
         return Part(condition=leaf, at=format_time(ripe), saw=f"started at {self.progress.started_at}")
+
+
+def begins(rule: NodeRule, station: str, levels: Levels) -> bool:
+    """Whether the node starts at the moment when the station begins to work on it."""
+    match rule.start_when:
+        case StartRule():
+            return rule.start_when is StartRule.DISPATCH
+        case PointIs(point=point):
+            level = levels.bit(point)
+            return level is not None and level.value and level.is_known
+        case StationIs(states=states):
+            stands = levels.state(station)
+            return stands is not None and stands.state in states
+        case _:
+            assert_never(rule.start_when)
+
+
+def seen_at_leaving(condition: Condition, situation: Situation) -> dict[str, str]:
+    """The bits that are true while the station still works on the node, and since when: later they speak of others."""
+    seen = dict(situation.progress.seen)
+    for leaf in leaves_of(condition):
+        if isinstance(leaf, PointIs) and leaf.sign is PointSign.TRUE:
+            shown = situation.show(leaf)
+            if shown is not None:
+                seen[str(leaf)] = shown.at
+    return seen
 
 
 def ripe_at(leaf: TimeSinceStart, progress: Progress) -> datetime | None:

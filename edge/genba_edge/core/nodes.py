@@ -12,18 +12,25 @@ from datetime import datetime
 from typing import Final
 
 from genba_edge.core.claims import claim_of
-from genba_edge.core.completion import Met, Situation, at_stations, is_met, pieces_until_release, ripe_at
-from genba_edge.core.journal import Journal, load
+from genba_edge.core.completion import (
+    Met,
+    Situation,
+    at_stations,
+    begins,
+    is_met,
+    pieces_until_release,
+    ripe_at,
+    seen_at_leaving,
+)
+from genba_edge.core.journal import Journal
 from genba_edge.core.levels import Levels
+from genba_edge.core.node_memory import NodeMemory
 from genba_edge.core.progress import (
-    NOTHING,
     Progress,
     StationPart,
     WorkKey,
     as_claimed,
     as_memory,
-    from_json,
-    to_json,
     with_doubt,
     with_pieces,
     with_quantity,
@@ -37,9 +44,7 @@ from genba_shared.device_map.model import (
     NodeRule,
     PiecesReach,
     PointIs,
-    PointSign,
     StartRule,
-    StationIs,
     TimeSinceStart,
     leaves_of,
 )
@@ -56,7 +61,6 @@ __all__ = ["Claim", "Nodes", "Progress", "WorkKey"]
 
 MOST_CLAIMED: Final = 10_000  # claimed nodes that no document names any more, so that none is claimed twice
 MOST_UNNAMED: Final = 500  # nodes that no document names, with the pieces counted for them
-_KEY: Final = "node/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,17 +88,15 @@ class Nodes:
         }
         self._by_pieces = {code for code, rule in self._rules.items() if rule.done_when == CompletionRule()}
         self._bounded = {code: _bounded(rule) for code, rule in self._rules.items()}
-        self._progress: dict[WorkKey, Progress] = {}
+        self._memory = NodeMemory(journal, saved)
         self._quantities: dict[WorkKey, int] = {}
         self._bound: Callable[[str], Set[str]] = _no_tags
         self._gather: Callable[[WorkKey], None] = _nothing
         self._claimed: list[Callable[[Claim], None]] = []
         self._released: list[Callable[[WorkKey, datetime], None]] = []
         self._ripening: dict[WorkKey, datetime] = {}
-        for key, value in load(saved, _KEY).items():
-            code, _, work_order = key.partition("/")
-            self._progress[WorkKey(work_order, code)] = from_json(value)
-            self._note_ripening(WorkKey(work_order, code))
+        for key, _ in self._memory:
+            self._note_ripening(key)
 
     def know_bindings(self, tags_of: Callable[[str], Set[str]]) -> None:
         """`tags_of` says which tags are bound to a work order."""
@@ -115,24 +117,21 @@ class Nodes:
     def set_quantities(self, quantities: Mapping[WorkKey, int]) -> None:
         """Take the quantities of the newest dispatch document, and forget what nobody can ask for any more."""
         self._quantities = dict(quantities)
-        for key, progress in list(self._progress.items()):
+        for key, progress in self._memory:
             quantity = quantities.get(key)
             if quantity is not None:
-                self._change(key, with_quantity(progress, quantity))
+                changed = self._memory.change(key, with_quantity(progress, quantity))
+                if changed and progress.completed:
+                    self._note_ripening(key)
             elif progress.completed:
-                self._change(key, as_memory(progress))
-        self._forget(lambda progress: progress.completed, MOST_CLAIMED)
-        self._forget(lambda progress: not progress.completed and not progress.is_worked_on, MOST_UNNAMED)
-
-    def _forget(self, kind: Callable[[Progress], bool], most: int) -> None:
-        """Forget the oldest nodes of a kind that no document names, beyond `most`."""
-        unnamed = [key for key, progress in self._progress.items() if key not in self._quantities and kind(progress)]
-        if len(unnamed) > most:
-            unnamed.sort(key=lambda key: self._progress[key].touched_at)
-            for key in unnamed[: len(unnamed) - most]:
-                del self._progress[key]
+                self._memory.change(key, as_memory(progress))
+        kinds: tuple[tuple[Callable[[Progress], bool], int], ...] = (
+            (lambda progress: progress.completed, MOST_CLAIMED),
+            (lambda progress: not progress.completed and not progress.is_worked_on, MOST_UNNAMED),
+        )
+        for kind, most in kinds:
+            for key in self._memory.bound(quantities.keys(), kind, most):
                 self._ripening.pop(key, None)
-                self._journal.forget(_KEY + str(key))
 
     def quantity(self, key: WorkKey) -> int | None:
         """Pieces wanted; None where no dispatch document named the node yet."""
@@ -153,7 +152,7 @@ class Nodes:
 
     def progress(self, key: WorkKey) -> Progress:
         """What is known of the node; an unknown node has not begun."""
-        return self._progress.get(key, NOTHING)
+        return self._memory.of(key)
 
     def rules(self) -> Mapping[str, NodeRule]:
         """The map's rules by node code."""
@@ -161,7 +160,7 @@ class Nodes:
 
     def open_keys(self) -> list[WorkKey]:
         """Nodes with progress that are not yet claimed."""
-        return [key for key, progress in self._progress.items() if not progress.completed]
+        return [key for key, progress in self._memory if not progress.completed]
 
     def room(self, key: WorkKey, result: Result, *, good: int, scrap: int) -> int | None:
         """Further pieces after which the stations go on to other work; None: no number of pieces makes them.
@@ -186,11 +185,10 @@ class Nodes:
         return pieces_until_release(self._condition(key), self._situation(key, quantity, of=waiting), result)
 
     def wanted(self, key: WorkKey, *, good: int, scrap: int) -> tuple[int, int] | None:
-        """Good pieces, and pieces altogether, that the quantity still wants; None: no quantity is known."""
-        quantity = self._quantities.get(key)
-        if quantity is None:
+        """Good pieces, and pieces altogether, that an unclaimed node still wants; None: no quantity is known."""
+        quantity, progress = self._quantities.get(key), self.progress(key)
+        if quantity is None or progress.completed:
             return None
-        progress = self.progress(key)
         return quantity - progress.good - good, quantity - progress.good - good - progress.scrap - scrap
 
     def work_on(self, key: WorkKey, station: str, *, at: datetime, source: Source, because: str) -> None:
@@ -200,28 +198,16 @@ class Nodes:
         parts = {**progress.stations, station: replace(part, left_at="")}
         self._put(key, replace(progress, stations=parts))
         rule = self._rules.get(key.node)
-        match rule.start_when if rule is not None else StartRule.FIRST_PIECE:
-            case StartRule():
-                begins = rule is not None and rule.start_when is StartRule.DISPATCH
-            case PointIs(point=point):
-                level = self._levels.bit(point)
-                begins = level is not None and level.value and level.is_known
-            case StationIs(states=states):
-                stands = self._levels.state(station)
-                begins = stands is not None and stands.state in states
-        if begins:
+        if rule is not None and begins(rule, station, self._levels):
             self.start(key, at=at, station=station, source=source, because=because)
 
     def leave(self, key: WorkKey, station: str, *, at: datetime, source: Source, because: str) -> None:
         """A station works on other work from `at` on; what is done of the node so far is reported."""
         progress = self.progress(key)
         part = progress.stations.get(station, StationPart(since=format_time(at)))
-        seen = dict(progress.seen)
-        for leaf in leaves_of(self._condition(key)):
-            if isinstance(leaf, PointIs) and leaf.sign is PointSign.TRUE and not progress.completed:
-                shown = self._situation(key, 0).show(leaf)
-                if shown is not None:
-                    seen[str(leaf)] = shown.at
+        seen = progress.seen
+        if not progress.completed:
+            seen = seen_at_leaving(self._condition(key), self._situation(key, 0))
         parts = {**progress.stations, station: replace(part, left_at=format_time(at))}
         progress = replace(progress, stations=parts, seen=seen)
         self._put(key, as_claimed(progress) if progress.completed and not progress.is_worked_on else progress)
@@ -273,7 +259,7 @@ class Nodes:
 
     def doubt(self, key: WorkKey, why: str = "") -> None:
         """Whether all its pieces were made for the node is not certain: its completion will be ambiguous."""
-        self._change(key, with_doubt(self.progress(key), why))
+        self._memory.change(key, with_doubt(self.progress(key), why))
 
     def see(self, key: WorkKey, leaf: PointIs, *, at: datetime) -> None:
         """A bit rose or fell while the node was worked on."""
@@ -409,16 +395,8 @@ class Nodes:
         if ripe is not None:
             self._ripening[key] = ripe
 
-    def _change(self, key: WorkKey, progress: Progress) -> None:
-        before = self._progress.get(key, NOTHING)
-        if progress is not before and progress != before:
-            self._put(key, progress)
-            if before.completed and not progress.completed:
-                self._note_ripening(key)
-
     def _put(self, key: WorkKey, progress: Progress) -> None:
-        self._progress[key] = progress
-        self._journal.save(_KEY + str(key), to_json(progress))
+        self._memory.put(key, progress)
 
     def _system(self) -> Source:
         return Source(type=SourceType.SYSTEM, ref=self._journal.identity.gateway)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from genba_shared.clock import format_time
 from genba_shared.device_map.model import Counted
@@ -14,9 +14,8 @@ from genba_shared.events import Result
 MOST_DOUBTS = 4  # texts kept for people; the node is ambiguous after the first
 
 
-@dataclass(frozen=True, slots=True)
-class WorkKey:
-    """One node of one work order."""
+class WorkKey(NamedTuple):
+    """One node of one work order; a tuple, since it is looked up several times for every step of a counter."""
 
     work_order: str
     node: str

@@ -7,16 +7,15 @@ current one completes. Where a job number is read and the list speaks as well, t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
+from genba_edge.core.intervals import ClosedInterval, Interval, lies_within, loaded_closed, loaded_interval, saved_work
 from genba_edge.core.jobs import JobChange, Jobs, job_text, same_number
 from genba_edge.core.journal import Journal, load
 from genba_edge.core.nodes import Nodes, WorkKey
 from genba_edge.core.observations import Value
-from genba_shared.clock import format_time, parse_time
 from genba_shared.device_map.model import DeviceMap, PointRef, WorkOrderSource
 from genba_shared.dispatch_document import DispatchDocument, StationDispatch
 from genba_shared.events import DispatchClosed, DispatchOpened, Source, SourceType
@@ -24,30 +23,6 @@ from genba_shared.events import DispatchClosed, DispatchOpened, Source, SourceTy
 REMEMBERED = 4  # intervals that were closed at a station, for what arrives late
 _KEY = "work/"
 _DOCUMENT = "dispatch"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """A node of a work order owns the station from `opened_at` on; `source` says who decided it (None: not known).
-
-    `unsure_since`: it may own the station since then (a job number that is read now and then only); None: it does not.
-    """
-
-    key: WorkKey
-    opened_at: datetime
-    unsure_since: datetime | None = None
-    version: int = 0
-    source: WorkOrderSource | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClosedInterval:
-    """An interval that was closed at a station; `unsure_since`: it may have ended since then."""
-
-    key: WorkKey
-    opened_at: datetime
-    closed_at: datetime
-    unsure_since: datetime | None = None
 
 
 class Work:
@@ -81,10 +56,15 @@ class Work:
         self._jobs = Jobs(is_polled=is_polled, is_known=self._is_known_job)
         self._open: dict[str, Interval] = {}
         self._closed: dict[str, tuple[ClosedInterval, ...]] = {}
+        self._changed_at: dict[str, datetime] = {}  # when work began or ended at the station for the last time
         for station, value in load(saved, _KEY).items():
             if "work_order" in value:
-                self._open[station] = _loaded(value)
-            self._closed[station] = tuple(_loaded_closed(each) for each in value.get("before", ()))
+                self._open[station] = loaded_interval(value)
+            self._closed[station] = tuple(loaded_closed(each) for each in value.get("before", ()))
+            opened = [self._open[station].opened_at] if station in self._open else []
+            times = [*opened, *(each.closed_at for each in self._closed[station])]
+            if times:
+                self._changed_at[station] = max(times)
         self.document = DispatchDocument.empty()
         if _DOCUMENT in saved:
             self.take_document(DispatchDocument.from_text(saved[_DOCUMENT]), at=None)
@@ -123,11 +103,14 @@ class Work:
 
     def changed_within(self, station: str, since: datetime, at: datetime) -> bool:
         """Whether work began or ended at the station after `since` and not after `at`, or may have."""
+        changed_at = self._changed_at.get(station)
+        if changed_at is None or since >= changed_at:
+            return False
         interval = self._open.get(station)
-        if interval is not None and _lies_within(interval.opened_at, interval.unsure_since, since, at):
+        if interval is not None and lies_within(interval.opened_at, interval.unsure_since, since, at):
             return True
         return any(
-            _lies_within(each.closed_at, each.unsure_since, since, at) or since < each.opened_at <= at
+            lies_within(each.closed_at, each.unsure_since, since, at) or since < each.opened_at <= at
             for each in self._closed.get(station, ())
         )
 
@@ -324,6 +307,7 @@ class Work:
     ) -> None:
         version = self.document.version
         self._open[station] = Interval(key=key, opened_at=at, version=version, source=by, unsure_since=unsure_since)
+        self._changed_at[station] = max(at, self._changed_at.get(station, at))
         self._save(station)
         event = self._journal.emit(
             DispatchOpened,
@@ -347,6 +331,7 @@ class Work:
             closed_at=max(at, interval.opened_at),
             unsure_since=unsure_since,
         )
+        self._changed_at[station] = max(closed.closed_at, self._changed_at.get(station, closed.closed_at))
         self._closed[station] = (*self._closed.get(station, ()), closed)[-REMEMBERED:]
         self._save(station)
         event = self._journal.emit(
@@ -360,44 +345,7 @@ class Work:
         self._nodes.leave(interval.key, station, at=at, source=source, because=event.id)
 
     def _save(self, station: str) -> None:
-        interval, closed = self._open.get(station), self._closed.get(station, ())
-        value: dict[str, Any] = {
-            "before": [
-                [each.key.work_order, each.key.node, format_time(each.opened_at), format_time(each.closed_at)]
-                for each in closed
-            ]
-        }
-        if interval is not None:
-            value |= {
-                "work_order": interval.key.work_order,
-                "node": interval.key.node,
-                "opened_at": format_time(interval.opened_at),
-                "version": interval.version,
-                "by": None if interval.source is None else str(interval.source),
-            }
-        self._journal.save(_KEY + station, value)
+        self._journal.save(_KEY + station, saved_work(self._open.get(station), self._closed.get(station, ())))
 
     def _system(self) -> Source:
         return Source(type=SourceType.SYSTEM, ref=self._journal.identity.gateway)
-
-
-def _lies_within(change: datetime, unsure_since: datetime | None, since: datetime, at: datetime) -> bool:
-    """Whether a change of work, that may have happened since `unsure_since`, can lie in the span of a count."""
-    return since < change and (change <= at or (unsure_since is not None and unsure_since < at))
-
-
-def _loaded(value: Mapping[str, Any]) -> Interval:
-    by = value.get("by")  # not saved by older versions
-    return Interval(
-        key=WorkKey(value["work_order"], value["node"]),
-        opened_at=parse_time(value["opened_at"]),
-        version=value["version"],
-        source=None if by is None else WorkOrderSource(by),
-    )
-
-
-def _loaded_closed(value: Sequence[str]) -> ClosedInterval:
-    work_order, node, opened_at, closed_at = value
-    return ClosedInterval(
-        key=WorkKey(work_order, node), opened_at=parse_time(opened_at), closed_at=parse_time(closed_at)
-    )
