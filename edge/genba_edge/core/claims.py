@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from genba_edge.core.completion import Met, Situation
+from genba_edge.core.journal import Journal
+from genba_edge.core.progress import Progress, WorkKey
+from genba_shared.clock import parse_time
 from genba_shared.device_map.model import Condition
-from genba_shared.events import Basis, Confidence
+from genba_shared.events import Basis, Confidence, NodeCompleted, Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A node was just claimed: who worked on it, from when to when (None: it still does)."""
+
+    key: WorkKey
+    event: NodeCompleted
+    started_at: datetime | None
+    stations: Mapping[str, tuple[datetime | None, datetime | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,3 +83,39 @@ def _compared(situation: Situation) -> dict[str, int] | None:
     if not progress.tags or situation.bound - progress.tags.keys() or progress.left < situation.quantity:
         return None
     return {"counted": progress.good, "tags": progress.left}
+
+
+def tell_claim(
+    journal: Journal,
+    key: WorkKey,
+    met: Met,
+    facts: ClaimFacts,
+    progress: Progress,
+    *,
+    station: str | None,
+    source: Source,
+) -> Claim:
+    """Emit `node_completed`, with its trail."""
+    event = journal.emit(
+        NodeCompleted,
+        at=parse_time(met.at),
+        source=source,
+        station=station,
+        work_order=key.work_order,
+        node=key.node,
+        pieces=facts.pieces,
+        basis=met.basis,
+        confidence=facts.confidence,
+        because=met.because,
+    )
+    journal.note_trail(event, **facts.trail)
+    return Claim(
+        key=key,
+        event=event,
+        started_at=_time(progress.started_at),
+        stations={name: (_time(part.since), _time(part.left_at)) for name, part in progress.stations.items()},
+    )
+
+
+def _time(text: str) -> datetime | None:
+    return parse_time(text) if text else None

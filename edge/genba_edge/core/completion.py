@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Final, assert_never
 
 from genba_edge.core.levels import Levels
 from genba_edge.core.progress import Progress, Reached
@@ -32,6 +32,8 @@ from genba_shared.device_map.model import (
     leaves_of,
 )
 from genba_shared.events import Basis, Result
+
+BY_GOOD: Final = frozenset({Result.GOOD})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,3 +231,11 @@ def pieces_until_release(condition: Condition, situation: Situation, result: Res
         if is_met(stations, replace(situation, progress=replace(made, reached=reached)).show) is not None:
             return pieces
     return None
+
+
+def bounded_results(rule: NodeRule) -> Set[Result]:
+    """The results whose pieces reach a quantity that the rule names."""
+    counted = {leaf.counted for leaf in leaves_of(rule.done_when.condition) if isinstance(leaf, PiecesReach)}
+    if Counted.PROCESSED in counted:
+        return {Result.GOOD, Result.SCRAP}
+    return BY_GOOD if counted else frozenset()

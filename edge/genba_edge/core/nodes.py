@@ -7,16 +7,18 @@ claimed again only after a dispatch document wanted more pieces of it than the c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from genba_edge.core.claims import claim_of
+from genba_edge.core.claims import Claim, claim_of, tell_claim
 from genba_edge.core.completion import (
+    BY_GOOD,
     Met,
     Situation,
     at_stations,
     begins,
+    bounded_results,
     is_met,
     pieces_until_release,
     ripe_at,
@@ -35,11 +37,10 @@ from genba_edge.core.progress import (
     with_pieces,
     with_quantity,
 )
-from genba_shared.clock import format_time, parse_time
+from genba_shared.clock import format_time
 from genba_shared.device_map.model import (
     CompletionRule,
     Condition,
-    Counted,
     DeviceMap,
     NodeRule,
     PiecesReach,
@@ -49,7 +50,6 @@ from genba_shared.device_map.model import (
     leaves_of,
 )
 from genba_shared.events import (
-    NodeCompleted,
     NodeStarted,
     ProgressReported,
     Result,
@@ -61,16 +61,6 @@ __all__ = ["Claim", "Nodes", "Progress", "WorkKey"]
 
 MOST_CLAIMED: Final = 10_000  # claimed nodes that no document names any more, so that none is claimed twice
 MOST_UNNAMED: Final = 500  # nodes that no document names, with the pieces counted for them
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A node was just claimed: who worked on it, from when to when (None: it still does)."""
-
-    key: WorkKey
-    event: NodeCompleted
-    started_at: datetime | None
-    stations: Mapping[str, tuple[datetime | None, datetime | None]]
 
 
 class Nodes:
@@ -87,7 +77,7 @@ class Nodes:
             for rule in device_map.nodes.values()
         }
         self._by_pieces = {code for code, rule in self._rules.items() if rule.done_when == CompletionRule()}
-        self._bounded = {code: _bounded(rule) for code, rule in self._rules.items()}
+        self._bounded = {code: bounded_results(rule) for code, rule in self._rules.items()}
         self._memory = NodeMemory(journal, saved)
         self._quantities: dict[WorkKey, int] = {}
         self._bound: Callable[[str], Set[str]] = _no_tags
@@ -175,7 +165,7 @@ class Nodes:
         if quantity is None:
             return None
         progress = self.progress(key)
-        if result not in self._bounded.get(key.node, _BY_GOOD):
+        if result not in self._bounded.get(key.node, BY_GOOD):
             return None
         if key.node in self._by_pieces:
             return max(0, quantity - progress.good - good)
@@ -340,29 +330,11 @@ class Nodes:
         return _GOOD if rule is None else rule.done_when.condition
 
     def _claim(self, key: WorkKey, met: Met, situation: Situation, *, station: str | None, source: Source) -> None:
-        progress = situation.progress
-        facts = claim_of(self._condition(key), met, situation, is_counted=self._counting.get(key.node, False))
-        event = self._journal.emit(
-            NodeCompleted,
-            at=parse_time(met.at),
-            source=source,
-            station=station,
-            work_order=key.work_order,
-            node=key.node,
-            pieces=facts.pieces,
-            basis=met.basis,
-            confidence=facts.confidence,
-            because=met.because,
-        )
-        self._journal.note_trail(event, **facts.trail)
-        self._put(key, replace(progress, completed=True, released=True, claimed_for=situation.quantity))
+        is_counted = self._counting.get(key.node, False)
+        facts = claim_of(self._condition(key), met, situation, is_counted=is_counted)
+        claim = tell_claim(self._journal, key, met, facts, situation.progress, station=station, source=source)
+        self._put(key, replace(situation.progress, completed=True, released=True, claimed_for=situation.quantity))
         self._ripening.pop(key, None)
-        claim = Claim(
-            key=key,
-            event=event,
-            started_at=parse_time(progress.started_at) if progress.started_at else None,
-            stations={name: (_time(part.since), _time(part.left_at)) for name, part in progress.stations.items()},
-        )
         for act in self._claimed:
             act(claim)
 
@@ -403,19 +375,6 @@ class Nodes:
 
 
 _GOOD: Final = PiecesReach()
-_BY_GOOD: Final = frozenset({Result.GOOD})
-
-
-def _bounded(rule: NodeRule) -> Set[Result]:
-    """The results whose pieces reach a quantity that the rule names."""
-    counted = {leaf.counted for leaf in leaves_of(rule.done_when.condition) if isinstance(leaf, PiecesReach)}
-    if Counted.PROCESSED in counted:
-        return {Result.GOOD, Result.SCRAP}
-    return _BY_GOOD if counted else frozenset()
-
-
-def _time(text: str) -> datetime | None:
-    return parse_time(text) if text else None
 
 
 def _no_tags(_work_order: str) -> Set[str]:
