@@ -188,3 +188,33 @@ def test_rules_know_no_claim_of_a_node_without_a_quantity() -> None:
     world.wait_until(5)
     world.see(sample("cutter1", "parts", 50, 60))
     assert of(NodeCompleted, world.events) == []
+
+
+def test_pieces_that_waited_for_their_job_number_are_told_with_it_and_survive_a_kill() -> None:
+    world = World()
+    world.see(back("cutter1", 0))
+    world.dispatch(document(wanted={"WO-1": {"CUT": 9}}))
+    world.see(sample("cutter1", "order", "WO-1", 1), sample("cutter1", "parts", 0, 1))
+    world.see(sample("cutter1", "parts", 1, 5))
+    world.see(sample("cutter1", "order", "X-1", 20))
+    waiting = [*world.see(sample("cutter1", "parts", 2, 21)), *world.see(sample("cutter1", "parts", 3, 22))]
+    assert waiting == []
+    told = of(PiecesCounted, world.wait_until(24))
+    assert [(event.work_order, event.delta, event.confidence) for event in told] == [
+        ("X-1", 1, Confidence.CERTAIN),
+        ("X-1", 1, Confidence.CERTAIN),
+    ]
+    world.kill_and_restart()
+    world.see(back("cutter1", 30), sample("cutter1", "parts", 3, 31))
+    world.stop()
+    assert sum(event.delta for event in of(PiecesCounted, world.events)) == 3
+
+
+def test_pieces_that_wait_at_shutdown_stay_with_the_work_in_doubt() -> None:
+    world = World()
+    world.see(back("cutter1", 0))
+    world.dispatch(document(wanted={"WO-1": {"CUT": 9}}))
+    world.see(sample("cutter1", "order", "WO-1", 1), sample("cutter1", "parts", 0, 1))
+    world.see(sample("cutter1", "order", "X-1", 20), sample("cutter1", "parts", 1, 21))
+    (counted,) = of(PiecesCounted, world.stop())
+    assert (counted.work_order, counted.confidence, counted.least, counted.most) == ("WO-1", Confidence.AMBIGUOUS, 0, 1)
