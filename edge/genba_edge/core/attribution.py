@@ -7,7 +7,7 @@ join ends at the completion of a node, at a change of work, at anything but a pl
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from genba_edge.core.journal import Journal
 from genba_edge.core.nodes import Nodes, WorkKey
 from genba_edge.core.work import Work
 from genba_edge.core.zones import Zones
+from genba_shared.clock import format_time
 from genba_shared.device_map.model import PointRef
 from genba_shared.events import Confidence, CountMethod, PiecesCounted, Result, Source, SourceType
 
@@ -30,6 +31,15 @@ class Pending(NamedTuple):
     key: WorkKey | None
     pieces: int
     step: Step
+    epoch: int
+
+
+class Held(NamedTuple):
+    """A step that waits until the job number of its station is to be believed."""
+
+    point: CountedPoint
+    step: Step
+    pieces: int
     epoch: int
 
 
@@ -46,10 +56,14 @@ class Attribution:
         self._journal, self._nodes, self._work, self._zones, self._save = journal, nodes, work, zones, save
         self.tell_pieces: TellPieces | None = None
         self._pending: dict[PointRef, list[tuple[CountedPoint, Pending]]] = {}
-        self._waiting: Counter[WorkKey] = Counter()  # good pieces in `_pending`
+        self._held: list[Held] = []
+        self._good: Counter[WorkKey] = Counter()  # good pieces in `_pending`
+        self._scrap: Counter[WorkKey] = Counter()  # the same of scrap
         self._due_at: datetime | None = None  # no join is old enough before
         self._emitted_total: dict[PointRef, int] = {}
         self._flushed_at: dict[PointRef, datetime] = {}
+        nodes.gather_by(self.flush_work)
+        nodes.when_released(self._take_next)
 
     def emitted_total(self, ref: PointRef) -> int:
         """Pieces of the counter that events tell of so far; never falls."""
@@ -61,11 +75,49 @@ class Attribution:
 
     def add(self, point: CountedPoint, step: Step, pieces: int, *, epoch: int) -> None:
         """A counter moved by `pieces` pieces; 0 of an ambiguous step: nothing was seen, and something may be made."""
+        station = point.station
+        if station is not None and self._work.waits_for_jobs and self._work.waits(station, step.at):
+            self._held.append(Held(point, step, pieces, epoch))
+            return
         for part in self._by_owner(point, step, pieces, epoch):
             self._add(point, part)
 
+    def take_held(self, station: str) -> list[Held]:
+        """The steps of a station that waited for its job number; the caller gives them back by `add_held`."""
+        taken = [held for held in self._held if held.point.station == station]
+        self._held = [held for held in self._held if held.point.station != station]
+        return taken
+
+    def add_held(self, held: Sequence[Held], *, in_doubt: bool) -> None:
+        """Give steps that waited to the work that their station now has, or had then."""
+        for point, step, pieces, epoch in held:
+            if in_doubt:
+                step = step._replace(confidence=Confidence.AMBIGUOUS, least=0, most=max(pieces, step.most or 0))
+            self.add(point, step, pieces, epoch=epoch)
+
+    def doubt_change(self, station: str, before: WorkKey | None, after: WorkKey | None, *, since: datetime) -> None:
+        """The work changed at some time after `since`: pieces that were given away after it may belong to the other."""
+        told, waits = format_time(since), False
+        for joins in self._pending.values():
+            for position, (point, pending) in enumerate(joins):
+                if point.station == station and pending.key == before and pending.step.at > since:
+                    waits, joins[position] = True, (point, _in_doubt(pending))
+        told_after = before is not None and self._nodes.progress(before).last_at > told
+        if waits or told_after:
+            for key in filter(None, (before, after)):
+                self._nodes.doubt(key, f"the job number of {station} changed at some time after {told}")
+
+    def flush_work(self, key: WorkKey) -> None:
+        """Emit what is joined for a node."""
+        if key in self._good or key in self._scrap:
+            for ref, joins in list(self._pending.items()):
+                if any(pending.key == key for _, pending in joins):
+                    self.flush(ref)
+
     def flush(self, ref: PointRef) -> None:
-        """Emit the joins of one point, and the state of its counter with them."""
+        """Emit the joins of one point, and the state of its counter with them; later, if some of it is held."""
+        if self._held and any(held.point.ref == ref for held in self._held):
+            return
         joins = self._pending.pop(ref, [])
         for point, pending in joins:
             self._note_waiting(point, pending.key, -pending.pieces)
@@ -83,55 +135,60 @@ class Attribution:
         self._due_at = min((self._flushed_at[ref] + COALESCE for ref in self._pending), default=None)
 
     def complete_waiting(self) -> None:
-        """Quantities are new: claim the nodes whose pieces were already there."""
+        """Quantities are new: claim the nodes whose evidence was already there."""
         system = Source(type=SourceType.SYSTEM, ref=self._journal.identity.gateway)
         for key in self._nodes.open_keys():
             rule = self._nodes.rules().get(key.node)
-            if rule is None or rule.done_when.all_left is not None:
-                continue
-            station = rule.stations[0] if len(rule.stations) == 1 else None
-            if self._nodes.complete_counted(key, station=station, source=system):
-                self._take_next(key, at=self._journal.moment.now)
+            if rule is not None:
+                station = rule.stations[0] if len(rule.stations) == 1 else None
+                self._nodes.settle(key, station=station, source=system)
 
     def _by_owner(self, point: CountedPoint, step: Step, pieces: int, epoch: int) -> Iterable[Pending]:
         """Give the pieces to the work that owns the station; what exceeds its quantity, to the next row, in doubt."""
-        whole = Pending(key=self._work.owner_at(point.station, step.at), pieces=pieces, step=step, epoch=epoch)
-        if not pieces:
+        station = point.station
+        key = self._work.owner_at(station, step.at) if station is not None else None
+        whole = Pending(key=key, pieces=pieces, step=step, epoch=epoch)
+        if not pieces or station is None:
             yield whole
             return
-        boundary = self._work.opened_at(point.station)
-        if boundary is not None and step.since < boundary <= step.at:  # the work changed within the step
+        if self._work.changed_within(station, step.since, step.at):
             whole = _in_doubt(whole)
-        if point.result is not Result.GOOD:
-            yield whole
-            return
         while True:
-            room = self._room(whole.key)
-            if room is None or whole.pieces <= room:
+            room = self._room(whole.key, point.result)
+            if room is None or whole.pieces <= room or self._work.is_told(station):
                 yield whole
                 return
             rest = _in_doubt(whole._replace(pieces=whole.pieces - room))
             if room:
                 part = whole._replace(pieces=room)
                 yield part if part.step.confidence is Confidence.CERTAIN else _in_doubt(part)
-            following = self._work.owner(point.station)
+            following = self._work.owner(station)
             if following == whole.key:  # more than was wanted, and no next row: it stays with the work, in doubt
                 yield rest
                 return
             whole = rest._replace(key=following)
 
-    def _room(self, key: WorkKey | None) -> int | None:
-        """Pieces that the node still wants; None: no bound is known."""
-        quantity = self._nodes.quantity(key) if key is not None else None
-        if key is None or quantity is None:
+    def _room(self, key: WorkKey | None, result: Result) -> int | None:
+        """Further pieces after which the station goes on to other work; None: no bound is known."""
+        if key is None:
             return None
-        return max(0, quantity - self._nodes.progress(key).good - self._waiting[key])
+        return self._nodes.room(key, result, good=self._good[key], scrap=self._scrap[key])
 
     def _note_waiting(self, point: CountedPoint, key: WorkKey | None, pieces: int) -> None:
-        if key is not None and point.result is Result.GOOD:
-            self._waiting[key] += pieces
-            if not self._waiting[key]:
-                del self._waiting[key]
+        if key is None or point.result is Result.REWORK:
+            return
+        waiting = self._good if point.result is Result.GOOD else self._scrap
+        waiting[key] += pieces
+        if not waiting[key]:
+            del waiting[key]
+
+    def _reaches(self, point: CountedPoint, new: Pending) -> bool:
+        """Whether these pieces (already among those that wait) are the ones that a quantity wanted."""
+        key = new.key
+        if key is None or point.result is Result.REWORK:
+            return False
+        wanted = self._nodes.wanted(key, good=self._good[key], scrap=self._scrap[key])
+        return wanted is not None and any(missing <= 0 < missing + new.pieces for missing in wanted)
 
     def _add(self, point: CountedPoint, new: Pending) -> None:
         ref = point.ref
@@ -145,25 +202,19 @@ class Attribution:
         else:
             joins.append((point, new))
         self._note_waiting(point, new.key, new.pieces)
+        reaches = self._reaches(point, new)
         flushed_at = self._flushed_at.get(ref)
         quiet = flushed_at is None or not _is_young(flushed_at, self._journal.moment.now)
         first_piece = new.key is not None and not self._nodes.progress(new.key).started
-        if quiet or first_piece or not _is_plain(new.step):
+        if quiet or first_piece or reaches or not _is_plain(new.step):
             self.flush(ref)
         elif flushed_at is not None and (self._due_at is None or flushed_at + COALESCE < self._due_at):
             self._due_at = flushed_at + COALESCE
-        if new.key is not None and point.result is Result.GOOD and self._room(new.key) == 0:
-            self._complete(point, new.key, at=new.step.at)
+        if reaches and new.key is not None:
+            self._nodes.settle(new.key, station=point.station, source=point.source, at=new.step.at)
 
-    def _complete(self, point: CountedPoint, key: WorkKey, *, at: datetime) -> None:
-        for ref, joins in list(self._pending.items()):
-            if any(pending.key == key for _, pending in joins):
-                self.flush(ref)
-        if self._nodes.complete_counted(key, station=point.station, source=point.source):
-            self._take_next(key, at=at)
-
-    def _take_next(self, key: WorkKey, *, at: datetime) -> None:
-        """The node is complete: every station that works on it goes on to its next row."""
+    def _take_next(self, key: WorkKey, at: datetime) -> None:
+        """The stations have done their part of the node: every one that works on it goes on to its next row."""
         rule = self._nodes.rules().get(key.node)
         for station in rule.stations if rule is not None else ():
             if self._work.owner(station) == key:
@@ -201,8 +252,15 @@ class Attribution:
             self._nodes.doubt(key)
             return
         self._nodes.start(key, at=step.at, station=point.station, source=event.source, because=event.id)
-        if point.result is Result.GOOD:
-            self._nodes.add_pieces(key, pending.pieces, at=step.at, because=event.id, ambiguous=ambiguous)
+        self._nodes.add_pieces(
+            key,
+            pending.pieces,
+            at=step.at,
+            because=event.id,
+            ambiguous=ambiguous and point.result is Result.GOOD,
+            station=point.station,
+            result=point.result,
+        )
 
 
 def _is_young(flushed_at: datetime, now: datetime) -> bool:

@@ -31,7 +31,7 @@ class Counting:
     def __init__(
         self, device_map: DeviceMap, journal: Journal, nodes: Nodes, work: Work, zones: Zones, saved: Mapping[str, str]
     ) -> None:
-        self._journal, self._zones = journal, zones
+        self._journal, self._work, self._zones = journal, work, zones
         self._attribution = Attribution(journal, nodes, work, zones, save=self._save)
         self._points = {point.ref: point for point in counted_points(device_map)}
         self._of_station: dict[str | None, list[PointRef]] = {}
@@ -175,6 +175,31 @@ class Counting:
             if until is not None and until > state.seen_at and state.doubted is None:
                 self._counters[ref] = state._replace(seen_at=until)
             self._attribution.flush(ref)
+
+    def change_job(
+        self, station: str, known_until: KnownUntil, change: Callable[[], None], *, doubt_since: datetime | None
+    ) -> None:
+        """The job number of a station is another one: end its joins, let `change` change its work, give on what waited.
+
+        `doubt_since`: the number before was last read then, so that pieces since may belong to either.
+        """
+        held = self._attribution.take_held(station)
+        before = self._work.owner(station)
+        if doubt_since is not None:
+            self._attribution.doubt_change(station, before, None, since=doubt_since)
+        self.close(known_until, station=station)
+        change()
+        if doubt_since is not None:
+            self._attribution.doubt_change(station, before, self._work.owner(station), since=doubt_since)
+        self._attribution.add_held(held, in_doubt=False)
+        for ref in dict.fromkeys(
+            each.point.ref for each in held
+        ):  # the state of their counters was put down with the joins
+            self._attribution.flush(ref)
+
+    def keep_job(self, station: str, *, in_doubt: bool) -> None:
+        """The job number of a station is after all what it was: its pieces that waited belong to it."""
+        self._attribution.add_held(self._attribution.take_held(station), in_doubt=in_doubt)
 
     def _reset_seen(self, point: CountedPoint, state: CounterState | None) -> bool:
         evidence = point.settings.reset_by

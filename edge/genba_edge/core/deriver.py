@@ -16,7 +16,9 @@ from genba_edge.core.bindings import Bindings
 from genba_edge.core.counting import Counting
 from genba_edge.core.diagnosis import Finding, ToldDoubts
 from genba_edge.core.environment import Environment
+from genba_edge.core.job_changes import JobChanges
 from genba_edge.core.journal import Commit, Identity, Journal, Moment
+from genba_edge.core.levels import Levels
 from genba_edge.core.nodes import Nodes
 from genba_edge.core.observations import (
     DeviceAlive,
@@ -32,6 +34,7 @@ from genba_edge.core.observations import (
 )
 from genba_edge.core.passage import Cluster
 from genba_edge.core.roles import Role, Roles
+from genba_edge.core.signals import Signals, asked_points, asked_stations
 from genba_edge.core.station_states import StationStates
 from genba_edge.core.supervisor import Failure, Supervisor
 from genba_edge.core.tags import Tags
@@ -40,7 +43,7 @@ from genba_edge.core.work import Work
 from genba_edge.core.zones import Zones
 from genba_shared.device_map.model import DeviceMap, PointRef
 from genba_shared.dispatch_document import DispatchDocument
-from genba_shared.events import Source, SourceType
+from genba_shared.events import StationStateChanged
 
 
 class Deriver:
@@ -71,41 +74,41 @@ class Deriver:
     ) -> None:
         self._pace = pace
         self._journal = journal(identity=identity, next_seq=next_seq, moment=moment)
-        self._nodes = Nodes(device_map, self._journal, saved)
-        self._work = Work(device_map, self._journal, self._nodes, saved)
+        levels = Levels(asked_points(device_map), asked_stations(device_map), self._journal, saved)
+        self._nodes = Nodes(device_map, self._journal, saved, levels)
+        self._work = Work(device_map, self._journal, self._nodes, saved, is_polled=lambda device: device in pace.poll_s)
+        self._signals = Signals(device_map, self._nodes, self._work, levels)
+        self._journal.listen(StationStateChanged, self._signals.hear_state)
         self._zones = Zones(device_map, self._journal, saved, pace.poll_s)
         self._states = StationStates(
             device_map, self._journal, saved, work=self._work, nodes=self._nodes, zones=self._zones
         )
         self._counting = Counting(device_map, self._journal, self._nodes, self._work, self._zones, saved)
         self._counting.tell_pieces(self._states.pieces_made)
-        self._tags = Tags(
-            device_map,
-            self._journal,
-            self._nodes,
-            self._zones,
-            Bindings(self._journal, self._work.document.tags, saved),
-            saved,
-        )
+        bindings = Bindings(self._journal, self._work.document.tags, saved)
+        self._nodes.know_bindings(bindings.tags_of)
+        self._tags = Tags(device_map, self._journal, self._nodes, self._zones, bindings, saved)
         self._environment = Environment(device_map, self._journal, saved)
         self._journal.on_event = self._environment.note if self._environment.points() else None
         self._watch = Watch(device_map, self._journal, pace, saved, on_gap=self._note_gap)
         self._doubts = ToldDoubts(device_map, self._journal, saved)
-        self._jobs = self._work.job_points()
+        self._job_changes = JobChanges(self._work, self._counting, self._watch)
+        self._jobs, self._bits = self._work.job_points(), levels.points
         self._supervisor = Supervisor(self._journal)
         evidence = self._counting.evidence()
+        # What a poll says of resets and job numbers goes before the counters of the same poll.
+        first = evidence | {ref for ref in self._jobs if ref.device in pace.poll_s}
         self._evidence = {
-            device: frozenset(ref.point for ref in evidence if ref.device == device)
-            for device in {ref.device for ref in evidence}
+            device: frozenset(ref.point for ref in first if ref.device == device)
+            for device in {ref.device for ref in first}
         }
         self._roles = Roles(
             counters=self._counting.counters(),
             states=self._states.points(),
             measured=self._environment.points(),
-            speaking=self._jobs | evidence,
+            speaking=self._jobs | evidence | levels.points,
         )
         self._polled = {device: self._roles.of_device(device) for device in pace.poll_s}
-        self._work_since: datetime | None = None  # while a new map takes over: no work changes before
         with self._supervisor.alone("map"):
             self._work.fit_to_map(moment.now)
             self._states.fit_to_map(moment.now)
@@ -127,6 +130,11 @@ class Deriver:
                 continue
             with self._supervisor.alone(_subject(observation)):
                 self._take(observation)
+        self._end_look()
+
+    def _end_look(self) -> None:
+        with self._supervisor.alone("nodes"):
+            self._signals.end_look()
 
     def _observe_sample(self, sample: Sample) -> None:
         role = self._roles.of(sample)
@@ -146,9 +154,11 @@ class Deriver:
 
         The old map may have read the job numbers otherwise: work that changes by them changes now.
         """
-        self._work_since = moment.now
+        self._job_changes.not_before = moment.now
         self.observe(observations, moment)
-        self._work_since = None
+        with self._supervisor.alone("jobs"):
+            self._job_changes.settle(moment.now)
+        self._job_changes.not_before = None
 
     def _telling(self, observations: Sequence[Observation]) -> list[Observation]:
         """Without readings that leave no trace: those of polled points that have no role. Evidence stands alone."""
@@ -211,13 +221,14 @@ class Deriver:
                 self._zones.find_device(observation.device)
                 self._watch.find(observation.device, observation.at)
                 self._roles.unsettle(observation.device)
-                if self._work_since is None:  # else it is told again: it was watched all the time
+                if self._job_changes.not_before is None:  # else it is told again: it was watched all the time
                     self._states.find_device(observation.device, observation.at)
             case DeviceLost():
                 self._watch.lose(observation.device)
                 self._roles.unsettle(observation.device)
                 heard_at = self._watch.observed_until(observation.device)
                 self._states.lose_device(observation.device, observation.at, heard_at=heard_at)
+                self._signals.lose_device(observation.device)
                 self._zones.lose_device(observation.device, observation.at)
                 self._environment.cut(observation.device, self._watch.heard_at(observation.device) or observation.at)
             case _:
@@ -237,6 +248,7 @@ class Deriver:
             self._counting.close(lambda ref: self._watch.known_until(ref, moment.now))
             self._tags.note_bindings(document.tags)
             self._work.take_document(document, at=moment.now)
+            self._job_changes.settle(moment.now)
             self._tags.complete_waiting()
             self._counting.complete_waiting()
             self._zones.take_stocks(document.stock, moment.now)
@@ -245,9 +257,12 @@ class Deriver:
         """Let time rules act: joined counts that are due, idle stations."""
         self._journal.moment = moment
         with self._supervisor.alone("time"):
+            self._job_changes.settle(moment.now)
             self._counting.flush_due(moment.now)
             self._states.pass_time(moment.now)
+            self._nodes.pass_time(moment.now)
             self._zones.pass_time(moment.now)
+        self._end_look()
 
     def tell_map_doubts(self, findings: Sequence[Finding], moment: Moment) -> None:
         """Question what was found to be wrong in the map, each finding once."""
@@ -259,6 +274,8 @@ class Deriver:
         """Emit what is still joined, before the last commit."""
         self._journal.moment = moment
         with self._supervisor.alone("shutdown"):
+            self._job_changes.settle(moment.now)
+            self._job_changes.drop()
             self._counting.close(lambda ref: self._watch.known_until(ref, moment.now))
             self._environment.save(urgently=True)
 
@@ -331,24 +348,17 @@ class Deriver:
 
     def _derive_from(self, role: Role, sample: Sample) -> None:
         ref = role.ref
+        if self._work.waits_for_jobs:
+            self._job_changes.settle(sample.at)
         if role.speaks_always:
             self._counting.note_evidence(ref, sample)
             if ref in self._jobs:
-                self._take_job(ref, sample)
+                self._job_changes.read(ref, sample.value, at=sample.at)
+            if ref in self._bits:
+                self._signals.take(ref, sample)
         raw = _whole_number(sample.value) if role.is_counter else None
         if raw is not None:
             self._counting.read(ref, raw, at=sample.at, watch=self._watch)
-
-    def _take_job(self, ref: PointRef, sample: Sample) -> None:
-        work_order = str(sample.value).strip()
-        for station in self._work.stations_of_job(ref):
-            if self._work.is_job(station, work_order):
-                continue
-            self._counting.close(
-                lambda counter: self._watch.known_at_change(counter, sample.at, ref.device), station=station
-            )
-            at = sample.at if self._work_since is None else max(sample.at, self._work_since)
-            self._work.set_job(station, work_order, at=at, source=Source(type=SourceType.PLC, ref=str(ref)))
 
     def _note_gap(self, device: str, begin: datetime, end: datetime, because: str) -> None:
         """A gap: states hold again from the next reading of each point on."""

@@ -56,6 +56,12 @@ class Journal:
     _events: list[Event] = field(default_factory=list)
     _state: dict[str, str | None] = field(default_factory=dict)
     _trails: dict[str, str] = field(default_factory=dict)
+    _latest: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    _listeners: dict[type[Event], Callable[[Any], None]] = field(default_factory=dict)
+
+    def listen(self, kind: type[EventT], act: Callable[[EventT], None]) -> None:
+        """Call `act` with every event of a kind when it is made: for a part whose rules rest on what another tells."""
+        self._listeners[kind] = act
 
     def emit(
         self, kind: type[EventT], *, at: datetime, source: Source, because: Iterable[str] = (), **fields: Any
@@ -80,6 +86,9 @@ class Journal:
         self._events.append(event)
         if self.on_event is not None:
             self.on_event(event)
+        listener = self._listeners.get(kind)
+        if listener is not None:
+            listener(event)
         return event
 
     def note_trail(self, event: Event, **facts: Any) -> None:
@@ -93,17 +102,24 @@ class Journal:
         """Remember `value` (anything JSON can hold) under `key` with the next commit."""
         self._state[key] = _json(value)
 
+    def save_latest(self, key: str, make: Callable[[], Any]) -> None:
+        """As `save`, of what `make` gives when the commit is taken: for what changes many times between two commits."""
+        self._latest[key] = make
+
     def forget(self, key: str) -> None:
         """Remove `key` with the next commit."""
+        self._latest.pop(key, None)
         self._state[key] = None
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing was emitted or saved since the last commit was taken."""
-        return not self._events and not self._state
+        return not self._events and not self._state and not self._latest
 
     def take(self) -> Commit:
         """What was collected; the journal is empty afterwards."""
+        self._state.update((key, _json(make())) for key, make in self._latest.items())
+        self._latest.clear()
         commit = Commit(events=tuple(self._events), state=dict(self._state), trails=dict(self._trails))
         self._events.clear()
         self._state.clear()

@@ -9,11 +9,14 @@ from typing import Any, assert_never
 
 from genba_edge.core.sentences import span_text
 from genba_shared.device_map.model import (
+    AllLeft,
     AtLimit,
+    Counted,
     CountedEnd,
     CounterSettings,
     DeviceMap,
     NodeRule,
+    PiecesReach,
     PointRef,
     RfidReader,
     StartRule,
@@ -30,6 +33,7 @@ from genba_shared.events import (
     NodeStarted,
     PiecesCounted,
     ProgressReported,
+    Result,
     StationStateChanged,
     TagPassed,
     WipChanged,
@@ -99,22 +103,34 @@ def _node(node: str, device_map: DeviceMap) -> Iterator[str]:
     if rule is None:
         yield f"the map has no node {node}"
         return
-    done = rule.done_when
-    if done.all_left is None:
-        counters = [
-            str(ref)
-            for station in (device_map.stations.get(name) for name in rule.stations)
-            if station is not None
-            for result, ref in station.counts.items()
-            if result == "good"
-        ]
-        yield f"done when its good pieces ({', '.join(counters) or 'no counter'}) reach the quantity of the work order"
-    else:
-        dwell = f" after at least {span_text(timedelta(seconds=done.min_dwell_s))} in it" if done.min_dwell_s else ""
-        yield f"done when all tags of the work order have left zone {done.all_left}{dwell}"
-    yield from _others(done, {"all_left", "min_dwell_s"})
-    yield f"starts with {'its first piece' if rule.start_when is StartRule.FIRST_PIECE else 'its dispatch'}"
+    yield f"done when {_condition(rule, device_map)}"
+    yield f"starts with {_start(rule)}"
     yield from _dispatch(node, device_map)
+
+
+def _condition(rule: NodeRule, device_map: DeviceMap) -> str:
+    match rule.done_when.condition:
+        case PiecesReach(counted=Counted.GOOD):
+            counts = (device_map.stations[name].counts for name in rule.stations if name in device_map.stations)
+            counters = ", ".join(str(each[Result.GOOD]) for each in counts if Result.GOOD in each)
+            return f"its good pieces ({counters or 'no counter'}) reach the quantity of the work order"
+        case AllLeft(zone=zone, min_dwell_s=dwell_s):
+            dwell = f" after at least {span_text(timedelta(seconds=dwell_s))} in it" if dwell_s else ""
+            return f"all tags of the work order have left zone {zone}{dwell}"
+        case joined:
+            return str(joined)
+
+
+def _start(rule: NodeRule) -> str:
+    match rule.start_when:
+        case StartRule.FIRST_PIECE:
+            return "its first piece"
+        case StartRule.FIRST_TAG:
+            return "its first tag"
+        case StartRule.DISPATCH:
+            return "its dispatch"
+        case other:
+            return str(other)
 
 
 def _dispatch(node: str, device_map: DeviceMap) -> Iterator[str]:

@@ -15,7 +15,7 @@ from genba_edge.core.passage import Cluster, close_silent, take_reads
 from genba_edge.core.zone_tags import Sign
 from genba_edge.core.zones import Zones
 from genba_shared.clock import format_time, parse_time
-from genba_shared.device_map.model import DeviceMap, NodeRule, ReadPointRef, RfidReader, WorkOrderSource, Zone
+from genba_shared.device_map.model import DeviceMap, NodeRule, ReadPointRef, RfidReader, Zone
 from genba_shared.dispatch_document import TagBinding
 from genba_shared.events import Direction, Source, SourceType, TagPassed
 
@@ -41,9 +41,7 @@ class Tags:
         self._clusters: dict[str, dict[tuple[str, str], Cluster]] = {name: {} for name in self._readers}
         self._dirty: set[str] = set()
         self._node_by_zone = {
-            rule.done_when.all_left: rule
-            for rule in device_map.nodes.values()
-            if rule.work_order is WorkOrderSource.TAGS and rule.done_when.all_left is not None
+            rule.done_when.all_left: rule for rule in device_map.nodes.values() if rule.done_when.all_left is not None
         }
         for name, clusters in load(saved, _KEY).items():
             if name in self._readers:

@@ -16,7 +16,8 @@ from genba_shared.device_map.build_devices import (
     collect_devices,
     names_of,
 )
-from genba_shared.device_map.build_work import build_node, build_station, build_zone
+from genba_shared.device_map.build_nodes import build_node
+from genba_shared.device_map.build_work import build_station, build_zone
 from genba_shared.device_map.checks import check_references
 from genba_shared.device_map.checks_pace import warn_of_paces
 from genba_shared.device_map.kinds import name_of_key

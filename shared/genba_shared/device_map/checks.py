@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
+from genba_shared.device_map.checks_nodes import check_node
 from genba_shared.device_map.model import (
-    CompletionRule,
     CountedEnd,
     Device,
     ModbusDevice,
@@ -17,15 +16,12 @@ from genba_shared.device_map.model import (
     PointType,
     ResetSign,
     Station,
-    WorkOrderSource,
     Zone,
 )
 from genba_shared.device_map.phrases import write
 from genba_shared.device_map.problems import Findings, did_you_mean, shorten
-from genba_shared.events import Result, StationState
+from genba_shared.events import StationState
 from genba_shared.texts import Text, say
-
-_NOT_AN_ORDER: Final = frozenset({PointType.BOOL, PointType.FLOAT32, PointType.FLOAT64})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,7 +67,7 @@ def check_references(
     for zone in zones.values():
         _check_zone(parts, zone)
     for node in nodes.values():
-        _check_node(parts, node)
+        check_node(parts, node)
 
 
 def _check_device(parts: _Parts, device: Device) -> None:
@@ -304,59 +300,4 @@ def _check_crossing(parts: _Parts, path: str, ref: PointRef) -> None:
             path,
             say("counts-for-a-station", "{point} counts for {owner}: a zone names it so.", point=ref, owner=owner),
             write(owner),
-        )
-
-
-def _check_node(parts: _Parts, node: NodeRule) -> None:
-    path = f"nodes.{node.code}"
-    _check_work_order(parts, node, f"{path}.work_order.from")
-    known = [parts.stations[name] for name in node.stations if name in parts.stations]
-    rule: CompletionRule = node.done_when
-    counts_good = any(Result.GOOD in station.counts for station in known)
-    if rule.all_left is None and len(known) == len(node.stations) and not counts_good:
-        parts.error(
-            f"{path}.stations",
-            say("node-never-done", "no station of this node counts good pieces, so that nothing would complete it."),
-            say(
-                "name-station-or-write",
-                "Name a station with {snippet}, or write {other}.",
-                snippet="counts: {good: …}",
-                other="done_when: {all_left: ZONE}",
-            ),
-        )
-    zone = parts.zones.get(rule.all_left or "")
-    if zone is not None and not zone.leave:
-        parts.error(
-            f"{path}.done_when.all_left",
-            say(
-                "all-left-of-counts",
-                "zone {zone} is bounded by counts: only tags can all have left.",
-                zone=zone.id,
-            ),
-            say(
-                "name-zone-or-write",
-                "Name a zone with enter and leave, or write {other}.",
-                other="done_when: {good: node.quantity}",
-            ),
-        )
-
-
-def _check_work_order(parts: _Parts, node: NodeRule, path: str) -> None:
-    ref = node.work_order_point
-    point = None if node.work_order is not WorkOrderSource.POINT or ref is None else parts.point(ref)
-    if point is None:
-        return
-    if point.counter is not None or point.type in _NOT_AN_ORDER:
-        what: str = point.type
-        if point.counter is not None:
-            what = say("counter-as-type", "counter")
-        parts.error(
-            path,
-            say(
-                "not-an-order-number",
-                "{point} is a {type}: an order number is a string or a whole number.",
-                point=ref,
-                type=what,
-            ),
-            say("name-another-point", "Name another point."),
         )

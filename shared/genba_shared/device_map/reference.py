@@ -15,10 +15,11 @@ from genba_shared.device_map.tables_map import CLOCK, COLLECTOR, GATEWAY, ROOT, 
 from genba_shared.device_map.tables_modbus import MODBUS_DEVICE, MODBUS_POINT, POLL
 from genba_shared.device_map.tables_modbus_line import SERIAL, WORKAROUNDS
 from genba_shared.device_map.tables_mqtt_in import MQTT_IN_DEVICE, MQTT_POINT, TAGS_FROM
+from genba_shared.device_map.tables_nodes import DONE_WHEN, NODE, START_WHEN, WORK_ORDER
 from genba_shared.device_map.tables_opcua import OPCUA_DEVICE, OPCUA_POINT, SECURITY
 from genba_shared.device_map.tables_points import COUNTER, RESET_BY
 from genba_shared.device_map.tables_rfid import ANTENNA, IMPINJ_DEVICE, LLRP_DEVICE, PRESENCE, SELF_SET_ANTENNA, TAGS
-from genba_shared.device_map.tables_work import COUNTS, DONE_WHEN, NODE, STATE, STATION, WORK_ORDER, ZONE
+from genba_shared.device_map.tables_work import COUNTS, STATE, STATION, ZONE
 
 SECTIONS: Final[tuple[tuple[str, ObjectSpec], ...]] = (
     ("The whole map", ROOT),
@@ -53,6 +54,7 @@ SECTIONS: Final[tuple[tuple[str, ObjectSpec], ...]] = (
     ("zones.*", ZONE),
     ("nodes.*", NODE),
     ("nodes.*.work_order", WORK_ORDER),
+    ("nodes.*.start_when", START_WHEN),
     ("nodes.*.done_when", DONE_WHEN),
 )
 

@@ -13,7 +13,8 @@ from genba_shared.device_map.build_devices import DEVICE_TABLES, POINT_TABLES
 from genba_shared.device_map.profiles_opcua import READY_POINTS
 from genba_shared.device_map.schema_parts import by_name, object_schema, partly
 from genba_shared.device_map.tables_map import CLOCK, COLLECTOR, GATEWAY, ROOT, STORE, TELEMETRY
-from genba_shared.device_map.tables_work import NODE, STATION, ZONE
+from genba_shared.device_map.tables_nodes import NODE
+from genba_shared.device_map.tables_work import STATION, ZONE
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _TAGS: Final = (

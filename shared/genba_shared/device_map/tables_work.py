@@ -1,18 +1,16 @@
-"""The tables of what the points mean for production: stations, zones, nodes."""
+"""The tables of what the points mean for production: stations and zones."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from genba_shared.device_map.kinds import choice, integer, one_or_more, only_word, quantity, raw
-from genba_shared.device_map.model import CompletionRule, NodeRule, StartRule, StateRule, Station, Stocktake, Zone
+from genba_shared.device_map.kinds import choice, integer, one_or_more, quantity, raw
+from genba_shared.device_map.model import StateRule, Station, Stocktake, Zone
 from genba_shared.device_map.references import (
     COUNTED_END,
     DEVICE_REF,
     POINT_REF,
     READ_POINT_REF,
-    STATION_REF,
-    ZONE_REF,
 )
 from genba_shared.device_map.schema_parts import object_schema
 from genba_shared.device_map.spec import Key, ObjectSpec, keys
@@ -168,88 +166,4 @@ ZONE: Final = ObjectSpec(
         "dependentRequired": {"enter": ["leave"], "leave": ["enter"], "in": ["out"], "out": ["in"]},
         "anyOf": [{"required": ["enter"]}, {"required": ["in"]}],
     },
-)
-WORK_ORDER: Final = ObjectSpec(
-    name=say("group-work-order", "the work order of a node"),
-    keys=keys(
-        Key(
-            name="from",
-            kind=raw(say("work-order-from", "a point (device/point), tags or dispatch"), {"type": "string"}),
-            attribute="source",
-            meaning="a point that holds the order number (device/point), `tags` or `dispatch`",
-            example="from: cutter1/order",
-            required=True,
-        ),
-        Key(
-            name="else",
-            kind=only_word("dispatch"),
-            attribute="otherwise",
-            meaning="what counts while the point is empty; only `dispatch`",
-            example="else: dispatch",
-            default_text="nothing",
-            not_yet=say("instead-no-work", "while the point is empty the station has no work order"),
-        ),
-    ),
-)
-DONE_WHEN: Final = ObjectSpec(
-    name=say("group-done-when", "the end of a node"),
-    model=CompletionRule,
-    keys=keys(
-        Key(
-            name="good",
-            kind=only_word("node.quantity"),
-            meaning="the good pieces reach the node's quantity",
-            example="good: node.quantity",
-        ),
-        Key(
-            name="all_left",
-            kind=ZONE_REF,
-            meaning="all tags of the work order have left this zone",
-            example="all_left: sewing",
-        ),
-        Key(
-            name="min_dwell",
-            kind=quantity(DURATION, "0s", "7d", "3min"),
-            attribute="min_dwell_s",
-            meaning="a tag counts only after it was in the zone this long (with `all_left`)",
-            example="min_dwell: 3min",
-        ),
-    ),
-    rules={
-        "oneOf": [{"required": ["good"]}, {"required": ["all_left"]}],
-        "dependentRequired": {"min_dwell": ["all_left"]},
-    },
-)
-NODE: Final = ObjectSpec(
-    name=say("group-node", "a node"),
-    model=NodeRule,
-    keys=keys(
-        Key(
-            name="stations",
-            kind=one_or_more(STATION_REF, say("stations", "stations")),
-            meaning="where it is worked on",
-            example="stations: [CUT-1]",
-        ),
-        Key(
-            name="work_order",
-            kind=raw("{from: cutter1/order}, {from: tags} or {from: dispatch}", object_schema(WORK_ORDER)),
-            meaning="where its work order comes from",
-            example="work_order: {from: dispatch}",
-            default_text="{from: dispatch}",
-        ),
-        Key(
-            name="start_when",
-            kind=choice(StartRule),
-            meaning="what starts it",
-            example="start_when: first_piece",
-            not_yet=say("instead-first-piece", "the first piece starts it"),
-        ),
-        Key(
-            name="done_when",
-            kind=raw("{good: node.quantity} or {all_left: ZONE, min_dwell: 3min}", object_schema(DONE_WHEN)),
-            meaning="what completes it",
-            example="done_when: {good: node.quantity}",
-            default_text="{good: node.quantity}",
-        ),
-    ),
 )

@@ -9,6 +9,7 @@ from genba_cloud.core.facts.dispatching import Audience, Listed, Work, dispatch_
 from genba_cloud.core.facts.plan import NodePlan, WorkOrderPlan
 from genba_cloud.core.facts.views import (
     Lifecycle,
+    Mark,
     NodeFacts,
     OpenDispatch,
     StockTake,
@@ -68,6 +69,14 @@ def test_a_claimed_node_leaves_the_list_and_its_work_order_stays_while_it_is_ope
         assert (told.stations["CUT-1"].next, told.stations["CUT-1"].open) == ((), None)
         assert told.work_orders == {"WO-1": {"CUT": 8}}
         assert [tag.tag for tag in told.tags] == ["aa"]
+
+
+def test_a_node_that_was_claimed_below_its_quantity_keeps_its_row() -> None:
+    known = work(Lifecycle.AWAITING_CONFIRMATION)["WO-1"]
+    cut, sew = known.facts.nodes
+    facts = replace(known.facts, nodes=(replace(cut, marks=(Mark.BELOW_QUANTITY,), claimed_pieces=6), sew))
+    told = dispatch_document(AUDIENCE, work={"WO-1": replace(known, facts=facts)}, queue=[ROW], open_at={}, tags=[])
+    assert told.stations["CUT-1"].next == (DispatchRow(work_order="WO-1", node="CUT", quantity=8),)
 
 
 def test_a_finished_work_order_is_not_told() -> None:

@@ -87,6 +87,7 @@ def test_piece_after_a_restart_is_certain_though_the_job_changed_before_it() -> 
     world = cutter_world()
     world.see(sample("cutter1", "parts", 1, 5))
     world.see(sample("cutter1", "order", "WO-2", 100))
+    world.wait_until(103)
     world.kill_and_restart()
     world.see(back("cutter1", 110))
     (counted,) = of(PiecesCounted, world.see(sample("cutter1", "parts", 2, 120)))
@@ -281,7 +282,7 @@ def test_losses_of_a_device_that_was_never_heard_of_lie_in_no_interval() -> None
 def test_a_counter_whose_readings_were_lost_starts_anew_from_its_next_reading() -> None:
     """What it counted meanwhile is there; when it counted is not known."""
     world = cutter_world()
-    world.see(sample("cutter1", "parts", 1, 1), alive("cutter1", 1))
+    world.see(sample("cutter1", "parts", 1, 5), alive("cutter1", 5))
     world.see(ReadingsLost(device="cutter1", at=at(100), reason="queue ran over"))
     events = [*world.see(sample("cutter1", "parts", 9, 100), alive("cutter1", 100)), *world.stop()]
     assert sum(event.delta for event in of(PiecesCounted, events)) == 8

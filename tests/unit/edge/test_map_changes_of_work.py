@@ -36,6 +36,7 @@ def working_line() -> Line:
         )
     )
     line.see(sample("cutter1", "order", "WO-7", 4.5), alive("cutter1", 4.5))
+    line.wait_until(8)
     line.now = at(1000)
     return line
 

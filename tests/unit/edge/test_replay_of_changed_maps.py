@@ -220,7 +220,7 @@ def test_a_greater_max_rate_believes_what_was_questioned() -> None:
 def test_a_tag_that_stayed_too_short_completes_nothing() -> None:
     new = changed(("all_left: packing", "all_left: packing, min_dwell: 3min"))
     assert without_events(difference(new)) == Difference(lost=(done("WO-1", "PACK", 220, 5),))
-    assert why(new) == ["nodes.PACK.done_when.min_dwell_s: 180 instead of 0"]
+    assert why(new) == ["nodes.PACK.done_when.condition.min_dwell_s: 180 instead of 0"]
 
 
 def test_a_station_that_moves_to_another_node_leaves_its_pieces_to_nobody() -> None:

@@ -37,7 +37,6 @@ from genba_shared.device_map import (
     ResetEvidence,
     SecurityPolicy,
     SecuritySettings,
-    StartRule,
     StateRule,
     Station,
     TimeSource,
@@ -47,8 +46,9 @@ from genba_shared.device_map import (
     load_device_map_with_warnings,
 )
 from genba_shared.device_map.loader import load_with_settings
+from genba_shared.device_map.model import AllLeft, AllOf, AnyOf, PiecesReach, PointIs, PointSign, StartRule, StationIs
 from genba_shared.errors import ConfigError
-from genba_shared.events import Result
+from genba_shared.events import Result, StationState
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = sorted(path for path in (ROOT / "examples").glob("*.yaml") if "\ngateway:" in path.read_text("utf-8"))
@@ -280,7 +280,7 @@ def test_stations_zones_and_nodes_refer_to_points(loaded: DeviceMap) -> None:
         "OUT": NodeRule(
             code="OUT",
             work_order=WorkOrderSource.TAGS,
-            done_when=CompletionRule(all_left="sewing", min_dwell_s=180.0),
+            done_when=CompletionRule(condition=AllLeft(zone="sewing", min_dwell_s=180.0)),
         ),
     }
 
@@ -351,19 +351,12 @@ def test_explain_tells_written_values_defaults_and_what_was_worked_out() -> None
 
 
 def test_settings_of_work_that_nothing_acts_on_are_read_and_warned_about() -> None:
-    text = (
-        MAP.replace("leave: [gate/out]}", "leave: [gate/out], wip_limit: 60, close_after: 8h}")
-        .replace("{from: cutter1/order}", "{from: cutter1/order, else: dispatch}")
-        .replace("SEW: {stations: [SEW-1, SEW-2]}", "SEW: {stations: [SEW-1, SEW-2], start_when: dispatch}")
-    )
+    text = MAP.replace("leave: [gate/out]}", "leave: [gate/out], wip_limit: 60, close_after: 8h}")
     loaded, warnings = load_device_map_with_warnings(Path("m"), text=text)
     assert (loaded.zones["sewing"].wip_limit, loaded.zones["sewing"].close_after_s) == (60, 28_800.0)
-    assert loaded.nodes["SEW"].start_when is StartRule.DISPATCH
     assert {(problem.path, str(problem.message).rpartition(": ")[2]) for problem in warnings} == {
         ("zones.sewing.wip_limit", "nothing is told when it is full."),
         ("zones.sewing.close_after", "a tag stays in the zone until it is read at the way out."),
-        ("nodes.CUT.work_order.else", "while the point is empty the station has no work order."),
-        ("nodes.SEW.start_when", "the first piece starts it."),
     }
 
 
@@ -378,6 +371,44 @@ def test_a_state_may_follow_from_several_points_or_from_a_rhythm_with_its_own_li
     assert loaded.stations["CUT-1"].state == StateRule(
         point=PointRef("cutter1", "parts"), idle_after_s=180.0, setup_at_most_s=3600.0, down_after_cycles=20
     )
+
+
+def test_conditions_of_a_node_join_in_levels_and_keep_their_order() -> None:
+    done = "{all: [{good: node.quantity}, {any: [{all_left: sewing, min_dwell: 3min}, {rises: press1/state}]}]}"
+    text = MAP.replace("OUT: {work_order: {from: tags}, done_when: {all_left: sewing, min_dwell: 3min}}", "")
+    text = text.replace("SEW: {stations: [SEW-1, SEW-2]}", f"SEW: {{stations: [SEW-1], done_when: {done}}}")
+    loaded = load_device_map(Path("m"), text=text)
+    assert loaded.nodes["SEW"].done_when.condition == AllOf(
+        parts=(
+            PiecesReach(),
+            AnyOf(
+                parts=(
+                    AllLeft(zone="sewing", min_dwell_s=180.0),
+                    PointIs(point=PointRef("press1", "state"), sign=PointSign.RISES),
+                )
+            ),
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "start"),
+    [
+        ("dispatch", StartRule.DISPATCH),
+        ("first_piece", StartRule.FIRST_PIECE),
+        ("{point: press1/state}", PointIs(point=PointRef("press1", "state"), sign=PointSign.TRUE)),
+        ("{state: [running, setup]}", StationIs(states=(StationState.RUNNING, StationState.SETUP))),
+    ],
+)
+def test_start_of_a_node_is_a_word_or_a_condition(written: str, start: object) -> None:
+    text = MAP.replace("SEW: {stations: [SEW-1, SEW-2]}", f"SEW: {{stations: [SEW-1], start_when: {written}}}")
+    assert load_device_map(Path("m"), text=text).nodes["SEW"].start_when == start
+
+
+def test_a_job_number_may_be_empty_where_dispatch_stands_in() -> None:
+    text = MAP.replace("{from: cutter1/order}", "{from: cutter1/order, else: dispatch}")
+    assert load_device_map(Path("m"), text=text).nodes["CUT"].otherwise is WorkOrderSource.DISPATCH
+    assert load_device_map(Path("m"), text=MAP).nodes["CUT"].otherwise is None
 
 
 def test_a_profile_that_two_devices_use_is_blamed_once() -> None:

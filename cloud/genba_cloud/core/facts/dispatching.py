@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from genba_cloud.core.facts.plan import WorkOrderPlan
-from genba_cloud.core.facts.views import Lifecycle, OpenDispatch, StockTake, TagBinding, WorkOrderFacts
+from genba_cloud.core.facts.views import Lifecycle, Mark, OpenDispatch, StockTake, TagBinding, WorkOrderFacts
 from genba_shared.dispatch_document import DispatchDocument, DispatchRow, OpenRow, StationDispatch
 from genba_shared.dispatch_document import StockTake as SentStockTake
 from genba_shared.dispatch_document import TagBinding as SentBinding
@@ -24,9 +24,17 @@ class Work:
         return any(node.lifecycle is not Lifecycle.DONE for node in self.facts.nodes)
 
     def wants(self, code: str) -> bool:
-        """Whether the node is still to be worked on: planned, and neither done nor claimed."""
+        """Whether the node may still be worked on: planned, and neither done nor claimed with its quantity.
+
+        A claim below the quantity keeps its row: where more is wanted since, the gateway goes on with it; where the
+        node was ended short on purpose, the gateway knows that it claimed it, and passes the row over.
+        """
         node = self.facts.node(code)
-        return node is not None and node.lifecycle in (Lifecycle.PENDING, Lifecycle.IN_PROGRESS)
+        if node is None:
+            return False
+        return node.lifecycle in (Lifecycle.PENDING, Lifecycle.IN_PROGRESS) or (
+            node.lifecycle is Lifecycle.AWAITING_CONFIRMATION and Mark.BELOW_QUANTITY in node.marks
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

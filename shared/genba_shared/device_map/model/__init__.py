@@ -4,6 +4,23 @@ Every object here has passed the loader's checks: references resolve, ranges hol
 in these classes and nowhere else.
 """
 
+from genba_shared.device_map.model.completion import (
+    AllLeft,
+    AllOf,
+    AnyOf,
+    CompletionRule,
+    Condition,
+    Counted,
+    Leaf,
+    PiecesReach,
+    PointIs,
+    PointSign,
+    StartRule,
+    StationIs,
+    TimeSinceStart,
+    confirms,
+    leaves_of,
+)
 from genba_shared.device_map.model.device_map import (
     ClockSettings,
     CollectorSettings,
@@ -62,10 +79,8 @@ from genba_shared.device_map.model.rfid import (
     RfidReader,
 )
 from genba_shared.device_map.model.work import (
-    CompletionRule,
     CountedEnd,
     NodeRule,
-    StartRule,
     StateRule,
     Station,
     Stocktake,
@@ -74,7 +89,10 @@ from genba_shared.device_map.model.work import (
 )
 
 __all__ = [
+    "AllLeft",
+    "AllOf",
     "Antenna",
+    "AnyOf",
     "AtLimit",
     "BrowseStep",
     "ByteOrder",
@@ -82,7 +100,9 @@ __all__ = [
     "ClockSettings",
     "CollectorSettings",
     "CompletionRule",
+    "Condition",
     "CountDirection",
+    "Counted",
     "CountedEnd",
     "CounterSettings",
     "Deadband",
@@ -93,6 +113,7 @@ __all__ = [
     "GatewaySettings",
     "ImpinjDevice",
     "InventorySession",
+    "Leaf",
     "LlrpDevice",
     "ModbusDevice",
     "ModbusPoint",
@@ -106,8 +127,11 @@ __all__ = [
     "OpcUaPoint",
     "OpcUaProfile",
     "Parity",
+    "PiecesReach",
     "Point",
+    "PointIs",
     "PointRef",
+    "PointSign",
     "PointType",
     "PollSettings",
     "PresenceSettings",
@@ -123,6 +147,7 @@ __all__ = [
     "StartRule",
     "StateRule",
     "Station",
+    "StationIs",
     "Stocktake",
     "StoreSettings",
     "StoredKind",
@@ -130,8 +155,11 @@ __all__ = [
     "TagMapping",
     "TelemetrySend",
     "TelemetrySettings",
+    "TimeSinceStart",
     "TimeSource",
     "WorkOrderSource",
     "Workarounds",
     "Zone",
+    "confirms",
+    "leaves_of",
 ]

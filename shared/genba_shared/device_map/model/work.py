@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from genba_shared.device_map.model.completion import CompletionRule, PointIs, StartRule, StationIs
 from genba_shared.device_map.model.points import PointRef
 from genba_shared.device_map.model.rfid import ReadPointRef
 from genba_shared.events import Result
@@ -16,13 +17,6 @@ class WorkOrderSource(StrEnum):
 
     POINT = "point"
     TAGS = "tags"
-    DISPATCH = "dispatch"
-
-
-class StartRule(StrEnum):
-    """What starts a node."""
-
-    FIRST_PIECE = "first_piece"
     DISPATCH = "dispatch"
 
 
@@ -96,20 +90,16 @@ class Zone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CompletionRule:
-    """Done when the good pieces reach the node's quantity, or when all tags of the work order have left a zone."""
-
-    all_left: str | None = None
-    min_dwell_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeRule:
-    """How this gateway sees a node being worked on and completed; `code` is the routing's node code."""
+    """How this gateway sees a node being worked on and completed; `code` is the routing's node code.
+
+    `otherwise` is what says the work order while `work_order_point` is empty (None: nothing does).
+    """
 
     code: str
     stations: tuple[str, ...] = ()
     work_order: WorkOrderSource = WorkOrderSource.DISPATCH
     work_order_point: PointRef | None = None
-    start_when: StartRule = StartRule.FIRST_PIECE
+    otherwise: WorkOrderSource | None = None
+    start_when: StartRule | PointIs | StationIs = StartRule.FIRST_PIECE
     done_when: CompletionRule = field(default_factory=CompletionRule)

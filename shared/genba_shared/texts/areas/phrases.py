@@ -128,6 +128,14 @@ PHRASES: Final[Mapping[str, Phrase]] = {
     "group-zone": Phrase(zh="区域", ja="ゾーン"),
     "group-node": Phrase(zh="工序", ja="工程"),
     "group-work-order": Phrase(zh="工序的工单", ja="工程の作業指示"),
+    "group-start-when": Phrase(zh="工序的开始条件", ja="工程の開始条件"),
+    "list-of-conditions": Phrase(zh="两个或更多条件的列表", ja="二つ以上の条件のリスト"),
+    "start-of-node": Phrase(zh="{words}，或 {snippet}", ja="{words}、または {snippet}"),
+    "end-of-node": Phrase(
+        zh="{snippet}，或用 {other} 连接的多个条件", ja="{snippet}、または {other} でつないだ複数の条件"
+    ),
+    "states": Phrase(zh="状态", ja="状態"),
+    "no-station": Phrase(zh="无", ja="なし"),
     "group-done-when": Phrase(zh="工序的完成条件", ja="工程の完了条件"),
     "a-counter": Phrase(zh="计数器", ja="カウンタ"),
     "a-string": Phrase(zh="文字", ja="文字列"),
@@ -148,10 +156,6 @@ PHRASES: Final[Mapping[str, Phrase]] = {
     "instead-tags-stay": Phrase(
         zh="标签会一直留在区域内，直到在出口被读到", ja="タグは出口で読み取られるまでゾーンに残ります"
     ),
-    "instead-no-work": Phrase(
-        zh="该点位为空时，工位没有工单", ja="ポイントが空の間、ステーションには作業指示がありません"
-    ),
-    "instead-first-piece": Phrase(zh="由第一件开始", ja="最初の1個で始まります"),
     "a-secret": Phrase(zh="密码", ja="秘密情報"),
     "a-device-file": Phrase(zh="串口的设备文件", ja="シリアルポートのデバイスファイル"),
     "a-baud-rate": Phrase(zh="常用的波特率", ja="一般的なボーレート"),

@@ -132,7 +132,30 @@ REMEDIES: Final[Mapping[str, Phrase]] = {
         zh="请在两侧各用一副天线，各有自己的读取点。",
         ja="両側にアンテナを一つずつ置き、それぞれに読取ポイントを付けてください。",
     ),
-    "keep-one": Phrase(zh="请只保留一个。", ja="どちらか一つだけ残してください。"),
+    "join-conditions": Phrase(zh="请写 {snippet} 或 {other}。", ja="{snippet} か {other} と書いてください。"),
+    "join-with-pieces": Phrase(zh="请与另一个条件连接：{snippet}。", ja="別の条件とつないでください：{snippet}。"),
+    "write-condition-alone": Phrase(
+        zh="请直接写该条件，不用 `{key}`。", ja="`{key}` を使わず、条件だけを書いてください。"
+    ),
+    "write-fewer-levels": Phrase(zh="请减少条件的嵌套层数。", ja="条件の入れ子を減らしてください。"),
+    "write-dispatch-or-point": Phrase(
+        zh="请写 {snippet}：标签仍会带来自己的工单。",
+        ja="{snippet} と書いてください。タグの作業指示はそのまま使われます。",
+    ),
+    "write-good-or-count": Phrase(
+        zh="请写 {snippet}，或在工位的 `counts` 中添加 `scrap`。",
+        ja="{snippet} と書くか、ステーションの `counts` に `scrap` を追加してください。",
+    ),
+    "name-last-zone": Phrase(zh="请指定标签最后离开的区域。", ja="タグが最後に出るゾーンを指定してください。"),
+    "name-zone-of-node": Phrase(zh="请指定该工序的区域。", ja="この工程のゾーンを指定してください。"),
+    "name-a-bit": Phrase(
+        zh="请指定 bool 类型的点位，如字中的一位。", ja="ワードの1ビットなど、bool のポイントを指定してください。"
+    ),
+    "one-station-on-device": Phrase(
+        zh="请让该工序在点位所属设备上只有一个工位。",
+        ja="ポイントの装置にあるこの工程のステーションを一つにしてください。",
+    ),
+    "add-state": Phrase(zh="请在工位中添加 {snippet}。", ja="ステーションに {snippet} を追加してください。"),
     "begin-with-dash": Phrase(
         zh="每个设备以短横线开头：`- id: cutter1`。",
         ja="装置ごとにハイフンで始めてください：`- id: cutter1`。",
