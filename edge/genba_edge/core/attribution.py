@@ -57,6 +57,10 @@ class Attribution:
         """Events tell of so many pieces of the counter already."""
         self._emitted_total[ref] = pieces
 
+    def is_joining(self, ref: PointRef) -> bool:
+        """Whether pieces of the counter wait for their event."""
+        return ref in self._pending
+
     def add(self, point: CountedPoint, step: Step, pieces: int, *, epoch: int) -> None:
         """A counter moved by `pieces` pieces; 0 of an ambiguous step: nothing was seen, and something may be made."""
         for part in self._by_owner(point, step, pieces, epoch):
@@ -186,7 +190,10 @@ class Attribution:
             confidence=step.confidence,
             least=step.least,
             most=step.most,
+            options=tuple(str(option) for option in step.options),
         )
+        if step.trail:
+            self._journal.note_trail(event, **step.trail)
         self._zones.pieces_counted(
             point.station, point.result, pending.pieces, at=step.at, source=event.source, because=event.id
         )
@@ -194,7 +201,8 @@ class Attribution:
             return
         ambiguous = step.confidence is Confidence.AMBIGUOUS
         if not pending.pieces:  # nothing was seen: no piece that starts the work, and none that is its last
-            self._nodes.doubt(key)
+            if ambiguous:
+                self._nodes.doubt(key)
             return
         self._nodes.start(key, at=step.at, station=point.station, source=event.source, because=event.id)
         if point.result is Result.GOOD:
@@ -212,7 +220,8 @@ def _is_young(flushed_at: datetime, now: datetime) -> bool:
 
 
 def _is_plain(step: Step) -> bool:
-    return step.method is CountMethod.NORMAL and step.confidence is Confidence.CERTAIN
+    """Whether nothing but its pieces has to be told of it."""
+    return step.method is CountMethod.NORMAL and step.confidence is Confidence.CERTAIN and step.most is None
 
 
 def _joins(last: Pending, new: Pending) -> bool:
@@ -222,5 +231,5 @@ def _joins(last: Pending, new: Pending) -> bool:
 def _in_doubt(pending: Pending) -> Pending:
     """The same pieces, of which some or all may belong to other work."""
     most = max(pending.pieces, pending.step.most or 0)
-    step = pending.step._replace(confidence=Confidence.AMBIGUOUS, least=0, most=most)
+    step = pending.step._replace(confidence=Confidence.AMBIGUOUS, least=0, most=most, options=())
     return pending._replace(step=step)

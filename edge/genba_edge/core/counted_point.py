@@ -7,9 +7,9 @@ from dataclasses import MISSING, Field, dataclass, fields
 from enum import Enum
 from typing import Any
 
-from genba_edge.core.counter import CounterState
+from genba_edge.core.counter_state import CounterState, Evidence, Held
 from genba_shared.clock import format_time, parse_time
-from genba_shared.device_map.model import CounterSettings, DeviceMap, Point, PointRef
+from genba_shared.device_map.model import CounterSettings, DeviceMap, Point, PointRef, WorkOrderSource
 from genba_shared.events import Result
 
 # Settings of a point that choose how often, when and for whom it is read; its value is the same whatever they say.
@@ -32,22 +32,34 @@ _HOW_IT_IS_READ = frozenset(
         "time_field",
     }
 )
-_WHAT_A_COUNT_IS = frozenset({"limit", "direction", "pieces_per_count"})
+_WHAT_A_COUNT_IS = ("limit", "direction", "pieces_per_count")
+_WHAT_A_COUNT_MAY_BE = ("lowest",)  # said where it is not the default, so that older maps keep their text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountedPoint:
-    """A counter of the map, and what its pieces are."""
+    """A counter of the map, and what its pieces are.
+
+    `follows_job`: the station's job number stands in a point of the counter's own device, where the PLC may put the
+    counter back for each job.
+    """
 
     ref: PointRef
     settings: CounterSettings
     station: str
     result: Result
     meaning: str
+    follows_job: bool
 
 
 def counted_points(device_map: DeviceMap) -> Iterator[CountedPoint]:
     """The counters that stations count by."""
+    job_devices = {
+        station: rule.work_order_point.device
+        for rule in device_map.nodes.values()
+        if rule.work_order is WorkOrderSource.POINT and rule.work_order_point is not None
+        for station in rule.stations
+    }
     for station in device_map.stations.values():
         for result, ref in station.counts.items():
             device = device_map.devices[ref.device]
@@ -59,14 +71,19 @@ def counted_points(device_map: DeviceMap) -> Iterator[CountedPoint]:
                     station=station.id,
                     result=result,
                     meaning=meaning_of(point, point.counter),
+                    follows_job=job_devices.get(station.id) == ref.device,
                 )
 
 
 def load_counter(value: Mapping[str, Any]) -> CounterState:
-    """The state of a counter from what was saved of it."""
+    """The state of a counter from what was saved of it.
+
+    Older versions saved fewer fields, and of a step that waited for confirmation not when it began: it waits anew.
+    """
     kept = {name: value[name] for name in CounterState._fields if name in value}
     times = {name: parse_time(value[name]) for name in ("changed_at", "seen_at")}
-    return CounterState(**{**kept, **times})
+    held = value.get("held")
+    return CounterState(**{**kept, **times, "held": None if held is None else _load_held(held)})
 
 
 def save_counter(state: CounterState) -> dict[str, Any]:
@@ -78,9 +95,20 @@ def save_counter(state: CounterState) -> dict[str, Any]:
         "total": state.total,
         "epoch": state.epoch,
         "before": state.before,
-        "doubted": state.doubted,
-        "readings": state.readings,
+        "total_then": state.total_then,
+        "pace_s": state.pace_s,
+        "held": None if state.held is None else _save_held(state.held),
     }
+
+
+def _load_held(value: Mapping[str, Any]) -> Held:
+    times = {name: parse_time(value[name]) for name in ("at", "seen_at")}
+    return Held(**{**value, **times, "evidence": Evidence(value["evidence"])})
+
+
+def _save_held(held: Held) -> dict[str, Any]:
+    times = {"at": format_time(held.at), "seen_at": format_time(held.seen_at)}
+    return {**held._asdict(), **times, "evidence": str(held.evidence)}
 
 
 def meaning_of(point: Point, settings: CounterSettings) -> str:
@@ -90,7 +118,9 @@ def meaning_of(point: Point, settings: CounterSettings) -> str:
     has its default is left out, so that one that a later version adds does not change the text of older maps.
     """
     source = [f"{each.name}={_text(getattr(point, each.name))}" for each in fields(point) if _tells(point, each)]
-    count = [f"{each.name}={_text(getattr(settings, each.name))}" for each in fields(settings) if _counts(each)]
+    count = [
+        f"{each.name}={_text(getattr(settings, each.name))}" for each in fields(settings) if _counts(each, settings)
+    ]
     return " ".join(sorted(source + count))
 
 
@@ -98,8 +128,9 @@ def _tells(point: Point, each: Field[object]) -> bool:
     return each.name not in _HOW_IT_IS_READ and (each.default is MISSING or getattr(point, each.name) != each.default)
 
 
-def _counts(each: Field[object]) -> bool:
-    return each.name in _WHAT_A_COUNT_IS
+def _counts(each: Field[object], settings: CounterSettings) -> bool:
+    differs = getattr(settings, each.name) != each.default
+    return each.name in _WHAT_A_COUNT_IS or (each.name in _WHAT_A_COUNT_MAY_BE and differs)
 
 
 def _text(value: object) -> str:

@@ -175,7 +175,7 @@ class Deriver:
             case DeviceAlive():
                 self._watch.hear(observation.device, observation.at)
                 if not self._watch.is_polled(observation.device):
-                    self._counting.confirm_doubts(observation.device, observation.at)
+                    self._counting.confirm_held(observation.device, observation.at, self._watch)
                 self._close_passages(observation.device)
             case DeviceBack():
                 self._watch.find(observation.device, observation.at)
@@ -282,7 +282,7 @@ class Deriver:
     def _derive_from(self, role: Role, sample: Sample) -> None:
         ref = role.ref
         if role.speaks_always:
-            self._counting.note_evidence(ref, sample)
+            self._counting.note_evidence(ref, sample, self._watch)
             if ref in self._jobs:
                 self._take_job(ref, sample)
         raw = _whole_number(sample.value) if role.is_counter else None
@@ -298,6 +298,7 @@ class Deriver:
                 lambda counter: self._watch.known_at_change(counter, sample.at, ref.device), station=station
             )
             at = sample.at if self._work_since is None else max(sample.at, self._work_since)
+            self._counting.note_job(station, at)
             self._work.set_job(station, work_order, at=at, source=Source(type=SourceType.PLC, ref=str(ref)))
 
     def _close_passages(self, device: str) -> None:
