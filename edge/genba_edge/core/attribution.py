@@ -57,10 +57,6 @@ class Attribution:
         """Events tell of so many pieces of the counter already."""
         self._emitted_total[ref] = pieces
 
-    def is_joining(self, ref: PointRef) -> bool:
-        """Whether pieces of the counter wait for their event."""
-        return ref in self._pending
-
     def add(self, point: CountedPoint, step: Step, pieces: int, *, epoch: int) -> None:
         """A counter moved by `pieces` pieces; 0 of an ambiguous step: nothing was seen, and something may be made."""
         for part in self._by_owner(point, step, pieces, epoch):

@@ -54,6 +54,7 @@ __all__ = [
 ]
 
 CONFIRMING_READINGS = 3  # readings, the first included, that a step which nothing explains must hold for
+MEMORY_WAIT_S = 60.0  # how long a PLC that starts again may show a counter without its memory
 EVIDENCE_WAIT_S = 30.0  # how long a fall waits for evidence that is read less often than the counter
 
 
@@ -84,7 +85,7 @@ def advance(state: CounterState, reading: Reading, settings: CounterSettings) ->
     case = _case(state, value, reading, settings)
     near = allowance(settings, state.seen_at, at, slack=REACH_SLACK)
     if held is not None and 0 <= counts <= near:
-        case = case._replace(fell=0 <= held.first < state.last)  # back where it was: what was held is no fact
+        case = case._replace(fell_to=held.value if 0 <= held.value < state.last else None)  # back where it was: what was held is no fact
         return _weigh(case, None, reading)
     return _weigh(case, _tracked(case, held, reading), reading)
 
@@ -105,10 +106,12 @@ def _is_plain(state: CounterState, value: int, counts: int, reading: Reading, se
 
 
 def _counted(state: CounterState, value: int, counts: int, at: datetime) -> CounterState:
-    pace_s = (at - state.changed_at).total_seconds() / counts
-    return CounterState(
-        value, at, at, state.total + counts, state.epoch, state.before, state.total_then, pace_s if pace_s > 0 else None
-    )
+    took_s, pace_s = (at - state.changed_at).total_seconds() / counts, state.pace_s
+    if pace_s is None or 0 < took_s < 2 * pace_s:
+        pace_s = took_s
+    elif took_s > 0:
+        pace_s *= 2  # a stop is no rhythm; a slower rhythm is soon learned
+    return CounterState(value, at, at, state.total + counts, state.epoch, state.before, state.total_then, pace_s)
 
 
 def _case(state: CounterState, value: int, reading: Reading, settings: CounterSettings) -> Case:
@@ -138,6 +141,8 @@ def _weigh(case: Case, held: Held | None, reading: Reading) -> tuple[CounterStat
     if held is not None and held.readings < max((cause.readings for cause in finding.possible), default=3):
         return state._replace(held=held), ()
     if not finding.possible:
+        if _may_remember(case, finding, reading):
+            return state._replace(held=held), ()
         return _gone_on(*_asked(case, finding, "nothing explains it"), held, reading, case.settings)
     chosen, rule = choose(case, finding)
     if chosen is None:
@@ -163,6 +168,13 @@ def _is_waiting(case: Case, reading: Reading) -> bool:
     return falls and case.evidence is Evidence.AWAITED and waited_s < EVIDENCE_WAIT_S and not case.job_changed
 
 
+def _may_remember(case: Case, finding: Finding, reading: Reading) -> bool:
+    """Whether a fall to the beginning, which was no reset, may be a PLC that starts again and has no memory yet."""
+    since = case.value - origin_of(case.settings)
+    waited_s = (reading.at - case.at).total_seconds()
+    return case.value < case.state.last and 0 <= since <= finding.near and waited_s < MEMORY_WAIT_S
+
+
 def _worth_telling(step: Step) -> Outcomes:
     """A step of nothing that hides nothing is no step; but a reset is told, since a new count begins."""
     is_nothing = not step.delta and step.most is None and step.method is CountMethod.NORMAL
@@ -184,6 +196,7 @@ def _taken(case: Case, method: CountMethod, delta: int) -> CounterState:
         epoch=state.epoch + new_epoch,
         before=state.last if method is CountMethod.RESET else None,
         total_then=state.total,
+        pace_s=state.pace_s,
     )
 
 
@@ -211,6 +224,7 @@ def _asked(case: Case, finding: Finding, rule: str) -> tuple[CounterState, Outco
         epoch=state.epoch + 1,
         before=state.last,
         total_then=state.total,
+        pace_s=state.pace_s,
     )
     return started, (doubt,)
 

@@ -44,7 +44,7 @@ class Cause(NamedTuple):
 class Case(NamedTuple):
     """A step from the state's last reading to `value`, seen at `at`.
 
-    `fell`: a smaller value was read in between, and did not stay.
+    `fell_to`: a smaller value that was read in between, and did not stay.
     """
 
     state: CounterState
@@ -54,7 +54,7 @@ class Case(NamedTuple):
     watched: bool
     evidence: Evidence
     job_changed: bool = False
-    fell: bool = False
+    fell_to: int | None = None
 
 
 class Finding(NamedTuple):
@@ -106,15 +106,37 @@ def _find_straight(case: Case, finding: Finding) -> None:
     if counts > finding.reach:
         finding.excluded["normal"] = f"{counts} counts are more than the {finding.reach} possible"
         return
-    most = max(counts, _hidden(case, finding)) if _may_be_reset(case, finding.made) else counts
-    if case.watched and not case.fell:
-        most = counts  # a reset would have been seen on its way
-    if counts == 0 and not case.fell:
-        most = 0  # a gap that ends where it began is declared as what it is: a gap
-    if counts and is_saturated(case.state._replace(last=case.value), case.settings):
-        most = max(counts, finding.made)  # what was made beyond the limit is not on the counter
     least = min((counts, *_restored(case, finding))) if counts else 0
+    most = max(counts, _unseen(case, finding, counts))
     finding.possible.append(Cause(CountMethod.NORMAL, counts, least, most, 1 if counts <= finding.near else 2))
+
+
+def _unseen(case: Case, finding: Finding, counts: int) -> int:
+    """The most pieces where a counter that went on may have been put back on its way; 0 where that was seen not to be.
+
+    A gap that ends where it began is declared as what it is: a gap.
+    """
+    if counts and is_saturated(case.state._replace(last=case.value), case.settings):
+        return finding.made  # what was made beyond the limit is not on the counter
+    if case.settings.max_rate is None:
+        return 0
+    if case.fell_to is not None:
+        is_correction = case.state.last - case.fell_to <= CORRECTION_COUNTS
+        if is_correction and case.value - case.fell_to <= finding.made:
+            return finding.made
+        if 0 < case.fell_to - origin_of(case.settings) <= finding.made:  # counted while the PLC had no memory
+            return finding.made
+    since_reset = case.value - origin_of(case.settings)
+    may_be_reset = case.evidence is not Evidence.ABSENT and 0 <= since_reset <= finding.made
+    in_gap = not case.watched and counts > 0
+    if in_gap and _may_have_bounced(case.state):
+        return finding.made
+    return finding.made if may_be_reset and (in_gap or case.fell_to is not None) else 0
+
+
+def _may_have_bounced(state: CounterState) -> bool:
+    """Whether the latest reset may turn out to have been a PLC without its memory."""
+    return state.before is not None and state.total - state.total_then <= BOUNCE_COUNTS
 
 
 def _find_wrap(case: Case, finding: Finding, most: int) -> None:
@@ -170,10 +192,9 @@ def _restored(case: Case, finding: Finding) -> list[int]:
     The counter goes on from that reading; or what it counted meanwhile is in the new value.
     """
     state = case.state
-    counted = state.total - state.total_then
-    if state.before is None or counted > BOUNCE_COUNTS:
+    if state.before is None or not _may_have_bounced(state):
         return []
-    gained = case.value - state.before
+    counted, gained = state.total - state.total_then, case.value - state.before
     most = REACH_SLACK if case.settings.max_rate is None else finding.near
     return [delta for delta in dict.fromkeys((gained, gained - counted)) if 0 <= delta <= most]
 
@@ -181,7 +202,7 @@ def _restored(case: Case, finding: Finding) -> list[int]:
 def _find_correction(case: Case, finding: Finding) -> None:
     """A small step back: somebody took a few pieces from the counter."""
     back = case.state.last - case.value
-    if back <= 0 or case.evidence is Evidence.SHOWN:
+    if back <= 0 or case.evidence is Evidence.SHOWN or case.value == origin_of(case.settings):
         return
     if back > CORRECTION_COUNTS:
         finding.excluded["manual"] = f"{back} counts back are more than a correction of {CORRECTION_COUNTS}"
@@ -208,13 +229,6 @@ def _believe_evidence(case: Case, finding: Finding) -> None:
 def _hidden(case: Case, finding: Finding) -> int:
     """The most pieces made since the last reading, whatever the counter shows; 0 where nothing bounds them."""
     return 0 if case.settings.max_rate is None and case.watched else finding.made
-
-
-def _may_be_reset(case: Case, made: int) -> bool:
-    """Whether a rise may hide a reset: no evidence says no, and all that the counter shows may be new."""
-    if case.evidence is Evidence.ABSENT or case.settings.max_rate is None:
-        return False
-    return 0 <= case.value - origin_of(case.settings) <= made
 
 
 def choose(case: Case, finding: Finding) -> tuple[Cause | None, str]:
@@ -263,7 +277,7 @@ def step_of(case: Case, finding: Finding, chosen: Cause, rule: str) -> Step:
     most = max(cause.most for cause in finding.possible)
     several = len({cause.delta for cause in finding.possible}) > 1
     turns = chosen.method is CountMethod.WRAP and chosen.most > chosen.delta
-    doubtful = most > least and (several or turns or case.fell or _may_hide(chosen, case))
+    doubtful = most > least and (several or turns or _may_hide(chosen, case))
     since = min(case.state.seen_at, case.at)  # a change may arrive after its device was heard of again
     plain = chosen.method is CountMethod.NORMAL and most == least
     return Step(
@@ -282,18 +296,19 @@ def step_of(case: Case, finding: Finding, chosen: Cause, rule: str) -> Step:
 def _may_hide(chosen: Cause, case: Case) -> bool:
     """Whether pieces that no reading showed are likely, not merely possible.
 
-    They are where nobody watched, where the counter stood at its limit, and where the rhythm of a running machine said
+    They are where nobody watched for longer than a piece takes, where the counter stood at its limit, and where the rhythm of a running machine said
     that a count was due. A machine that stood still does not finish a piece in the very moment of its reset.
     """
     if chosen.method not in {CountMethod.RESET, CountMethod.RESTORE, CountMethod.MANUAL}:
         return False
-    state = case.state
-    if not case.watched or is_saturated(state, case.settings):
+    state, max_rate = case.state, case.settings.max_rate
+    stood_s = max(0.0, (state.seen_at - state.changed_at).total_seconds())
+    window_s = max(0.0, (case.at - state.seen_at).total_seconds())
+    is_short = max_rate is not None and window_s * max_rate < 1  # than the machine needs for one piece
+    if is_saturated(state, case.settings) or not (case.watched or is_short):
         return True
     if state.pace_s is None:
         return False
-    stood_s = max(0.0, (state.seen_at - state.changed_at).total_seconds())
-    window_s = max(0.0, (case.at - state.seen_at).total_seconds())
     return stood_s <= RHYTHM_LATE * state.pace_s and stood_s + 2 * window_s >= RHYTHM_EARLY * state.pace_s
 
 

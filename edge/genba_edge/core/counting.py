@@ -169,8 +169,8 @@ class Counting:
         self._counters[point.ref] = state
         if state.held is not None or before.held is not None:
             (self._unsettled.discard if state.held is None else self._unsettled.add)(point.ref)
-            if not outcomes:
-                self._save_held(point.ref)
+            if not outcomes:  # kept through a kill, and with it all that was counted before
+                self._attribution.flush(point.ref)
         for outcome in outcomes:
             match outcome:
                 case Step():
@@ -268,11 +268,6 @@ class Counting:
                 options=(CountOption(CountMethod.MANUAL, 0),),
             ),
         )
-
-    def _save_held(self, ref: PointRef) -> None:
-        """Keep a step that waits, or no longer does, through a kill; without what is counted and not yet emitted."""
-        if not self._attribution.is_joining(ref):
-            self._save(ref)
 
     def _save(self, ref: PointRef) -> None:
         state = self._settled(ref)
