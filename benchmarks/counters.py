@@ -207,9 +207,9 @@ class Machine:
             case "flying":
                 self.reset_at_s = at_s + self.random.uniform(0.0, 2 * cycle_s)
             case "bounce":
-                self.next_piece_s = at_s + 60
-                self.boot_at_s = at_s + 5
-                self.remembers_s = at_s + 5 + self.random.uniform(0.2, 20)
+                self.next_piece_s = at_s + 90
+                self.boot_at_s = at_s + self.random.uniform(3, 40)
+                self.remembers_s = self.boot_at_s + self.random.uniform(0.2, 20)
             case _:
                 pass
 

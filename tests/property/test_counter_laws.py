@@ -6,7 +6,8 @@ values. The gateway is killed at any point, with whatever it did not commit. Eve
 and its commits.
 
 What the plant does not do, because no reading could tell: make pieces in the first readings after a boot, be corrected
-without three readings of it, or be reset between two polls when there is no evidence and the counter stands higher afterwards than before.
+without three readings of it, or be reset between two polls when there is no evidence and the counter stands higher
+afterwards than before.
 """
 
 from __future__ import annotations
@@ -137,12 +138,7 @@ class CounterLaws(RuleBasedStateMachine):
         self.clean = 9  # good polls since something strange happened
         self.told: dict[str, Value] = {}
         self.sent: dict[str, Value] = {}
-        self.shown_before = kind.first
-        self.gap_slack = 0
-        self.made_at_last_look = 0
-        self.looks_to_confirm = 0
         self.strange = 0
-        self.read_before: int | None = None
         self.look()
 
     # The plant.
@@ -178,7 +174,6 @@ class CounterLaws(RuleBasedStateMachine):
     def reset(self, held: bool) -> None:
         self.strange += 1
         self.clean = 0
-        self.looks_to_confirm = 2
         if self.evidence in ("uptime", "boot"):
             self.plc.boot(self.now)
             self.plc.kept = None
@@ -207,7 +202,6 @@ class CounterLaws(RuleBasedStateMachine):
     def remember(self) -> None:
         self.plc.remember()
         self.clean = 0
-        self.looks_to_confirm = 3
         self.look()
         self.look()
 
@@ -215,7 +209,12 @@ class CounterLaws(RuleBasedStateMachine):
     @rule(counts=st.integers(1, 8))
     def correct(self, counts: int) -> None:
         away = abs(self.plc.shown - self.plc.kind.cleared)
-        if self.is_lost or not self.gateway.is_known or away < 30 or (self.plc.kind.stays and self.plc.shown == self.plc.kind.greatest):
+        if (
+            self.is_lost
+            or not self.gateway.is_known
+            or away < 30
+            or (self.plc.kind.stays and self.plc.shown == self.plc.kind.greatest)
+        ):
             return
         if not self.plc.kind.lowest <= self.plc.shown - counts * self.plc.kind.step <= self.plc.kind.greatest:
             return
@@ -258,18 +257,7 @@ class CounterLaws(RuleBasedStateMachine):
         found.append(DeviceAlive(device="plc", at=self.at()))
         self.tell(found, keep=keep)
         if keep:
-            self.note_gap(value)
             self.clean += 1
-            self.shown_before = value
-
-    def note_gap(self, value: int) -> None:
-        """A gap in which the counter jumped (or before it was confirmed) and came to the same value shows but the gap."""
-        gaps = [event for event in self.gateway.events if isinstance(event, DataGapSeen)]
-        if self.looks_to_confirm > 0 and value == self.read_before and gaps and gaps[-1].end == self.at():
-            self.gap_slack += self.plc.made - self.made_at_last_look
-        self.looks_to_confirm -= 1
-        self.made_at_last_look = self.plc.made
-        self.read_before = value
 
     def at(self) -> datetime:
         return T0 + timedelta(milliseconds=round(self.now * 1000))
@@ -329,6 +317,7 @@ class CounterLaws(RuleBasedStateMachine):
         self.now = max(self.now, end)
         self.is_lost = False
         self.gateway.is_known = False
+        self.clean = 0
         self.look()
 
     # The gateway.
@@ -340,6 +329,7 @@ class CounterLaws(RuleBasedStateMachine):
             self.look(keep=False)
         self.now += away_s
         self.gateway.start(self.now)
+        self.clean = 0
 
     # The laws.
 
@@ -358,7 +348,7 @@ class CounterLaws(RuleBasedStateMachine):
                 case _:
                     pass
         at_limit = self.plc.kind.stays and self.plc.shown == self.plc.kind.greatest
-        return least, math.inf if at_limit else most + self.gap_slack
+        return least, math.inf if at_limit else most
 
     @invariant()
     def total_never_falls(self) -> None:

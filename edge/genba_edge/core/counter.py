@@ -54,6 +54,7 @@ __all__ = [
 ]
 
 CONFIRMING_READINGS = 3  # readings, the first included, that a step which nothing explains must hold for
+SLOWER = 1.25  # a stop is no rhythm: one count makes it slower by no more than this
 MEMORY_WAIT_S = 60.0  # how long a PLC that starts again may show a counter without its memory
 EVIDENCE_WAIT_S = 30.0  # how long a fall waits for evidence that is read less often than the counter
 
@@ -85,7 +86,9 @@ def advance(state: CounterState, reading: Reading, settings: CounterSettings) ->
     case = _case(state, value, reading, settings)
     near = allowance(settings, state.seen_at, at, slack=REACH_SLACK)
     if held is not None and 0 <= counts <= near:
-        case = case._replace(fell_to=held.value if 0 <= held.value < state.last else None)  # back where it was: what was held is no fact
+        case = case._replace(
+            fell_to=held.value if 0 <= held.value < state.last else None
+        )  # back where it was: what was held is no fact
         return _weigh(case, None, reading)
     return _weigh(case, _tracked(case, held, reading), reading)
 
@@ -107,10 +110,12 @@ def _is_plain(state: CounterState, value: int, counts: int, reading: Reading, se
 
 def _counted(state: CounterState, value: int, counts: int, at: datetime) -> CounterState:
     took_s, pace_s = (at - state.changed_at).total_seconds() / counts, state.pace_s
-    if pace_s is None or 0 < took_s < 2 * pace_s:
+    if not state.total:  # the last count before was not seen
+        pace_s = None
+    elif pace_s is None or 0 < took_s < pace_s * SLOWER:
         pace_s = took_s
     elif took_s > 0:
-        pace_s *= 2  # a stop is no rhythm; a slower rhythm is soon learned
+        pace_s *= SLOWER
     return CounterState(value, at, at, state.total + counts, state.epoch, state.before, state.total_then, pace_s)
 
 

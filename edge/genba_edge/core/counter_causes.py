@@ -112,23 +112,16 @@ def _find_straight(case: Case, finding: Finding) -> None:
 
 
 def _unseen(case: Case, finding: Finding, counts: int) -> int:
-    """The most pieces where a counter that went on may have been put back on its way; 0 where that was seen not to be.
-
-    A gap that ends where it began is declared as what it is: a gap.
-    """
+    """The most pieces where a counter that went on may have been put back on its way; 0 where it was seen not to be."""
     if counts and is_saturated(case.state._replace(last=case.value), case.settings):
         return finding.made  # what was made beyond the limit is not on the counter
     if case.settings.max_rate is None:
         return 0
-    if case.fell_to is not None:
-        is_correction = case.state.last - case.fell_to <= CORRECTION_COUNTS
-        if is_correction and case.value - case.fell_to <= finding.made:
-            return finding.made
-        if 0 < case.fell_to - origin_of(case.settings) <= finding.made:  # counted while the PLC had no memory
-            return finding.made
+    if case.fell_to is not None and 0 < case.fell_to - origin_of(case.settings) <= finding.made:
+        return finding.made  # counted while the PLC had no memory
     since_reset = case.value - origin_of(case.settings)
     may_be_reset = case.evidence is not Evidence.ABSENT and 0 <= since_reset <= finding.made
-    in_gap = not case.watched and counts > 0
+    in_gap = not case.watched
     if in_gap and _may_have_bounced(case.state):
         return finding.made
     return finding.made if may_be_reset and (in_gap or case.fell_to is not None) else 0
@@ -218,12 +211,19 @@ def _find_preset(case: Case, finding: Finding) -> None:
 
 
 def _believe_evidence(case: Case, finding: Finding) -> None:
-    """Of a fall for which the evidence shows a reset, no other cause is believed."""
+    """Of a fall for which the evidence, or a new job number, shows a reset, no other cause is believed."""
     resets = [cause for cause in finding.possible if cause.method is CountMethod.RESET]
-    if resets and case.evidence is Evidence.SHOWN and case.value < case.state.last:
+    why = _shown_by(case)
+    if resets and why and case.value < case.state.last:
         for cause in finding.possible:
-            finding.excluded[str(cause.method)] = "the evidence shows a reset"
+            finding.excluded[str(cause.method)] = why
         finding.possible[:] = resets
+
+
+def _shown_by(case: Case) -> str:
+    if case.evidence is Evidence.SHOWN:
+        return "the evidence shows a reset"
+    return "the job number changed" if case.job_changed else ""
 
 
 def _hidden(case: Case, finding: Finding) -> int:
@@ -235,8 +235,8 @@ def choose(case: Case, finding: Finding) -> tuple[Cause | None, str]:
     """The cause that is taken, and why; None: the map says to ask."""
     possible = finding.possible
     if len(possible) == 1:
-        shown = case.evidence is Evidence.SHOWN and possible[0].method is CountMethod.RESET
-        return possible[0], "the evidence shows a reset" if shown else "the only possible explanation"
+        shown = _shown_by(case) if possible[0].method is CountMethod.RESET else ""
+        return possible[0], shown or "the only possible explanation"
     by_method = {cause.method: cause for cause in possible}
     reset = by_method.get(CountMethod.RESET)
     falls = case.value < case.state.last
@@ -254,8 +254,6 @@ def choose(case: Case, finding: Finding) -> tuple[Cause | None, str]:
         return reset, "on_decrease: reset"
     if restore is not None:
         return restore, "it stands again where it stood before the reset"
-    if falls and reset is not None and case.job_changed:
-        return reset, "the job number changed"
     if falls and wrap is not None and reset is not None:
         return _wrap_or_reset(case, wrap, reset)
     if falls and reset is not None:

@@ -117,7 +117,7 @@ def test_gap_longer_than_a_wrap_names_every_number_of_wraps() -> None:
 def test_gap_longer_than_a_wrap_that_ends_at_the_same_value_is_in_doubt() -> None:
     settings = CounterSettings(limit=99, max_rate=1.0)
     _, found = read(started(10, settings), polled(200, 10, watched=False), settings)
-    assert told(found) == [(0, NORMAL, AMBIGUOUS, 0, 300)]
+    assert told(found) == [(0, NORMAL, AMBIGUOUS, 0, 301)]
 
 
 # Resets.
@@ -162,7 +162,8 @@ def test_rule_to_ask_asks_with_both_answers() -> None:
 
 
 def test_evidence_that_was_read_and_shows_nothing_rules_a_reset_out() -> None:
-    _, (doubt,) = read(started(500, WITH_BUTTON), polled(1, 2, 2, 2, evidence=ABSENT), WITH_BUTTON)
+    readings = [Reading(2, at(second), evidence=ABSENT) for second in range(1, 62)]
+    _, (doubt,) = read(started(500, WITH_BUTTON), readings, WITH_BUTTON)
     assert isinstance(doubt, Doubt)
     assert (doubt.raw, doubt.last, doubt.least, doubt.most) == (2, 500, 0, 2)
     assert doubt.options == (CountOption(RESET, 2), CountOption(MANUAL, 0))
@@ -186,7 +187,21 @@ def test_reset_of_a_signed_counter_begins_at_zero() -> None:
 def test_new_job_number_says_that_a_fall_near_the_limit_was_a_reset() -> None:
     readings = [Reading(1, at(second), job_changed=True) for second in (3, 4)]
     _, found = read(started(65533), readings)
-    assert told(found) == [(1, RESET, AMBIGUOUS, 1, 5)]
+    assert told(found) == [(1, RESET, CERTAIN, 1, 5)]
+
+
+def test_gap_in_which_a_small_counter_may_have_been_reset_says_so_without_asking() -> None:
+    _, found = read(started(5), polled(20, 5, watched=False))
+    assert told(found) == [(0, NORMAL, CERTAIN, 0, 31)]
+    _, found = read(started(5, WITH_BUTTON), polled(20, 5, watched=False, evidence=ABSENT), WITH_BUTTON)
+    assert found == []
+
+
+def test_fall_to_the_beginning_that_is_no_reset_waits_for_the_memory_of_the_plc() -> None:
+    readings = [Reading(0, at(second), evidence=ABSENT) for second in range(1, 40)]
+    state, found = read(started(500, WITH_BUTTON), [*readings, Reading(501, at(40))], WITH_BUTTON)
+    assert told(found) == [(1, NORMAL, CERTAIN, None, None)]
+    assert (state.last, state.total, state.epoch) == (501, 1, 0)
 
 
 # What was read once and is gone.
@@ -195,8 +210,8 @@ def test_new_job_number_says_that_a_fall_near_the_limit_was_a_reset() -> None:
 @pytest.mark.parametrize("wrong", [40000, 131071, 99, 3, 0])
 def test_value_that_was_read_once_is_forgotten(wrong: int) -> None:
     settings = CounterSettings(limit=2**32 - 1, max_rate=1.0)
-    state, found = read(started(100, settings), polled(1, wrong, 101), settings)
-    assert told(found) == [(1, NORMAL, CERTAIN, None, None)]
+    state, (step,) = read(started(100, settings), polled(1, wrong, 101), settings)
+    assert told([step])[0][:3] == (1, NORMAL, CERTAIN)
     assert (state.total, state.epoch) == (1, 0)
 
 
