@@ -5,11 +5,11 @@
 Eight stations make pieces at an irregular pace, at most at the `max_rate` of their map. Their counters wrap, count
 down, go below zero and are reset (20 times), some with evidence and some without; PLCs lose their memory at a boot and
 get it back; one poll in twenty is missed; now and then a value is torn, spiked or old. Every reading goes through the
-real `Deriver` with a real device map. The truth is kept by the plant, and compared with what the events say whenever the
-plant stands: a piece that is off and lies outside of what was declared is an undeclared error.
+real `Deriver` with a real device map. The truth is kept by the plant, and compared with what the events say whenever
+the plant stands: a piece that is off and lies outside of what was declared is an undeclared error.
 
 The naive rules see the same readings: *delta* (what is more than before), *modulo* (difference modulo the range), and
-*drop below 90 % is a reset, else a wrap*.
+*drop* (a fall below 90 % is a reset, the new value was made since; a smaller one is noise).
 """
 
 from __future__ import annotations
@@ -269,10 +269,8 @@ class Naive:
         self.totals["modulo"] += change % self.range
         if change >= 0:
             self.totals["drop"] += change
-        else:
-            self.totals["drop"] += (
-                position if position < 0.9 * last and last < 0.9 * self.range else change % self.range
-            )
+        elif position < 0.9 * last:
+            self.totals["drop"] += position
 
 
 @dataclass(slots=True, kw_only=True)

@@ -24,7 +24,6 @@ from genba_shared.device_map.model import AtLimit, CounterSettings, OnDecrease
 from genba_shared.events import Confidence, CountMethod, CountOption
 
 CORRECTION_COUNTS = 20  # an operator takes back a few pieces; a longer way back is nobody's correction
-BURST_S = 60.0  # some devices renew the value that they show only now and then; longer is no burst
 WRAPS_NAMED = 5  # numbers of wraps that are named as options; `least` and `most` hold them all
 BOUNCE_COUNTS = 20  # a PLC has its memory back before it counts more than a few pieces
 NEAR_THE_LIMIT = 5  # after a gap, a fall that travels less than 1/5 of the range across the limit is taken as a wrap
@@ -79,13 +78,10 @@ def find_causes(case: Case) -> Finding:
     reach = max(near, allowance(settings, state.changed_at, case.at, slack=REACH_SLACK))
     finding = Finding([], {}, near, reach, allowance(settings, begin, case.at, slack=EDGE_SLACK))
     _find_straight(case, finding)
-    _find_wrap(case, finding, near)
-    _find_reset(case, finding, near)
+    _find_wrap(case, finding)
+    _find_reset(case, finding)
     _find_restore(case, finding)
     _find_correction(case, finding)
-    if not finding.possible and (case.at - state.changed_at).total_seconds() <= BURST_S:
-        _find_wrap(case, finding, reach)
-        _find_reset(case, finding, reach)
     _find_preset(case, finding)
     _believe_evidence(case, finding)
     for cause in finding.possible:
@@ -132,9 +128,9 @@ def _may_have_bounced(state: CounterState) -> bool:
     return state.before is not None and state.total - state.total_then <= BOUNCE_COUNTS
 
 
-def _find_wrap(case: Case, finding: Finding, most: int) -> None:
+def _find_wrap(case: Case, finding: Finding) -> None:
     """Counted on across the limit, once or several times."""
-    straight, modulus = case.value - case.state.last, span_of(case.settings) + 1
+    most, straight, modulus = finding.near, case.value - case.state.last, span_of(case.settings) + 1
     if case.settings.at_limit is not AtLimit.WRAP:
         finding.excluded["wrap"] = "the counter stays at its limit"
         return
@@ -148,9 +144,9 @@ def _find_wrap(case: Case, finding: Finding, most: int) -> None:
     finding.possible.append(Cause(CountMethod.WRAP, across, across, greatest, 1 if straight >= 0 else 2))
 
 
-def _find_reset(case: Case, finding: Finding, most: int) -> None:
+def _find_reset(case: Case, finding: Finding) -> None:
     """Put back to its origin, and `value` counts since."""
-    since = case.value - origin_of(case.settings)
+    most, since = finding.near, case.value - origin_of(case.settings)
     rises = case.value >= case.state.last
     if rises and case.evidence is not Evidence.SHOWN:
         return  # a counter that goes on as before was not reset; what that may hide stands in the bounds of NORMAL
@@ -294,8 +290,9 @@ def step_of(case: Case, finding: Finding, chosen: Cause, rule: str) -> Step:
 def _may_hide(chosen: Cause, case: Case) -> bool:
     """Whether pieces that no reading showed are likely, not merely possible.
 
-    They are where nobody watched for longer than a piece takes, where the counter stood at its limit, and where the rhythm of a running machine said
-    that a count was due. A machine that stood still does not finish a piece in the very moment of its reset.
+    They are where nobody watched for longer than a piece takes, where the counter stood at its limit, and where the
+    rhythm of a running machine said that a count was due. A machine that stood still does not finish a piece in the
+    very moment of its reset.
     """
     if chosen.method not in {CountMethod.RESET, CountMethod.RESTORE, CountMethod.MANUAL}:
         return False
