@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from genba_edge.core.counted_point import load_counter, save_counter
 from genba_edge.core.counter import CounterState, Doubt, Evidence, Reading, Step, advance, begin, start_counter
 from genba_shared.device_map.model import AtLimit, CountDirection, CounterSettings, OnDecrease, PointRef, ResetEvidence
 from genba_shared.events import Confidence, CountMethod, CountOption, QuestionCause
@@ -328,3 +329,28 @@ def test_decision_says_what_was_possible_and_why_the_rest_was_not() -> None:
         "chosen": "wrap",
         "rule": "it was within a few counts of its limit",
     }
+
+
+# Saved state.
+
+
+def test_state_that_an_older_version_saved_goes_on() -> None:
+    saved = {
+        "last": 500,
+        "changed_at": "2026-01-05T06:59:00.000Z",
+        "seen_at": "2026-01-05T07:00:00.000Z",
+        "total": 42,
+        "epoch": 3,
+        "before": None,
+        "doubted": 2,
+        "readings": 1,
+    }
+    state, found = read(load_counter(saved), polled(1, 501))
+    assert told(found) == [(1, NORMAL, CERTAIN, None, None)]
+    assert (state.total, state.epoch) == (43, 3)
+
+
+def test_state_with_a_step_that_waits_is_the_same_after_it_was_saved() -> None:
+    state, _ = read(started(500), polled(1, 2))
+    assert state.held is not None
+    assert load_counter(save_counter(state)) == state

@@ -114,6 +114,18 @@ def test_first_reading_beyond_the_limit_is_questioned_when_it_stays() -> None:
     assert (questioned.at, questioned.point) == (at(3), "sewing/good1")
 
 
+def test_pieces_after_a_fall_that_waited_survive_a_kill_before_they_are_told() -> None:
+    world = sewing_world()
+    sewing(world, 5, good1=3)
+    for second, value in ((6, 3), (7, 0), (8, 1), (9, 1)):
+        sewing(world, second, good1=value)
+    world.kill_and_restart()
+    world.see(back("sewing", 10))
+    sewing(world, 10, good1=1)
+    world.stop()
+    assert sum(event.delta for event in of(PiecesCounted, world.events) if event.station == "SEW-1") == 4
+
+
 def test_point_that_was_bad_is_not_taken_as_watched_meanwhile() -> None:
     world = cutter_world()
     bad = replace(sample("cutter1", "parts", None, 10), quality=Quality.BAD)
