@@ -78,7 +78,7 @@ def later(first: datetime | None, second: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """Pieces of one owner (a node of a work order, or nobody). `first` and `data_at` are of its events.
+    """Pieces of one owner (a node of a work order, or nobody). `first` is of its first piece, `data_at` of its events.
 
     `ambiguous`: at least one event names several possible numbers, or was attributed across a dispatch boundary.
     """
@@ -96,7 +96,7 @@ class Counts:
         return Counts(
             parts=parts,
             ambiguous=self.ambiguous or ambiguous or event.confidence is Confidence.AMBIGUOUS,
-            first=earliest(self.first, Seen.of(event)),
+            first=earliest(self.first, Seen.of(event)) if event.delta else self.first,
             data_at=later(self.data_at, event.at),
         )
 
