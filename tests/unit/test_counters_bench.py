@@ -6,18 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.counters import (
-    GOALS,
-    REGISTERS,
-    RESETS,
-    Naive,
-    Outcome,
-    Run,
-    figures_of,
-    map_text,
-    measure,
-    naive_errors,
-)
+from benchmarks.counters import GOALS, Outcome, Run, figures_of, measure, naive_errors
+from benchmarks.counting.plant import REGISTERS, RESETS, Naive, map_text
 from genba_shared.device_map import load_device_map
 
 

@@ -99,7 +99,7 @@ def _is_plain(state: CounterState, value: int, counts: int, reading: Reading, se
         return False
     if settings.max_rate is not None:
         near = allowance(settings, state.seen_at, reading.at, slack=REACH_SLACK)
-        if counts > near or not reading.watched:
+        if counts > near or not reading.watched or near > settings.limit - settings.lowest:
             return False
         if state.before is not None and 0 <= value - state.before <= near:
             return False

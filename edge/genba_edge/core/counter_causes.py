@@ -109,10 +109,10 @@ def _find_straight(case: Case, finding: Finding) -> None:
 
 def _unseen(case: Case, finding: Finding, counts: int) -> int:
     """The most pieces where a counter that went on may have been put back on its way; 0 where it was seen not to be."""
-    if counts and is_saturated(case.state._replace(last=case.value), case.settings):
-        return finding.made  # what was made beyond the limit is not on the counter
     if case.settings.max_rate is None:
         return 0
+    if counts and is_saturated(case.state._replace(last=case.value), case.settings):
+        return finding.made  # what was made beyond the limit is not on the counter
     if case.fell_to is not None and 0 < case.fell_to - origin_of(case.settings) <= finding.made:
         return finding.made  # counted while the PLC had no memory
     since_reset = case.value - origin_of(case.settings)
@@ -135,8 +135,8 @@ def _find_wrap(case: Case, finding: Finding) -> None:
         finding.excluded["wrap"] = "the counter stays at its limit"
         return
     across = straight + modulus
-    if straight >= 0 and (case.settings.max_rate is None or case.watched):
-        return  # it would have been seen on its way round
+    if straight >= 0 and case.settings.max_rate is None:
+        return  # with no bound, a whole turn more is always possible, and says nothing
     if across > most:
         finding.excluded["wrap"] = f"{across} counts are more than the {most} possible"
         return
@@ -201,8 +201,8 @@ def _find_correction(case: Case, finding: Finding) -> None:
 
 
 def _find_preset(case: Case, finding: Finding) -> None:
-    """The evidence shows a reset, and the counter fell to where no count can have brought it: it was set to a value."""
-    if not finding.possible and case.evidence is Evidence.SHOWN and case.value < case.state.last:
+    """A reset is shown, and the counter fell to where no count can have brought it: it was set to a value."""
+    if not finding.possible and _shown_by(case) and case.value < case.state.last:
         finding.possible.append(Cause(CountMethod.RESET, 0, 0, _hidden(case, finding), 3))
 
 
@@ -224,7 +224,8 @@ def _shown_by(case: Case) -> str:
 
 def _hidden(case: Case, finding: Finding) -> int:
     """The most pieces made since the last reading, whatever the counter shows; 0 where nothing bounds them."""
-    return 0 if case.settings.max_rate is None and case.watched else finding.made
+    was_seen = case.watched and not is_saturated(case.state, case.settings)
+    return 0 if case.settings.max_rate is None and was_seen else finding.made
 
 
 def choose(case: Case, finding: Finding) -> tuple[Cause | None, str]:

@@ -121,6 +121,12 @@ def test_gap_longer_than_a_wrap_that_ends_at_the_same_value_is_in_doubt() -> Non
     assert told(found) == [(0, NORMAL, AMBIGUOUS, 0, 301)]
 
 
+def test_poll_that_is_slower_than_a_whole_turn_puts_the_count_in_doubt() -> None:
+    settings = CounterSettings(limit=9, max_rate=1.0, reset_by=WITH_BUTTON.reset_by)
+    _, found = read(started(2, settings), [Reading(5, at(10), evidence=ABSENT)], settings)
+    assert told(found) == [(3, NORMAL, AMBIGUOUS, 3, 13)]
+
+
 # Resets.
 
 
@@ -203,6 +209,13 @@ def test_fall_to_the_beginning_that_is_no_reset_waits_for_the_memory_of_the_plc(
     state, found = read(started(500, WITH_BUTTON), [*readings, Reading(501, at(40))], WITH_BUTTON)
     assert told(found) == [(1, NORMAL, CERTAIN, None, None)]
     assert (state.last, state.total, state.epoch) == (501, 1, 0)
+
+
+def test_preset_that_was_loaded_for_a_new_job_is_no_pieces() -> None:
+    settings = CounterSettings(limit=900, max_rate=0.2, direction=CountDirection.DOWN)
+    state, found = read(started(3, settings), [Reading(250, at(s), job_changed=True) for s in (1, 2, 3)], settings)
+    assert told(found) == [(0, RESET, CERTAIN, 0, 1)]
+    assert (state.total, state.epoch) == (0, 1)
 
 
 # What was read once and is gone.
