@@ -33,7 +33,7 @@ class Plc:
     kind: CounterKind
     shown: int = field(init=False)
     made: int = 0
-    lost: int = 0  # pieces that were made while the register stood at its limit
+    turns: int = 0  # how often it went on at the other end
     boots: int = 0
     booted_at: float = -1000.0
     kept: int | None = None  # what the register held before it lost its memory
@@ -48,10 +48,9 @@ class Plc:
         end, begin = (kind.lowest, kind.greatest) if kind.step < 0 else (kind.greatest, kind.lowest)
         if self.shown != end:
             self.shown += kind.step
-        elif kind.stays:
-            self.lost += 1
-        else:
+        elif not kind.stays:
             self.shown = begin
+            self.turns += 1
 
     def clear(self) -> None:
         """The counter is reset."""
