@@ -409,5 +409,5 @@ class CounterLaws(RuleBasedStateMachine):
 
 TestCounterLaws = CounterLaws.TestCase
 TestCounterLaws.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )

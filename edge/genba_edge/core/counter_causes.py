@@ -83,6 +83,7 @@ def find_causes(case: Case) -> Finding:
     _find_restore(case, finding)
     _find_correction(case, finding)
     _find_preset(case, finding)
+    _find_frozen(case, finding)
     _believe_evidence(case, finding)
     for cause in finding.possible:
         finding.excluded.pop(str(cause.method), None)
@@ -95,16 +96,22 @@ def is_saturated(state: CounterState, settings: CounterSettings) -> bool:
 
 
 def _find_straight(case: Case, finding: Finding) -> None:
-    """Counted on. A value that was the same at the last reading and is far away now may have been a frozen one."""
+    """Counted on."""
     counts = case.value - case.state.last
-    if counts < 0:
-        return
-    if counts > finding.reach:
-        finding.excluded["normal"] = f"{counts} counts are more than the {finding.reach} possible"
-        return
-    least = min((counts, *_restored(case, finding))) if counts else 0
-    most = max(counts, _unseen(case, finding, counts))
-    finding.possible.append(Cause(CountMethod.NORMAL, counts, least, most, 1 if counts <= finding.near else 2))
+    if counts > finding.near:
+        finding.excluded["normal"] = f"{counts} counts are more than the {finding.near} possible"
+    elif counts >= 0:
+        least = min((counts, *_restored(case, finding))) if counts else 0
+        most = max(counts, _unseen(case, finding, counts))
+        finding.possible.append(Cause(CountMethod.NORMAL, counts, least, most, 1))
+
+
+def _find_frozen(case: Case, finding: Finding) -> None:
+    """Counted on while the value that was read stood still: some devices renew what they show only now and then."""
+    counts = case.value - case.state.last
+    if not finding.possible and 0 < counts <= finding.reach:
+        most = max(counts, _unseen(case, finding, counts))
+        finding.possible.append(Cause(CountMethod.NORMAL, counts, counts, most, 2))
 
 
 def _unseen(case: Case, finding: Finding, counts: int) -> int:

@@ -270,6 +270,14 @@ def test_boot_bounce_makes_no_pieces() -> None:
     assert (state.total, state.epoch) == (0, 2)
 
 
+def test_boot_bounce_of_a_machine_that_stood_all_night_makes_no_pieces() -> None:
+    state, _ = read(started(15508), [Reading(15508, at(36000))])
+    readings = [Reading(raw, at(36001 + index)) for index, raw in enumerate((0, 0, 15508, 15508))]
+    state, found = read(state, readings)
+    assert [entry[:3] for entry in told(found)] == [(0, RESET, CERTAIN), (0, RESTORE, CERTAIN)]
+    assert state.total == 0
+
+
 def test_pieces_made_during_a_bounce_are_counted_once() -> None:
     readings = [*polled(1, 0, 0), *polled(6, 1), Reading(1, at(6.5)), *polled(7, 15508, 15508)]
     state, found = read(started(15508, SLOW), readings, SLOW)
