@@ -241,7 +241,10 @@ class Attribution:
             confidence=step.confidence,
             least=step.least,
             most=step.most,
+            options=tuple(str(option) for option in step.options),
         )
+        if step.trail:
+            self._journal.note_trail(event, **step.trail)
         self._zones.pieces_counted(
             point.ref, pending.pieces, since=step.since, at=step.at, source=event.source, because=event.id
         )
@@ -249,7 +252,8 @@ class Attribution:
             return
         ambiguous = step.confidence is Confidence.AMBIGUOUS
         if not pending.pieces:  # nothing was seen: no piece that starts the work, and none that is its last
-            self._nodes.doubt(key)
+            if ambiguous:
+                self._nodes.doubt(key)
             return
         self._nodes.start(key, at=step.at, station=point.station, source=event.source, because=event.id)
         self._nodes.add_pieces(
@@ -269,7 +273,8 @@ def _is_young(flushed_at: datetime, now: datetime) -> bool:
 
 
 def _is_plain(step: Step) -> bool:
-    return step.method is CountMethod.NORMAL and step.confidence is Confidence.CERTAIN
+    """Whether nothing but its pieces has to be told of it."""
+    return step.method is CountMethod.NORMAL and step.confidence is Confidence.CERTAIN and step.most is None
 
 
 def _joins(last: Pending, new: Pending) -> bool:
@@ -279,5 +284,5 @@ def _joins(last: Pending, new: Pending) -> bool:
 def _in_doubt(pending: Pending) -> Pending:
     """The same pieces, of which some or all may belong to other work."""
     most = max(pending.pieces, pending.step.most or 0)
-    step = pending.step._replace(confidence=Confidence.AMBIGUOUS, least=0, most=most)
+    step = pending.step._replace(confidence=Confidence.AMBIGUOUS, least=0, most=most, options=())
     return pending._replace(step=step)

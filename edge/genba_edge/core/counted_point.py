@@ -7,9 +7,16 @@ from dataclasses import MISSING, Field, dataclass, fields
 from enum import Enum
 from typing import Any
 
-from genba_edge.core.counter import CounterState
+from genba_edge.core.counter_state import CounterState, Evidence, Held
 from genba_shared.clock import format_time, parse_time
-from genba_shared.device_map.model import CounterSettings, DeviceMap, MqttInDevice, Point, PointRef
+from genba_shared.device_map.model import (
+    CounterSettings,
+    DeviceMap,
+    MqttInDevice,
+    Point,
+    PointRef,
+    WorkOrderSource,
+)
 from genba_shared.events import Result, Source, SourceType
 
 # Settings of a point that choose how often, when and for whom it is read; its value is the same whatever they say.
@@ -32,12 +39,17 @@ _HOW_IT_IS_READ = frozenset(
         "time_field",
     }
 )
-_WHAT_A_COUNT_IS = frozenset({"limit", "direction", "pieces_per_count"})
+_WHAT_A_COUNT_IS = ("limit", "direction", "pieces_per_count")
+_WHAT_A_COUNT_MAY_BE = ("lowest",)  # said where it is not the default, so that older maps keep their text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountedPoint:
-    """A counter of the map, and what its pieces are; `station` None: they cross the bound of a zone, and no more."""
+    """A counter of the map, and what its pieces are; `station` None: they cross the bound of a zone, and no more.
+
+    `follows_job`: the station's job number stands in a point of the counter's own device, where the PLC may put the
+    counter back for each job.
+    """
 
     ref: PointRef
     settings: CounterSettings
@@ -45,15 +57,23 @@ class CountedPoint:
     result: Result
     meaning: str
     source: Source
+    follows_job: bool
 
 
 def counted_points(device_map: DeviceMap) -> Iterator[CountedPoint]:
     """The counters that stations count by, and those that zones name directly."""
+    job_devices = {
+        station: rule.work_order_point.device
+        for rule in device_map.nodes.values()
+        if rule.work_order is WorkOrderSource.POINT and rule.work_order_point is not None
+        for station in rule.stations
+    }
     for station in device_map.stations.values():
         for result, ref in station.counts.items():
-            yield from _counted(device_map, ref, station=station.id, result=result)
+            follows_job = job_devices.get(station.id) == ref.device
+            yield from _counted(device_map, ref, station=station.id, result=result, follows_job=follows_job)
     for ref in _named_directly(device_map):
-        yield from _counted(device_map, ref, station=None, result=Result.GOOD)
+        yield from _counted(device_map, ref, station=None, result=Result.GOOD, follows_job=False)
 
 
 def _named_directly(device_map: DeviceMap) -> Iterable[PointRef]:
@@ -61,7 +81,9 @@ def _named_directly(device_map: DeviceMap) -> Iterable[PointRef]:
     return dict.fromkeys(end for end in ends if isinstance(end, PointRef))
 
 
-def _counted(device_map: DeviceMap, ref: PointRef, *, station: str | None, result: Result) -> Iterator[CountedPoint]:
+def _counted(
+    device_map: DeviceMap, ref: PointRef, *, station: str | None, result: Result, follows_job: bool
+) -> Iterator[CountedPoint]:
     device = device_map.devices[ref.device]
     point = device.points[ref.point]
     if point.counter is not None:
@@ -72,14 +94,19 @@ def _counted(device_map: DeviceMap, ref: PointRef, *, station: str | None, resul
             result=result,
             meaning=meaning_of(point, point.counter),
             source=Source(type=device.source if isinstance(device, MqttInDevice) else SourceType.PLC, ref=str(ref)),
+            follows_job=follows_job,
         )
 
 
 def load_counter(value: Mapping[str, Any]) -> CounterState:
-    """The state of a counter from what was saved of it."""
+    """The state of a counter from what was saved of it.
+
+    Older versions saved fewer fields, and of a step that waited for confirmation not when it began: it waits anew.
+    """
     kept = {name: value[name] for name in CounterState._fields if name in value}
     times = {name: parse_time(value[name]) for name in ("changed_at", "seen_at")}
-    return CounterState(**{**kept, **times})
+    held = value.get("held")
+    return CounterState(**{**kept, **times, "held": None if held is None else _load_held(held)})
 
 
 def save_counter(state: CounterState) -> dict[str, Any]:
@@ -91,9 +118,20 @@ def save_counter(state: CounterState) -> dict[str, Any]:
         "total": state.total,
         "epoch": state.epoch,
         "before": state.before,
-        "doubted": state.doubted,
-        "readings": state.readings,
+        "total_then": state.total_then,
+        "pace_s": state.pace_s,
+        "held": None if state.held is None else _save_held(state.held),
     }
+
+
+def _load_held(value: Mapping[str, Any]) -> Held:
+    times = {name: parse_time(value[name]) for name in ("at", "seen_at")}
+    return Held(**{**value, **times, "evidence": Evidence(value["evidence"])})
+
+
+def _save_held(held: Held) -> dict[str, Any]:
+    times = {"at": format_time(held.at), "seen_at": format_time(held.seen_at)}
+    return {**held._asdict(), **times, "evidence": str(held.evidence)}
 
 
 def meaning_of(point: Point, settings: CounterSettings) -> str:
@@ -103,7 +141,9 @@ def meaning_of(point: Point, settings: CounterSettings) -> str:
     has its default is left out, so that one that a later version adds does not change the text of older maps.
     """
     source = [f"{each.name}={_text(getattr(point, each.name))}" for each in fields(point) if _tells(point, each)]
-    count = [f"{each.name}={_text(getattr(settings, each.name))}" for each in fields(settings) if _counts(each)]
+    count = [
+        f"{each.name}={_text(getattr(settings, each.name))}" for each in fields(settings) if _counts(each, settings)
+    ]
     return " ".join(sorted(source + count))
 
 
@@ -111,8 +151,9 @@ def _tells(point: Point, each: Field[object]) -> bool:
     return each.name not in _HOW_IT_IS_READ and (each.default is MISSING or getattr(point, each.name) != each.default)
 
 
-def _counts(each: Field[object]) -> bool:
-    return each.name in _WHAT_A_COUNT_IS
+def _counts(each: Field[object], settings: CounterSettings) -> bool:
+    differs = getattr(settings, each.name) != each.default
+    return each.name in _WHAT_A_COUNT_IS or (each.name in _WHAT_A_COUNT_MAY_BE and differs)
 
 
 def _text(value: object) -> str:

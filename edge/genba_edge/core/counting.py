@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from genba_edge.core.attribution import Attribution
 from genba_edge.core.changeover import TellPieces
 from genba_edge.core.counted_point import CountedPoint, counted_points, load_counter, save_counter
-from genba_edge.core.counter import CounterState, Doubt, Reading, Step, advance, confirm, start_counter
+from genba_edge.core.counter import advance, begin
+from genba_edge.core.counter_state import (
+    EDGE_SLACK,
+    CounterState,
+    Doubt,
+    Evidence,
+    Outcomes,
+    Reading,
+    Step,
+    allowance,
+    as_shown,
+    upward,
+)
 from genba_edge.core.journal import Journal, load
 from genba_edge.core.nodes import Nodes
 from genba_edge.core.observations import Sample
@@ -18,10 +30,11 @@ from genba_edge.core.watch import Watch
 from genba_edge.core.work import Work
 from genba_edge.core.zones import Zones
 from genba_shared.device_map.model import DeviceMap, PointRef
-from genba_shared.events import Confidence, DataQuestioned
+from genba_shared.events import Confidence, CountMethod, CountOption, DataQuestioned, QuestionCause
 
 KnownUntil = Callable[[PointRef], datetime | None]
 
+JOB_READ_LATE = timedelta(seconds=10)  # a polled job number may stand in a slower group than the counter
 _KEY = "counter/"
 
 
@@ -41,7 +54,8 @@ class Counting:
         self._signs = ResetSigns((each for each in named if each is not None), journal, saved)
         self._counters: dict[PointRef, CounterState] = {}
         self._held_until: dict[PointRef, datetime] = {}  # readings of the same value, not yet in the counter's state
-        self._doubted: set[PointRef] = set()
+        self._unsettled: set[PointRef] = set()  # a step waits for confirmation
+        self._job_changed_at: dict[str, datetime] = {}
         self._former: dict[PointRef, CounterState] = {}  # of counters whose value means something else by now
         for name, value in load(saved, _KEY).items():
             device, _, point = name.partition("/")
@@ -59,8 +73,8 @@ class Counting:
             self._former[point.ref] = state
             return
         self._counters[point.ref] = state
-        if state.doubted is not None:
-            self._doubted.add(point.ref)
+        if state.held is not None:
+            self._unsettled.add(point.ref)
 
     def tell_pieces(self, tell: TellPieces) -> None:
         """From now on, tell of pieces as soon as a counter shows them."""
@@ -77,7 +91,10 @@ class Counting:
     def is_steady(self, ref: PointRef) -> bool:
         """Whether the last reading was taken as it is, so that another one of the same value changes nothing."""
         state = self._counters.get(ref)
-        return state is not None and ref not in self._doubted and 0 <= state.last <= self._points[ref].settings.limit
+        if state is None or ref in self._unsettled:
+            return False
+        settings = self._points[ref].settings
+        return 0 <= state.last <= settings.limit - settings.lowest
 
     def hold(self, ref: PointRef, at: datetime) -> None:
         """A steady counter was read at `at` and has still the value of its last reading."""
@@ -89,40 +106,60 @@ class Counting:
         """What is told from here on was emitted together."""
         self._signs.begin_look()
 
-    def note_evidence(self, ref: PointRef, sample: Sample) -> None:
+    def note_evidence(self, ref: PointRef, sample: Sample, watch: Watch) -> None:
         """Remember what a point that shows resets says."""
-        self._signs.note(ref, sample)
+        self._signs.note(ref, sample, watch)
+
+    def note_job(self, station: str, at: datetime) -> None:
+        """The job number of a station is another one from `at` on."""
+        self._job_changed_at[station] = at
 
     def read(self, ref: PointRef, raw: int, *, at: datetime, watch: Watch) -> None:
         """One reading of a counter."""
         point, state = self._points[ref], self._settled(ref)
-        known_until = watch.known_until(ref, at)  # it was last heard of, with the old value
-        reading = Reading(
-            raw=raw,
-            at=at,
-            reset_seen=self._reset_seen(point, state),
-            watched=watch.is_watched(ref, at),
-            evidence_read=self._signs.are_read(point.settings.reset_by, ref, at, watch),
-        )
+        watched = watch.is_watched(ref, at)
         if state is None:
-            self._begin(point, reading)
+            self._begin(point, Reading(raw, at))
             return
-        if known_until is not None and state.seen_at < known_until <= at:
+        known_until = watch.known_until(ref, at)  # it was last heard of, with the old value
+        if known_until is not None and state.held is None and state.seen_at < known_until <= at:
             state = state._replace(seen_at=known_until)
-        self._conclude(point, *advance(state, reading, point.settings))
+        if point.settings.reset_by is None and not point.follows_job:
+            reading = Reading(raw, at, watched)
+        else:
+            evidence = self._evidence(point, state, raw, at, watch)
+            reading = Reading(raw, at, watched, evidence, self._is_new_job(point, state, at, watch))
+        self._conclude(point, state, *advance(state, reading, point.settings))
+
+    def _evidence(self, point: CountedPoint, state: CounterState, raw: int, at: datetime, watch: Watch) -> Evidence:
+        """What shows that the counter was reset; it has to begin anew where the counter did not fall."""
+        evidence = point.settings.reset_by
+        if evidence is None:
+            return Evidence.NONE
+        falls = upward(raw, point.settings) < state.last or state.held is not None
+        seen = self._signs.seen_since(evidence, state.changed_at)
+        if seen and (falls or self._signs.began_since(evidence, state.seen_at)):
+            return Evidence.SHOWN
+        return self._signs.tell(evidence, point.ref, since=state.seen_at, at=_held_at(state, at), watch=watch)
+
+    def _is_new_job(self, point: CountedPoint, state: CounterState, at: datetime, watch: Watch) -> bool:
+        """Whether the job number changed since the counter's value did, and not only after its step."""
+        changed_at = self._job_changed_at.get(point.station or "") if point.follows_job else None
+        if changed_at is None or changed_at <= state.changed_at:
+            return False
+        late = JOB_READ_LATE if watch.is_polled(point.ref.device) else timedelta(0)
+        return changed_at <= _held_at(state, at) + late
 
     def _begin(self, point: CountedPoint, reading: Reading) -> None:
         """The first reading; of a counter that the map gives another meaning, the first of a new counter epoch."""
         former = self._former.pop(point.ref, None)
         if former is None:
-            self._counters[point.ref] = start_counter(reading, point.settings)
+            state, outcomes = begin(reading, point.settings)
             self._attribution.begin_total(point.ref, 0)
         else:
-            self._counters[point.ref] = start_counter(
-                reading, point.settings, epoch=former.epoch + 1, total=former.total
-            )
-            note = f"the map gives this counter another meaning: counting goes on from {reading.raw}"
-            self._doubt(point, at=reading.at, note=note)
+            state, outcomes = begin(reading, point.settings, epoch=former.epoch + 1, total=former.total)
+            self._ask_meaning(point, former, reading)
+        self._conclude(point, state, state, outcomes)
         self._save(point.ref)
 
     def _settled(self, ref: PointRef) -> CounterState | None:
@@ -132,27 +169,29 @@ class Counting:
             state = self._counters[ref] = state._replace(seen_at=until)
         return state
 
-    def _conclude(self, point: CountedPoint, state: CounterState, outcome: Step | Doubt | None) -> None:
+    def _conclude(self, point: CountedPoint, before: CounterState, state: CounterState, outcomes: Outcomes) -> None:
         self._counters[point.ref] = state
-        if state.doubted is None:
-            self._doubted.discard(point.ref)
-        else:
-            self._doubted.add(point.ref)
-        match outcome:
-            case Step():
-                self._count(point, outcome)
-            case Doubt():
-                self._question(point, outcome)
-            case None:
-                pass
+        if state.held is not None or before.held is not None:
+            (self._unsettled.discard if state.held is None else self._unsettled.add)(point.ref)
+            if not outcomes:  # kept through a kill, and with it all that was counted before
+                self._attribution.flush(point.ref)
+        for outcome in outcomes:
+            match outcome:
+                case Step():
+                    self._count(point, outcome)
+                case Doubt():
+                    self._ask(point, outcome)
+        if len(outcomes) > 1:  # the state holds all of them: none may wait for its event
+            self._attribution.flush(point.ref)
 
-    def confirm_doubts(self, device: str, at: datetime) -> None:
+    def confirm_held(self, device: str, at: datetime, watch: Watch) -> None:
         """The device was heard of at `at`: a step that waits for confirmation was read once more."""
-        if not self._doubted:
+        if not self._unsettled:
             return
-        for ref, state in list(self._counters.items()):
-            if ref.device == device and ref in self._doubted:
-                self._conclude(self._points[ref], *confirm(state, at, self._points[ref].settings))
+        for ref in [ref for ref in self._unsettled if ref.device == device]:
+            held = self._counters[ref].held
+            if held is not None and at > held.seen_at:
+                self.read(ref, as_shown(held.value, self._points[ref].settings), at=at, watch=watch)
 
     def complete_waiting(self) -> None:
         """Quantities are new: claim the nodes whose pieces were already there."""
@@ -172,7 +211,7 @@ class Counting:
             if state is None:
                 continue
             until = known_until(ref)
-            if until is not None and until > state.seen_at and state.doubted is None:
+            if until is not None and until > state.seen_at and state.held is None:
                 self._counters[ref] = state._replace(seen_at=until)
             self._attribution.flush(ref)
 
@@ -201,10 +240,6 @@ class Counting:
         """The job number of a station is after all what it was: its pieces that waited belong to it."""
         self._attribution.add_held(self._attribution.take_held(station), in_doubt=in_doubt)
 
-    def _reset_seen(self, point: CountedPoint, state: CounterState | None) -> bool:
-        evidence = point.settings.reset_by
-        return evidence is not None and state is not None and self._signs.seen_since(evidence, state.changed_at)
-
     def _count(self, point: CountedPoint, step: Step) -> None:
         times = point.settings.pieces_per_count
         pieces = step.delta * times
@@ -212,31 +247,61 @@ class Counting:
             step = step._replace(
                 least=None if step.least is None else step.least * times,
                 most=None if step.most is None else step.most * times,
+                options=_times(step.options, times),
+                trail={**step.trail, "pieces_per_count": times} if step.trail else step.trail,
             )
-        if step.least is not None and step.most is not None:
+        if step.confidence is Confidence.AMBIGUOUS and step.least is not None and step.most is not None:
             self._zones.doubt_count(point.ref, below=pieces - step.least, above=step.most - pieces, at=step.at)
-        if pieces or step.confidence is Confidence.AMBIGUOUS:
+        if pieces or step.most is not None:
             self._attribution.add(point, step, pieces, epoch=self._counters[point.ref].epoch)
         if not pieces:
             self._attribution.flush(point.ref)  # the new epoch is state worth keeping
 
-    def _question(self, point: CountedPoint, doubt: Doubt) -> None:
+    def _ask(self, point: CountedPoint, doubt: Doubt) -> None:
+        """Put a question to people: nothing of what it asks is counted."""
         self._attribution.flush(point.ref)
-        note = f"read {doubt.raw} after {doubt.last}: at most {doubt.reach} counts were possible; "
-        note += f"counting goes on from {doubt.raw}" if doubt.resumes else "beyond the limit: not counted"
-        event = self._doubt(point, at=doubt.at, note=note)
-        if doubt.resumes:
-            most = doubt.reach * point.settings.pieces_per_count
-            self._zones.question_count(point.ref, least=0, most=most, at=doubt.at, because=event.id)
-
-    def _doubt(self, point: CountedPoint, *, at: datetime, note: str) -> DataQuestioned:
-        return self._journal.emit(
+        times = point.settings.pieces_per_count
+        key = self._work.owner_at(point.station, doubt.at) if point.station is not None else None
+        event = self._journal.emit(
             DataQuestioned,
-            at=at,
+            at=doubt.at,
             source=point.source,
             station=point.station,
+            work_order=key.work_order if key else None,
+            node=key.node if key else None,
             point=str(point.ref),
-            note=note,
+            note=_note(doubt),
+            cause=doubt.cause,
+            result=point.result,
+            since=doubt.since,
+            least=None if doubt.least is None else doubt.least * times,
+            most=None if doubt.most is None else doubt.most * times,
+            options=tuple(str(option) for option in _times(doubt.options, times)),
+        )
+        if doubt.trail:
+            self._journal.note_trail(event, **doubt.trail)
+        most = doubt.reach if doubt.most is None else doubt.most
+        if most:
+            least = (doubt.least or 0) * times
+            self._zones.question_count(point.ref, least=least, most=most * times, at=doubt.at, because=event.id)
+
+    def _ask_meaning(self, point: CountedPoint, former: CounterState, reading: Reading) -> None:
+        """What was made between the last reading of the old meaning and the first of the new one is on no counter."""
+        since, settings = min(former.seen_at, reading.at), point.settings
+        most = None if settings.max_rate is None else allowance(settings, since, reading.at, slack=EDGE_SLACK)
+        self._ask(
+            point,
+            Doubt(
+                cause=QuestionCause.MEANING,
+                raw=reading.raw,
+                last=reading.raw,
+                reach=0,
+                since=since,
+                at=reading.at,
+                least=0,
+                most=most,
+                options=(CountOption(CountMethod.MANUAL, 0),),
+            ),
         )
 
     def _save(self, ref: PointRef) -> None:
@@ -244,3 +309,27 @@ class Counting:
         if state is not None:
             kept = {"pieces": self._attribution.emitted_total(ref), "meaning": self._points[ref].meaning}
             self._journal.save(_KEY + str(ref), save_counter(state) | kept)
+
+
+def _held_at(state: CounterState, at: datetime) -> datetime:
+    """When the step was first read that is being decided."""
+    return at if state.held is None else state.held.at
+
+
+def _times(options: tuple[CountOption, ...], times: int) -> tuple[CountOption, ...]:
+    return tuple(CountOption(option.method, option.pieces * times) for option in options)
+
+
+def _note(doubt: Doubt) -> str:
+    match doubt.cause:
+        case QuestionCause.SATURATED:
+            return (
+                f"the counter stands at its limit of {doubt.raw} and stays there: pieces from here on are not counted"
+            )
+        case QuestionCause.MEANING:
+            return f"the map gives this counter another meaning: counting goes on from {doubt.raw}"
+        case QuestionCause.IMPOSSIBLE:
+            note = "beyond the limit: not counted"
+        case _:
+            note = f"counting goes on from {doubt.raw}"
+    return f"read {doubt.raw} after {doubt.last}: at most {doubt.reach} counts were possible; {note}"

@@ -215,7 +215,7 @@ class Deriver:
             case DeviceAlive():
                 self._watch.hear(observation.device, observation.at)
                 if not self._watch.is_polled(observation.device):
-                    self._counting.confirm_doubts(observation.device, observation.at)
+                    self._counting.confirm_held(observation.device, observation.at, self._watch)
                 self._close_passages(observation.device)
             case DeviceBack():
                 self._zones.find_device(observation.device)
@@ -351,7 +351,7 @@ class Deriver:
         if self._work.waits_for_jobs:
             self._job_changes.settle(sample.at)
         if role.speaks_always:
-            self._counting.note_evidence(ref, sample)
+            self._counting.note_evidence(ref, sample, self._watch)
             if ref in self._jobs:
                 self._job_changes.read(ref, sample.value, at=sample.at)
             if ref in self._bits:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
-from genba_edge.core.counter import REACH_MARGIN, REACH_SLACK
+from genba_edge.core.counter_state import REACH_MARGIN, REACH_SLACK
 from genba_edge.core.rules_in_force import counter_of, rules_of
 from genba_edge.core.sentences import clock_text, option_text, pieces_text, sentence_of, seq_name, span_text
 from genba_edge.core.work_inputs import Inputs, inputs_of
@@ -127,7 +127,7 @@ def _counted(event: PiecesCounted, before: Event | None, known: Known) -> Iterat
     yield f"elapsed: {span_text(event.at - since)}"
     settings = None if known.device_map is None else counter_of(event.point, known.device_map)
     if settings is not None and settings.max_rate is not None:
-        most = min(settings.limit, int(settings.max_rate * elapsed_s * REACH_MARGIN) + REACH_SLACK)
+        most = int(settings.max_rate * elapsed_s * REACH_MARGIN) + REACH_SLACK
         times = f" × {settings.pieces_per_count}" if settings.pieces_per_count != 1 else ""
         yield f"reach: at most {most} counts{times} in that time by max_rate"
     if event.method is CountMethod.NORMAL and event.id not in known.trails:

@@ -61,6 +61,7 @@ class JobChanges:
             if self._work.is_job(station, change.text):
                 self._counting.keep_job(station, in_doubt=False)
                 continue
+            self._counting.note_job(station, at)
             self._counting.change_job(
                 station,
                 lambda counter: self._watch.known_at_change(counter, change.at, ref.device),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import assert_never
 
+from genba_edge.core.counter_state import Evidence
 from genba_edge.core.journal import Journal, load
 from genba_edge.core.observations import Sample, Value
 from genba_edge.core.watch import Watch
@@ -13,12 +14,14 @@ from genba_shared.clock import format_time, parse_time
 from genba_shared.device_map.model import PointRef, ResetEvidence, ResetSign
 
 _KEY = "reset/"
+_VALUE_KEY = "reset-value/"
 
 
 class ResetSigns:
     """The evidence that the counters of a map name: when each of it was last read, and when it last showed.
 
-    When it showed is saved, so that a reset between a reading of the counter and a restart or reload is not missed.
+    When it showed is saved, so that a reset between a reading of the counter and a restart or reload is not missed; and
+    the last value of what changes with a boot, so that one that happened while the gateway was away is seen.
     """
 
     def __init__(self, named: Iterable[ResetEvidence], journal: Journal, saved: Mapping[str, str]) -> None:
@@ -27,9 +30,14 @@ class ResetSigns:
         self._by_point = {
             ref: tuple(each for each in evidence if each.point == ref) for ref in {each.point for each in evidence}
         }
-        self._last: dict[ResetEvidence, Value] = {}
-        shown_at = load(saved, _KEY)
+        shown_at, values = load(saved, _KEY), load(saved, _VALUE_KEY)
         self._at = {each: parse_time(shown_at[_name(each)]) for each in evidence if _name(each) in shown_at}
+        self._last: dict[ResetEvidence, Value] = {
+            each: values[_name(each)] for each in evidence if each.sign is ResetSign.CHANGES and _name(each) in values
+        }
+        self._began: dict[ResetEvidence, datetime] = {}
+        self._read_at: dict[PointRef, datetime] = {}
+        self._blind_until: dict[PointRef, datetime] = {}
         self._together: set[PointRef] = set()
         self._now: set[ResetEvidence] = set()
 
@@ -41,23 +49,43 @@ class ResetSigns:
         """What is read from here on is read together."""
         self._together.clear()
 
-    def are_read(self, evidence: ResetEvidence | None, counter: PointRef, at: datetime, watch: Watch) -> bool:
-        """Whether a reset of the counter up to `at` would have shown by now.
+    def tell(
+        self, evidence: ResetEvidence, counter: PointRef, *, since: datetime, at: datetime, watch: Watch
+    ) -> Evidence:
+        """What a reading of the counter at `at` that shows no reset says, after one that held at `since`.
 
-        A polled point shows it when it was read together with the counter; what stands in a slower group was not. A
-        server that sends changes sends those of one device together; another device must have been heard of since.
+        A button tells of every moment only where it was read together with the counter: polled in one look, or by a
+        server that sends changes and was heard of since. What stays different after a reset (an uptime, a time of boot)
+        tells as soon as it is read. An uptime that nobody followed may have passed its old value again.
         """
-        if evidence is None or not watch.is_watched(evidence.point, at):
-            return False
-        device = evidence.point.device
-        if watch.is_polled(device):
-            return evidence.point in self._together
-        heard_at = watch.heard_at(device)
-        return device == counter.device or (heard_at is not None and heard_at >= at)
+        point = evidence.point
+        keeps = evidence.sign is not ResetSign.TRUE
+        if evidence.sign is ResetSign.CHANGES:
+            follows = evidence in self._last
+        else:
+            blind_until = self._blind_until.get(point)
+            follows = watch.is_watched(point, at) and blind_until is not None and blind_until <= since
+        if not follows:
+            return Evidence.NONE
+        if self._is_read(point, counter, at, watch, keeps=keeps):
+            return Evidence.ABSENT
+        return Evidence.AWAITED if keeps or not watch.is_polled(point.device) else Evidence.NONE
 
-    def note(self, ref: PointRef, sample: Sample) -> None:
+    def _is_read(self, point: PointRef, counter: PointRef, at: datetime, watch: Watch, *, keeps: bool) -> bool:
+        read_at = self._read_at.get(point)
+        if point in self._together or (keeps and read_at is not None and read_at >= at):
+            return True
+        if watch.is_polled(point.device):
+            return False
+        heard_at = watch.heard_at(point.device)
+        return point.device == counter.device or (heard_at is not None and heard_at >= at)
+
+    def note(self, ref: PointRef, sample: Sample, watch: Watch) -> None:
         """Remember what a point says; of one that shows no resets nothing."""
         self._together.add(ref)
+        if ref in self._by_point and not watch.is_watched(ref, sample.at):
+            self._blind_until[ref] = sample.at
+        self._read_at[ref] = sample.at
         for evidence in self._by_point.get(ref, ()):
             last = self._last.get(evidence)
             self._last[evidence] = sample.value
@@ -69,17 +97,29 @@ class ResetSigns:
                     shown = fell(last, sample.value)
                 case ResetSign.CHANGES:
                     shown = last is not None and last != sample.value
+                    if last != sample.value:
+                        self._journal.save(_VALUE_KEY + _name(evidence), sample.value)
                 case _:
                     assert_never(evidence.sign)
             if shown:
-                self._at[evidence] = sample.at
-                if sample.value != last:  # not at every reading of a button that is held
-                    self._journal.save(_KEY + _name(evidence), format_time(sample.at))
+                self._show(evidence, sample, last)
+
+    def _show(self, evidence: ResetEvidence, sample: Sample, last: Value) -> None:
+        self._at[evidence] = sample.at
+        if evidence.sign is not ResetSign.TRUE or not last:
+            self._began[evidence] = sample.at
+        if sample.value != last:  # not at every reading of a button that is held
+            self._journal.save(_KEY + _name(evidence), format_time(sample.at))
 
     def seen_since(self, evidence: ResetEvidence, at: datetime) -> bool:
         """Whether it holds now, or showed after `at`."""
         seen_at = self._at.get(evidence)
         return evidence in self._now or (seen_at is not None and seen_at > at)
+
+    def began_since(self, evidence: ResetEvidence, at: datetime) -> bool:
+        """Whether it began to show after `at`."""
+        began_at = self._began.get(evidence, self._at.get(evidence))
+        return began_at is not None and began_at > at
 
 
 def _name(evidence: ResetEvidence) -> str:

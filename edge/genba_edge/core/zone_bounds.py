@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from genba_edge.core.counter import REACH_MARGIN, REACH_SLACK
+from genba_edge.core.counter_state import REACH_MARGIN, REACH_SLACK
 from genba_shared.device_map.model import CountedEnd, CounterSettings, DeviceMap, PointRef, ReadPointRef, Zone
 
 SHORTEST_SILENCE_S: Final = 60
@@ -67,7 +67,7 @@ def reach_of(settings: CounterSettings, silence_s: float) -> int | None:
     if settings.max_rate is None:
         return None
     counts = math.ceil(settings.max_rate * silence_s * REACH_MARGIN) + REACH_SLACK
-    return min(settings.limit, counts) * settings.pieces_per_count
+    return counts * settings.pieces_per_count
 
 
 def ahead(silence_s: float) -> float:

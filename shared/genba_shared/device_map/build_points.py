@@ -10,7 +10,9 @@ import yaml
 
 from genba_shared.device_map.kinds import name_of_key
 from genba_shared.device_map.model import (
+    AtLimit,
     CounterSettings,
+    OnDecrease,
     Point,
     PointType,
 )
@@ -36,6 +38,7 @@ GREATEST: Final[Mapping[PointType, int]] = {
     PointType.BCD16: 9_999,
     PointType.BCD32: 99_999_999,
 }
+_SIGNED: Final = frozenset({PointType.INT8, PointType.INT16, PointType.INT32, PointType.INT64})
 WORRYING_WRAP_S: Final = 72 * 3600.0  # a gateway that is off from Friday evening to Monday morning
 
 
@@ -167,8 +170,31 @@ def _build_counter(values: Values, counter: Values, kind: PointType) -> CounterS
         )
         return None
     settings = CounterSettings(**counter.taken)
+    _check_limits(counter, settings, kind)
     _warn_of_counter(counter, settings)
     return settings
+
+
+def _check_limits(counter: Values, settings: CounterSettings, kind: PointType) -> None:
+    """What a counter does at its limit, said in two ways."""
+    least = -GREATEST[kind] - 1 if kind in _SIGNED else 0
+    stays = settings.at_limit is AtLimit.SATURATE
+    if settings.lowest < least:
+        fix = write(f"lowest: {least}") if least else leave_out("lowest")
+        message = say(
+            "lowest-beyond-type",
+            "{lowest} does not fit {type}, which begins at {least}.",
+            lowest=settings.lowest,
+            type=kind,
+            least=least,
+        )
+        counter.error("lowest", message, fix)
+    elif settings.lowest and stays:
+        message = say("lowest-of-one-that-stays", "a counter that stays at its limit does not go on below 0.")
+        counter.error("lowest", message, leave_out("lowest"))
+    if stays and settings.on_decrease is OnDecrease.WRAP:
+        message = say("wrap-of-one-that-stays", "a counter that stays at its limit does not wrap.")
+        counter.error("on_decrease", message, write("on_decrease: auto"))
 
 
 def _warn_of_counter(counter: Values, settings: CounterSettings) -> None:
@@ -182,7 +208,7 @@ def _warn_of_counter(counter: Values, settings: CounterSettings) -> None:
             say("add-max-rate", "Add {snippet}, the most that the machine can make.", snippet="max_rate: 40/min"),
         )
         return
-    wrap_s = (settings.limit + 1) / settings.max_rate
+    wrap_s = (settings.limit - settings.lowest + 1) / settings.max_rate
     if wrap_s < WORRYING_WRAP_S:
         shown = f"{wrap_s / 3600:.0f} h" if wrap_s >= 2 * 3600 else f"{wrap_s / 60:.0f} min"
         counter.warn(

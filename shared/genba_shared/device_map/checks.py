@@ -79,6 +79,13 @@ def _check_device(parts: _Parts, device: Device) -> None:
         path = f"devices.{device.id}.points.{point.name}.counter.reset_by.{sign}"
         if evidence is None:
             continue
+        if evidence is point:
+            parts.error(
+                path,
+                say("own-evidence", "{point} is the counter itself: it is no evidence of its own reset.", point=ref),
+                say("name-what-resets", "Name the reset button, an uptime or a time of boot, or leave `reset_by` out."),
+            )
+            continue
         if sign is ResetSign.TRUE and evidence.type is not PointType.BOOL:
             parts.error(
                 path,

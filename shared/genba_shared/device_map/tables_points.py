@@ -134,6 +134,12 @@ COUNTER: Final = ObjectSpec(
             meaning="pieces that one count stands for; multiplies only what is reported",
             example="pieces_per_count: 2",
         ),
+        Key(
+            name="lowest",
+            kind=integer(-(2**63), 0, "-32768"),
+            meaning="the value after the limit, for a signed counter that goes on below 0",
+            example="lowest: -32768",
+        ),
     ),
 )
 

@@ -142,6 +142,11 @@ def test_the_first_piece_starts_the_node() -> None:
     assert (node.lifecycle, node.started_at) == (Lifecycle.IN_PROGRESS, minute(2))
 
 
+def test_a_reset_of_no_pieces_starts_nothing() -> None:
+    node = facts("CUT", counted(1, 0, 0))
+    assert (node.lifecycle, node.started_at) == (Lifecycle.PENDING, None)
+
+
 def test_node_started_before_the_first_piece_starts_the_node() -> None:
     started = NodeStarted(id=f"gw:{EPOCH}:1", at=minute(1), source=PLC, work_order="WO-1", node="CUT")
     assert facts("CUT", counted(2, 3, 3), started).started_at == minute(1)

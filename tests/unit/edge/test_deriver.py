@@ -191,7 +191,7 @@ def test_count_over_a_change_of_job_in_an_outage_is_in_doubt() -> None:
     world.see(back("cutter1", 40))
     events = world.see(sample("cutter1", "order", "WO-2", 20), sample("cutter1", "parts", 3, 30))
     (counted,) = of(PiecesCounted, events)
-    assert (counted.confidence, counted.least, counted.most) == (Confidence.AMBIGUOUS, 0, 3)
+    assert (counted.confidence, counted.delta, counted.least, counted.most) == (Confidence.AMBIGUOUS, 3, 0, 3)
 
 
 def test_quantity_that_arrives_after_the_pieces_completes_at_the_last_piece() -> None:

@@ -33,6 +33,12 @@ def bad(reading: Sample) -> Sample:
     return replace(reading, value=None, quality=Quality.BAD)
 
 
+def confirm(world: World, second: float = 2, **state: int) -> None:
+    """The counter is read once more; with `state` also the number that falls when it is reset."""
+    read = [sample("sewing", name, value, second) for name, value in {"good1": 2, **state}.items()]
+    world.see(*read, alive("sewing", second))
+
+
 def told(world: World) -> list[tuple[int, CountMethod, Confidence]]:
     return [(event.delta, event.method, event.confidence) for event in of(PiecesCounted, world.events)]
 
@@ -40,19 +46,41 @@ def told(world: World) -> list[tuple[int, CountMethod, Confidence]]:
 def test_decrease_in_a_poll_that_read_the_evidence_is_a_wrap() -> None:
     world = polled_world()
     world.see(sample("sewing", "good1", 2, 1), sample("sewing", "state", 501, 1), alive("sewing", 1))
+    confirm(world)
     assert told(world) == CERTAIN_WRAP
 
 
 @pytest.mark.parametrize(
-    "poll",
+    ("reset_by", "poll"),
     [
-        [sample("sewing", "good1", 2, 1)],  # the evidence stands in a slower group
-        [sample("sewing", "good1", 2, 1), bad(sample("sewing", "state", 501, 1))],
+        ("{falls: state}", [sample("sewing", "good1", 2, 1), bad(sample("sewing", "state", 501, 1))]),
+        ("{point: cutter1/reset}", [sample("sewing", "good1", 2, 1)]),
     ],
 )
-def test_decrease_in_a_poll_that_did_not_read_the_evidence_is_in_doubt(poll: Sequence[Observation]) -> None:
-    world = polled_world()
+def test_decrease_whose_evidence_nobody_can_read_is_in_doubt(reset_by: str, poll: Sequence[Observation]) -> None:
+    world = polled_world(reset_by)
+    world.see(lost("cutter1", 0.5))
     world.see(*poll, alive("sewing", 1))
+    confirm(world)
+    assert told(world) == DOUBTFUL_WRAP
+
+
+@pytest.mark.parametrize(("state", "expected"), [(510, CERTAIN_WRAP), (1, CERTAIN_RESET)])
+def test_decrease_waits_for_evidence_in_a_slower_group(
+    state: int, expected: list[tuple[int, CountMethod, Confidence]]
+) -> None:
+    world = polled_world()
+    for second in range(1, 9):
+        confirm(world, second)
+    assert told(world) == []
+    confirm(world, 9, state=state)
+    assert told(world) == expected
+
+
+def test_decrease_waits_no_longer_than_half_a_minute_for_evidence() -> None:
+    world = polled_world()
+    for second in range(1, 32):
+        confirm(world, second)
     assert told(world) == DOUBTFUL_WRAP
 
 
@@ -62,6 +90,7 @@ def test_evidence_in_a_later_answer_of_the_same_poll_explains_the_counter(
 ) -> None:
     world = polled_world()
     world.see(sample("sewing", "good1", 2, 1), sample("sewing", "state", state, 1.02), alive("sewing", 1.02))
+    confirm(world, 2, state=state + 1)
     assert told(world) == expected
 
 
@@ -69,17 +98,19 @@ def test_evidence_on_a_device_that_is_lost_rules_nothing_out() -> None:
     world = polled_world("{point: cutter1/reset}")
     world.see(lost("cutter1", 0.5))
     world.see(sample("sewing", "good1", 2, 1), alive("sewing", 1))
+    confirm(world)
     assert told(world) == DOUBTFUL_WRAP
 
 
-@pytest.mark.parametrize(("heard", "expected"), [(0.5, DOUBTFUL_WRAP), (1.5, CERTAIN_WRAP)])
-def test_evidence_on_another_device_rules_a_reset_out_when_that_was_heard_of_since(
-    heard: float, expected: list[tuple[int, CountMethod, Confidence]]
-) -> None:
+def test_decrease_waits_until_the_other_device_with_the_evidence_was_heard_of_since() -> None:
     world = polled_world("{point: cutter1/reset}")
-    world.see(alive("cutter1", heard))
-    world.see(sample("sewing", "good1", 2, 1), alive("sewing", 1))
-    assert told(world) == expected
+    world.see(alive("cutter1", 0.5))
+    confirm(world, 1)
+    confirm(world, 2)
+    assert told(world) == []
+    world.see(alive("cutter1", 2.5))
+    confirm(world, 3)
+    assert told(world) == CERTAIN_WRAP
 
 
 def test_evidence_of_the_counters_own_device_that_is_bad_rules_nothing_out() -> None:
@@ -87,6 +118,7 @@ def test_evidence_of_the_counters_own_device_that_is_bad_rules_nothing_out() -> 
     world.see(back("cutter1", 0), sample("cutter1", "parts", 98, 0), sample("cutter1", "reset", False, 0))
     world.see(bad(sample("cutter1", "reset", False, 1)), alive("cutter1", 1))
     world.see(sample("cutter1", "parts", 2, 2), alive("cutter1", 2))
+    world.see(alive("cutter1", 3))
     assert told(world) == DOUBTFUL_WRAP
 
 

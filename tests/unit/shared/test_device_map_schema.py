@@ -42,6 +42,7 @@ NO_YAML: Final = frozenset(
 ONLY_CHECK_TELLS: Final = {
     "broker-urls": "what a URL names is a text like any other",
     "capital-scheme": "what a URL names is a text like any other",
+    "counter-own-evidence": "a point that names itself",
     "duplicate-id": "two items of a list with the same id",
     "environment-no-number": "the type of another point",
     "paces": "which points a device has, and how often they are read",

@@ -83,7 +83,7 @@ def later(first: datetime | None, second: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """Pieces of one owner (a node of a work order, or nobody). `first` and `data_at` are of its events.
+    """Pieces of one owner (a node of a work order, or nobody). `first` is of its first piece, `data_at` of its events.
 
     `doubtful` are ids of the events that name several possible numbers, or were attributed across a dispatch boundary.
     """
@@ -101,7 +101,7 @@ class Counts:
         return Counts(
             parts=parts,
             doubtful=self.doubtful | {event.id} if ambiguous or is_ambiguous(event) else self.doubtful,
-            first=earliest(self.first, Seen.of(event)),
+            first=earliest(self.first, Seen.of(event)) if event.delta else self.first,
             data_at=later(self.data_at, event.at),
         )
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple, assert_never
 
-from genba_edge.core.counter import REACH_MARGIN, REACH_SLACK
+from genba_edge.core.counter_state import REACH_MARGIN, REACH_SLACK
 from genba_edge.core.diagnosis.orders import (
     better_order,
     is_plain_number,

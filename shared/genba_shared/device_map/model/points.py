@@ -88,7 +88,8 @@ class ResetEvidence:
 class CounterSettings:
     """How a counter behaves.
 
-    `limit` is the last value before 0; `max_rate` is in device counts per second (None: the type's full range).
+    `limit` is the last value before 0, or before `lowest` where the counter goes on below 0; `max_rate` is in device
+    counts per second (None: the type's full range).
     """
 
     limit: int
@@ -98,6 +99,7 @@ class CounterSettings:
     on_decrease: OnDecrease = OnDecrease.AUTO
     reset_by: ResetEvidence | None = None
     pieces_per_count: int = 1
+    lowest: int = 0
 
 
 @dataclass(frozen=True, slots=True)

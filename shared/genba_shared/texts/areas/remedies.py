@@ -117,6 +117,10 @@ REMEDIES: Final[Mapping[str, Phrase]] = {
         zh="请指定清零按钮的那一位，或为运行时间写 {snippet}。",
         ja="リセットボタンのビットを指定するか、稼働時間なら {snippet} と書いてください。",
     ),
+    "name-what-resets": Phrase(
+        zh="请指定清零按钮、运行时间或启动时间，或不写 `reset_by`。",
+        ja="リセットボタン、稼働時間、起動時刻のどれかを指定するか、`reset_by` を省いてください。",
+    ),
     "name-other-counter": Phrase(zh="请指定另一个计数器。", ja="別のカウンタを指定してください。"),
     "name-another-point": Phrase(zh="请指定另一个点位。", ja="別のポイントを指定してください。"),
     "name-station-behind": Phrase(zh="请指定区域后面的工位。", ja="ゾーンの後のステーションを指定してください。"),

@@ -1,0 +1,1 @@
+"""The plant of `genba bench counters`."""
