@@ -5,11 +5,9 @@ Deterministic and without I/O: the shell gives it observations, time and the sav
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import chain
-from operator import attrgetter
 from typing import assert_never
 
 from genba_edge.core.bindings import Bindings
@@ -29,6 +27,7 @@ from genba_edge.core.observations import (
     Unchanged,
     Value,
 )
+from genba_edge.core.ordering import Order
 from genba_edge.core.passage import Cluster
 from genba_edge.core.roles import Role, Roles
 from genba_edge.core.station_states import StationStates
@@ -87,17 +86,13 @@ class Deriver:
         self._jobs = self._work.job_points()
         self._supervisor = Supervisor(self._journal)
         evidence = self._counting.evidence()
-        self._evidence = {
-            device: frozenset(ref.point for ref in evidence if ref.device == device)
-            for device in {ref.device for ref in evidence}
-        }
         self._roles = Roles(
             counters=self._counting.counters(),
             states=self._states.points(),
             measured=self._environment.points(),
             speaking=self._jobs | evidence,
         )
-        self._polled = {device: self._roles.of_device(device) for device in pace.poll_s}
+        self._order = Order(evidence, {device: self._roles.of_device(device) for device in pace.poll_s})
         self._work_since: datetime | None = None  # while a new map takes over: no work changes before
         with self._supervisor.alone("map"):
             self._work.fit_to_map(moment.now)
@@ -114,7 +109,7 @@ class Deriver:
         """Take what a driver emitted together."""
         self._journal.moment = moment
         self._counting.begin_look()
-        for observation in self._in_order(self._telling(observations)):
+        for observation in self._order.arrange(observations):
             if type(observation) is Sample:
                 self._observe_sample(observation)
                 continue
@@ -142,47 +137,6 @@ class Deriver:
         self._work_since = moment.now
         self.observe(observations, moment)
         self._work_since = None
-
-    def _telling(self, observations: Sequence[Observation]) -> list[Observation]:
-        """Without readings that leave no trace: those of polled points that have no role. Evidence stands alone."""
-        polled, evidence = self._polled, self._evidence
-        telling = [
-            one
-            for one in observations
-            if type(one) is not Sample or (roles := polled.get(one.device)) is None or one.point in roles
-        ]
-        if not evidence:
-            return telling
-        apart = (
-            _evidence_apart(one, evidence.get(one.device, frozenset())) if isinstance(one, Unchanged) else (one,)
-            for one in telling
-        )
-        return list(chain.from_iterable(apart))
-
-    def _in_order(self, observations: list[Observation]) -> list[Observation]:
-        """By `_order`; where no tags are read and nothing shows a reset, that is by rank and time, sorted in C."""
-        if len(observations) < _FEW or any(type(one) is TagRead for one in observations):
-            return sorted(observations, key=self._order)
-        if not self._evidence.keys().isdisjoint({one.device for one in observations}):
-            return sorted(observations, key=self._order)
-        observations.sort(key=_at)
-        observations.sort(key=_rank)  # those of one rank stay in their order
-        return observations
-
-    def _order(self, observation: Observation) -> tuple[int, bool, datetime, bool]:
-        """By time; of what was read together, evidence of a reset goes before the counter that it explains.
-
-        A poll takes one reading after the other: they are together whatever their stamps.
-        """
-        match observation:
-            case TagRead():
-                return _RANK[TagRead], True, observation.last_seen, False
-            case Sample(point=point) | Unchanged(points=(point, *_)):
-                later = point not in self._evidence.get(observation.device, ())
-                in_turn = later or observation.device not in self._polled
-                return _RANK[type(observation)], in_turn, observation.at, later
-            case _:
-                return _RANK[type(observation)], True, observation.at, True
 
     def _take(self, observation: Observation) -> None:
         match observation:
@@ -350,14 +304,6 @@ class Deriver:
                 self._tags.take_passage(device, passage)
 
 
-def _evidence_apart(unchanged: Unchanged, evidence: Set[str]) -> Iterator[Unchanged]:
-    """Points that show resets, and the others, as two observations."""
-    apart = tuple(point for point in unchanged.points if point in evidence)
-    others = tuple(point for point in unchanged.points if point not in evidence)
-    for points in filter(None, (apart, others)):
-        yield replace(unchanged, points=points)
-
-
 def _about_state(ref: PointRef) -> str:
     return f"state of {ref}"
 
@@ -391,12 +337,3 @@ def _subject(observation: Observation) -> str:
             return f"{observation.device} {observation.tag}"
         case _:
             return observation.device
-
-
-def _rank(observation: Observation) -> int:
-    return _RANK[type(observation)]
-
-
-_FEW = 8  # fewer are sorted as fast by their whole key
-_at = attrgetter("at")
-_RANK = {DeviceBack: 0, ReadingsLost: 0, TagRead: 1, Sample: 1, Unchanged: 1, DeviceAlive: 2, DeviceLost: 3}
