@@ -27,7 +27,6 @@ from genba_edge.core.observations import (
     Unchanged,
     Value,
 )
-from genba_edge.core.passage import Cluster
 from genba_edge.core.roles import Role, Roles
 from genba_edge.core.station_states import StationStates
 from genba_edge.core.supervisor import Failure, Supervisor
@@ -77,6 +76,7 @@ class Deriver:
             self._zones,
             Bindings(self._journal, self._work.document.tags, saved),
             saved,
+            delay_s=pace.report_delay_s,
         )
         self._states = StationStates(device_map, self._journal, saved)
         self._watch = Watch(device_map, self._journal, pace, saved)
@@ -168,7 +168,7 @@ class Deriver:
             case Unchanged():
                 self._take_unchanged(observation)
             case TagRead():
-                self._pass(observation.device, self._tags.read(observation))
+                self._tags.read(observation)
             case ReadingsLost():
                 self._watch.lose_readings(observation.device, observation.at)
                 self._roles.unsettle(observation.device)
@@ -179,9 +179,11 @@ class Deriver:
                 self._close_passages(observation.device)
             case DeviceBack():
                 self._watch.find(observation.device, observation.at)
+                self._tags.find(observation.device)
                 self._roles.unsettle(observation.device)
             case DeviceLost():
                 self._watch.lose(observation.device)
+                self._tags.lose(observation.device)
                 self._roles.unsettle(observation.device)
                 self._states.lose_device(observation.device, observation.at)
             case _:
@@ -199,7 +201,7 @@ class Deriver:
         self._journal.moment = moment
         with self._supervisor.alone("dispatch"):
             self._counting.close(lambda ref: self._watch.known_until(ref, moment.now))
-            self._tags.note_bindings(document.tags)
+            self._tags.take_document(document)
             self._work.take_document(document, at=moment.now)
             self._tags.complete_waiting()
             self._counting.complete_waiting()
@@ -210,6 +212,8 @@ class Deriver:
         with self._supervisor.alone("time"):
             self._counting.flush_due(moment.now)
             self._states.pass_time(moment.now)
+        with self._supervisor.alone("silent tags"):
+            self._tags.pass_time(moment.now)
 
     def shut_down(self, moment: Moment) -> None:
         """Emit what is still joined, before the last commit."""
@@ -304,12 +308,9 @@ class Deriver:
         heard = self._watch.heard_at(device)
         if heard is not None:
             delay = timedelta(seconds=self._pace.report_delay_s.get(device, 0.0))
-            self._pass(device, self._tags.close_silent(device, heard - delay))
-
-    def _pass(self, device: str, passages: Sequence[Cluster]) -> None:
-        for passage in passages:
-            with self._supervisor.alone(f"{device} {passage.tag}"):
-                self._tags.take_passage(device, passage)
+            for decided in self._tags.close_silent(device, heard - delay):
+                with self._supervisor.alone(f"{device} {decided.passage.tag}"):
+                    self._tags.take_passage(decided)
 
 
 def _evidence_apart(unchanged: Unchanged, evidence: Set[str]) -> Iterator[Unchanged]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from genba_shared.device_map.model import DeviceMap, ReadPointRef, Zone
 from genba_shared.events import Result, Source, SourceType, WipChanged
 
 _KEY = "zone/"
+_STAY_KEY = "stay/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +29,11 @@ class Inside:
 class ZoneState:
     """What is in a zone. `counted` is pieces in minus pieces out of a counter pair; it may be negative for a moment.
 
-    `told_at` is the time of the last event about the zone.
+    `tagged` is the pieces of the tags inside, whose stays are kept one by one. `told_at` is the time of the last event
+    about the zone.
     """
 
-    tags: Mapping[str, Inside] = field(default_factory=dict)
+    tagged: int = 0
     counted: int = 0
     error: int = 0
     told_at: str = ""
@@ -39,7 +41,7 @@ class ZoneState:
     @property
     def pieces(self) -> int:
         """Pieces in the zone, never below 0."""
-        return sum(inside.pieces for inside in self.tags.values()) + max(0, self.counted)
+        return self.tagged + max(0, self.counted)
 
 
 class Zones:
@@ -50,10 +52,21 @@ class Zones:
         self._journal = journal
         self._states: dict[str, ZoneState] = {name: ZoneState() for name in device_map.zones}
         self._gone: dict[str, ZoneState] = {}
+        self._stays: dict[str, dict[str, Inside]] = {name: {} for name in device_map.zones}
+        stays: dict[str, dict[str, Any]] = {}
+        for key, inside in load(saved, _STAY_KEY).items():
+            zone, _, tag = key.partition("/")
+            stays.setdefault(zone, {})[tag] = inside
         for name, value in load(saved, _KEY).items():
-            tags = {tag: Inside(**inside) for tag, inside in value["tags"].items()}
-            states = self._states if name in self._zones else self._gone
-            states[name] = ZoneState(**{**value, "tags": tags})
+            of_old = value.pop("tags", {})  # earlier versions kept all stays of a zone in one value
+            tags = {tag: Inside(**inside) for tag, inside in {**of_old, **stays.get(name, {})}.items()}
+            state = ZoneState(**{**value, "tagged": sum(inside.pieces for inside in tags.values())})
+            (self._states if name in self._zones else self._gone)[name] = state
+            self._stays[name] = tags
+            for tag in of_old:
+                self._save_stay(name, tag)
+            if of_old:
+                self._journal.save(_KEY + name, asdict(state))
 
     def fit_to_map(self, at: datetime) -> None:
         """Zones that left the map hold nothing any more, and are not remembered."""
@@ -69,6 +82,8 @@ class Zones:
                     error_estimate=0,
                 )
             self._journal.forget(_KEY + name)
+            for tag in self._stays.pop(name):
+                self._journal.forget(f"{_STAY_KEY}{name}/{tag}")
         self._gone.clear()
 
     def entered_by(self, ref: ReadPointRef) -> list[Zone]:
@@ -81,25 +96,58 @@ class Zones:
 
     def inside(self, zone: str, tag: str) -> Inside | None:
         """The tag's stay in the zone, if it is there."""
-        return self._states[zone].tags.get(tag)
+        return self._stays[zone].get(tag)
 
     def zones_of(self, tag: str) -> list[Zone]:
         """The zones that the tag is in."""
-        return [self._zones[name] for name, state in self._states.items() if tag in state.tags]
+        return [zone for name, zone in self._zones.items() if tag in self._stays[name]]
 
     def tag_enters(
         self, zone: str, tag: str, pieces: int, *, work_order: str | None, at: datetime, source: Source, because: str
     ) -> None:
         """A tag with `pieces` pieces is in the zone from now on; what it stood for there before is no longer there."""
-        state = self._states[zone]
-        tags = {**state.tags, tag: Inside(pieces=pieces, entered_at=format_time(at), work_order=work_order)}
-        self._put(zone, replace(state, tags=tags), at=at, source=source, because=because)
+        inside = Inside(pieces=pieces, entered_at=format_time(at), work_order=work_order)
+        self._put_stay(zone, tag, inside, at=at, source=source, because=because)
 
     def tag_leaves(self, zone: str, tag: str, *, at: datetime, source: Source, because: str) -> None:
         """A tag is no longer in the zone."""
-        state = self._states[zone]
-        tags = {name: inside for name, inside in state.tags.items() if name != tag}
-        self._put(zone, replace(state, tags=tags), at=at, source=source, because=because)
+        self._put_stay(zone, tag, None, at=at, source=source, because=because)
+
+    def tag_stands_for(
+        self, zone: str, tag: str, pieces: int, *, work_order: str | None, at: datetime, source: Source
+    ) -> None:
+        """A tag that is in the zone stands for other pieces from now on: it was bound there."""
+        inside = self._stays[zone].get(tag)
+        if inside is not None:
+            changed = replace(inside, pieces=pieces, work_order=work_order)
+            self._put_stay(zone, tag, changed, at=at, source=source)
+
+    def stays(self) -> Iterator[tuple[Zone, str, Inside]]:
+        """Every tag that is in a zone."""
+        for name, zone in self._zones.items():
+            for tag, inside in self._stays[name].items():
+                yield zone, tag, inside
+
+    def _put_stay(
+        self, zone: str, tag: str, inside: Inside | None, *, at: datetime, source: Source, because: str | None = None
+    ) -> None:
+        state, before = self._states[zone], self._stays[zone].pop(tag, None)
+        if inside is not None:
+            self._stays[zone][tag] = inside
+        if inside == before:
+            return
+        self._save_stay(zone, tag)
+        change = (inside.pieces if inside else 0) - (before.pieces if before else 0)
+        state = replace(state, tagged=state.tagged + change)
+        self._put(zone, state, at=at, source=source, because=because)
+
+    def _save_stay(self, zone: str, tag: str) -> None:
+        inside = self._stays[zone].get(tag)
+        key = f"{_STAY_KEY}{zone}/{tag}"
+        if inside is None:
+            self._journal.forget(key)
+        else:
+            self._journal.save(key, asdict(inside))
 
     def pieces_counted(
         self, station: str, result: Result, pieces: int, *, at: datetime, source: Source, because: str
@@ -119,7 +167,7 @@ class Zones:
         inside = self.inside(zone, tag)
         return (at - parse_time(inside.entered_at)).total_seconds() if inside else None
 
-    def _put(self, zone: str, state: ZoneState, *, at: datetime, source: Source, because: str) -> None:
+    def _put(self, zone: str, state: ZoneState, *, at: datetime, source: Source, because: str | None) -> None:
         """Keep the new state and tell the new count.
 
         The count is told at the latest time of all that went into it: a piece of one device may arrive after a later
@@ -140,5 +188,5 @@ class Zones:
                 count=state.pieces,
                 by=by,
                 error_estimate=state.error + max(0, -state.counted),
-                because=(because,),
+                because=() if because is None else (because,),
             )
