@@ -67,6 +67,11 @@ class Way:
             if crossing.direction is Direction.ENTER and not crossing.implied
         )
 
+    @property
+    def is_straight(self) -> bool:
+        """Whether the tag came where it was expected, and nothing is implied."""
+        return self.step is Step.NEXT and not any(crossing.implied for crossing in self.crossings)
+
 
 class Route:
     """The ways through the zones of a map that are bounded by read points."""
@@ -97,6 +102,7 @@ class Route:
         if not left and not entered:
             return Way(Step.BESIDE)
         if at is None:
+            left = [zone for zone in left if zone not in entered]
             came = self._way_in(left, start)
             return Way(Step.NEXT, (*came, *_seen(ref, left if came else [], entered)))
         if at in left:

@@ -148,23 +148,22 @@ class Tags:
     def _judge(self, passage: Passage, known: Whereabouts) -> None:
         facts: dict[str, Any] = {}
         way = self._way(passage, known)
-        doubt = known.doubt
+        doubt, weaknesses = known.doubt, self._usual.weaknesses(passage)
         if doubt is not None and way.step is not Step.BESIDE:
             known = replace(known, doubt=None)
-            if self._is_confirmed(doubt, passage, known, way):
+            if not weaknesses and self._is_confirmed(doubt, passage, known, way):
                 self._move(doubt, self._way(doubt, known), known, {"confirmed_by": _told(passage)})
                 known = self._where.of(passage.tag)
                 way = self._way(passage, known)
             else:
                 facts["taken_for_stray"] = _told(doubt)
-        weaknesses = self._usual.weaknesses(passage)
         if _is_doubtful(way, weaknesses):
             self._where.put(passage.tag, replace(known, doubt=passage, seen_at=_later(known.seen_at, passage)))
             return
         if weaknesses:
             facts["weak"] = {"read": _told(passage), "usual": self._usual.usual_of(passage.ref)}
         self._move(passage, way, known, facts)
-        if way.step is not Step.AGAIN:
+        if way.is_straight:
             self._usual.learn(passage)
 
     def _way(self, passage: Passage, known: Whereabouts) -> Way:
@@ -186,8 +185,7 @@ class Tags:
             return False
         after = self._way(doubt, known).zones
         from_there = self._route.way(after[0] if after else None, passage.ref, Start.ANYWHERE)
-        is_straight = from_there.step is Step.NEXT and not any(crossing.implied for crossing in from_there.crossings)
-        return is_straight and not (way.step is Step.NEXT and not any(crossing.implied for crossing in way.crossings))
+        return from_there.is_straight and not way.is_straight
 
     # What a passage does.
 
@@ -204,7 +202,7 @@ class Tags:
             self._where.put(tag, replace(known, seen_at=_later(known.seen_at, passage)))
             return
         unseen = _unseen(sight, known)
-        if way.step is not Step.NEXT or any(crossing.implied for crossing in way.crossings):
+        if not way.is_straight:
             facts |= {"step": way.step, "was_in": here, "since": _text(known.moved_at), "seen_at": str(passage.ref)}
         for crossing in self._with_what_is_left(tag, way):
             event = self._cross(crossing, unseen if crossing.implied else sight, known)
@@ -288,16 +286,20 @@ class Tags:
         Where the work order is finished, its pieces went the rest of the way.
         """
         known = self._where.of(rebound.tag)
+        reason = "finished" if is_finished else "unbound" if rebound.after is None else "bound anew"
+        facts = {"step": reason, "work_order": before.work_order}
         for zone in self._zones.zones_of(rebound.tag):
             inside = self._zones.inside(zone.id, rebound.tag)
             entered_at = rebound.at if inside is None else parse_time(inside.entered_at)
-            ways = self._route.way_on(zone.id) if is_finished else ()
-            ways = ways or (Crossing(zone, Direction.LEAVE, None, implied=True),)
-            reason = "finished" if is_finished else "unbound" if rebound.after is None else "bound anew"
             at = max(rebound.at, entered_at)
-            last_sign = max(entered_at, known.seen_at or entered_at)
-            facts = {"step": reason, "work_order": before.work_order}
-            self._close(rebound.tag, ways, known, at=at, last_sign=min(last_sign, at), facts=facts, binding=before)
+            last_sign = min(max(entered_at, known.seen_at or entered_at), at)
+            out = (Crossing(zone, Direction.LEAVE, None, implied=True),)
+            ways = self._route.way_on(zone.id) if is_finished else out
+            self._close(rebound.tag, ways, known, at=at, last_sign=last_sign, facts=facts, binding=before)
+        if known.closed and is_finished and known.zone in self._all_zones:  # told to have left there already
+            ways = self._route.way_on(known.zone)[1:]
+            last_sign = known.seen_at or rebound.at
+            self._close(rebound.tag, ways, known, at=rebound.at, last_sign=last_sign, facts=facts, binding=before)
         self._where.put(rebound.tag, Whereabouts(moved_at=_latest(known.moved_at, rebound.at), seen_at=known.seen_at))
 
     def _close(
@@ -311,22 +313,17 @@ class Tags:
         facts: dict[str, Any],
         binding: TagBinding | None = None,
     ) -> None:
-        first = crossings[0].zone
-        ref = known.place or first.leave[0]
-        sight = Sight(tag=tag, ref=ref, at=at, first_seen=last_sign, last_seen=last_sign)
         for crossing in crossings:
+            ref = known.place or crossing.zone.leave[0]
+            sight = Sight(tag=tag, ref=ref, at=at, first_seen=last_sign, last_seen=last_sign)
             self._crossings.explain(self._crossings.close(crossing, sight, binding), facts)
 
 
 def _is_doubtful(way: Way, weaknesses: int) -> bool:
     """Whether a weak sighting is too weak for what it would mean."""
-    match way.step:
-        case Step.AGAIN | Step.BESIDE:
-            return False
-        case Step.NEXT if not any(crossing.implied for crossing in way.crossings):
-            return weaknesses > 1
-        case _:
-            return weaknesses > 0
+    if way.step in (Step.AGAIN, Step.BESIDE):
+        return False
+    return weaknesses > (1 if way.is_straight else 0)
 
 
 def _unseen(sight: Sight, known: Whereabouts) -> Sight:

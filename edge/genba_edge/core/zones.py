@@ -147,7 +147,9 @@ class Zones:
         if inside is None:
             self._journal.forget(key)
         else:
-            self._journal.save(key, asdict(inside))
+            self._journal.save(
+                key, {"pieces": inside.pieces, "entered_at": inside.entered_at, "work_order": inside.work_order}
+            )
 
     def pieces_counted(
         self, station: str, result: Result, pieces: int, *, at: datetime, source: Source, because: str

@@ -146,9 +146,6 @@ PHRASES: Final[Mapping[str, Phrase]] = {
         ja="ポイントは読みますが、値は完了記録とともに保存しません",
     ),
     "instead-no-wip-limit": Phrase(zh="区域过满时不会提示", ja="ゾーンが満杯を超えても知らせません"),
-    "instead-tags-stay": Phrase(
-        zh="标签会一直留在区域内，直到在出口被读到", ja="タグは出口で読み取られるまでゾーンに残ります"
-    ),
     "instead-no-work": Phrase(
         zh="该点位为空时，工位没有工单", ja="ポイントが空の間、ステーションには作業指示がありません"
     ),
