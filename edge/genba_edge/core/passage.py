@@ -28,9 +28,11 @@ MANY_READS: Final = 3
 """Without signal strengths: so many times as many reads have the tag."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cluster:
     """Reads of one tag at one read point that belong together. `rssi_sum` is over `rssi_reads` reads, in dBm.
+
+    Never changed once it is made; not declared frozen, because one is made for each report (as `Sample`).
 
     `first_seen`, `last_seen`: by the clock of the reader. `heard_at`: when the last report came, by our own.
     `is_live`: its last report was made just then, not held back. `is_decided`: whether it is a passage has been said.
