@@ -17,8 +17,11 @@ Defined before anything was tuned:
 * `invented` = passages told that never were, by the number of true ones.
 
 `_0`, `_2`, `_5`, `_10`: percent of passages of which the gate read nothing. `other_`: the second hall, which may be
-twice as bad. `alone_`: without dispatch documents, so that only `close_after` ends the stay of a tag that went out
-unseen. `naive_`: a tag is where it was read last. Of several seeds the worst figure is printed.
+twice as bad. `alone_` (one seed): without dispatch documents, so that only `close_after` ends the stay of a tag that
+went out unseen. `naive_`: a tag is where it was read last. Of several seeds the worst figure is printed.
+
+`view_cpu_pct` and `view_kb_per_s`: what it costs, in percent of a core and in state saved, when 3,000 tags stand before
+one gate that reads 700 of them a second.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ from benchmarks.tags.gateway import SecondSource, derived, first_read_wins, true
 from benchmarks.tags.plant import Plant, make_plant
 from benchmarks.tags.readers import Hall, portals, rough_hall
 from benchmarks.tags.score import Score, score
+from benchmarks.tags.view import measure_view
 
 MISSED: Final = (0, 2, 5, 10)
 S_PER_TAG: Final = 6.0
@@ -91,7 +95,8 @@ def cases(*, tags: int, seeds: int, missed: Sequence[int]) -> list[Case]:
     for seed in range(1, seeds + 1):
         for hall in HALLS:
             found += [Case(hall=hall, missed=percent, seed=seed, tags=tags) for percent in missed]
-            found.append(Case(hall=hall, missed=missed[-1], seed=seed, tags=tags, source=SecondSource.NONE))
+            if seed == 1:
+                found.append(Case(hall=hall, missed=missed[-1], seed=seed, tags=tags, source=SecondSource.NONE))
     return found
 
 
@@ -168,7 +173,7 @@ def main() -> None:
     """Run the benchmark and print the figures as the last line."""
     args = _arguments()
     wanted = (
-        cases(tags=120, seeds=1, missed=(0, 10))
+        cases(tags=60, seeds=1, missed=(0, 10))
         if args.quick
         else cases(tags=args.tags, seeds=args.seeds, missed=MISSED)
     )
@@ -179,6 +184,10 @@ def main() -> None:
         outcomes = [run(case) for case in wanted]
     print_table(outcomes)
     figures = figures_of(outcomes)
+    view = measure_view(tags=300 if args.quick else 3000, seconds=10 if args.quick else 60)
+    cost = f"{view.cpu_pct:.1f} % of a core, {view.kb_per_s:.0f} kB/s of state"
+    print(f"\n{view.tags} tags before one gate, 700 reads a second: {cost}")
+    figures |= {"view_cpu_pct": view.cpu_pct, "view_kb_per_s": view.kb_per_s}
     if not args.quick and (missed := missed_goals(figures)):
         print("\nmissed: " + ", ".join(missed))
     print("\npassages: " + " ".join(f"{name}={value:.5g}" for name, value in figures.items()), flush=True)

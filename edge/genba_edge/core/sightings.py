@@ -161,19 +161,25 @@ class Sightings:
 
     def _settle(self, tag: str) -> Iterator[Decided]:
         """Decide what has ended of the tag, and nothing before what came earlier."""
+        if not any(self._is_open(cluster) for cluster in self._clusters.get(tag, ())):
+            return
         clusters = self._merged(tag)
         corrections = [self._correction(cluster) for cluster in clusters]
         ours = [cluster.by_our_clock(each.shift) for cluster, each in zip(clusters, corrections, strict=True)]
         order = sorted(range(len(clusters)), key=lambda number: (ours[number].last_seen, clusters[number].place))
         for number in order:
             cluster, presence = clusters[number], self._readers[clusters[number].reader].presence
-            if cluster.is_decided or cluster.reads < presence.min_reads:
+            if not self._is_open(cluster):
                 continue
             if not self._has_ended(cluster) and not self._is_overtaken(cluster, clusters):
                 return
             clusters[number] = replace(cluster, is_decided=True)
             self._dirty.add(tag)
             yield Decided(_passage(ours[number], corrections[number]), twin_of(ours[number], ours, presence))
+
+    def _is_open(self, cluster: Cluster) -> bool:
+        """Whether it has to be decided whether it is a passage."""
+        return not _is_resting(cluster, self._readers[cluster.reader])
 
     def _has_ended(self, cluster: Cluster) -> bool:
         reader = self._readers[cluster.reader]
