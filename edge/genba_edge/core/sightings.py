@@ -78,8 +78,9 @@ class Sightings:
         for cluster in _loaded(saved):
             if cluster.reader in self._readers:
                 self._clusters.setdefault(cluster.tag, []).append(cluster)
-                self._dirty.update((cluster.tag,) if self._outdated else ())
                 self._look_again(cluster.reader, cluster.tag, cluster.heard_at)
+            if self._outdated or cluster.reader not in self._readers:
+                self._dirty.add(cluster.tag)
 
     @property
     def has_unsaved(self) -> bool:
@@ -124,7 +125,7 @@ class Sightings:
     def complete(self, reader: str, until: datetime) -> list[Decided]:
         """All reports of the reader up to `until` have come: what ended by that, in the order in which it happened."""
         known = self._readers[reader]
-        known.complete_until = until
+        known.complete_until, known.is_live = until, True
         ended: list[Decided] = []
         while known.due and known.due[0][0] < until:
             _, tag = heappop(known.due)

@@ -54,9 +54,9 @@ def test_one_report_of_a_clock_that_is_right_is_sure() -> None:
 
 
 def test_late_reports_do_not_disturb_what_is_known() -> None:
-    catching_up = [(40 + second / 10, 10 + second) for second in range(30)]
-    clock = clock_after([*steady(0, behind_s=8.0), *catching_up, *steady(50, behind_s=8.0)])
-    assert round(correction(clock, 80, 72)[0], 3) == 8.1
+    catching_up = [(40 + second / 10, 2 + second) for second in range(30)]
+    clock = clock_after([*steady(0, behind_s=8.0), *catching_up])
+    assert round(correction(clock, 43, 30)[0], 3) == 8.1
 
 
 def test_reads_that_a_reader_held_back_keep_their_times() -> None:
