@@ -102,11 +102,10 @@ class Route:
         if not left and not entered:
             return Way(Step.BESIDE)
         if at is None:
-            left = [zone for zone in left if zone not in entered]
             came = self._way_in(left, start)
             return Way(Step.NEXT, (*came, *_seen(ref, left if came else [], entered)))
         if at in left:
-            return Way(Step.NEXT, _seen(ref, [at], [zone for zone in entered if zone is not at]))
+            return Way(Step.NEXT, _seen(ref, [at], entered))
         if at in entered:
             return Way(Step.AGAIN)
         ways = [way for zone in left for way in self._ways(at.id, zone.id)]

@@ -86,12 +86,6 @@ def test_zones_without_common_read_points_are_left_by_entering_another() -> None
     assert seen(apart.way("cutting", ref("d"))) == ("elsewhere", ["-cutting@b?", "+sewing@c?", "-sewing@d"])
 
 
-def test_zone_with_one_door_is_entered_and_left_in_turns() -> None:
-    store = route(zone("store", "door", "door"))
-    assert told(store.way(None, ref("door"), Start.ANYWHERE)) == ["+store@door"]
-    assert told(store.way("store", ref("door"))) == ["-store@door"]
-
-
 def test_rework_loop_is_a_way_like_any_other() -> None:
     loop = route(zone("sewing", "a r", "b"), zone("check", "b", "c r"), zone("pack", "c", "d"))
     assert seen(loop.way("check", ref("r"))) == ("next", ["-check@r", "+sewing@r"])
