@@ -9,7 +9,7 @@ from typing import Any
 
 from genba_edge.core.journal import Journal, load
 from genba_shared.clock import format_time, parse_time
-from genba_shared.device_map.model import DeviceMap, ReadPointRef, Zone
+from genba_shared.device_map.model import DeviceMap, Zone
 from genba_shared.events import Result, Source, SourceType, WipChanged
 
 _KEY = "zone/"
@@ -85,14 +85,6 @@ class Zones:
             for tag in self._stays.pop(name):
                 self._journal.forget(f"{_STAY_KEY}{name}/{tag}")
         self._gone.clear()
-
-    def entered_by(self, ref: ReadPointRef) -> list[Zone]:
-        """Zones that a passage of this read point enters."""
-        return [zone for zone in self._zones.values() if ref in zone.enter]
-
-    def left_by(self, ref: ReadPointRef) -> list[Zone]:
-        """Zones that a passage of this read point leaves."""
-        return [zone for zone in self._zones.values() if ref in zone.leave]
 
     def inside(self, zone: str, tag: str) -> Inside | None:
         """The tag's stay in the zone, if it is there."""
