@@ -28,7 +28,6 @@ from genba_edge.core.observations import (
     Value,
 )
 from genba_edge.core.ordering import Order
-from genba_edge.core.passage import Cluster
 from genba_edge.core.roles import Role, Roles
 from genba_edge.core.station_states import StationStates
 from genba_edge.core.supervisor import Failure, Supervisor
@@ -78,6 +77,7 @@ class Deriver:
             self._zones,
             Bindings(self._journal, self._work.document.tags, saved),
             saved,
+            delay_s=pace.report_delay_s,
         )
         self._states = StationStates(device_map, self._journal, saved)
         self._environment = Environment(device_map, self._journal, saved)
@@ -145,7 +145,7 @@ class Deriver:
             case Unchanged():
                 self._take_unchanged(observation)
             case TagRead():
-                self._pass(observation.device, self._tags.read(observation))
+                self._tags.read(observation)
             case ReadingsLost():
                 self._watch.lose_readings(observation.device, observation.at)
                 self._roles.unsettle(observation.device)
@@ -157,9 +157,11 @@ class Deriver:
             case DeviceBack():
                 self._zones.find_device(observation.device)
                 self._watch.find(observation.device, observation.at)
+                self._tags.find(observation.device)
                 self._roles.unsettle(observation.device)
             case DeviceLost():
                 self._watch.lose(observation.device)
+                self._tags.lose(observation.device)
                 self._roles.unsettle(observation.device)
                 self._states.lose_device(observation.device, observation.at)
                 self._zones.lose_device(observation.device, observation.at)
@@ -179,7 +181,7 @@ class Deriver:
         self._journal.moment = moment
         with self._supervisor.alone("dispatch"):
             self._counting.close(lambda ref: self._watch.known_until(ref, moment.now))
-            self._tags.note_bindings(document.tags)
+            self._tags.take_document(document)
             self._work.take_document(document, at=moment.now)
             self._tags.complete_waiting()
             self._counting.complete_waiting()
@@ -192,6 +194,8 @@ class Deriver:
             self._counting.flush_due(moment.now)
             self._states.pass_time(moment.now)
             self._zones.pass_time(moment.now)
+        with self._supervisor.alone("silent tags"):
+            self._tags.pass_time(moment.now)
 
     def shut_down(self, moment: Moment) -> None:
         """Emit what is still joined, before the last commit."""
@@ -296,12 +300,9 @@ class Deriver:
         heard = self._watch.heard_at(device)
         if heard is not None:
             delay = timedelta(seconds=self._pace.report_delay_s.get(device, 0.0))
-            self._pass(device, self._tags.close_silent(device, heard - delay))
-
-    def _pass(self, device: str, passages: Sequence[Cluster]) -> None:
-        for passage in passages:
-            with self._supervisor.alone(f"{device} {passage.tag}"):
-                self._tags.take_passage(device, passage)
+            for decided in self._tags.close_silent(device, heard - delay):
+                with self._supervisor.alone(f"{device} {decided.passage.tag}"):
+                    self._tags.take_passage(decided)
 
 
 def _about_state(ref: PointRef) -> str:

@@ -361,7 +361,6 @@ def test_settings_of_work_that_nothing_acts_on_are_read_and_warned_about() -> No
     assert loaded.nodes["SEW"].start_when is StartRule.DISPATCH
     assert {(problem.path, str(problem.message).partition(" yet: ")[2]) for problem in warnings} == {
         ("zones.sewing.wip_limit", "a zone that is too full is not told."),
-        ("zones.sewing.close_after", "a tag stays in the zone until it is read at the way out."),
         ("nodes.CUT.work_order.else", "while the point is empty the station has no work order."),
         ("nodes.SEW.start_when", "the first piece starts it."),
     }

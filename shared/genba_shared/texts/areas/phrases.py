@@ -143,9 +143,6 @@ PHRASES: Final[Mapping[str, Phrase]] = {
     "instead-nothing-dropped": Phrase(zh="不丢弃任何内容", ja="何も捨てません"),
     "instead-clock-not-compared": Phrase(zh="不比较时钟", ja="時計は比較しません"),
     "instead-no-wip-limit": Phrase(zh="区域过满时不会提示", ja="ゾーンが満杯を超えても知らせません"),
-    "instead-tags-stay": Phrase(
-        zh="标签会一直留在区域内，直到在出口被读到", ja="タグは出口で読み取られるまでゾーンに残ります"
-    ),
     "instead-no-work": Phrase(
         zh="该点位为空时，工位没有工单", ja="ポイントが空の間、ステーションには作業指示がありません"
     ),
