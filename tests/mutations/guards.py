@@ -12,6 +12,8 @@ from pathlib import Path
 DRIVERS = "edge/genba_edge/drivers/"
 CORE = "edge/genba_edge/core/"
 MAP = "shared/genba_shared/device_map/"
+ZONES = "tests/unit/edge/test_zones.py::"
+HISTORY = "tests/unit/edge/test_histories_golden.py::test_a_history_gives_exactly_these_events"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,5 +166,103 @@ GUARDS = (
         text="if begin is not None and at > begin:",
         without="if False:",
         test="tests/integration/test_faults.py::test_the_time_that_nobody_watched_is_declared[modbus-black-hole]",
+    ),
+    Guard(
+        name="weak reads of a tag beside a stronger read point are no passage",
+        files=CORE + "passage.py",
+        text="return Twin.CROSS_READ, other",
+        without="continue",
+        test=HISTORY + "[passage-cross-read]",
+    ),
+    Guard(
+        name="a tag that two read points hear in turns has not moved",
+        files=CORE + "passage.py",
+        text="return Twin.PING_PONG, other",
+        without="continue",
+        test=HISTORY + "[passage-ping-pong]",
+    ),
+    Guard(
+        name="a tag sighting that is weak and does not fit moves nothing",
+        files=CORE + "tags.py",
+        text="return weaknesses > (1 if way.is_straight else 0)",
+        without="return False",
+        test=HISTORY + "[passage-ghost]",
+    ),
+    Guard(
+        name="a tag passage that no reader saw is implied",
+        files=CORE + "route.py",
+        text="if len(ways) == 1:",
+        without="if False:",
+        test="tests/unit/edge/test_route.py::test_tag_that_jumps_passed_what_lies_between",
+    ),
+    Guard(
+        name="between two ways of a tag none is invented",
+        files=CORE + "route.py",
+        text="return found[:_TOO_MANY]",
+        without="return found[:1]",
+        test="tests/unit/edge/test_route.py::test_between_two_ways_none_is_invented",
+    ),
+    Guard(
+        name="a tag passage that was told is not told again after a kill",
+        files=CORE + "sightings.py",
+        text="int(cluster.is_decided)",
+        without="0",
+        test="tests/property/test_passages_laws.py::test_kills_between_commits_change_no_passage_and_count_none_twice",
+    ),
+    Guard(
+        name="a tag whose stay was closed is counted once when it is seen again",
+        files=CORE + "tags.py",
+        text="if known.closed and here is not None",
+        without="if False and here is not None",
+        test="tests/property/test_passages_laws.py::test_laws_hold_at_the_end_of_whatever_happened",
+    ),
+    Guard(
+        name="no stay of a tag is closed while a reader that would have seen it leave is away",
+        files=CORE + "tags.py",
+        text="elif not all(self._sightings.is_live(ref.device) for ref in zone.leave):",
+        without="elif False:",
+        test=HISTORY + "[passage-close-after-reader-away]",
+    ),
+    Guard(
+        name="a reused tag takes its old pieces out",
+        files=CORE + "tags.py",
+        text="self._end_life(rebound, before,",
+        without="False and self._end_life(rebound, before,",
+        test=HISTORY + "[passage-tag-reuse]",
+    ),
+    Guard(
+        name="a late report does not set the clock of a tag reader",
+        files=CORE + "reader_clock.py",
+        text="if late.reports >= STEADY_REPORTS and late.until - late.since >= STEADY:",
+        without="if True:",
+        test="tests/unit/edge/test_reader_clock.py::test_late_reports_do_not_disturb_what_is_known",
+    ),
+    Guard(
+        name="passages of a tag at several readers are told in their order",
+        files=CORE + "sightings.py",
+        text="if not self._has_ended(cluster) and not self._is_overtaken(cluster, clusters):\n                return",
+        without="if not self._has_ended(cluster):\n                continue",
+        test="tests/unit/edge/test_sightings.py::test_passage_at_one_reader_waits_for_an_earlier_one_at_another",
+    ),
+    Guard(
+        name="tags that leave without being read make the count of their zone less certain",
+        files=CORE + "crossings.py",
+        text="Sign.IMPLIED if crossing.implied else Sign.READ",
+        without="Sign.READ",
+        test=HISTORY + "[passage-dead-antenna]",
+    ),
+    Guard(
+        name="what a person counted holds when it becomes known what a tag stands for",
+        files=CORE + "zone_book.py",
+        text="self.move_tags(parse_time(before.entered_at), change, journal)",
+        without="self.move_tags(journal.moment.now, change, journal)",
+        test=ZONES + "test_what_a_person_counted_holds_when_it_becomes_known_what_a_tag_stood_for",
+    ),
+    Guard(
+        name="a tag that was not gone after all is missed at no way out",
+        files=CORE + "zone_book.py",
+        text="self.tags.take_back_way_out()",
+        without="pass",
+        test=ZONES + "test_a_tag_that_was_not_gone_after_all_says_that_others_may_be_here_too",
     ),
 )

@@ -5,11 +5,9 @@ Deterministic and without I/O: the shell gives it observations, time and the sav
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import chain
-from operator import attrgetter
 from typing import assert_never
 
 from genba_edge.core.bindings import Bindings
@@ -32,7 +30,7 @@ from genba_edge.core.observations import (
     Unchanged,
     Value,
 )
-from genba_edge.core.passage import Cluster
+from genba_edge.core.ordering import Order
 from genba_edge.core.roles import Role, Roles
 from genba_edge.core.signals import Signals, asked_points, asked_stations
 from genba_edge.core.station_states import StationStates
@@ -87,7 +85,9 @@ class Deriver:
         self._counting.tell_pieces(self._states.pieces_made)
         bindings = Bindings(self._journal, self._work.document.tags, saved)
         self._nodes.know_bindings(bindings.tags_of)
-        self._tags = Tags(device_map, self._journal, self._nodes, self._zones, bindings, saved)
+        self._tags = Tags(
+            device_map, self._journal, self._nodes, self._zones, bindings, saved, delay_s=pace.report_delay_s
+        )
         self._environment = Environment(device_map, self._journal, saved)
         self._journal.on_event = self._environment.note if self._environment.points() else None
         self._watch = Watch(device_map, self._journal, pace, saved, on_gap=self._note_gap)
@@ -98,17 +98,13 @@ class Deriver:
         evidence = self._counting.evidence()
         # What a poll says of resets and job numbers goes before the counters of the same poll.
         first = evidence | {ref for ref in self._jobs if ref.device in pace.poll_s}
-        self._evidence = {
-            device: frozenset(ref.point for ref in first if ref.device == device)
-            for device in {ref.device for ref in first}
-        }
         self._roles = Roles(
             counters=self._counting.counters(),
             states=self._states.points(),
             measured=self._environment.points(),
             speaking=self._jobs | evidence | levels.points,
         )
-        self._polled = {device: self._roles.of_device(device) for device in pace.poll_s}
+        self._order = Order(first, {device: self._roles.of_device(device) for device in pace.poll_s})
         with self._supervisor.alone("map"):
             self._work.fit_to_map(moment.now)
             self._states.fit_to_map(moment.now)
@@ -124,7 +120,7 @@ class Deriver:
         """Take what a driver emitted together."""
         self._journal.moment = moment
         self._counting.begin_look()
-        for observation in self._in_order(self._telling(observations)):
+        for observation in self._order.arrange(observations):
             if type(observation) is Sample:
                 self._observe_sample(observation)
                 continue
@@ -160,47 +156,6 @@ class Deriver:
             self._job_changes.settle(moment.now)
         self._job_changes.not_before = None
 
-    def _telling(self, observations: Sequence[Observation]) -> list[Observation]:
-        """Without readings that leave no trace: those of polled points that have no role. Evidence stands alone."""
-        polled, evidence = self._polled, self._evidence
-        telling = [
-            one
-            for one in observations
-            if type(one) is not Sample or (roles := polled.get(one.device)) is None or one.point in roles
-        ]
-        if not evidence:
-            return telling
-        apart = (
-            _evidence_apart(one, evidence.get(one.device, frozenset())) if isinstance(one, Unchanged) else (one,)
-            for one in telling
-        )
-        return list(chain.from_iterable(apart))
-
-    def _in_order(self, observations: list[Observation]) -> list[Observation]:
-        """By `_order`; where no tags are read and nothing shows a reset, that is by rank and time, sorted in C."""
-        if len(observations) < _FEW or any(type(one) is TagRead for one in observations):
-            return sorted(observations, key=self._order)
-        if not self._evidence.keys().isdisjoint({one.device for one in observations}):
-            return sorted(observations, key=self._order)
-        observations.sort(key=_at)
-        observations.sort(key=_rank)  # those of one rank stay in their order
-        return observations
-
-    def _order(self, observation: Observation) -> tuple[int, bool, datetime, bool]:
-        """By time; of what was read together, evidence of a reset goes before the counter that it explains.
-
-        A poll takes one reading after the other: they are together whatever their stamps.
-        """
-        match observation:
-            case TagRead():
-                return _RANK[TagRead], True, observation.last_seen, False
-            case Sample(point=point) | Unchanged(points=(point, *_)):
-                later = point not in self._evidence.get(observation.device, ())
-                in_turn = later or observation.device not in self._polled
-                return _RANK[type(observation)], in_turn, observation.at, later
-            case _:
-                return _RANK[type(observation)], True, observation.at, True
-
     def _take(self, observation: Observation) -> None:
         match observation:
             case Sample():
@@ -208,7 +163,7 @@ class Deriver:
             case Unchanged():
                 self._take_unchanged(observation)
             case TagRead():
-                self._pass(observation.device, self._tags.read(observation))
+                self._tags.read(observation)
             case ReadingsLost():
                 self._watch.lose_readings(observation.device, observation.at)
                 self._roles.unsettle(observation.device)
@@ -220,11 +175,13 @@ class Deriver:
             case DeviceBack():
                 self._zones.find_device(observation.device)
                 self._watch.find(observation.device, observation.at)
+                self._tags.find(observation.device)
                 self._roles.unsettle(observation.device)
                 if self._job_changes.not_before is None:  # else it is told again: it was watched all the time
                     self._states.find_device(observation.device, observation.at)
             case DeviceLost():
                 self._watch.lose(observation.device)
+                self._tags.lose(observation.device)
                 self._roles.unsettle(observation.device)
                 heard_at = self._watch.observed_until(observation.device)
                 self._states.lose_device(observation.device, observation.at, heard_at=heard_at)
@@ -246,7 +203,7 @@ class Deriver:
         self._journal.moment = moment
         with self._supervisor.alone("dispatch"):
             self._counting.close(lambda ref: self._watch.known_until(ref, moment.now))
-            self._tags.note_bindings(document.tags)
+            self._tags.take_document(document)
             self._work.take_document(document, at=moment.now)
             self._job_changes.settle(moment.now)
             self._tags.complete_waiting()
@@ -262,6 +219,8 @@ class Deriver:
             self._states.pass_time(moment.now)
             self._nodes.pass_time(moment.now)
             self._zones.pass_time(moment.now)
+        with self._supervisor.alone("silent tags"):
+            self._tags.pass_time(moment.now)
         self._end_look()
 
     def tell_map_doubts(self, findings: Sequence[Finding], moment: Moment) -> None:
@@ -371,20 +330,9 @@ class Deriver:
         heard = self._watch.heard_at(device)
         if heard is not None:
             delay = timedelta(seconds=self._pace.report_delay_s.get(device, 0.0))
-            self._pass(device, self._tags.close_silent(device, heard - delay))
-
-    def _pass(self, device: str, passages: Sequence[Cluster]) -> None:
-        for passage in passages:
-            with self._supervisor.alone(f"{device} {passage.tag}"):
-                self._tags.take_passage(device, passage)
-
-
-def _evidence_apart(unchanged: Unchanged, evidence: Set[str]) -> Iterator[Unchanged]:
-    """Points that show resets, and the others, as two observations."""
-    apart = tuple(point for point in unchanged.points if point in evidence)
-    others = tuple(point for point in unchanged.points if point not in evidence)
-    for points in filter(None, (apart, others)):
-        yield replace(unchanged, points=points)
+            for decided in self._tags.close_silent(device, heard - delay):
+                with self._supervisor.alone(f"{device} {decided.passage.tag}"):
+                    self._tags.take_passage(decided)
 
 
 def _about_state(ref: PointRef) -> str:
@@ -420,12 +368,3 @@ def _subject(observation: Observation) -> str:
             return f"{observation.device} {observation.tag}"
         case _:
             return observation.device
-
-
-def _rank(observation: Observation) -> int:
-    return _RANK[type(observation)]
-
-
-_FEW = 8  # fewer are sorted as fast by their whole key
-_at = attrgetter("at")
-_RANK = {DeviceBack: 0, ReadingsLost: 0, TagRead: 1, Sample: 1, Unchanged: 1, DeviceAlive: 2, DeviceLost: 3}

@@ -74,7 +74,7 @@ class Journal:
             id=str(EventId(self.identity.gateway, self.identity.epoch, self.next_seq)),
             at=to_milliseconds(at),
             seen_at=to_milliseconds(self.moment.now),
-            clock=self.moment.clock,
+            clock=stamped.pop("clock", self.moment.clock),
             boot=self.identity.boot,
             mono_ms=self.moment.mono_ms,
             site=self.identity.site,

@@ -1,135 +1,160 @@
 """Passages: from many RFID reads of one tag to one passage of a read point.
 
-Reads are clustered per (tag, read point) by their own times, so that reports which a reader held back during an outage
-give the same passages as live ones. A cluster becomes a passage when the tag stayed silent for `depart_after`, and no
-report of it came for as long: a reader whose clock is behind ours is not silent. While
-two read points see a tag at the same time, the one with the clearly higher mean RSSI has it; the reads of the other
-are cross reads.
+Reads are clustered per (tag, read point) by the times of their reader, so that reports which a reader held back during
+an outage give the same passages as live ones. A cluster with too few reads is no passage. Of two read points that see a
+tag together only one has it:
+
+* *cross read*: the other hears the tag clearly stronger (`move_margin`), and this one heard it only while the other
+  did, or a little before and after. Where a reader gives no signal strength, three times as many reads decide.
+* *ping-pong*: both hear it about equally, in turns. The tag has not moved: the one that heard it first has it.
+
+Two read points that hear it one after the other are two passages, though the first may still hear a little of the tag
+when the second already does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
 
-from genba_shared.device_map.model import PresenceSettings
+from genba_shared.device_map.model import PresenceSettings, ReadPointRef
+
+NEAR: Final = 0.25
+"""Part of `depart_after` that a cross read may lie before or after the reads of the read point that has the tag."""
+MANY_READS: Final = 3
+"""Without signal strengths: so many times as many reads have the tag."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class Cluster:
     """Reads of one tag at one read point that belong together. `rssi_sum` is over `rssi_reads` reads, in dBm.
 
+    Never changed once it is made; not declared frozen, because one is made for each report (as `Sample`).
+
     `first_seen`, `last_seen`: by the clock of the reader. `heard_at`: when the last report came, by our own.
+    `is_live`: its last report was made just then, not held back. `is_decided`: whether it is a passage has been said.
     """
 
-    tag: str
+    reader: str
     read_point: str
+    tag: str
     antenna: int
     first_seen: datetime
     last_seen: datetime
+    heard_at: datetime
     reads: int
     rssi_sum: float = 0.0
     rssi_reads: int = 0
-    emitted: bool = False
-    heard_at: datetime | None = None
+    is_live: bool = True
+    is_decided: bool = False
 
     @property
-    def last_sign(self) -> datetime:
-        """The later of the last read and its arrival: until then the tag was certainly not silent."""
-        return self.last_seen if self.heard_at is None else max(self.last_seen, self.heard_at)
+    def place(self) -> tuple[str, str]:
+        """Reader and read point."""
+        return self.reader, self.read_point
 
     @property
     def mean_rssi_dbm(self) -> float | None:
         """Mean signal strength; None where the reader gives none."""
         return self.rssi_sum / self.rssi_reads if self.rssi_reads else None
 
-    def joined(self, other: Cluster) -> Cluster:
-        """This cluster with the reads of another one of the same tag and read point."""
-        return replace(
-            self,
-            antenna=other.antenna,
-            first_seen=min(self.first_seen, other.first_seen),
-            last_seen=max(self.last_seen, other.last_seen),
-            reads=self.reads + other.reads,
-            rssi_sum=self.rssi_sum + other.rssi_sum,
-            rssi_reads=self.rssi_reads + other.rssi_reads,
-            heard_at=max((one.heard_at for one in (self, other) if one.heard_at is not None), default=None),
+    def joined(self, later: Cluster) -> Cluster:
+        """This cluster with the reads of another one of the same tag and read point that was heard after it."""
+        return Cluster(
+            self.reader,
+            self.read_point,
+            self.tag,
+            later.antenna,
+            min(self.first_seen, later.first_seen),
+            max(self.last_seen, later.last_seen),
+            max(self.heard_at, later.heard_at),
+            self.reads + later.reads,
+            self.rssi_sum + later.rssi_sum,
+            self.rssi_reads + later.rssi_reads,
+            later.is_live,
+            self.is_decided,
         )
 
     def is_near(self, other: Cluster, silence: timedelta) -> bool:
-        """Whether less than `silence` lies between the two, in either order."""
+        """Whether at most `silence` lies between the two, in either order."""
         return other.first_seen - self.last_seen <= silence and self.first_seen - other.last_seen <= silence
 
+    def moved(self, shift: timedelta) -> Cluster:
+        """The same reads by another clock."""
+        if not shift:
+            return self
+        return replace(self, first_seen=self.first_seen + shift, last_seen=self.last_seen + shift)
 
-Clusters = Mapping[tuple[str, str], Cluster]
+    def by_our_clock(self, shift: timedelta) -> Cluster:
+        """The same reads by our clock, by which nothing was read after it was heard of."""
+        moved = self.moved(shift)
+        if moved.last_seen <= self.heard_at:
+            return moved
+        return replace(moved, first_seen=min(moved.first_seen, self.heard_at), last_seen=self.heard_at)
 
 
-def take_reads(
-    clusters: Clusters, reads: Cluster, presence: PresenceSettings
-) -> tuple[dict[tuple[str, str], Cluster], tuple[Cluster, ...]]:
-    """Add one report of reads of one tag at one read point.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A tag passed a read point. Times are by our clock: the reader's, moved by `shift`; `sure`: its clock is known."""
 
-    Returns:
-        the new clusters, and the passages that this report ends (the tag was seen here before, longer than
-        `depart_after` ago).
+    ref: ReadPointRef
+    tag: str
+    antenna: int | None
+    first_seen: datetime
+    last_seen: datetime
+    reads: int
+    rssi_dbm: float | None = None
+    shift: timedelta = timedelta(0)
+    sure: bool = True
+
+
+class Twin(StrEnum):
+    """Why the reads at a read point are no passage of their own: another read point has the tag."""
+
+    CROSS_READ = "cross_read"
+    PING_PONG = "ping_pong"
+
+
+def twin_of(cluster: Cluster, others: Iterable[Cluster], presence: PresenceSettings) -> tuple[Twin, Cluster] | None:
+    """The read point that has the tag instead of the one of `cluster`, and why; None: it is a passage of its own.
+
+    Args:
+        cluster: the reads in question; all times by one clock.
+        others: clusters of the same tag.
+        presence: the settings of the cluster's reader.
     """
-    key = (reads.tag, reads.read_point)
-    silence = timedelta(seconds=presence.depart_after_s)
-    changed = dict(clusters)
-    present = changed.get(key)
-    if present is None:
-        changed[key] = reads
-        return changed, ()
-    if present.is_near(reads, silence):
-        changed[key] = present.joined(reads)
-        return changed, ()
-    if reads.last_seen < present.first_seen:  # an old report that came late: a passage of its own
-        return changed, () if reads.reads < presence.min_reads else (reads,)
-    ended = _passages(changed, [present], presence)
-    changed[key] = reads
-    return changed, ended
-
-
-def close_silent(
-    clusters: Clusters, now: datetime, presence: PresenceSettings
-) -> tuple[dict[tuple[str, str], Cluster], tuple[Cluster, ...]]:
-    """End the passages of tags that are silent since `depart_after` at `now` (the time up to which reads are complete).
-
-    Ended clusters stay for one more `depart_after`, marked, so that a late report joins them instead of passing twice.
-    Clusters with too few reads stay as long, but open: late reads may still make a passage of them.
-    """
-    silence = timedelta(seconds=presence.depart_after_s)
-    silent = [cluster for cluster in clusters.values() if not cluster.emitted and now - cluster.last_sign > silence]
-    ended = _passages(clusters, silent, presence)
-    closed = {(cluster.tag, cluster.read_point) for cluster in silent if cluster.reads >= presence.min_reads}
-    changed = {
-        key: replace(cluster, emitted=True) if key in closed else cluster
-        for key, cluster in clusters.items()
-        if key in closed or now - cluster.last_sign <= 2 * silence
-    }
-    return changed, ended
-
-
-def _passages(clusters: Clusters, ended: Iterable[Cluster], presence: PresenceSettings) -> tuple[Cluster, ...]:
-    found = (
-        cluster
-        for cluster in ended
-        if not cluster.emitted
-        and cluster.reads >= presence.min_reads
-        and not _is_cross_read(clusters, cluster, presence)
-    )
-    return tuple(sorted(found, key=lambda cluster: cluster.last_seen))
-
-
-def _is_cross_read(clusters: Clusters, cluster: Cluster, presence: PresenceSettings) -> bool:
-    mean = cluster.mean_rssi_dbm
-    if mean is None:
-        return False
-    for other in clusters.values():
-        overlaps = other.first_seen <= cluster.last_seen and cluster.first_seen <= other.last_seen
-        if other.tag != cluster.tag or other.read_point == cluster.read_point or not overlaps:
+    near = timedelta(seconds=presence.depart_after_s * NEAR)
+    for other in others:
+        if other.tag != cluster.tag or other.place == cluster.place or other.reads < presence.min_reads:
             continue
-        if other.mean_rssi_dbm is not None and other.mean_rssi_dbm >= mean + presence.move_margin_db:
-            return True
-    return False
+        if _outweighs(other, cluster, presence):
+            if other.first_seen - near <= cluster.first_seen and cluster.last_seen <= other.last_seen + near:
+                return Twin.CROSS_READ, other
+        elif not _outweighs(cluster, other, presence) and _alternate(cluster, other) and _is_first(other, cluster):
+            return Twin.PING_PONG, other
+    return None
+
+
+def _outweighs(one: Cluster, other: Cluster, presence: PresenceSettings) -> bool:
+    mean, mean_of_other = one.mean_rssi_dbm, other.mean_rssi_dbm
+    if mean is None or mean_of_other is None:
+        return one.reads >= MANY_READS * other.reads
+    return mean >= mean_of_other + presence.move_margin_db and mean > mean_of_other
+
+
+def _alternate(one: Cluster, other: Cluster) -> bool:
+    """Whether two read points hear the tag together for at least half of the time of one of them."""
+    together = min(one.last_seen, other.last_seen) - max(one.first_seen, other.first_seen)
+    shorter = min(one.last_seen - one.first_seen, other.last_seen - other.first_seen)
+    return together >= timedelta(0) and 2 * together >= shorter
+
+
+def _is_first(one: Cluster, other: Cluster) -> bool:
+    return (one.first_seen, -(one.mean_rssi_dbm or 0.0), one.place) < (
+        other.first_seen,
+        -(other.mean_rssi_dbm or 0.0),
+        other.place,
+    )

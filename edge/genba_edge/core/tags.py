@@ -1,30 +1,43 @@
-"""Passages of RFID tags: what they do to zones, and which nodes they complete."""
+"""RFID tags: which reads are passages, which passages are believed, and what they say of where a tag is.
+
+A passage that goes with where the tag was known to be is believed. One that does not (further on, or back) is believed
+if it looks as passages usually look at that read point; a weak one stays in doubt until the next passage of the tag
+shows from where it came. What the way between implies is told with it.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from genba_edge.core.bindings import Bindings
-from genba_edge.core.journal import Journal, load
-from genba_edge.core.nodes import Nodes, WorkKey
+from genba_edge.core.bindings import Bindings, Rebound
+from genba_edge.core.crossings import Crossings, Sight, sight_of
+from genba_edge.core.journal import Journal
+from genba_edge.core.nodes import Nodes
 from genba_edge.core.observations import TagRead
-from genba_edge.core.passage import Cluster, close_silent, take_reads
+from genba_edge.core.passage import Cluster, Passage
+from genba_edge.core.route import Crossing, Route, Start, Step, Way
+from genba_edge.core.sightings import Decided, Sightings
+from genba_edge.core.silence import Silence
+from genba_edge.core.usual import Usual
+from genba_edge.core.whereabouts import AllWhereabouts, Whereabouts
 from genba_edge.core.zone_tags import Sign
 from genba_edge.core.zones import Zones
-from genba_shared.clock import format_time, parse_time
-from genba_shared.device_map.model import DeviceMap, NodeRule, ReadPointRef, RfidReader, Zone
-from genba_shared.dispatch_document import TagBinding
-from genba_shared.events import Direction, Source, SourceType, TagPassed
+from genba_shared.clock import format_time, parse_time, to_milliseconds
+from genba_shared.device_map.model import DeviceMap, RfidReader, Zone
+from genba_shared.dispatch_document import DispatchDocument, TagBinding
+from genba_shared.events import Direction, TagPassed
 
-UNBOUND_PIECES = 1  # what a tag that stands for nothing known adds to a zone: never nothing, and marked by its passage
-_KEY = "clusters/"
+LOOK_AGAIN: Final = timedelta(seconds=10)
+"""While a reader that would have seen the tag leave does not answer."""
+FORGET_EVERY: Final = timedelta(hours=1)
 
 
 class Tags:
-    """All RFID readers of the gateway."""
+    """All RFID readers of the gateway. `delay_s`: by reader, how late a live report may come."""
 
     def __init__(
         self,
@@ -34,200 +47,314 @@ class Tags:
         zones: Zones,
         bindings: Bindings,
         saved: Mapping[str, str],
+        *,
+        delay_s: Mapping[str, float],
     ) -> None:
-        self._journal, self._nodes, self._zones, self._bindings = journal, nodes, zones, bindings
+        self._journal, self._zones, self._bindings = journal, zones, bindings
+        self._all_zones = device_map.zones
         self._readers = {name: device for name, device in device_map.devices.items() if isinstance(device, RfidReader)}
         self._accept = {name: re.compile(reader.accept) for name, reader in self._readers.items()}
-        self._clusters: dict[str, dict[tuple[str, str], Cluster]] = {name: {} for name in self._readers}
-        self._dirty: set[str] = set()
-        self._node_by_zone = {
-            rule.done_when.all_left: rule for rule in device_map.nodes.values() if rule.done_when.all_left is not None
-        }
-        for name, clusters in load(saved, _KEY).items():
-            if name in self._readers:
-                self._clusters[name] = {(item["tag"], item["read_point"]): _cluster(item) for item in clusters}
+        margins_db = {name: reader.presence.move_margin_db for name, reader in self._readers.items()}
+        self._sightings = Sightings(self._readers, delay_s, journal, saved)
+        self._usual = Usual(margins_db, journal, saved)
+        self._where = AllWhereabouts(journal, saved)
+        self._route = Route(device_map.zones)
+        self._crossings = Crossings(device_map, journal, nodes, zones, bindings)
+        self._silence = Silence()
+        self._forgot_at: datetime | None = None
+        for zone, tag, inside in zones.stays():
+            self._silence.watch(zone, tag, parse_time(inside.entered_at))
 
-    def read(self, read: TagRead) -> tuple[Cluster, ...]:
-        """One report of reads at an antenna; the passages that it ends, for `take_passage`.
-
-        Strays, weak reads and antennas outside the map are passed over.
-        """
-        reader = self._readers[read.device]
-        antenna = reader.antennas.get(read.antenna)
+    def read(self, read: TagRead) -> None:
+        """One report of reads at an antenna. Strays, weak reads and antennas outside the map are passed over."""
+        antenna = self._readers[read.device].antennas.get(read.antenna)
         if antenna is None or not self._accept[read.device].search(read.tag):
-            return ()
-        too_weak = (
-            antenna.min_rssi_dbm is not None and read.rssi_dbm is not None and read.rssi_dbm < antenna.min_rssi_dbm
+            return
+        rssi_dbm, least_dbm = read.rssi_dbm, antenna.min_rssi_dbm
+        if least_dbm is not None and rssi_dbm is not None and rssi_dbm < least_dbm:
+            return
+        self._sightings.add(
+            Cluster(
+                read.device,
+                antenna.read_point,
+                read.tag,
+                read.antenna,
+                to_milliseconds(read.first_seen),
+                to_milliseconds(read.last_seen),
+                to_milliseconds(read.seen_at),
+                read.reads,
+                0.0 if rssi_dbm is None else rssi_dbm * read.reads,
+                0 if rssi_dbm is None else read.reads,
+            )
         )
-        if too_weak:
-            return ()
-        reads = Cluster(
-            tag=read.tag,
-            read_point=antenna.read_point,
-            antenna=read.antenna,
-            first_seen=read.first_seen,
-            last_seen=read.last_seen,
-            reads=read.reads,
-            rssi_sum=(read.rssi_dbm or 0.0) * read.reads,
-            rssi_reads=read.reads if read.rssi_dbm is not None else 0,
-            heard_at=read.seen_at,
-        )
-        clusters, ended = take_reads(self._clusters[read.device], reads, reader.presence)
-        self._clusters[read.device] = clusters
-        self._dirty.add(read.device)
-        return ended
 
-    def close_silent(self, device: str, complete_until: datetime) -> tuple[Cluster, ...]:
-        """The passages that end at a reader whose reads are complete up to `complete_until`, for `take_passage`."""
-        reader = self._readers.get(device)
-        if reader is None or not self._clusters[device]:
-            return ()
-        clusters, ended = close_silent(self._clusters[device], complete_until, reader.presence)
-        if ended or len(clusters) != len(self._clusters[device]):
-            self._dirty.add(device)
-        self._clusters[device] = clusters
-        return ended
+    def find(self, device: str) -> None:
+        """The device answers (again)."""
+        if device in self._readers:
+            self._sightings.find(device)
 
-    def note_bindings(self, bindings: Iterable[TagBinding]) -> None:
-        """A new dispatch document says what tags stand for."""
-        self._bindings.replace(bindings, now=self._journal.moment.now)
+    def lose(self, device: str) -> None:
+        """The device does not answer."""
+        if device in self._readers:
+            self._sightings.lose(device)
+
+    def close_silent(self, device: str, complete_until: datetime) -> Sequence[Decided]:
+        """What ends at a reader whose reads are complete up to `complete_until`, for `take_passage`."""
+        return self._sightings.complete(device, complete_until) if device in self._readers else ()
+
+    def take_passage(self, decided: Decided) -> None:
+        """Reads of a tag have ended: whether it passed, and what that does to zones and nodes."""
+        passage = decided.passage
+        known = self._where.of(passage.tag)
+        if decided.twin is not None:
+            self._where.see(passage.tag, passage.last_seen)
+        elif known.moved_at is not None and passage.last_seen <= known.moved_at:
+            self._note_late(passage, known)
+        else:
+            self._judge(passage, known)
+
+    def take_document(self, document: DispatchDocument) -> None:
+        """A new dispatch document says what tags stand for, and which work orders are still open."""
+        for rebound in self._bindings.replace(document.tags, now=self._journal.moment.now):
+            before = rebound.before
+            if before is None or (rebound.after is not None and rebound.after.work_order == before.work_order):
+                self._stand_for(rebound)
+            else:
+                self._end_life(rebound, before, is_finished=before.work_order not in document.work_orders)
 
     def complete_waiting(self) -> None:
         """Bindings or quantities are new: completions that waited for them are looked at again."""
-        for rule in self._node_by_zone.values():
-            for key in self._nodes.open_keys():
-                if key.node == rule.code:
-                    self._complete(key)
+        self._crossings.complete_waiting()
+
+    def pass_time(self, now: datetime) -> None:
+        """Close the stays of tags that went silent."""
+        for zone, tag in self._silence.due(now):
+            self._close_if_silent(self._all_zones[zone], tag, now)
+        if self._forgot_at is None or now - self._forgot_at >= FORGET_EVERY:
+            self._forgot_at = now
+            self._where.forget_old(now)
 
     @property
     def has_unsaved_reads(self) -> bool:
         """Whether reads arrived that no commit holds yet."""
-        return bool(self._dirty)
+        return self._sightings.has_unsaved
 
     def save_clusters(self) -> None:
         """Put changed clusters into the journal."""
-        for device in self._dirty:
-            self._journal.save(_KEY + device, [_saved(cluster) for cluster in self._clusters[device].values()])
-        self._dirty.clear()
+        self._sightings.save()
+        self._usual.save()
 
-    def take_passage(self, device: str, cluster: Cluster) -> None:
-        """A tag passed a read point: what that does to zones and nodes."""
-        ref = ReadPointRef(device, cluster.read_point)
-        entered, left = self._zones.entered_by(ref), self._zones.left_by(ref)
-        for zone in left:
-            self._leave(device, cluster, zone, implied=False)
-        for other in self._zones.zones_of(cluster.tag):
-            if entered and other not in entered:  # a tag is in one place: entering here implies that it left there
-                self._leave(device, cluster, other, implied=True)
-        for zone in entered:
-            self._enter(device, cluster, zone)
-        if not entered and not left:
-            self._emit(device, cluster, None, Direction.PASS)
+    # Which passages are believed.
 
-    def _enter(self, device: str, cluster: Cluster, zone: Zone) -> None:
-        event = self._emit(device, cluster, zone, Direction.ENTER)
-        inside = self._zones.inside(zone.id, cluster.tag)
-        pieces = event.pieces if event.pieces is not None else UNBOUND_PIECES
-        if inside is not None and (inside.pieces, inside.work_order) == (pieces, event.work_order):
+    def _judge(self, passage: Passage, known: Whereabouts) -> None:
+        facts: dict[str, Any] = {}
+        way = self._way(passage, known)
+        doubt, weaknesses = known.doubt, self._usual.weaknesses(passage)
+        if doubt is not None and way.step is not Step.BESIDE:
+            known = replace(known, doubt=None)
+            if not weaknesses and self._is_confirmed(doubt, passage, known, way):
+                self._move(doubt, self._way(doubt, known), known, {"confirmed_by": _told(passage)})
+                known = self._where.of(passage.tag)
+                way = self._way(passage, known)
+            else:
+                facts["taken_for_stray"] = _told(doubt)
+        if _is_doubtful(way, weaknesses):
+            self._where.put(passage.tag, replace(known, doubt=passage, seen_at=_later(known.seen_at, passage)))
             return
-        self._zones.tag_enters(
-            zone.id,
-            cluster.tag,
-            pieces,
-            work_order=event.work_order,
-            at=cluster.last_seen,
-            source=event.source,
-            because=event.id,
-        )
-        rule = self._node_by_zone.get(zone.id)
-        if rule is not None and event.work_order is not None:
-            key = WorkKey(event.work_order, rule.code)
-            self._nodes.start(key, at=cluster.last_seen, station=_station(rule), source=event.source, because=event.id)
+        if weaknesses:
+            facts["weak"] = {"read": _told(passage), "usual": self._usual.usual_of(passage.ref)}
+        self._move(passage, way, known, facts)
+        if way.is_straight:
+            self._usual.learn(passage)
 
-    def _leave(self, device: str, cluster: Cluster, zone: Zone, *, implied: bool) -> None:
-        if self._zones.inside(zone.id, cluster.tag) is None:
-            self._emit(device, cluster, zone, Direction.ENTER, implied=True)  # it must have come in: no reader saw it
-        rule = self._node_by_zone.get(zone.id)
-        dwell_s = self._zones.dwell_s(zone.id, cluster.tag, cluster.last_seen)
-        counts = rule is not None and (dwell_s is None or dwell_s >= rule.done_when.min_dwell_s)
-        event = self._emit(
-            device,
-            cluster,
-            zone,
-            Direction.LEAVE,
-            implied=implied,
-            node=rule.code if rule is not None and counts else None,
-        )
-        self._zones.tag_leaves(
-            zone.id,
-            cluster.tag,
-            at=cluster.last_seen,
-            source=event.source,
-            because=event.id,
-            sign=Sign.IMPLIED if implied else Sign.READ,
-            unseen_pieces=event.pieces if event.pieces is not None else UNBOUND_PIECES,
-        )
-        if rule is None or not counts or event.work_order is None or event.pieces is None:
+    def _way(self, passage: Passage, known: Whereabouts) -> Way:
+        here = self._here(passage.tag, known)
+        is_bound = self._bindings.at(passage.tag, passage.last_seen) is not None
+        way = self._route.way(here, passage.ref, Start.AT_BEGINNING if is_bound else Start.ANYWHERE)
+        if here is None and known.place == passage.ref and way.crossings and not way.zones:
+            return Way(Step.AGAIN)  # it lingers where it went out
+        return way
+
+    def _here(self, tag: str, known: Whereabouts) -> str | None:
+        if known.zone is not None and known.zone in self._all_zones:
+            return known.zone
+        return next((zone.id for zone in self._zones.zones_of(tag)), None)
+
+    def _is_confirmed(self, doubt: Passage, passage: Passage, known: Whereabouts, way: Way) -> bool:
+        """Whether a passage goes with the sighting in doubt, and does not go without it."""
+        if doubt.last_seen >= passage.last_seen or doubt.ref == passage.ref or way.step is Step.AGAIN:
+            return False
+        after = self._way(doubt, known).zones
+        from_there = self._route.way(after[0] if after else None, passage.ref, Start.ANYWHERE)
+        return from_there.is_straight and not way.is_straight
+
+    # What a passage does.
+
+    def _move(self, passage: Passage, way: Way, known: Whereabouts, facts: dict[str, Any]) -> None:
+        """The tag went this way."""
+        tag, sight, here = passage.tag, sight_of(passage), self._here(passage.tag, known)
+        if passage.shift:
+            facts["reader_clock"] = {"moved_by_s": round(passage.shift.total_seconds(), 3), "sure": passage.sure}
+        if known.closed and here is not None and way.step is not Step.BESIDE:
+            known = self._reopen(tag, known, sight)
+        if way.step in (Step.AGAIN, Step.BESIDE):
+            event = self._crossings.pass_by(sight, self._all_zones[here] if here is not None else None)
+            self._crossings.explain(event, {"step": way.step, **facts})
+            self._where.put(tag, replace(known, seen_at=_later(known.seen_at, passage)))
             return
-        key = WorkKey(event.work_order, rule.code)
-        self._nodes.start(key, at=cluster.last_seen, station=_station(rule), source=event.source, because=event.id)
-        self._nodes.add_tag(key, cluster.tag, event.pieces, at=cluster.last_seen, because=event.id)
-        self._complete(key)
+        unseen = _unseen(sight, known)
+        if not way.is_straight:
+            facts |= {"step": way.step, "was_in": here, "since": _text(known.moved_at), "seen_at": str(passage.ref)}
+        for crossing in self._with_what_is_left(tag, way):
+            event = self._cross(crossing, unseen if crossing.implied else sight, known)
+            self._crossings.explain(event, facts)
+        stays = way.zones or tuple(zone.id for zone in self._zones.zones_of(tag))
+        for name in way.zones:
+            self._silence.watch(self._all_zones[name], tag, passage.last_seen)
+        self._where.put(
+            tag,
+            Whereabouts(
+                zone=stays[0] if stays else None,
+                place=passage.ref,
+                moved_at=passage.last_seen,
+                seen_at=_later(known.seen_at, passage),
+                doubt=known.doubt,
+            ),
+        )
 
-    def _complete(self, key: WorkKey) -> None:
-        source = Source(type=SourceType.SYSTEM, ref=self._journal.identity.gateway)
-        self._nodes.complete_left(key, self._bindings.tags_of(key.work_order), source=source)
+    def _with_what_is_left(self, tag: str, way: Way) -> Sequence[Crossing]:
+        """The way, and out of whatever other zone the tag is in: entering one zone, it is in no other."""
+        if not way.zones:
+            return way.crossings
+        left = {crossing.zone.id for crossing in way.crossings if crossing.direction is Direction.LEAVE}
+        others = [zone for zone in self._zones.zones_of(tag) if zone.id not in left and zone.id not in way.zones]
+        return (*(Crossing(zone, Direction.LEAVE, None, implied=True) for zone in others), *way.crossings)
 
-    def _emit(
+    def _cross(self, crossing: Crossing, sight: Sight, known: Whereabouts) -> TagPassed:
+        if crossing.direction is Direction.ENTER:
+            return self._crossings.enter(crossing, sight)
+        dwell_s = self._zones.dwell_s(crossing.zone.id, sight.tag, sight.at)
+        if dwell_s is None and known.moved_at is not None:
+            dwell_s = (sight.at - known.moved_at).total_seconds()
+        return self._crossings.leave(crossing, sight, most_dwell_s=dwell_s)
+
+    def _note_late(self, passage: Passage, known: Whereabouts) -> None:
+        """A report came so late that the tag is known to be further on: it is told, and moves nothing."""
+        here = self._here(passage.tag, known)
+        event = self._crossings.pass_by(sight_of(passage), self._all_zones[here] if here is not None else None)
+        self._crossings.explain(event, {"step": "late", "known_at": _text(known.moved_at)})
+
+    # Stays that end without being seen.
+
+    def _reopen(self, tag: str, known: Whereabouts, sight: Sight) -> Whereabouts:
+        """A tag whose stay was closed is seen again: it was there all the time."""
+        zone = self._all_zones[str(known.zone)]
+        back, unseen = Crossing(zone, Direction.ENTER, known.place, implied=True), _unseen(sight, known)
+        since = known.moved_at or unseen.at
+        silence = timedelta.max if zone.close_after_s is None else timedelta(seconds=zone.close_after_s)
+        gone_at = since + min(silence, unseen.at - since)
+        event = self._crossings.reopen(back, unseen, since=since, gone_at=gone_at)
+        self._crossings.explain(event, {"step": "reopened", "silent_since": _text(known.seen_at)})
+        self._silence.watch(zone, tag, sight.at)
+        return replace(known, closed=False)
+
+    def _close_if_silent(self, zone: Zone, tag: str, now: datetime) -> None:
+        inside, known = self._zones.inside(zone.id, tag), self._where.of(tag)
+        if inside is None or zone.close_after_s is None:
+            return
+        signs = (parse_time(inside.entered_at), known.seen_at, self._sightings.seen_in(tag))
+        last_sign = max(sign for sign in signs if sign is not None)
+        due = last_sign + timedelta(seconds=zone.close_after_s)
+        if due > now:
+            self._silence.look_again(zone, tag, due)
+        elif not all(self._sightings.is_live(ref.device) for ref in zone.leave):
+            self._silence.look_again(zone, tag, now + LOOK_AGAIN)
+        elif known.doubt is not None and self._way(known.doubt, known).step is Step.NEXT:
+            facts = {"confirmed_by": "silence", "close_after_s": zone.close_after_s}
+            self._move(known.doubt, self._way(known.doubt, known), replace(known, doubt=None), facts)
+        else:
+            out = Crossing(zone, Direction.LEAVE, self._route.only_way_out(zone.id), implied=True)
+            facts = {"step": "silent", "close_after_s": zone.close_after_s}
+            self._close(tag, [out], known, at=due, last_sign=last_sign, facts=facts, sign=Sign.SILENT)
+            self._where.put(tag, replace(known, zone=zone.id, closed=True, moved_at=_latest(known.moved_at, last_sign)))
+
+    def _stand_for(self, rebound: Rebound) -> None:
+        """A tag was bound while it is in a zone, or stands for another number of pieces."""
+        for zone in self._zones.zones_of(rebound.tag):
+            if rebound.after is not None:
+                self._crossings.stand_for(zone, rebound.tag, rebound.after, at=self._journal.moment.now)
+
+    def _end_life(self, rebound: Rebound, before: TagBinding, *, is_finished: bool) -> None:
+        """The tag stands for something else or for nothing: whatever it stood for is no longer where it is.
+
+        Where the work order is finished, its pieces went the rest of the way.
+        """
+        known = self._where.of(rebound.tag)
+        reason = "finished" if is_finished else "unbound" if rebound.after is None else "bound anew"
+        facts = {"step": reason, "work_order": before.work_order}
+        for zone in self._zones.zones_of(rebound.tag):
+            inside = self._zones.inside(zone.id, rebound.tag)
+            entered_at = rebound.at if inside is None else parse_time(inside.entered_at)
+            at = max(rebound.at, entered_at)
+            last_sign = min(max(entered_at, known.seen_at or entered_at), at)
+            out = (Crossing(zone, Direction.LEAVE, None, implied=True),)
+            ways = self._route.way_on(zone.id) if is_finished else out
+            self._close(rebound.tag, ways, known, at=at, last_sign=last_sign, facts=facts, binding=before)
+        if known.closed and is_finished and known.zone in self._all_zones:  # told to have left there already
+            ways = self._route.way_on(known.zone)[1:]
+            last_sign = known.seen_at or rebound.at
+            self._close(rebound.tag, ways, known, at=rebound.at, last_sign=last_sign, facts=facts, binding=before)
+        self._where.put(rebound.tag, Whereabouts(moved_at=_latest(known.moved_at, rebound.at), seen_at=known.seen_at))
+
+    def _close(
         self,
-        device: str,
-        cluster: Cluster,
-        zone: Zone | None,
-        direction: Direction,
+        tag: str,
+        crossings: Sequence[Crossing],
+        known: Whereabouts,
         *,
-        implied: bool = False,
-        node: str | None = None,
-    ) -> TagPassed:
-        binding = self._bindings.at(cluster.tag, cluster.last_seen)
-        rule = self._node_by_zone.get(zone.id) if zone is not None else None
-        return self._journal.emit(
-            TagPassed,
-            at=cluster.last_seen,
-            source=Source(type=SourceType.RFID, ref=f"{device}/{cluster.read_point}"),
-            station=_station(rule) if rule is not None else None,
-            work_order=binding.work_order if binding else None,
-            node=node if binding else None,
-            read_point=cluster.read_point,
-            reader=device,
-            antenna=cluster.antenna,
-            tag=cluster.tag,
-            direction=direction,
-            zone=zone.id if zone else None,
-            first_seen=cluster.first_seen,
-            last_seen=cluster.last_seen,
-            reads=cluster.reads,
-            pieces=binding.pieces if binding else None,
-            implied=implied,
-        )
+        at: datetime,
+        last_sign: datetime,
+        facts: dict[str, Any],
+        binding: TagBinding | None = None,
+        sign: Sign = Sign.IMPLIED,
+    ) -> None:
+        for crossing in crossings:
+            ref = known.place or crossing.zone.leave[0]
+            sight = Sight(tag=tag, ref=ref, at=at, first_seen=last_sign, last_seen=last_sign)
+            self._crossings.explain(self._crossings.close(crossing, sight, binding, sign=sign), facts)
 
 
-def _station(rule: NodeRule) -> str | None:
-    return rule.stations[0] if len(rule.stations) == 1 else None
+def _is_doubtful(way: Way, weaknesses: int) -> bool:
+    """Whether a weak sighting is too weak for what it would mean."""
+    if way.step in (Step.AGAIN, Step.BESIDE):
+        return False
+    return weaknesses > (1 if way.is_straight else 0)
 
 
-def _saved(cluster: Cluster) -> dict[str, object]:
+def _unseen(sight: Sight, known: Whereabouts) -> Sight:
+    """A passage that nobody saw: after the last one that was seen, and before the tag came where it was seen."""
+    at = sight.first_seen if known.moved_at is None else max(sight.first_seen, min(known.moved_at, sight.at))
+    first_seen = at if known.moved_at is None else min(known.moved_at, at)
+    return Sight(tag=sight.tag, ref=sight.ref, at=at, first_seen=first_seen, last_seen=at, sure=sight.sure)
+
+
+def _later(known: datetime | None, passage: Passage) -> datetime:
+    return _latest(known, passage.last_seen)
+
+
+def _latest(known: datetime | None, at: datetime) -> datetime:
+    return at if known is None else max(known, at)
+
+
+def _text(at: datetime | None) -> str | None:
+    return None if at is None else format_time(at)
+
+
+def _told(passage: Passage) -> dict[str, Any]:
+    """A passage for people who ask."""
     return {
-        **asdict(cluster),
-        "first_seen": format_time(cluster.first_seen),
-        "last_seen": format_time(cluster.last_seen),
-        "heard_at": None if cluster.heard_at is None else format_time(cluster.heard_at),
+        "read_point": str(passage.ref),
+        "at": format_time(passage.last_seen),
+        "reads": passage.reads,
+        "rssi_dbm": None if passage.rssi_dbm is None else round(passage.rssi_dbm, 1),
     }
-
-
-def _cluster(item: Mapping[str, object]) -> Cluster:
-    times = {
-        name: parse_time(str(item[name]))
-        for name in ("first_seen", "last_seen", "heard_at")
-        if item.get(name) is not None  # `heard_at` is younger than the other two
-    }
-    return Cluster(**{**item, **times})  # type: ignore[arg-type]  # written by _saved from the same fields

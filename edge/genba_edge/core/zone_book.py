@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from genba_edge.core.zone_estimate import Estimate, Joined, join
 from genba_edge.core.zone_flow import Flow, hour_of
 from genba_edge.core.zone_level import Bound, Level, Move, level_of, load_level, save_level
 from genba_edge.core.zone_past import KEPT, Past
-from genba_edge.core.zone_tags import Inside, TagsInside, load_tags
+from genba_edge.core.zone_tags import Inside, Sign, TagsInside, load_tags
 from genba_shared.clock import format_time, parse_time
 from genba_shared.device_map.model import Stocktake
 from genba_shared.dispatch_document import StockTake
@@ -66,6 +66,58 @@ class Book:
             self._save_past(self.past.note_move(move), journal)
         self.level = self._moved(self.level, move)
 
+    def take_tag_in(self, tag: str, inside: Inside, at: datetime, journal: Journal) -> None:
+        """The tag is here; what it stood for here before is not any more."""
+        before = self.tags.tags.get(tag)
+        self.tags.put(tag, inside)
+        if before is None:
+            self.tags.note_way_in(Sign.READ)
+        self.move_tags(at, inside.pieces - (before.pieces if before else 0), journal)
+        if not self.bounds.has_counters and before is None:
+            self.flow.pass_by(journal.moment.now, came_in=inside.pieces)
+        self.save_tag(tag, journal)
+
+    def take_tag_back(self, tag: str, inside: Inside, gone_at: datetime, journal: Journal) -> None:
+        """A tag that was taken to have left at `gone_at` did not: others may be here that were taken so."""
+        self.tags.put(tag, inside)
+        self.tags.take_back_way_out()
+        self.tags.note_way_in(inside.way_in)
+        self.move_tags(gone_at, inside.pieces, journal)
+        if not self.bounds.has_counters:
+            self.flow.pass_by(journal.moment.now, went_out=-inside.pieces)
+        self.save_tag(tag, journal)
+
+    def know_tag(self, tag: str, pieces: int, work_order: str | None, journal: Journal) -> None:
+        """A tag that is here stands for these pieces, and did so since it came in."""
+        before = self.tags.tags.get(tag)
+        if before is None:
+            return
+        self.tags.put(tag, replace(before, pieces=pieces, work_order=work_order))
+        change = pieces - before.pieces
+        self.move_tags(parse_time(before.entered_at), change, journal)
+        if not self.bounds.has_counters:
+            self.flow.pass_by(journal.moment.now, came_in=change)
+        self.save_tag(tag, journal)
+        self.save(journal)
+
+    def let_tag_out(self, tag: str, at: datetime, *, sign: Sign, unseen_pieces: int, journal: Journal) -> None:
+        """The tag is not here any more; where nobody saw it come in, it stood for `unseen_pieces`."""
+        now, inside = journal.moment.now, self.tags.take_out(tag)
+        self.tags.note_way_out(sign)
+        if inside is None:
+            self.tags.note_way_in(Sign.IMPLIED)
+            self.tags.turn_up(unseen_pieces)
+        else:
+            self.move_tags(at, -inside.pieces, journal)
+            if sign is not Sign.READ and self.stock is not None and at > self.stock.at:
+                self.tags.give_up(inside, format_time(self.stock.at))
+            if sign is Sign.READ and inside.way_in is Sign.READ:
+                self.flow.stay(now, inside.pieces, (at - parse_time(inside.entered_at)).total_seconds())
+        if not self.bounds.has_counters:
+            gone = inside.pieces if inside else unseen_pieces
+            self.flow.pass_by(now, came_in=0 if inside else gone, went_out=gone)
+        self.save_tag(tag, journal)
+
     def move_tags(self, at: datetime, change: int, journal: Journal) -> None:
         """Pieces came in or went out with their tags."""
         if self.past is not None:
@@ -96,6 +148,14 @@ class Book:
         if self.bounds.has_tags:
             tags = self.tags.estimate().widened(below=min(tags_out, self.tags.pieces), above=tags_in)
         return join(counters, tags)
+
+    def unseen_tags(self, seconds: float) -> tuple[int, int]:
+        """Pieces that may have come in, and gone out, past a reader that was silent."""
+        usual = self.flow.unseen(seconds)
+        if usual is None:
+            return max(self.tags.fullest, self.tags.pieces), self.tags.pieces
+        passed = usual + self.tags.fullest  # at least one tag may pass at any moment
+        return passed, passed
 
     def hold(self, now: datetime) -> None:
         """What was told held until now."""
@@ -141,7 +201,8 @@ class Book:
         if inside is None:
             journal.forget(f"{INSIDE}{self.name}/{tag}")
         else:
-            journal.save(f"{INSIDE}{self.name}/{tag}", [inside.pieces, inside.entered_at, inside.work_order])
+            way_in = [] if inside.way_in is Sign.READ else [inside.way_in]
+            journal.save(f"{INSIDE}{self.name}/{tag}", [inside.pieces, inside.entered_at, inside.work_order, *way_in])
 
     def _moved(self, level: Level, move: Move) -> Level:
         if self.stock is None or move.since >= self.stock.at:
@@ -161,8 +222,9 @@ def open_book(bounds: Bounds, saved: Mapping[str, str], journal: Journal) -> Boo
     name, now = bounds.zone.id, journal.moment.now
     value: dict[str, Any] = load(saved, ZONE).get(name, {})
     tags = {tag: Inside(**inside) for tag, inside in value.get("tags", {}).items()}
-    for tag, (pieces, entered_at, work_order) in load(saved, f"{INSIDE}{name}/").items():
-        tags[tag] = Inside(pieces=pieces, entered_at=entered_at, work_order=work_order)
+    for tag, (pieces, entered_at, work_order, *way_in) in load(saved, f"{INSIDE}{name}/").items():
+        sign = Sign(way_in[0]) if way_in else Sign.READ
+        tags[tag] = Inside(pieces=pieces, entered_at=entered_at, work_order=work_order, way_in=sign)
     stock, asked = value.get("stock"), value.get("asked", [0, False, False, ""])
     book = Book(
         bounds=bounds,

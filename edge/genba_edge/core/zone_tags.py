@@ -34,11 +34,15 @@ class Sign(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inside:
-    """A tag that is in a zone: pieces it stands for, since when, and of which work order."""
+    """A tag that is in a zone: pieces it stands for, since when, and of which work order.
+
+    `way_in`: how it is known; silent: it was taken to have left, and was not gone.
+    """
 
     pieces: int
     entered_at: str
     work_order: str | None = None
+    way_in: Sign = Sign.READ
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,6 +83,10 @@ class TagsInside:
         """One more passage at the way out."""
         self._note_passage(2, sign)
 
+    def take_back_way_out(self) -> None:
+        """A tag that was taken to have left did not: nobody missed it at the way out."""
+        self.passages[2:] = [max(0, self.passages[2] - 1), max(0, self.passages[3] - 1)]
+
     def _note_passage(self, first: int, sign: Sign) -> None:
         self.passages[first] += 1
         self.passages[first + 1] += sign is not Sign.READ
@@ -86,12 +94,12 @@ class TagsInside:
             self.passages[first : first + 2] = [self.passages[first] // 2, self.passages[first + 1] // 2]
 
     def turn_up(self, pieces: int) -> None:
-        """Pieces left that nobody saw come in: they are no longer among those that may be here unseen."""
+        """Pieces show that nobody saw come in: they are no longer among those that may be here unseen."""
         self.gap_in = max(0, self.gap_in - pieces)
         self.offset -= min(max(0, self.offset), pieces)
 
     def give_up(self, inside: Inside, counted_at: str) -> None:
-        """A tag is taken to have left; a stock-take at `counted_at` that missed its pieces has counted that already."""
+        """A tag left unread, who knows when: a stock-take at `counted_at` that missed its pieces has counted that."""
         if self.offset < 0 and inside.entered_at <= counted_at:
             self.offset = min(0, self.offset + inside.pieces)
 

@@ -23,7 +23,7 @@ from genba_edge.core.zone_level import GRACE, Move
 from genba_edge.core.zone_questions import about_balance, about_count, about_deficit, about_drift, about_old_stock
 from genba_edge.core.zone_tags import Inside, Sign
 from genba_shared.clock import format_time, parse_time
-from genba_shared.device_map.model import DeviceMap, PointRef, ReadPointRef, Zone
+from genba_shared.device_map.model import DeviceMap, PointRef, Zone
 from genba_shared.dispatch_document import StockTake
 from genba_shared.events import DataQuestioned, QuestionCause, Source, SourceType, WipChanged
 
@@ -43,8 +43,6 @@ class Zones:
         self._journal = journal
         self._late = {device: timedelta(seconds=LATE_POLLS * period) for device, period in poll_s.items()}
         self._books = {bounds.zone.id: open_book(bounds, saved, journal) for bounds in bounds_of(device_map)}
-        self._entered: dict[ReadPointRef, list[Book]] = {}
-        self._left: dict[ReadPointRef, list[Book]] = {}
         self._counted: dict[PointRef, list[Book]] = {}
         self._bounded: dict[str, list[Book]] = {}
         for book in self._books.values():
@@ -57,6 +55,7 @@ class Zones:
         self._settings = {ref: counter for ref, counter in points if counter is not None and ref in self._counted}
         self._doubts: dict[PointRef, Move] = {}
         self._silent: dict[str, datetime] = {}
+        self._system = Source(type=SourceType.SYSTEM, ref=journal.identity.gateway)
         self._returned: dict[str, tuple[datetime, datetime]] = {}  # silent since, and until; not yet told what passed
         self._looked_at = journal.moment.now
         self._gone = {name: value for name, value in load(saved, ZONE).items() if name not in self._books}
@@ -64,10 +63,6 @@ class Zones:
         self._gone_keys = [key for key, part in parts if part[1] in self._gone]
 
     def _note_bounds(self, book: Book) -> None:
-        for ref in book.bounds.zone.enter:
-            self._entered.setdefault(ref, []).append(book)
-        for ref in book.bounds.zone.leave:
-            self._left.setdefault(ref, []).append(book)
         for counter in {*book.bounds.counters_in, *book.bounds.counters_out}:
             self._counted.setdefault(counter, []).append(book)
         for device in book.bounds.devices:
@@ -80,22 +75,14 @@ class Zones:
             count += max(0, int(value.get("counted", 0)))
             if count or value.get("error"):
                 told_at = parse_time(value["told_at"]) if value.get("told_at") else at
-                self._emit(name, count=0, by=-count, error=0, at=max(at, told_at), source=self._system(), because=())
+                self._emit(name, count=0, by=-count, error=0, at=max(at, told_at), source=self._system, because=())
             self._journal.forget(ZONE + name)
         for key in self._gone_keys:
             self._journal.forget(key)
         self._gone.clear()
         for book in self._books.values():
             if book.told_at is not None:
-                self._tell(book, at=at, source=self._system(), because=())
-
-    def entered_by(self, ref: ReadPointRef) -> list[Zone]:
-        """Zones that a passage of this read point enters."""
-        return [book.bounds.zone for book in self._entered.get(ref, ())]
-
-    def left_by(self, ref: ReadPointRef) -> list[Zone]:
-        """Zones that a passage of this read point leaves."""
-        return [book.bounds.zone for book in self._left.get(ref, ())]
+                self._tell(book, at=at, source=self._system, because=())
 
     def inside(self, zone: str, tag: str) -> Inside | None:
         """The tag's stay in the zone, if it is there."""
@@ -109,6 +96,12 @@ class Zones:
         """How many pieces are in the zone, how far that may be wrong, and since when it is so."""
         book = self._books[zone]
         return ZoneLevel(pieces=book.count, error=book.error + book.level.deficit, since=book.told_at)
+
+    def stays(self) -> Iterator[tuple[Zone, str, Inside]]:
+        """Every tag that is in a zone."""
+        for book in self._books.values():
+            for tag, inside in book.tags.tags.items():
+                yield book.bounds.zone, tag, inside
 
     def dwell_s(self, zone: str, tag: str, at: datetime) -> float | None:
         """How long the tag has been in the zone at `at`; None when it is not there."""
@@ -125,19 +118,42 @@ class Zones:
         at: datetime,
         source: Source,
         because: str,
-        sign: Sign = Sign.READ,
     ) -> None:
         """A tag with `pieces` pieces is in the zone from now on; what it stood for there before is no longer there."""
         book = self._books[zone]
-        before = book.tags.tags.get(tag)
-        book.tags.put(tag, Inside(pieces=pieces, entered_at=format_time(at), work_order=work_order))
-        if before is None:
-            book.tags.note_way_in(sign)
-        book.move_tags(at, pieces - (before.pieces if before else 0), self._journal)
-        if not book.bounds.has_counters and before is None:
-            book.flow.pass_by(self._journal.moment.now, came_in=pieces)
-        book.save_tag(tag, self._journal)
+        inside = Inside(pieces=pieces, entered_at=format_time(at), work_order=work_order)
+        book.take_tag_in(tag, inside, at, self._journal)
         self._tell(book, at=at, source=source, because=(because,))
+
+    def tag_stayed(
+        self,
+        zone: str,
+        tag: str,
+        pieces: int,
+        *,
+        work_order: str | None,
+        since: datetime,
+        gone_at: datetime,
+        at: datetime,
+        source: Source,
+        because: str,
+    ) -> None:
+        """A tag that was silent, and taken to have left at `gone_at`, shows to have been in the zone since `since`."""
+        book = self._books[zone]
+        inside = Inside(pieces=pieces, entered_at=format_time(since), work_order=work_order, way_in=Sign.SILENT)
+        book.take_tag_back(tag, inside, gone_at, self._journal)
+        self._tell(book, at=at, source=source, because=(because,))
+
+    def tag_stands_for(
+        self, zone: str, tag: str, pieces: int, *, work_order: str | None, at: datetime, source: Source
+    ) -> None:
+        """What a tag that is in the zone stands for became known, or known better: it stood for that since it came in.
+
+        So what a person counted meanwhile still holds.
+        """
+        book = self._books[zone]
+        book.know_tag(tag, pieces, work_order, self._journal)
+        self._tell(book, at=at, source=source, because=())
 
     def tag_leaves(
         self,
@@ -151,23 +167,8 @@ class Zones:
         unseen_pieces: int = 1,
     ) -> None:
         """A tag is no longer in the zone; where nobody saw it come in, it stood for `unseen_pieces`."""
-        book, now = self._books[zone], self._journal.moment.now
-        inside = book.tags.take_out(tag)
-        book.tags.note_way_out(sign)
-        if inside is None:
-            book.tags.note_way_in(Sign.IMPLIED)
-            book.tags.turn_up(unseen_pieces)
-        else:
-            book.move_tags(at, -inside.pieces, self._journal)
-            if sign is Sign.SILENT and book.stock is not None:
-                book.tags.give_up(inside, format_time(book.stock.at))
-            if sign is Sign.READ:
-                stay = at - parse_time(inside.entered_at)
-                book.flow.stay(now, inside.pieces, stay.total_seconds())
-        if not book.bounds.has_counters:
-            gone = inside.pieces if inside else unseen_pieces
-            book.flow.pass_by(now, came_in=0 if inside else gone, went_out=gone)
-        book.save_tag(tag, self._journal)
+        book = self._books[zone]
+        book.let_tag_out(tag, at, sign=sign, unseen_pieces=unseen_pieces, journal=self._journal)
         self._tell(book, at=at, source=source, because=(because,))
 
     def pieces_counted(
@@ -193,7 +194,7 @@ class Zones:
         """A question was asked about pieces of a counter, of which none was counted."""
         for book in self._counted.get(ref, ()):
             self._move(book, book.bounds.sign(ref), Move(0, at, at), Move(0, at, at, -least, most))
-            self._tell(book, at=at, source=self._system(), because=(because,))
+            self._tell(book, at=at, source=self._system, because=(because,))
 
     def _move(self, book: Book, sign: int, pieces: Move, doubt: Move | None) -> None:
         less, more = (doubt.below, doubt.above) if doubt is not None else (0, 0)
@@ -209,7 +210,7 @@ class Zones:
         """A device does not answer: what passes its bounds is not seen."""
         self._silent.setdefault(device, at)
         for book in self._bounded.get(device, ()):
-            self._tell(book, at=at, source=self._system(), because=())
+            self._tell(book, at=at, source=self._system, because=())
 
     def find_device(self, device: str) -> None:
         """A device answers again: its counters tell what they counted meanwhile."""
@@ -225,11 +226,11 @@ class Zones:
                 book.gap = device
             enters, leaves = (any(ref.device == device for ref in refs) for refs in (zone.enter, zone.leave))
             if enters or leaves:
-                came_in, went_out = self._unseen_tags(book, seconds)
+                came_in, went_out = book.unseen_tags(seconds)
                 book.tags.note_gap(
                     format_time(end), came_in=came_in if enters else 0, went_out=went_out if leaves else 0
                 )
-            self._tell(book, at=end, source=self._system(), because=(because,))
+            self._tell(book, at=begin, source=self._system, because=(because,))
 
     def take_stocks(self, stocks: Mapping[str, StockTake], at: datetime) -> None:
         """The latest stock-take of each zone, as the collector knows it."""
@@ -243,7 +244,7 @@ class Zones:
                 continue
             if book.take_stock(taken):
                 joined = self._joined(book, self._journal.moment.now)
-                self._tell_now(book, joined, at=taken.at, source=self._system(), because=(taken.id,))
+                self._tell_now(book, joined, at=taken.at, source=self._system, because=(taken.id,))
                 continue
             book.asked.stock = taken.id
             self._ask(book, at=at, note=about_old_stock(book, taken), because=(taken.id,))
@@ -274,7 +275,7 @@ class Zones:
         inputs = {ref.device for ref in book.bounds.counters_in}
         grace = max([GRACE, *(self._late[device] for device in inputs if device in self._late)])
         if level.short_at is None or now < level.short_at + grace or inputs & self._silent.keys():
-            self._tell(book, at=now, source=self._system(), because=())
+            self._tell(book, at=self._doubted_since(book, now), source=self._system, because=())
             return
         book.level = level.settled()
         missing = book.level.missing
@@ -282,8 +283,12 @@ class Zones:
         if level.deficit and missing > 2 * book.asked.deficit:
             because = (self._ask(book, at=now, note=about_deficit(book, level.deficit), because=()),)
             book.asked.deficit = missing
-        self._tell(book, at=now, source=self._system(), because=because)
+        self._tell(book, at=now, source=self._system, because=because)
         book.save(self._journal)
+
+    def _doubted_since(self, book: Book, now: datetime) -> datetime:
+        """Doubt that grows while a device is silent is about the time since then: what passed then is told later."""
+        return min((since for device, since in self._silent.items() if device in book.bounds.devices), default=now)
 
     def _look_for_drift(self, book: Book, now: datetime) -> None:
         joined = self._joined(book, now)
@@ -317,7 +322,7 @@ class Zones:
             unseen_in += self._unseen_pieces(book, device, book.bounds.counters_in, seconds)
             unseen_out += self._unseen_pieces(book, device, book.bounds.counters_out, seconds)
             if device in self._silent:  # later the gap of a reader is declared, and noted with the tags
-                came_in, went_out = self._unseen_tags(book, seconds)
+                came_in, went_out = book.unseen_tags(seconds)
                 tags_in += came_in * any(ref.device == device for ref in book.bounds.zone.enter)
                 tags_out += went_out * any(ref.device == device for ref in book.bounds.zone.leave)
         return book.joined(unseen_in=unseen_in, unseen_out=unseen_out, tags_in=tags_in, tags_out=tags_out)
@@ -339,14 +344,6 @@ class Zones:
                 usual = book.flow.unseen(seconds)
                 pieces += reach if reach is not None else max(1, book.count) if usual is None else usual
         return pieces
-
-    def _unseen_tags(self, book: Book, seconds: float) -> tuple[int, int]:
-        """Pieces that may have come in, and gone out, past a reader that was silent."""
-        usual = book.flow.unseen(seconds)
-        if usual is None:
-            return max(book.tags.fullest, book.tags.pieces), book.tags.pieces
-        passed = usual + book.tags.fullest  # at least one tag may pass at any moment
-        return passed, passed
 
     def _tell(self, book: Book, *, at: datetime, source: Source, because: tuple[str, ...]) -> None:
         """Tell the count and its error where they changed, and keep what is known of the zone."""
@@ -392,7 +389,7 @@ class Zones:
         event = self._journal.emit(
             DataQuestioned,
             at=at,
-            source=self._system(),
+            source=self._system,
             point=f"zone {book.name}",
             zone=book.name,
             note=note,
@@ -400,6 +397,3 @@ class Zones:
             because=because,
         )
         return event.id
-
-    def _system(self) -> Source:
-        return Source(type=SourceType.SYSTEM, ref=self._journal.identity.gateway)

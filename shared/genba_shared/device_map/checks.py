@@ -15,11 +15,13 @@ from genba_shared.device_map.model import (
     PointRef,
     PointType,
     ResetSign,
+    RfidReader,
     Station,
     Zone,
 )
 from genba_shared.device_map.phrases import write
 from genba_shared.device_map.problems import Findings, did_you_mean, shorten
+from genba_shared.device_map.units import DURATION
 from genba_shared.events import StationState
 from genba_shared.texts import Text, say
 
@@ -258,6 +260,7 @@ def _check_zone(parts: _Parts, zone: Zone) -> None:
             ),
             say("antenna-on-each-side", "Use one antenna with a read point of its own on each side."),
         )
+    _check_close_after(parts, zone)
     for key, ends in (("in", zone.pieces_in), ("out", zone.pieces_out)):
         for end in ends:
             _check_end(parts, f"zones.{zone.id}.{key}", end)
@@ -271,6 +274,27 @@ def _check_zone(parts: _Parts, zone: Zone) -> None:
             ),
             say("name-station-behind", "Name the station behind the zone."),
         )
+
+
+def _check_close_after(parts: _Parts, zone: Zone) -> None:
+    readers = {
+        device.id: device for ref in zone.leave if isinstance(device := parts.devices.get(ref.device), RfidReader)
+    }
+    slowest = max(readers.values(), key=lambda reader: reader.presence.depart_after_s, default=None)
+    if zone.close_after_s is None or slowest is None or zone.close_after_s > slowest.presence.depart_after_s:
+        return
+    parts.error(
+        f"zones.{zone.id}.close_after",
+        say(
+            "close-after-too-short",
+            "{close_after} is not longer than {depart_after}, the `depart_after` of {device}: "
+            "a stay would be closed before it is known whether the tag left.",
+            close_after=DURATION.show(zone.close_after_s),
+            depart_after=DURATION.show(slowest.presence.depart_after_s),
+            device=slowest.id,
+        ),
+        write("close_after: 8h"),
+    )
 
 
 def _check_end(parts: _Parts, path: str, end: CountedEnd | PointRef) -> None:

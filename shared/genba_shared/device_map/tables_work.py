@@ -150,10 +150,9 @@ ZONE: Final = ObjectSpec(
             name="close_after",
             kind=quantity(DURATION, "1s", "366d", "8h"),
             attribute="close_after_s",
-            meaning="silence of a tag after which it is taken to have left (read points only)",
+            meaning="silence of a tag after which its stay is closed, though no reader saw it leave (read points only)",
             example="close_after: 8h",
             default_text="never",
-            not_yet=say("instead-tags-stay", "a tag stays in the zone until it is read at the way out"),
         ),
         Key(
             name="stocktake",

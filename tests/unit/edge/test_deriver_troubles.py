@@ -251,12 +251,16 @@ def test_passage_that_arrives_late_belongs_to_what_the_tag_stood_for_then() -> N
     assert (passed.work_order, passed.pieces) == ("WO-1", 5)
 
 
-def test_reused_tag_that_comes_in_again_stands_for_its_new_pieces() -> None:
+def test_reused_tag_takes_its_old_pieces_out_and_brings_its_new_ones_in() -> None:
     world = gate_world()
     passes(world, "3034a1", 1, 10)
-    world.dispatch(document(version=2, wanted={"WO-2": {"PACK": 4}}, tags=[("3034a1", "WO-2", 4)]))
+    closed = world.dispatch(document(version=2, wanted={"WO-2": {"PACK": 4}}, tags=[("3034a1", "WO-2", 4)]))
+    assert [(event.count, event.by) for event in of(WipChanged, closed)] == [(0, -5)]
+    assert [(event.work_order, event.pieces, event.direction) for event in of(TagPassed, closed)] == [
+        ("WO-1", 5, "leave")
+    ]
     events = passes(world, "3034a1", 1, 200)
-    assert [(event.count, event.by) for event in of(WipChanged, events)] == [(4, -1)]
+    assert [(event.count, event.by) for event in of(WipChanged, events)] == [(4, 4)]
     assert [event.work_order for event in of(NodeStarted, events)] == ["WO-2"]
 
 

@@ -356,7 +356,6 @@ def test_settings_of_work_that_nothing_acts_on_are_read_and_warned_about() -> No
     assert (loaded.zones["sewing"].wip_limit, loaded.zones["sewing"].close_after_s) == (60, 28_800.0)
     assert {(problem.path, str(problem.message).rpartition(": ")[2]) for problem in warnings} == {
         ("zones.sewing.wip_limit", "nothing is told when it is full."),
-        ("zones.sewing.close_after", "a tag stays in the zone until it is read at the way out."),
     }
 
 

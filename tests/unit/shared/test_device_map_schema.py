@@ -40,6 +40,7 @@ NO_YAML: Final = frozenset(
 )
 """Not YAML at all, or not one document: the editor's own YAML reader tells."""
 ONLY_CHECK_TELLS: Final = {
+    "close-after-too-short": "which reader is at the way out, and its setting",
     "broker-urls": "what a URL names is a text like any other",
     "capital-scheme": "what a URL names is a text like any other",
     "counter-own-evidence": "a point that names itself",

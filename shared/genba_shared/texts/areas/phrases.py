@@ -153,9 +153,6 @@ PHRASES: Final[Mapping[str, Phrase]] = {
     "instead-events-wait": Phrase(zh="事件一直等待收集服务器取走", ja="イベントはコレクタが受け取るまで待ちます"),
     "instead-nothing-dropped": Phrase(zh="不丢弃任何内容", ja="何も捨てません"),
     "instead-clock-not-compared": Phrase(zh="不比较时钟", ja="時計は比較しません"),
-    "instead-tags-stay": Phrase(
-        zh="标签会一直留在区域内，直到在出口被读到", ja="タグは出口で読み取られるまでゾーンに残ります"
-    ),
     "a-secret": Phrase(zh="密码", ja="秘密情報"),
     "a-device-file": Phrase(zh="串口的设备文件", ja="シリアルポートのデバイスファイル"),
     "a-baud-rate": Phrase(zh="常用的波特率", ja="一般的なボーレート"),

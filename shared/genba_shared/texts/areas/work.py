@@ -127,6 +127,16 @@ WORK: Final[Mapping[str, Message]] = {
         do="Bound the zone by counts, or take `wip_limit` out.",
         example="roomy: {enter: gate/door-in, leave: gate/door-out, wip_limit: 60}",
     ),
+    "close-after-too-short": Message(
+        zh="{close_after} 不长于 {device} 的 `depart_after`（{depart_after}）："
+        "在得知标签是否离开之前，停留就会被关闭。",
+        ja="{close_after} は {device} の `depart_after`（{depart_after}）より長くありません。"
+        "タグが出たかどうか分かる前に滞在が閉じられます。",
+        why="A passage is known when its tag was silent for `depart_after`; `close_after` is for tags that nobody saw "
+        "leave.",
+        do="Write a duration longer than anything stays in the zone.",
+        example="short: {enter: gate/door-in, leave: gate/door-out, close_after: 30s}",
+    ),
     "enter-is-leave": Message(
         zh="{read_point} 也是标签进入的地方：无法区分进和出。",
         ja="{read_point} はタグが入る場所でもあります。入りと出を区別できません。",
