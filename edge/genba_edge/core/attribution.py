@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import NamedTuple
 
 from genba_edge.core.changeover import TellPieces
@@ -26,12 +28,27 @@ COALESCE = timedelta(seconds=10)
 
 
 class Pending(NamedTuple):
-    """Pieces that are counted and not yet emitted; `key` is the work they belong to (None: unassigned)."""
+    """Pieces of one step; `key` is the work they belong to (None: unassigned)."""
 
     key: WorkKey | None
     pieces: int
     step: Step
     epoch: int
+
+
+@dataclass(slots=True)
+class Join:
+    """Pieces of one or more steps that are counted and not yet emitted; `step` is the first, `at` when the last was.
+
+    Changed in place: nearly every piece of a running machine only goes on with a join.
+    """
+
+    point: CountedPoint
+    key: WorkKey | None
+    pieces: int
+    step: Step
+    epoch: int
+    at: datetime
 
 
 class Held(NamedTuple):
@@ -55,14 +72,16 @@ class Attribution:
     ) -> None:
         self._journal, self._nodes, self._work, self._zones, self._save = journal, nodes, work, zones, save
         self.tell_pieces: TellPieces | None = None
-        self._pending: dict[PointRef, list[tuple[CountedPoint, Pending]]] = {}
+        self._pending: dict[PointRef, list[Join]] = {}
         self._held: list[Held] = []
         self._good: Counter[WorkKey] = Counter()  # good pieces in `_pending`
         self._scrap: Counter[WorkKey] = Counter()  # the same of scrap
+        self._spare: dict[WorkKey, int] = {}  # so many further pieces reach no bound of a node's, whatever they are
         self._due_at: datetime | None = None  # no join is old enough before
         self._emitted_total: dict[PointRef, int] = {}
         self._flushed_at: dict[PointRef, datetime] = {}
         nodes.gather_by(self.flush_work)
+        nodes.when_changed(self._forget_spare)
         nodes.when_released(self._take_next)
 
     def emitted_total(self, ref: PointRef) -> int:
@@ -75,6 +94,8 @@ class Attribution:
 
     def add(self, point: CountedPoint, step: Step, pieces: int, *, epoch: int) -> None:
         """A counter moved by `pieces` pieces; 0 of an ambiguous step: nothing was seen, and something may be made."""
+        if self._goes_on(point, step, pieces, epoch):
+            return
         station = point.station
         if station is not None and self._work.waits_for_jobs and self._work.waits(station, step.at):
             self._held.append(Held(point, step, pieces, epoch))
@@ -98,10 +119,9 @@ class Attribution:
     def doubt_change(self, station: str, before: WorkKey | None, after: WorkKey | None, *, since: datetime) -> None:
         """The work changed at some time after `since`: pieces that were given away after it may belong to the other."""
         told, waits = format_time(since), False
-        for joins in self._pending.values():
-            for position, (point, pending) in enumerate(joins):
-                if point.station == station and pending.key == before and pending.step.at > since:
-                    waits, joins[position] = True, (point, _in_doubt(pending))
+        for join in chain.from_iterable(self._pending.values()):
+            if join.point.station == station and join.key == before and join.at > since:
+                waits, join.step = True, _doubtful(join.step, join.pieces)
         told_after = before is not None and self._nodes.progress(before).last_at > told
         if waits or told_after:
             for key in filter(None, (before, after)):
@@ -111,7 +131,7 @@ class Attribution:
         """Emit what is joined for a node."""
         if key in self._good or key in self._scrap:
             for ref, joins in list(self._pending.items()):
-                if any(pending.key == key for _, pending in joins):
+                if any(join.key == key for join in joins):
                     self.flush(ref)
 
     def flush(self, ref: PointRef) -> None:
@@ -119,9 +139,9 @@ class Attribution:
         if self._held and any(held.point.ref == ref for held in self._held):
             return
         joins = self._pending.pop(ref, [])
-        for point, pending in joins:
-            self._note_waiting(point, pending.key, -pending.pieces)
-            self._emit(point, pending)
+        for join in joins:
+            self._note_waiting(join.point, join.key, -join.pieces)
+            self._emit(join)
         if joins:
             self._flushed_at[ref] = self._journal.moment.now
         self._save(ref)
@@ -142,6 +162,47 @@ class Attribution:
             if rule is not None:
                 station = rule.stations[0] if len(rule.stations) == 1 else None
                 self._nodes.settle(key, station=station, source=system)
+
+    def _goes_on(self, point: CountedPoint, step: Step, pieces: int, epoch: int) -> bool:
+        """Whether the step only goes on with the last join of its counter: then it was added to it.
+
+        What `_by_owner` and `_add` would find out is known already: the same work owns the station, and the pieces
+        reach no bound of its node.
+        """
+        joins, station = self._pending.get(point.ref), point.station
+        if not joins or station is None or self._work.waits_for_jobs:
+            return False
+        last = joins[-1]
+        key = last.key
+        if key is None or pieces > self._spare.get(key, 0) or last.epoch != epoch:
+            return False
+        if not (_is_plain(step) and _is_plain(last.step) and self._work.is_owned_by(station, key, step.since, step.at)):
+            return False
+        if not _is_young(self._flushed_at[point.ref], self._journal.moment.now):
+            return False
+        if self.tell_pieces is not None:
+            self.tell_pieces(station, point.ref, point.result, key, pieces, step)
+        last.pieces += pieces
+        last.at = step.at
+        self._spare[key] -= pieces
+        self._note_waiting(point, key, pieces)
+        return True
+
+    def _note_spare(self, key: WorkKey, result: Result) -> None:
+        """Work out how many further pieces of the node change nothing but its number."""
+        good, scrap = self._good[key], self._scrap[key]
+        bounds = [self._nodes.room(key, result, good=good, scrap=scrap)]
+        bounds += [each for each in self._nodes.wanted(key, good=good, scrap=scrap) or () if each > 0]
+        known = [each - 1 for each in bounds if each is not None]
+        if known and result is not Result.REWORK:
+            self._spare[key] = min(min(known), self._spare.get(key, known[0]))
+
+    def _forget_spare(self, key: WorkKey | None) -> None:
+        """A node (None: all of them) is no longer what it was."""
+        if key is None:
+            self._spare.clear()
+        else:
+            self._spare.pop(key, None)
 
     def _by_owner(self, point: CountedPoint, step: Step, pieces: int, epoch: int) -> Iterable[Pending]:
         """Give the pieces to the work that owns the station; what exceeds its quantity, to the next row, in doubt."""
@@ -195,12 +256,11 @@ class Attribution:
         if new.pieces and self.tell_pieces is not None and point.station is not None:
             self.tell_pieces(point.station, ref, point.result, new.key, new.pieces, new.step)
         joins = self._pending.setdefault(ref, [])
-        last = joins[-1][1] if joins else None
+        last = joins[-1] if joins else None
         if last is not None and _joins(last, new):
-            step = new.step._replace(since=last.step.since)
-            joins[-1] = (point, new._replace(pieces=last.pieces + new.pieces, step=step))
+            last.pieces, last.at = last.pieces + new.pieces, new.step.at
         else:
-            joins.append((point, new))
+            joins.append(Join(point, new.key, new.pieces, new.step, new.epoch, new.step.at))
         self._note_waiting(point, new.key, new.pieces)
         reaches = self._reaches(point, new)
         flushed_at = self._flushed_at.get(ref)
@@ -210,6 +270,8 @@ class Attribution:
             self.flush(ref)
         elif flushed_at is not None and (self._due_at is None or flushed_at + COALESCE < self._due_at):
             self._due_at = flushed_at + COALESCE
+        if new.key is not None:
+            self._note_spare(new.key, point.result)
         if reaches and new.key is not None:
             self._nodes.settle(new.key, station=point.station, source=point.source, at=new.step.at)
 
@@ -220,22 +282,22 @@ class Attribution:
             if self._work.owner(station) == key:
                 self._work.take_next(station, at=at)
 
-    def _emit(self, point: CountedPoint, pending: Pending) -> None:
-        step, key = pending.step, pending.key
-        total = self._emitted_total.get(point.ref, 0) + pending.pieces
+    def _emit(self, join: Join) -> None:
+        point, step, key = join.point, join.step, join.key
+        total = self._emitted_total.get(point.ref, 0) + join.pieces
         self._emitted_total[point.ref] = total
         event = self._journal.emit(
             PiecesCounted,
-            at=step.at,
+            at=join.at,
             source=point.source,
             station=point.station,
             work_order=key.work_order if key else None,
             node=key.node if key else None,
             point=str(point.ref),
             result=point.result,
-            delta=pending.pieces,
+            delta=join.pieces,
             total=total,
-            counter_epoch=pending.epoch,
+            counter_epoch=join.epoch,
             since=step.since,
             method=step.method,
             confidence=step.confidence,
@@ -246,20 +308,20 @@ class Attribution:
         if step.trail:
             self._journal.note_trail(event, **step.trail)
         self._zones.pieces_counted(
-            point.ref, pending.pieces, since=step.since, at=step.at, source=event.source, because=event.id
+            point.ref, join.pieces, since=step.since, at=join.at, source=event.source, because=event.id
         )
         if key is None:
             return
         ambiguous = step.confidence is Confidence.AMBIGUOUS
-        if not pending.pieces:  # nothing was seen: no piece that starts the work, and none that is its last
+        if not join.pieces:  # nothing was seen: no piece that starts the work, and none that is its last
             if ambiguous:
                 self._nodes.doubt(key)
             return
-        self._nodes.start(key, at=step.at, station=point.station, source=event.source, because=event.id)
+        self._nodes.start(key, at=join.at, station=point.station, source=event.source, because=event.id)
         self._nodes.add_pieces(
             key,
-            pending.pieces,
-            at=step.at,
+            join.pieces,
+            at=join.at,
             because=event.id,
             ambiguous=ambiguous and point.result is Result.GOOD,
             station=point.station,
@@ -277,12 +339,15 @@ def _is_plain(step: Step) -> bool:
     return step.method is CountMethod.NORMAL and step.confidence is Confidence.CERTAIN and step.most is None
 
 
-def _joins(last: Pending, new: Pending) -> bool:
+def _joins(last: Join, new: Pending) -> bool:
     return last.key == new.key and last.epoch == new.epoch and _is_plain(last.step) and _is_plain(new.step)
 
 
 def _in_doubt(pending: Pending) -> Pending:
     """The same pieces, of which some or all may belong to other work."""
-    most = max(pending.pieces, pending.step.most or 0)
-    step = pending.step._replace(confidence=Confidence.AMBIGUOUS, least=0, most=most, options=())
-    return pending._replace(step=step)
+    return pending._replace(step=_doubtful(pending.step, pending.pieces))
+
+
+def _doubtful(step: Step, pieces: int) -> Step:
+    most = max(pieces, step.most or 0)
+    return step._replace(confidence=Confidence.AMBIGUOUS, least=0, most=most, options=())

@@ -82,6 +82,7 @@ class Nodes:
         self._quantities: dict[WorkKey, int] = {}
         self._bound: Callable[[str], Set[str]] = _no_tags
         self._gather: Callable[[WorkKey], None] = _nothing
+        self._changed: Callable[[WorkKey | None], None] = _nothing
         self._claimed: list[Callable[[Claim], None]] = []
         self._released: list[Callable[[WorkKey, datetime], None]] = []
         self._ripening: dict[WorkKey, datetime] = {}
@@ -100,6 +101,10 @@ class Nodes:
         """Call `act` after every new claim."""
         self._claimed.append(act)
 
+    def when_changed(self, act: Callable[[WorkKey | None], None]) -> None:
+        """Call `act` when anything but the number of its pieces changes at a node; None: at any of them."""
+        self._changed = act
+
     def when_released(self, act: Callable[[WorkKey, datetime], None]) -> None:
         """Call `act` when the stations have done their part of a node, at the claim at the latest."""
         self._released.append(act)
@@ -107,6 +112,7 @@ class Nodes:
     def set_quantities(self, quantities: Mapping[WorkKey, int]) -> None:
         """Take the quantities of the newest dispatch document, and forget what nobody can ask for any more."""
         self._quantities = dict(quantities)
+        self._changed(None)
         for key, progress in self._memory:
             quantity = quantities.get(key)
             if quantity is not None:
@@ -245,7 +251,7 @@ class Nodes:
             station=station,
             quantity=self._quantities.get(key),
         )
-        self._put(key, with_doubt(progress, "") if ambiguous else progress)
+        self._memory.put(key, with_doubt(progress, "") if ambiguous else progress)
 
     def doubt(self, key: WorkKey, why: str = "") -> None:
         """Whether all its pieces were made for the node is not certain: its completion will be ambiguous."""
@@ -369,6 +375,7 @@ class Nodes:
 
     def _put(self, key: WorkKey, progress: Progress) -> None:
         self._memory.put(key, progress)
+        self._changed(key)
 
     def _system(self) -> Source:
         return Source(type=SourceType.SYSTEM, ref=self._journal.identity.gateway)
@@ -381,5 +388,5 @@ def _no_tags(_work_order: str) -> Set[str]:
     return frozenset()
 
 
-def _nothing(_key: WorkKey) -> None:
+def _nothing(_key: WorkKey | None) -> None:
     """No pieces are waiting."""

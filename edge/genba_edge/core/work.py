@@ -119,6 +119,13 @@ class Work:
             for each in self._closed.get(station, ())
         )
 
+    def is_owned_by(self, station: str, key: WorkKey, since: datetime, at: datetime) -> bool:
+        """Whether `key` certainly owned the station from `since` to `at`, and still does."""
+        interval, changed_at = self._open.get(station), self._changed_at.get(station)
+        if interval is None or changed_at is None or interval.key != key:
+            return False
+        return changed_at <= since and interval.opened_at < at
+
     def is_told(self, station: str) -> bool:
         """Whether somebody says outright what the station works on now: its job number, and no list."""
         interval = self._open.get(station)
