@@ -26,6 +26,7 @@ class Order:
     wanted: int | None = None
     good: list[int] = field(default_factory=list)  # when each piece was seen
     scrap: list[int] = field(default_factory=list)
+    answered: int = 0  # good pieces that people added, or took away
     reached: dict[str, tuple[int, int]] = field(default_factory=dict)  # good or processed → wanted then, when
     left: dict[str, tuple[int, int]] = field(default_factory=dict)  # tag → when, pieces
     edges: dict[str, int] = field(default_factory=dict)
@@ -39,14 +40,14 @@ class Order:
     def made(self, word: str) -> list[int]:
         return self.good if word == "good" else self.good + self.scrap
 
-    def note_reached(self) -> None:
-        """The latest piece reached the quantity, unless an earlier one did."""
+    def note_reached(self, at: int) -> None:
+        """The latest piece reached the quantity, unless an earlier one did; an answer did where no piece was seen."""
         for word in ("good", "processed"):
             made = self.made(word)
-            if self.wanted is None or len(made) < self.wanted:
+            if self.wanted is None or len(made) + self.answered < self.wanted:
                 self.reached.pop(word, None)
-            elif made and (word not in self.reached or self.reached[word][0] < self.wanted):
-                self.reached[word] = (self.wanted, max(made))
+            elif word not in self.reached or self.reached[word][0] < self.wanted:
+                self.reached[word] = (self.wanted, max(made, default=at))
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Model:
         self.changed = False  # whether its work changed since then
         self.read_before = False
         self.at_begin: str | None = None  # the order of the first station before the pieces of this poll
-        self.state: dict[str, tuple[str, int]] = {}
+        self.state: dict[str, tuple[str, int]] = {}  # what was seen since when; nothing after a time without readings
         self.now = 0
         self.unassigned = 0
         self.claims: list[Told] = []
@@ -144,7 +145,8 @@ class Model:
         if whole is not None:
             since, words = whole
             tags = "left" in words and not words & {"good", "processed"}
-            pieces = sum(count for _, count in order.left.values()) if tags else len(order.good)
+            counted = max(0, len(order.good) + order.answered)
+            pieces = sum(count for _, count in order.left.values()) if tags else counted
             self.claims.append(Told(order.name, since, pieces))
             order.is_claimed, order.claimed_for = True, order.wanted
         elif order.stations_done or not self._let_go(order):
@@ -212,20 +214,30 @@ class Model:
 
     # What happens.
 
-    def take_document(self, rows: list[str], wanted: dict[str, int], purpose: tuple[str, int] | None, at: int) -> None:
+    def take_document(
+        self,
+        rows: list[str],
+        wanted: dict[str, int],
+        purpose: tuple[str, int] | None,
+        answered: dict[str, int],
+        at: int,
+    ) -> None:
         self.version += 1
         self.rows, self.purpose = rows, purpose
         for name, pieces in wanted.items():
             order = self.order(name)
-            order.wanted = pieces
-            order.note_reached()
-            most = max(order.claimed_for, len(order.good), sum(count for _, count in order.left.values()))
+            order.wanted, order.answered = pieces, answered.get(name, 0)
+            order.note_reached(at)
+            good = len(order.good) + order.answered
+            most = max(order.claimed_for, good, sum(count for _, count in order.left.values()))
             if order.is_claimed and pieces > most:
                 order.is_claimed = order.stations_done = False
                 order.edges.clear()
+            if order.answered > 0 and not order.is_claimed:
+                self.begin(order, at)
         for station in self.stations:
             self.follow(station, at)
-        for order in list(self.orders.values()):
+        for order in sorted(self.orders.values(), key=lambda each: (self._has_station(each), each.name)):
             self.look(order, at)
 
     def make(self, station: str, good: int, scrap: int, at: int) -> None:
@@ -245,12 +257,12 @@ class Model:
             order = self.orders[name]
             self.begin(order, at)
             (order.good if is_good else order.scrap).append(at)
-            order.note_reached()
+            order.note_reached(at)
             self.look(order, at)
 
     def read(self, bit: int, states: dict[str, str], at: int) -> None:
         """The bit and the states of one poll: all of them hold before anything follows from them."""
-        concerned = [self._read_bit(bool(bit), at)]
+        concerned = self._read_bit(bool(bit), at)
         for station, state in states.items():
             if self.state.get(station, ("", 0))[0] != state:
                 self.state[station] = (state, at)
@@ -262,8 +274,8 @@ class Model:
         self.had = self.open[station][0] if station in self.open else None
         self.read_before, self.changed = True, False
 
-    def _read_bit(self, value: object, at: int) -> str | None:
-        """The order that the bit speaks of, where it says something new."""
+    def _read_bit(self, value: object, at: int) -> list[str | None]:
+        """The orders that the bit speaks of, where it says something new; the one of now among them."""
         before, was_known = self.bit, self.bit_is_known
         self.bit_is_known = True
         if before is None or before[0] != value:
@@ -274,12 +286,11 @@ class Model:
         if self.changed:  # the work of the reading before; after a restart, the work of the moment before this poll
             name = self.had if self.read_before else self.at_begin
         moved = before is not None and before[0] != value
-        if name is None or not (moved or not was_known):
-            return None
-        order = self.orders[name]
-        if moved and not order.is_claimed:
-            order.edges.setdefault("rises" if value else "falls", at)
-        return name
+        if not moved and was_known:
+            return []
+        if moved and name is not None and not self.orders[name].is_claimed:
+            self.orders[name].edges.setdefault("rises" if value else "falls", at)
+        return [name, now]
 
     def tag_enters(self, tag: str, at: int) -> None:
         self.begin(self.order(self.bound[tag][0]), at)
@@ -292,7 +303,9 @@ class Model:
         self.look(order, known_at)
 
     def restart(self) -> None:
+        """Nobody saw what the stations did meanwhile: their states hold from the next reading on."""
         self.bit_is_known = self.read_before = self.changed = False
+        self.state.clear()
 
     def pass_to(self, second: int) -> None:
         self.now = second

@@ -91,9 +91,16 @@ def plants(draw: st.DrawFn) -> tuple[Rule, int, str]:
 
 
 QUANTITIES = st.fixed_dictionaries({order: st.integers(1, 6) for order in ORDERS})
+ANSWERED = st.dictionaries(st.sampled_from(ORDERS), st.sampled_from([-2, -1, 1, 2, 4]), max_size=2)
+# What is listed, wanted, opened on purpose and answered; how it arrives.
 DOCUMENTS = st.tuples(
-    st.lists(st.sampled_from(ORDERS), unique=True, max_size=3), QUANTITIES, st.sampled_from([None, None, *ORDERS])
+    st.lists(st.sampled_from(ORDERS), unique=True, max_size=3),
+    QUANTITIES,
+    st.sampled_from([None, None, *ORDERS]),
+    st.one_of(st.just({}), ANSWERED),
+    st.sampled_from(["once", "once", "twice", "kill"]),
 )
+Document = tuple[list[str], dict[str, int], str | None, dict[str, int], str]
 # One step: good, scrap, good at the second station; bit; states; a tag that moves; a document; a kill: of the poll
 # before it was committed, or after everything was.
 STEPS = st.tuples(
@@ -106,7 +113,7 @@ STEPS = st.tuples(
     st.one_of(st.none(), st.none(), DOCUMENTS),
     st.sampled_from(["", "", "", "poll", "end"]),
 )
-Step = tuple[int, int, int, bool, tuple[str, str], str | None, tuple[list[str], dict[str, int], str | None] | None, str]
+Step = tuple[int, int, int, bool, tuple[str, str], str | None, Document | None, str]
 
 
 class Plant(World):
@@ -194,8 +201,8 @@ class Plant(World):
         else:
             self.model.tag_leaves(tag, second, second + 2)
 
-    def publish(self, told: tuple[list[str], dict[str, int], str | None], second: int) -> None:
-        rows, wanted, purpose = told
+    def publish(self, told: Document, second: int) -> None:
+        rows, wanted, purpose, answered, arrival = told
         self.version += 1
         self.now = at(second)
         listed = tuple(DispatchRow(work_order=row, node="PRESS", quantity=wanted[row]) for row in rows)
@@ -207,19 +214,23 @@ class Plant(World):
         stations = {
             name: StationDispatch(open=opened if name == "P-1" else None, next=listed) for name in ("P-1", "P-2")
         }
-        self.dispatch(
-            DispatchDocument(
-                version=self.version,
-                stations=stations,
-                work_orders={order: {"PRESS": pieces} for order, pieces in wanted.items()},
-                tags=tuple(
-                    TagBinding(tag=tag, work_order=order, pieces=pieces, since=T0)
-                    for tag, (order, pieces) in BOUND.items()
-                ),
-            )
+        document = DispatchDocument(
+            version=self.version,
+            stations=stations,
+            work_orders={order: {"PRESS": pieces} for order, pieces in wanted.items()},
+            tags=tuple(
+                TagBinding(tag=tag, work_order=order, pieces=pieces, since=T0) for tag, (order, pieces) in BOUND.items()
+            ),
+            answered={order: {"PRESS": pieces} for order, pieces in answered.items()},
         )
         self.model.now = second
-        self.model.take_document(rows, dict(wanted), None if purpose is None else (purpose, second), second)
+        if arrival == "kill":  # of the document before it was committed
+            self.deriver.take_dispatch(document, self._moment())
+            self.restart(second)
+        for _ in range(2 if arrival == "twice" else 1):
+            self.dispatch(document)
+        opened_at = None if purpose is None else (purpose, second)
+        self.model.take_document(rows, dict(wanted), opened_at, dict(answered), second)
 
     def pass_time_to(self, second: int) -> None:
         while (self.now - T0).total_seconds() < second:
@@ -227,7 +238,7 @@ class Plant(World):
             self.wait_until(following)
             self.model.pass_to(following)
 
-    def run(self, first: tuple[list[str], dict[str, int], str | None], steps: list[Step]) -> None:
+    def run(self, first: Document, steps: list[Step]) -> None:
         self.poll(0, (0, 0, 0, False, ("idle", "idle"), None, None, ""))
         self.publish(first, 1)
         for number, step in enumerate(steps, start=1):
@@ -259,7 +270,7 @@ class Plant(World):
 @settings(max_examples=60, deadline=None)
 @given(plants(), DOCUMENTS, st.lists(STEPS, min_size=1, max_size=12))
 def test_claims_starts_and_pieces_are_those_of_the_model(
-    plant: tuple[Rule, int, str], first: tuple[list[str], dict[str, int], str | None], steps: list[Step]
+    plant: tuple[Rule, int, str], first: Document, steps: list[Step]
 ) -> None:
     world = Plant(*plant)
     world.run(first, steps)

@@ -155,9 +155,12 @@ class Attribution:
         self._due_at = min((self._flushed_at[ref] + COALESCE for ref in self._pending), default=None)
 
     def complete_waiting(self) -> None:
-        """Quantities are new: claim the nodes whose evidence was already there."""
+        """Quantities or answers are new: claim the nodes whose evidence was already there.
+
+        First those that no station works on: a station that goes on to its next row finds none that is done.
+        """
         system = Source(type=SourceType.SYSTEM, ref=self._journal.identity.gateway)
-        for key in self._nodes.open_keys():
+        for key in sorted(self._nodes.open_keys(), key=lambda key: (self._nodes.progress(key).is_worked_on, key)):
             rule = self._nodes.rules().get(key.node)
             if rule is not None:
                 station = rule.stations[0] if len(rule.stations) == 1 else None

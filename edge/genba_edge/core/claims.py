@@ -52,6 +52,8 @@ def claim_of(condition: Condition, met: Met, situation: Situation, *, is_counted
         ],
         "quantity": quantity,
         "pieces": how,
+        "counted_good": progress.good if progress.answered else 0,
+        "answered": progress.answered,
         "good_by_station": {name: part.good for name, part in progress.stations.items() if part.good},
         "compared": compared,
         "differ": differ,
@@ -66,13 +68,14 @@ def claim_of(condition: Condition, met: Met, situation: Situation, *, is_counted
 
 def _pieces(met: Met, situation: Situation, *, is_counted: bool) -> tuple[int, str]:
     """How many good pieces the claim names, and how that is known."""
+    counted = "counted, and corrected by people's answers" if situation.progress.answered else "counted"
     match met.basis:
         case Basis.COUNT:
-            return situation.progress.good, "counted"
+            return situation.progress.told_good, counted
         case Basis.TAGS:
             return situation.progress.left, "of the tags that left"
         case Basis.STATE if is_counted:
-            return situation.progress.good, "counted"
+            return situation.progress.told_good, counted
         case Basis.STATE:
             return situation.quantity, "the quantity: nothing counts the pieces of this node"
 
@@ -82,7 +85,7 @@ def _compared(situation: Situation) -> dict[str, int] | None:
     progress = situation.progress
     if not progress.tags or situation.bound - progress.tags.keys() or progress.left < situation.quantity:
         return None
-    return {"counted": progress.good, "tags": progress.left}
+    return {"counted": progress.told_good, "tags": progress.left}
 
 
 def tell_claim(

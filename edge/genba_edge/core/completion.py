@@ -133,9 +133,10 @@ class Situation:
         reached, made = self.progress.reached.get(leaf.counted), self.progress.counted(leaf.counted)
         if reached is None or made < self.quantity:
             return None
-        others = (part.because for part in self.progress.stations.values() if part.because)
-        because = tuple(dict.fromkeys((*others, reached.because)))
-        return Part(condition=leaf, at=reached.at, because=because, saw=f"{made} of {self.quantity}")
+        others = (part.because for part in self.progress.stations.values())
+        because = tuple(dict.fromkeys(event for event in (*others, reached.because) if event))
+        answered = f", {self.progress.answered:+} by answers" if self.progress.answered else ""
+        return Part(condition=leaf, at=reached.at, because=because, saw=f"{made} of {self.quantity}{answered}")
 
     def _tags(self, leaf: AllLeft) -> Part | None:
         progress = self.progress
@@ -217,8 +218,8 @@ def pieces_until_release(condition: Condition, situation: Situation, result: Res
     if stations is None or result is Result.REWORK:
         return None
     missing = {
-        quantity - progress.good - progress.scrap,
-        *([quantity - progress.good] if result is Result.GOOD else []),
+        quantity - progress.settled - progress.scrap,
+        *([quantity - progress.settled] if result is Result.GOOD else []),
     }
     for pieces in sorted({max(0, number) for number in missing}):
         good = progress.good + (pieces if result is Result.GOOD else 0)

@@ -91,6 +91,8 @@ class Deriver:
         self._environment = Environment(device_map, self._journal, saved)
         self._journal.on_event = self._environment.note if self._environment.points() else None
         self._watch = Watch(device_map, self._journal, pace, saved, on_gap=self._note_gap)
+        for device in self._watch.not_yet_heard():
+            self._signals.lose_device(device)
         self._doubts = ToldDoubts(device_map, self._journal, saved)
         self._job_changes = JobChanges(self._work, self._counting, self._watch)
         self._jobs, self._bits = self._work.job_points(), levels.points
@@ -175,6 +177,7 @@ class Deriver:
             case DeviceBack():
                 self._zones.find_device(observation.device)
                 self._watch.find(observation.device, observation.at)
+                self._signals.find_device(observation.device)
                 self._tags.find(observation.device)
                 self._roles.unsettle(observation.device)
                 if self._job_changes.not_before is None:  # else it is told again: it was watched all the time

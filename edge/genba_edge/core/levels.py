@@ -52,14 +52,15 @@ class Levels:
             for station, (state, since, because) in load(saved, _STATION).items()
             if station in self.stations
         }
+        self._unseen: set[str] = set()  # nobody sees now whether these stations still do what was told last
 
     def bit(self, ref: PointRef) -> Level | None:
         """How a bit stands; None before its first reading."""
         return self._bits.get(ref)
 
     def state(self, station: str) -> StationLevel | None:
-        """What a station does; None before that was first told."""
-        return self._states.get(station)
+        """What a station does; None before that was first told, and while nobody sees it."""
+        return None if station in self._unseen else self._states.get(station)
 
     def set_bit(self, ref: PointRef, *, value: bool, at: datetime) -> bool | None:
         """A reading of a bit. Returns whether it rose (True) or fell (False); None where it did neither."""
@@ -78,7 +79,16 @@ class Levels:
             if ref.device == device and level.is_known:
                 self._bits[ref] = Level(value=level.value, since=level.since, is_known=False)
 
-    def set_state(self, station: str, state: StationState, *, at: datetime, because: str) -> None:
+    def hide_states(self, stations: Iterable[str]) -> None:
+        """Nobody sees these stations: what was told last may hold no more."""
+        self._unseen.update(stations)
+
+    def show_states(self, stations: Iterable[str]) -> None:
+        """They are seen again; if something was missed, that was told as another state."""
+        self._unseen.difference_update(stations)
+
+    def set_state(self, station: str, state: StationState, *, since: datetime, because: str) -> None:
         """The station is in another state."""
-        self._states[station] = StationLevel(state=state, since=format_time(at), because=because)
-        self._journal.save(_STATION + station, [str(state), format_time(at), because])
+        self._unseen.discard(station)
+        self._states[station] = StationLevel(state=state, since=format_time(since), because=because)
+        self._journal.save(_STATION + station, [str(state), format_time(since), because])

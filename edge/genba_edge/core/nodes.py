@@ -80,9 +80,9 @@ class Nodes:
         self._bounded = {code: bounded_results(rule) for code, rule in self._rules.items()}
         self._memory = NodeMemory(journal, saved)
         self._quantities: dict[WorkKey, int] = {}
-        self._bound: Callable[[str], Set[str]] = _no_tags
-        self._gather: Callable[[WorkKey], None] = _nothing
-        self._changed: Callable[[WorkKey | None], None] = _nothing
+        self._bound: Callable[[str], Set[str]] = lambda _work_order: frozenset()
+        self._gather: Callable[[WorkKey], None] = lambda _key: None
+        self._changed: Callable[[WorkKey | None], None] = lambda _key: None
         self._claimed: list[Callable[[Claim], None]] = []
         self._released: list[Callable[[WorkKey, datetime], None]] = []
         self._ripening: dict[WorkKey, datetime] = {}
@@ -109,18 +109,22 @@ class Nodes:
         """Call `act` when the stations have done their part of a node, at the claim at the latest."""
         self._released.append(act)
 
-    def set_quantities(self, quantities: Mapping[WorkKey, int]) -> None:
-        """Take the quantities of the newest dispatch document, and forget what nobody can ask for any more."""
+    def set_quantities(self, quantities: Mapping[WorkKey, int], answered: Mapping[WorkKey, int]) -> None:
+        """Take the pieces that the newest document wants, and those that answers of people add or take away."""
         self._quantities = dict(quantities)
         self._changed(None)
-        for key, progress in self._memory:
-            quantity = quantities.get(key)
+        now = self._journal.moment.now
+        unseen = ((key, self.progress(key)) for key in answered.keys() & quantities.keys())
+        for key, progress in dict((*self._memory, *unseen)).items():
+            quantity, pieces = quantities.get(key), answered.get(key, 0)
             if quantity is not None:
-                changed = self._memory.change(key, with_quantity(progress, quantity))
+                changed = self._memory.change(key, with_quantity(progress, quantity, answered=pieces, at=now))
                 if changed and progress.completed:
                     self._note_ripening(key)
             elif progress.completed:
                 self._memory.change(key, as_memory(progress))
+            elif progress.answered:
+                self._memory.put(key, replace(progress, answered=0))
         kinds: tuple[tuple[Callable[[Progress], bool], int], ...] = (
             (lambda progress: progress.completed, MOST_CLAIMED),
             (lambda progress: not progress.completed and not progress.is_worked_on, MOST_UNNAMED),
@@ -128,6 +132,12 @@ class Nodes:
         for kind, most in kinds:
             for key in self._memory.bound(quantities.keys(), kind, most):
                 self._ripening.pop(key, None)
+
+    def start_answered(self, at: datetime) -> None:
+        """A node with pieces has begun, also where people's answers brought the first of them."""
+        for key in self.open_keys():
+            if self.progress(key).answered > 0:
+                self.start(key, at=at, station=None, source=self._system())
 
     def quantity(self, key: WorkKey) -> int | None:
         """Pieces wanted; None where no dispatch document named the node yet."""
@@ -174,7 +184,7 @@ class Nodes:
         if result not in self._bounded.get(key.node, BY_GOOD):
             return None
         if key.node in self._by_pieces:
-            return max(0, quantity - progress.good - good)
+            return max(0, quantity - progress.settled - good)
         if progress.completed or progress.released:
             return 0
         waiting = replace(progress, good=progress.good + good, scrap=progress.scrap + scrap)
@@ -185,7 +195,8 @@ class Nodes:
         quantity, progress = self._quantities.get(key), self.progress(key)
         if quantity is None or progress.completed:
             return None
-        return quantity - progress.good - good, quantity - progress.good - good - progress.scrap - scrap
+        missing = quantity - progress.settled - good
+        return missing, missing - progress.scrap - scrap
 
     def work_on(self, key: WorkKey, station: str, *, at: datetime, source: Source, because: str) -> None:
         """A station works on the node from `at` on (already told as event `because`)."""
@@ -347,17 +358,18 @@ class Nodes:
     def _report(self, key: WorkKey, *, at: datetime, source: Source, because: str) -> None:
         """Tell how far a node has come that its last station left unfinished."""
         progress = self.progress(key)
-        done = progress.good != progress.reported and not progress.completed and not progress.released
+        pieces = progress.told_good
+        done = pieces != progress.reported and not progress.completed and not progress.released
         if not done or progress.is_worked_on or key.node not in self._rules:
             return
-        self._put(key, replace(progress, reported=progress.good))
+        self._put(key, replace(progress, reported=pieces))
         self._journal.emit(
             ProgressReported,
             at=at,
             source=source,
             work_order=key.work_order,
             node=key.node,
-            pieces=progress.good,
+            pieces=pieces,
             quantity=self._quantities.get(key),
             because=tuple(name for name in (progress.because, because) if name),
         )
@@ -382,11 +394,3 @@ class Nodes:
 
 
 _GOOD: Final = PiecesReach()
-
-
-def _no_tags(_work_order: str) -> Set[str]:
-    return frozenset()
-
-
-def _nothing(_key: WorkKey | None) -> None:
-    """No pieces are waiting."""

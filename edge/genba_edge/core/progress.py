@@ -55,6 +55,7 @@ class Progress:
     left at, event; `left_before` are pieces of tags that are no longer remembered one by one. `seen`: bits that rose or
     fell, or were true when the last station left, by condition. `released`: the stations have done their part, tags are
     awaited. `claimed_for` is the quantity of the latest claim, `reported` what the latest progress report said.
+    `answered`: good pieces that people's answers add to the counted ones (below 0: take away), as a whole.
     """
 
     good: int = 0
@@ -76,10 +77,21 @@ class Progress:
     reported: int = 0
     left_before: int = 0
     doubts: tuple[str, ...] = ()
+    answered: int = 0
+
+    @property
+    def settled(self) -> int:
+        """Good pieces that were counted, as people's answers have corrected them."""
+        return self.good + self.answered
+
+    @property
+    def told_good(self) -> int:
+        """As `settled`, for events: answers may also take away what another gateway counted."""
+        return max(0, self.settled)
 
     def counted(self, counted: Counted) -> int:
         """Pieces that count as `counted` says."""
-        return self.good if counted is Counted.GOOD else self.good + self.scrap
+        return self.settled if counted is Counted.GOOD else self.settled + self.scrap
 
     @property
     def left(self) -> int:
@@ -133,8 +145,11 @@ def with_pieces(
     return _note_reached(progress, quantity)
 
 
-def _note_reached(progress: Progress, quantity: int) -> Progress:
-    """The latest piece is the one that reached the quantity, unless that was reached before."""
+def _note_reached(progress: Progress, quantity: int, *, otherwise: str = "") -> Progress:
+    """The latest piece is the one that reached the quantity, unless that was reached before.
+
+    `otherwise` is when it was reached where no piece was counted at all.
+    """
     reached = dict(progress.reached)
     for counted in Counted:
         known = reached.get(counted)
@@ -143,21 +158,26 @@ def _note_reached(progress: Progress, quantity: int) -> Progress:
         at, because = progress.last_at, progress.because
         if counted is Counted.PROCESSED and progress.scrap_at > at:
             at, because = progress.scrap_at, progress.scrap_because
-        if at:
-            reached[counted] = Reached(quantity=quantity, at=at, because=because)
+        if at or (progress.answered and otherwise):
+            reached[counted] = Reached(quantity=quantity, at=at or otherwise, because=because)
     return progress if reached == progress.reached else replace(progress, reached=reached)
 
 
-def with_quantity(progress: Progress, quantity: int) -> Progress:
-    """The progress when `quantity` pieces are wanted from now on: what was reached holds, or holds no longer."""
+def with_quantity(progress: Progress, quantity: int, *, answered: int, at: datetime) -> Progress:
+    """The progress when `quantity` pieces are wanted from `at` on and people's answers add `answered` good ones.
+
+    What was reached holds, or holds no longer.
+    """
+    if answered != progress.answered:
+        progress = replace(progress, answered=answered)
     kept = {
         counted: reached
         for counted, reached in progress.reached.items()
         if progress.counted(Counted(counted)) >= quantity
     }
     progress = progress if kept == progress.reached else replace(progress, reached=kept)
-    progress = _note_reached(progress, quantity)
-    if progress.completed and quantity > max(progress.claimed_for, progress.good, progress.left):
+    progress = _note_reached(progress, quantity, otherwise=format_time(at))
+    if progress.completed and quantity > max(progress.claimed_for, progress.settled, progress.left):
         return replace(progress, completed=False, released=False, seen={})
     return progress
 

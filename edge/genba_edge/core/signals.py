@@ -57,6 +57,11 @@ class Signals:
             if _asks_states(rule):
                 for station in rule.stations:
                     self._by_station.setdefault(station, []).append(rule)
+        self._seen_by: dict[str, set[str]] = {}  # by device: the asked stations whose state it shows
+        for name in levels.stations:
+            shown_by = device_map.stations[name].state
+            for ref in shown_by.points if shown_by is not None else ():
+                self._seen_by.setdefault(ref.device, set()).add(name)
         self._read_at: dict[PointRef, datetime] = {}
         self._changes: list[_Change] = []
 
@@ -90,8 +95,24 @@ class Signals:
         key = self._work.owner_at(station, at)
         if in_doubt and before is not None:  # a machine says that an order is done before it shows the next one
             key = self._work.owner_after(station, before)
-        if key is None or key.node != rule.code:
-            return
+        if key is not None and key.node == rule.code:
+            self._show(key, rule, leaves, station, moved=moved, at=at, source=source, in_doubt=in_doubt)
+        for each in dict.fromkeys((key, self._work.owner(station))):  # for the work of now the bit stands as it stands
+            if each is not None and each.node == rule.code:
+                self._changes.append(_Change(each, at, source))
+
+    def _show(
+        self,
+        key: WorkKey,
+        rule: NodeRule,
+        leaves: tuple[PointIs, ...],
+        station: str,
+        *,
+        moved: bool | None,
+        at: datetime,
+        source: Source,
+        in_doubt: bool,
+    ) -> None:
         level = self._levels.bit(leaves[0].point)
         for leaf in leaves:
             edge = {PointSign.RISES: True, PointSign.FALLS: False}.get(leaf.sign)
@@ -101,25 +122,30 @@ class Signals:
                     self._nodes.doubt(key, f"{leaf} was read together with a change of work")
             elif leaf == rule.start_when and level is not None and level.value:
                 self._nodes.start(key, at=at, station=station, source=source)
-        self._changes.append(_Change(key, at, source))
 
     def hear_state(self, event: StationStateChanged) -> None:
-        """A station is in another state."""
+        """A station is in another state: it counts since it holds, its work goes on when that is known."""
         station = event.station or ""
         if station not in self._by_station:
             return
-        self._levels.set_state(station, event.state, at=event.at, because=event.id)
-        key = self._work.owner(station)
+        self._levels.set_state(station, event.state, since=event.since, because=event.id)
+        key, opened_at = self._work.owner(station), self._work.opened_at(station)
         for rule in self._by_station[station]:
             if key is None or key.node != rule.code:
                 continue
             if isinstance(rule.start_when, StationIs) and event.state in rule.start_when.states:
-                self._nodes.start(key, at=event.at, station=station, source=event.source, because=event.id)
+                begin = max(event.since, opened_at or event.since)
+                self._nodes.start(key, at=begin, station=station, source=event.source, because=event.id)
             self._changes.append(_Change(key, event.at, event.source))
 
     def lose_device(self, device: str) -> None:
-        """The device is silent."""
+        """The device is silent, or was not heard of since the gateway started."""
         self._levels.lose(device)
+        self._levels.hide_states(self._seen_by.get(device, ()))
+
+    def find_device(self, device: str) -> None:
+        """The device answers; what nobody saw meanwhile is already told."""
+        self._levels.show_states(self._seen_by.get(device, ()))
 
     def end_look(self) -> None:
         """Everything that was read together is told: look at the rules that it concerns."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -52,6 +52,10 @@ class Watch:
     def heard_at(self, device: str) -> datetime | None:
         """When the device was last heard of in this run; None before its first answer."""
         return self._heard.get(device)
+
+    def not_yet_heard(self) -> Iterable[str]:
+        """The devices that were heard of before this run, and not in it."""
+        return self._before_start.keys()
 
     def observed_until(self, device: str) -> datetime | None:
         """Until when nothing of the device was missed; None: it was never heard of.

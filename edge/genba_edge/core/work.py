@@ -144,16 +144,11 @@ class Work:
     def take_document(self, document: DispatchDocument, *, at: datetime | None) -> None:
         """Take a dispatch document; `at` None: it is the saved one, and nothing is opened by it."""
         self.document = document
-        self._nodes.set_quantities(
-            {
-                WorkKey(work_order, node): quantity
-                for work_order, nodes in document.work_orders.items()
-                for node, quantity in nodes.items()
-            }
-        )
+        self._nodes.set_quantities(_by_node(document.work_orders), _by_node(document.answered))
         if at is None:
             return
         self._journal.save(_DOCUMENT, document.to_json())
+        self._nodes.start_answered(at)
         for ref, text in list(self._jobs.taken()):
             for station in self._by_point.get(ref, ()):
                 if text and not self.is_job(station, text):  # the document knows the number by another name
@@ -361,3 +356,7 @@ class Work:
 
     def _system(self) -> Source:
         return Source(type=SourceType.SYSTEM, ref=self._journal.identity.gateway)
+
+
+def _by_node(pieces: Mapping[str, Mapping[str, int]]) -> dict[WorkKey, int]:
+    return {WorkKey(work_order, node): count for work_order, nodes in pieces.items() for node, count in nodes.items()}

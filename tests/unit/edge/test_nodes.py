@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -132,6 +133,47 @@ def test_trail_of_a_claim_names_the_rule_its_evidence_and_the_pieces_of_every_st
         "2026-01-05T07:00:02.000Z",
         "3 of 3",
     )
+
+
+def test_trail_of_a_claim_says_what_was_counted_and_what_was_answered() -> None:
+    world = sewing_world(("WO-1", "SEW", 5))
+    poll_until(world, 3, {1: 1, 2: 3})
+    wanted = {"version": 2, "lists": {"SEW-1": [("WO-1", "SEW", 5)]}, "wanted": {"WO-1": {"SEW": 5}}}
+    answered = replace(document(**wanted), answered={"WO-1": {"SEW": 2}})  # type: ignore[arg-type]  # by name
+    world.deriver.take_dispatch(answered, world._moment())
+    commit = world.deriver.take_commit()
+    assert commit is not None
+    (claim,) = of(NodeCompleted, list(commit.events))
+    assert (claim.pieces, claim.at) == (5, at(2))
+    trail = json.loads(commit.trails[claim.id])
+    assert trail["pieces"] == "counted, and corrected by people's answers"
+    assert (trail["counted_good"], trail["answered"], trail["quantity"]) == (3, 2, 5)
+    assert [part["saw"] for part in trail["parts"]] == ["5 of 5, +2 by answers"]
+
+
+def test_node_that_has_its_pieces_by_an_answer_alone_begins_and_is_claimed_when_the_answer_comes() -> None:
+    world = sewing_world(("WO-1", "SEW", 5))
+    world.now = at(7)
+    told = world.dispatch(
+        replace(document(version=2, wanted={"WO-1": {"SEW": 5}, "WO-9": {"SEW": 4}}), answered={"WO-9": {"SEW": 4}})
+    )
+    (started,), (claim,) = of(NodeStarted, told), of(NodeCompleted, told)
+    assert (started.work_order, started.at) == ("WO-9", at(7))
+    assert (claim.work_order, claim.pieces, claim.at, claim.because) == ("WO-9", 4, at(7), ())
+
+
+def test_report_of_a_part_counts_answers_and_never_less_than_nothing() -> None:
+    world = sewing_world(("WO-1", "SEW", 9))
+    poll_until(world, 3, {1: 1, 2: 2})
+    wanted = {"WO-1": {"SEW": 9}, "WO-2": {"SEW": 9}}
+    away = replace(
+        document(version=2, lists={"SEW-1": [("WO-2", "SEW", 9)]}, wanted=wanted), answered={"WO-1": {"SEW": -1}}
+    )
+    assert [event.pieces for event in of(ProgressReported, world.dispatch(away))] == [1]
+    back_again = replace(document(version=3, lists={"SEW-1": [("WO-1", "SEW", 9)]}, wanted=wanted), answered={})
+    world.dispatch(back_again)
+    gone = replace(away, version=4, answered={"WO-1": {"SEW": -3}})
+    assert [event.pieces for event in of(ProgressReported, world.dispatch(gone))][-1:] == [0]
 
 
 def test_piece_that_is_told_after_its_work_ended_is_not_given_to_the_work_that_begins_later() -> None:
