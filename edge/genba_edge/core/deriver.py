@@ -295,7 +295,7 @@ class Deriver:
                 if not role.is_settled:
                     if point != unchanged.points[0]:
                         self._watch.note_stamp(device, at)  # of the points before it
-                    with self._supervisor.alone(str(role.ref)):
+                    with self._supervisor.alone(role.name):
                         self._take_sample(role, replace(role.last, at=at, seen_at=at))
                 else:
                     self._hold(role, at)
@@ -356,11 +356,13 @@ def _says_the_same(sample: Sample, last: Sample | None) -> bool:
 
 
 def _whole_number(value: Value) -> int | None:
+    if type(value) is int:  # nearly always
+        return value
     if isinstance(value, bool):
         return None
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    return value if isinstance(value, int) else None
+    return None
 
 
 def _subject(observation: Observation) -> str:
