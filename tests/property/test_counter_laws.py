@@ -189,13 +189,16 @@ class CounterLaws(RuleBasedStateMachine):
         self.button = False
 
     @precondition(lambda self: self.plc.kept is None and self.clean >= 3)
-    @rule(polls=st.integers(0, 4))
-    def bounce(self, polls: int) -> None:
+    @rule(polls=st.integers(0, 4), is_cleared=st.booleans())
+    def bounce(self, polls: int, is_cleared: bool) -> None:
+        """The PLC starts again, perhaps right after somebody reset the counter."""
         if self.evidence == "button":
             return
         self.strange += 1
         self.put_back_at.append(self.at())
         self.clean = 0
+        if is_cleared:
+            self.plc.clear()
         self.plc.boot(self.now)
         for _ in range(polls):
             self.look()
