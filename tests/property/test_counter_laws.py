@@ -12,6 +12,7 @@ afterwards than before.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,7 @@ from tests.property.counter_plant import CounterKind, Plc, torn
 
 T0 = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
 POLL_S = 1.0
+MEMORY_S = 65  # a little longer than the gateway waits for the memory of a PLC
 KINDS = (
     CounterKind("uint16", greatest=65535, first=65500),
     CounterKind("uint16", greatest=65535, first=1000),
@@ -199,6 +201,19 @@ class CounterLaws(RuleBasedStateMachine):
         self.plc.boot(self.now)
         for _ in range(polls):
             self.look()
+
+    @precondition(lambda self: self.is_lost and self.plc.kept is None and self.evidence != "button")
+    @rule(pieces=st.integers(0, 30))
+    def reset_and_boot_unseen(self, pieces: int) -> None:
+        """Nobody reads the counter between its reset, the pieces after it and the start of the PLC."""
+        self.strange += 1
+        self.put_back_at.append(self.at())
+        self.plc.clear()
+        for _ in range(pieces):
+            self.one_piece()
+        self.put_back_at.append(self.at())
+        self.plc.boot(self.now)
+        self.clean = 0
 
     @precondition(lambda self: self.plc.kept is not None)
     @rule()
@@ -394,6 +409,15 @@ class CounterLaws(RuleBasedStateMachine):
         self.plc.remember()
         for _ in range(14):
             self.look()
+        for _ in range(MEMORY_S):
+            if not self.is_undecided():
+                break
+            self.look()
+
+    def is_undecided(self) -> bool:
+        """Whether a fall is held that may be a PLC without its memory."""
+        saved = self.gateway.saved.get("counter/plc/good")
+        return saved is not None and json.loads(saved)["held"] is not None
 
     @rule()
     def compare(self) -> None:

@@ -85,11 +85,9 @@ def advance(state: CounterState, reading: Reading, settings: CounterSettings) ->
         return _counted(state, value, counts, at), (step,)
     case = _case(state, value, reading, settings)
     near = allowance(settings, state.seen_at, at, slack=REACH_SLACK)
-    if held is not None and 0 <= counts <= near:
-        case = case._replace(
-            fell_to=held.value if 0 <= held.value < state.last else None
-        )  # back where it was: what was held is no fact
-        return _weigh(case, None, reading)
+    if held is not None and 0 <= counts <= near and not _goes_on_up(state, held, value):
+        fell_to = held.value if 0 <= held.value < state.last else None
+        return _weigh(case._replace(fell_to=fell_to), None, reading)  # back where it was: what was held is no fact
     return _weigh(case, _tracked(case, held, reading), reading)
 
 
@@ -120,7 +118,12 @@ def _counted(state: CounterState, value: int, counts: int, at: datetime) -> Coun
 
 
 def _case(state: CounterState, value: int, reading: Reading, settings: CounterSettings) -> Case:
-    return Case(state, value, reading.at, settings, reading.watched, reading.evidence, reading.job_changed)
+    return Case(state, value, reading.at, reading.at, settings, reading.watched, reading.evidence, reading.job_changed)
+
+
+def _goes_on_up(state: CounterState, held: Held, value: int) -> bool:
+    """Whether a reading confirms a step up: it is then counted from the reading that showed it first."""
+    return state.last < held.first <= held.value <= value
 
 
 def _tracked(case: Case, held: Held | None, reading: Reading) -> Held | None:
@@ -139,7 +142,8 @@ def _weigh(case: Case, held: Held | None, reading: Reading) -> tuple[CounterStat
     state = case.state
     if held is not None:
         evidence = _together(held.evidence, reading.evidence)
-        case = case._replace(value=held.first, at=held.at, watched=held.watched, evidence=evidence)
+        until = reading.at if held.first > state.last else held.at
+        case = case._replace(value=held.first, at=held.at, until=until, watched=held.watched, evidence=evidence)
         if _is_waiting(case, reading):
             return state._replace(held=held), ()
     finding = find_causes(case)

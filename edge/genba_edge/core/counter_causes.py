@@ -41,14 +41,16 @@ class Cause(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A step from the state's last reading to `value`, seen at `at`.
+    """A step from the state's last reading to `value`, first seen at `at`.
 
-    `fell_to`: a smaller value that was read in between, and did not stay.
+    `until`: when a step up was confirmed; stamps jitter, so that what is possible by then is. `fell_to`: a smaller
+    value that was read in between, and did not stay.
     """
 
     state: CounterState
     value: int
     at: datetime
+    until: datetime
     settings: CounterSettings
     watched: bool
     evidence: Evidence
@@ -73,7 +75,7 @@ class Finding(NamedTuple):
 def find_causes(case: Case) -> Finding:
     """Every physically possible cause of a step that is not plain."""
     state, settings = case.state, case.settings
-    begin = state.changed_at if is_saturated(state, settings) else state.seen_at
+    begin = _moving_since(case)
     near = allowance(settings, begin, case.at, slack=REACH_SLACK)
     reach = max(near, allowance(settings, state.changed_at, case.at, slack=REACH_SLACK))
     finding = Finding([], {}, near, reach, allowance(settings, begin, case.at, slack=EDGE_SLACK))
@@ -90,6 +92,11 @@ def find_causes(case: Case) -> Finding:
     return finding
 
 
+def _moving_since(case: Case) -> datetime:
+    """Since when the counter may have moved, or pieces may have been made that it does not show."""
+    return case.state.changed_at if is_saturated(case.state, case.settings) else case.state.seen_at
+
+
 def is_saturated(state: CounterState, settings: CounterSettings) -> bool:
     """Whether it stands at a limit that it does not leave by itself."""
     return settings.at_limit is AtLimit.SATURATE and state.last == span_of(settings)
@@ -98,8 +105,9 @@ def is_saturated(state: CounterState, settings: CounterSettings) -> bool:
 def _find_straight(case: Case, finding: Finding) -> None:
     """Counted on."""
     counts = case.value - case.state.last
-    if counts > finding.near:
-        finding.excluded["normal"] = f"{counts} counts are more than the {finding.near} possible"
+    near = allowance(case.settings, _moving_since(case), case.until, slack=REACH_SLACK)
+    if counts > near:
+        finding.excluded["normal"] = f"{counts} counts are more than the {near} possible"
     elif counts >= 0:
         least = min((counts, *_restored(case, finding))) if counts else 0
         most = max(counts, _unseen(case, finding, counts))
@@ -228,6 +236,8 @@ def _believe_evidence(case: Case, finding: Finding) -> None:
 def _shown_by(case: Case) -> str:
     if case.evidence is Evidence.SHOWN:
         return "the evidence shows a reset"
+    if case.evidence is Evidence.SHOWN_BEFORE:
+        return "the evidence showed a reset since the counter last moved"
     return "the job number changed" if case.job_changed else ""
 
 

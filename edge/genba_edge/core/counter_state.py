@@ -29,6 +29,8 @@ class Evidence(StrEnum):
     """It will tell as soon as it is read; it stands in a slower group or on another device."""
     ABSENT = "absent"
     """It was read and shows no reset."""
+    SHOWN_BEFORE = "shown_before"
+    """It showed one since the value changed, but the counter was read with that value afterwards."""
     SHOWN = "shown"
     """It shows one."""
 

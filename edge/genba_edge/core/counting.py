@@ -139,7 +139,7 @@ class Counting:
         falls = upward(raw, point.settings) < state.last or state.held is not None
         seen = self._signs.seen_since(evidence, state.changed_at)
         if seen and (falls or self._signs.began_since(evidence, state.seen_at)):
-            return Evidence.SHOWN
+            return Evidence.SHOWN if self._signs.is_shown_from(evidence, state.seen_at) else Evidence.SHOWN_BEFORE
         return self._signs.tell(evidence, point.ref, since=state.seen_at, at=_held_at(state, at), watch=watch)
 
     def _is_new_job(self, point: CountedPoint, state: CounterState, at: datetime, watch: Watch) -> bool:

@@ -116,6 +116,11 @@ class ResetSigns:
         seen_at = self._at.get(evidence)
         return evidence in self._now or (seen_at is not None and seen_at > at)
 
+    def is_shown_from(self, evidence: ResetEvidence, at: datetime) -> bool:
+        """Whether it holds now, or showed at `at` or later."""
+        shown_at = self._at.get(evidence)
+        return evidence in self._now or (shown_at is not None and shown_at >= at)
+
     def began_since(self, evidence: ResetEvidence, at: datetime) -> bool:
         """Whether it began to show after `at`."""
         began_at = self._began.get(evidence, self._at.get(evidence))

@@ -24,9 +24,12 @@ from genba_shared.events.model import (
 class PiecesCounted(Event):
     """A counter moved: the pieces in (total - delta, total] of the counter (gateway, epoch, point, counter_epoch).
 
-    `since` is when the counter was last known to stand at total - delta. `least` and `most` bound `delta` when the
-    step is ambiguous, and `options` are the explanations that were possible (each a `CountOption`). `work_order` and
-    `node` are set where the gateway knew the dispatch. Without a station the pieces only crossed the bound of a zone.
+    `since` is when the counter was last known to stand at total - delta, `at` when it was first read as total. `least`
+    and `most` bound what was really made wherever that may be another number than `delta`. On an ambiguous count they
+    hold all explanations, which `options` lists (each a `CountOption`): somebody should look. On a certain count they
+    ask nobody anything: the explanation stands, and only pieces that are on no counter, such as one finished between
+    the last reading and a reset, cannot be excluded. Both None: `delta` is what was made. `work_order` and `node` are
+    set where the gateway knew the dispatch. Without a station the pieces only crossed the bound of a zone.
     """
 
     kind: ClassVar[str] = "pieces_counted"

@@ -55,7 +55,12 @@ class CountMethod(StrEnum):
 
 
 class Confidence(StrEnum):
-    """Whether the number is the only one possible (`certain`) or one of several (`ambiguous`, with least and most)."""
+    """Whether a number stands (`certain`), or is one of several and somebody should look (`ambiguous`).
+
+    An ambiguous count has `least` and `most`, and mostly `options`. A certain one may have bounds, too: they hold what
+    is unlikely but not excluded, pieces that are on no counter. Whoever needs what is guaranteed uses the bounds
+    wherever they stand; whoever asks people asks of ambiguous counts alone.
+    """
 
     CERTAIN = "certain"
     AMBIGUOUS = "ambiguous"

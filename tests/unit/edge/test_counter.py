@@ -17,7 +17,7 @@ FAST = CounterSettings(limit=65535, max_rate=1.0)
 SLOW = CounterSettings(limit=65535, max_rate=0.2)
 WITH_BUTTON = CounterSettings(limit=65535, max_rate=1.0, reset_by=ResetEvidence(point=PointRef("plc", "reset")))
 SIGNED = CounterSettings(limit=32767, lowest=-32768, max_rate=1.0)
-ABSENT, SHOWN, AWAITED = Evidence.ABSENT, Evidence.SHOWN, Evidence.AWAITED
+ABSENT, SHOWN, SHOWN_BEFORE, AWAITED = Evidence.ABSENT, Evidence.SHOWN, Evidence.SHOWN_BEFORE, Evidence.AWAITED
 NORMAL, WRAP, RESET = CountMethod.NORMAL, CountMethod.WRAP, CountMethod.RESET
 RESTORE, MANUAL = CountMethod.RESTORE, CountMethod.MANUAL
 CERTAIN, AMBIGUOUS = Confidence.CERTAIN, Confidence.AMBIGUOUS
@@ -127,6 +127,28 @@ def test_poll_that_is_slower_than_a_whole_turn_puts_the_count_in_doubt() -> None
     assert told(found) == [(3, NORMAL, AMBIGUOUS, 3, 13)]
 
 
+# Steps up that are confirmed.
+
+
+def test_step_that_was_held_has_the_time_of_the_reading_that_showed_it_first() -> None:
+    state, _ = read(started(10), [Reading(10, at(19))])
+    _, (step,) = read(state, polled(20, 14, 14))
+    assert isinstance(step, Step)
+    assert (step.delta, step.method, step.since, step.at) == (4, NORMAL, at(19), at(20))
+
+
+def test_pieces_made_while_a_step_was_held_have_the_time_of_their_own_reading() -> None:
+    state, _ = read(started(10), [Reading(10, at(19))])
+    _, found = read(state, polled(20, 14, 15))
+    assert [(step.delta, step.since, step.at) for step in found] == [(4, at(19), at(20)), (1, at(20), at(21))]
+
+
+def test_value_back_in_reach_after_a_jump_that_is_gone_has_its_own_time() -> None:
+    _, (step,) = read(started(10), polled(1, 400, 12))
+    assert isinstance(step, Step)
+    assert (step.delta, step.since, step.at) == (2, T0, at(2))
+
+
 # Resets.
 
 
@@ -134,6 +156,19 @@ def test_reset_with_evidence_is_counted_at_once() -> None:
     state, found = read(started(500, WITH_BUTTON), polled(1, 2, evidence=SHOWN), WITH_BUTTON)
     assert told(found) == [(2, RESET, CERTAIN, None, None)]
     assert (state.total, state.epoch) == (2, 1)
+
+
+def test_reset_shown_before_the_counter_was_read_with_its_old_value_needs_a_second_reading() -> None:
+    state, nothing = read(started(500, WITH_BUTTON), polled(1, 1, evidence=SHOWN_BEFORE), WITH_BUTTON)
+    assert nothing == []
+    state, found = read(state, polled(2, 2, evidence=SHOWN_BEFORE), WITH_BUTTON)
+    assert told(found) == [(1, RESET, CERTAIN, 1, 2), (1, NORMAL, CERTAIN, None, None)]
+
+
+def test_single_wrong_reading_after_a_boot_that_left_the_counter_alone_counts_nothing() -> None:
+    wrong = [*polled(1, 1, evidence=SHOWN_BEFORE), *polled(2, 500)]
+    _, found = read(started(500, WITH_BUTTON), wrong, WITH_BUTTON)
+    assert told(found) == [(0, NORMAL, CERTAIN, 0, 4)]
 
 
 def test_reset_that_shows_nothing_may_hide_a_piece_of_the_moment_before() -> None:

@@ -57,11 +57,11 @@ node_completed #8  (gw-1:{"e" * 32}:8)
 inputs (6)
   work
     #1  2026-01-05 15:00:00    SEW-1 works on WO-1 / SEW from now on, 12 pieces wanted
-    #3  2026-01-05 15:00:21    WO-1 / SEW was started at SEW-1
+    #3  2026-01-05 15:00:20    WO-1 / SEW was started at SEW-1
   pieces
     event  at                   station  counter       pieces  result  total  good so far
-    #2     2026-01-05 15:00:21  SEW-1    sewing/good1      +4  good        4            4
-    #4     2026-01-05 15:00:28  SEW-1    sewing/good1      +4  good        8            8
+    #2     2026-01-05 15:00:20  SEW-1    sewing/good1      +4  good        4            4
+    #4     2026-01-05 15:00:27  SEW-1    sewing/good1      +4  good        8            8
     #7     2026-01-05 15:01:20  SEW-1    sewing/good1      +4  good       12           12
   doubts
     #6  2026-01-05 15:01:20    nothing was observed of sewing from 2026-01-05 15:00:40 to 2026-01-05 15:01:20 (40 s): \
@@ -106,7 +106,7 @@ def test_what_is_older_than_the_history_is_said_to_be_missing() -> None:
     begin = told.index("sum")
     assert told[begin + 1 : begin + 4] == [
         "  4 + 4 = 8 good pieces: DOES NOT ADD UP to the 12 claimed, +4",
-        "  missing: the events from the beginning of the work until 2026-01-05 15:00:28 (#4) are no longer kept",
+        "  missing: the events from the beginning of the work until 2026-01-05 15:00:27 (#4) are no longer kept",
         "  the other 4 good pieces were counted in that time",
     ]
     assert to_json(explanation, known)["sum"] == {
@@ -114,7 +114,7 @@ def test_what_is_older_than_the_history_is_said_to_be_missing() -> None:
         "claimed": 12,
         "adds_up": False,
         "has_beginning": False,
-        "kept_since": {"seq": 4, "at": "2026-01-05T07:00:28.000Z"},
+        "kept_since": {"seq": 4, "at": "2026-01-05T07:00:27.000Z"},
     }
 
 

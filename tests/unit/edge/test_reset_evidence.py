@@ -130,3 +130,20 @@ def test_button_that_was_pressed_before_a_reload_explains_the_counter_after_it()
     line.switch(OTHER_SEWING)
     line.see(sample("cutter1", "parts", 2, 5), alive("cutter1", 5))
     assert told(line) == CERTAIN_RESET
+
+
+def test_wrong_reading_long_after_a_boot_that_left_the_counter_alone_is_no_reset() -> None:
+    world = polled_world("{changes: state}")
+    for second, parts in ((1, 98), (2, 98), (3, 2), (4, 98), (5, 98)):  # the time of boot changes at once
+        world.see(sample("sewing", "good1", parts, second), sample("sewing", "state", 501, second))
+        world.see(alive("sewing", second))
+    assert sum(event.delta for event in of(PiecesCounted, world.events)) == 0
+    assert all(event.least in {0, None} for event in of(PiecesCounted, world.events))
+
+
+def test_reset_that_was_shown_a_poll_before_the_counter_fell_is_believed_when_it_is_read_twice() -> None:
+    world = polled_world("{changes: state}")
+    for second, parts in ((1, 98), (2, 98), (3, 2), (4, 2)):
+        world.see(sample("sewing", "good1", parts, second), sample("sewing", "state", 501, second))
+        world.see(alive("sewing", second))
+    assert told(world) == CERTAIN_RESET
