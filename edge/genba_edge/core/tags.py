@@ -23,7 +23,7 @@ from genba_edge.core.route import Crossing, Route, Start, Step, Way
 from genba_edge.core.sightings import Decided, Sightings
 from genba_edge.core.silence import Silence
 from genba_edge.core.usual import Usual
-from genba_edge.core.whereabouts import AllWhereabouts, Whereabouts
+from genba_edge.core.whereabouts import AllWhereabouts, Before, Whereabouts
 from genba_edge.core.zone_tags import Sign
 from genba_edge.core.zones import Zones
 from genba_shared.clock import format_time, parse_time, to_milliseconds
@@ -109,7 +109,7 @@ class Tags:
         if decided.twin is not None:
             self._where.see(passage.tag, passage.last_seen)
         elif known.moved_at is not None and passage.last_seen <= known.moved_at:
-            self._note_late(passage, known)
+            self._take_late(passage, known)
         else:
             self._judge(passage, known)
 
@@ -219,6 +219,7 @@ class Tags:
                 moved_at=passage.last_seen,
                 seen_at=_later(known.seen_at, passage),
                 doubt=known.doubt,
+                before=known.before,
             ),
         )
 
@@ -237,6 +238,28 @@ class Tags:
         if dwell_s is None and known.moved_at is not None:
             dwell_s = (sight.at - known.moved_at).total_seconds()
         return self._crossings.leave(crossing, sight, most_dwell_s=dwell_s)
+
+    def _take_late(self, passage: Passage, known: Whereabouts) -> None:
+        """A passage that is told after the tag is known to be further on, or to stand for something else.
+
+        In the latter case the tag went on its way with what it stood for then. The zones know already that this is out.
+        """
+        before = known.before
+        if before is None or not before.covers(passage.last_seen):
+            self._note_late(passage, known)
+            return
+        way = self._route.way(before.zone, passage.ref, Start.AT_BEGINNING)
+        if not way.crossings or _is_doubtful(way, self._usual.weaknesses(passage)):
+            self._note_late(passage, known)
+            return
+        sight = sight_of(passage)
+        unseen = _unseen(sight, Whereabouts(moved_at=before.since))
+        dwell_s = None if before.since is None else (passage.last_seen - before.since).total_seconds()
+        for crossing in way.crossings:
+            event = self._crossings.pass_before(crossing, unseen if crossing.implied else sight, most_dwell_s=dwell_s)
+            self._crossings.explain(event, {"step": "late", "bound_anew_at": format_time(before.until)})
+        zone = next(iter(way.zones), None)
+        self._where.put(passage.tag, replace(known, before=replace(before, zone=zone, since=passage.last_seen)))
 
     def _note_late(self, passage: Passage, known: Whereabouts) -> None:
         """A report came so late that the tag is known to be further on: it is told, and moves nothing."""
@@ -292,6 +315,7 @@ class Tags:
         known = self._where.of(rebound.tag)
         reason = "finished" if is_finished else "unbound" if rebound.after is None else "bound anew"
         facts = {"step": reason, "work_order": before.work_order}
+        here = self._here(rebound.tag, known)
         for zone in self._zones.zones_of(rebound.tag):
             inside = self._zones.inside(zone.id, rebound.tag)
             entered_at = rebound.at if inside is None else parse_time(inside.entered_at)
@@ -304,7 +328,9 @@ class Tags:
             ways = self._route.way_on(known.zone)[1:]
             last_sign = known.seen_at or rebound.at
             self._close(rebound.tag, ways, known, at=rebound.at, last_sign=last_sign, facts=facts, binding=before)
-        self._where.put(rebound.tag, Whereabouts(moved_at=_latest(known.moved_at, rebound.at), seen_at=known.seen_at))
+        way_before = None if is_finished else Before(zone=here, since=known.moved_at, until=rebound.at)
+        now = Whereabouts(moved_at=_latest(known.moved_at, rebound.at), seen_at=known.seen_at, before=way_before)
+        self._where.put(rebound.tag, now)
 
     def _close(
         self,

@@ -251,6 +251,35 @@ def test_passage_that_arrives_late_belongs_to_what_the_tag_stood_for_then() -> N
     assert (passed.work_order, passed.pieces) == ("WO-1", 5)
 
 
+@pytest.mark.parametrize("after", [(), (("3034a1", "WO-2", 4),)], ids=["unbound", "bound anew"])
+@pytest.mark.parametrize("kills", [0, 1])
+def test_tag_that_left_just_before_it_was_taken_for_other_work_has_left(
+    after: tuple[tuple[str, str, int], ...], kills: int
+) -> None:
+    world = World()
+    world.see(back("gate", 0))
+    wanted = {"WO-1": {"PACK": 5}, "WO-2": {"PACK": 4}}
+    world.dispatch(document(wanted=wanted, tags=[("3034a1", "WO-1", 5)]))
+    passes(world, "3034a1", 1, 10)
+    world.see(tag_read("3034a1", 2, 100, 104))
+    world.now = at(120)  # its passage is told after 30 s of silence
+    newer = document(version=2, wanted=wanted, tags=after)
+    world.dispatch(replace(newer, tags=tuple(replace(tag, since=at(118)) for tag in newer.tags)))
+    world.commit_all()
+    for _ in range(kills):
+        world.kill_and_restart()
+        world.see(back("gate", 121))
+    events = world.see(alive("gate", 200))
+    assert [(event.work_order, event.direction, event.at, event.node) for event in of(TagPassed, events)] == [
+        ("WO-1", "leave", at(104), "PACK")
+    ]
+    assert [(event.work_order, event.pieces) for event in of(NodeCompleted, events)] == [("WO-1", 5)]
+    assert of(WipChanged, events) == []
+    assert [event.node for event in of(TagPassed, passes(world, "3034a1", 2, 300))] == (
+        [None, "PACK"] if after else [None, None]
+    )
+
+
 def test_reused_tag_takes_its_old_pieces_out_and_brings_its_new_ones_in() -> None:
     world = gate_world()
     passes(world, "3034a1", 1, 10)
