@@ -265,7 +265,7 @@ class Zones:
             if new_hour:
                 book.forget(now, self._journal)
                 kept_s = book.bounds.zone.close_after_s or GAP_KEPT_S
-                book.tags.forget_gap(format_time(now - timedelta(seconds=kept_s)))
+                book.tags.forget_gaps(format_time(now - timedelta(seconds=kept_s)))
                 self._weigh(book, now)
                 book.save(self._journal)
 

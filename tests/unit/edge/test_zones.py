@@ -187,6 +187,25 @@ def test_what_may_have_passed_a_silent_reader_is_forgotten_after_a_day() -> None
     assert shop.told == (4, 0)
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_may_have_passed_a_reader_that_is_silent_every_day_is_doubted_for_a_day_each(restarts: bool) -> None:
+    shop = Shop(TAGS)
+    shop.enter("a1", 4)
+    told = []
+    for day in range(5):
+        shop.wait_until(day * 86_400 + 3000)
+        shop.zones.note_gap("gate", at(day * 86_400 + 2940), at(day * 86_400 + 2999), "gap")
+        for hour in range(1, 24):
+            shop.wait_until(day * 86_400 + hour * 3600)
+        if restarts:
+            shop.open(TAGS)
+        told.append(shop.told)
+    shop.wait_until(6 * 86_400)
+    shop.wait_until(6 * 86_400 + 60)
+    assert told == [(4, 4), (4, 4), (4, 4), (4, 4), (4, 4)]
+    assert shop.told == (4, 0)
+
+
 def test_doubt_about_a_silence_stands_at_its_beginning_so_that_what_passed_meanwhile_keeps_its_time() -> None:
     shop = Shop(TAGS)
     shop.enter("a1", 4)
