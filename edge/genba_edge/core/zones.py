@@ -254,16 +254,16 @@ class Zones:
         """Let time rules act: what is short for too long, sources that stay apart, the end of an hour."""
         if self._looked_at <= now < self._looked_at + LOOK:
             return
-        new_hour = hour_of(now) != hour_of(self._looked_at)
-        self._looked_at = now
+        looked_at, self._looked_at = self._looked_at, now
         for device in [device for device, (_, back_at) in self._returned.items() if now - back_at >= TOLD_BY]:
             del self._returned[device]
         for book in self._books.values():
             book.hold(now)
             self._settle(book, now)
             self._look_for_drift(book, now)
-            if new_hour:
+            if hour_of(now) != hour_of(looked_at):
                 book.forget(now, self._journal)
+                book.save_hours(looked_at, self._journal)
                 kept_s = book.bounds.zone.close_after_s or GAP_KEPT_S
                 book.tags.forget_gaps(format_time(now - timedelta(seconds=kept_s)))
                 self._weigh(book, now)

@@ -472,6 +472,21 @@ def test_littles_law_questions_a_zone_that_fills_with_pieces_that_are_gone_once_
     assert "an hour that stayed 2.00 h each" in note
 
 
+def test_hours_in_which_little_passes_are_known_after_a_restart() -> None:
+    shop = Shop(TAGS)
+    for hour in range(30):
+        shop.wait_until(hour * 3600)
+        shop.enter(f"a{hour}", 1)
+        shop.leave(f"a{hour}")
+        for minute in range(10, 60, 10):
+            shop.wait_until(hour * 3600 + minute * 60)
+    shop.wait_until(30 * 3600)
+    shop.open(TAGS)
+    shop.zones.note_gap("gate", at(30 * 3600 - 60), at(30 * 3600), "gap")
+    shop.commit()
+    assert shop.told == (0, 2)  # of one piece an hour three times as many as in a minute make one, and one tag
+
+
 def test_the_past_week_is_all_that_is_kept_of_a_zone() -> None:
     shop = Shop(TAGS)
     live_for_days(shop, days=8, lost_each_hour=0)
