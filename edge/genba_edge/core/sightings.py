@@ -76,6 +76,8 @@ class Sightings:
         for name, settings in load(saved, _CLOCK_KEY).items():
             if name in self._readers:
                 self._readers[name].clock.load(settings)
+            else:
+                journal.forget(_CLOCK_KEY + name)
         for cluster in _loaded(saved):
             if cluster.reader in self._readers:
                 self._clusters.setdefault(cluster.tag, []).append(cluster)

@@ -57,7 +57,7 @@ class Tags:
         margins_db = {name: reader.presence.move_margin_db for name, reader in self._readers.items()}
         self._sightings = Sightings(self._readers, delay_s, journal, saved)
         self._usual = Usual(margins_db, journal, saved)
-        self._where = AllWhereabouts(journal, saved)
+        self._where = AllWhereabouts(journal, saved, device_map.zones)
         self._route = Route(device_map.zones)
         self._crossings = Crossings(device_map, journal, nodes, zones, bindings)
         self._silence = Silence()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -53,11 +53,14 @@ NOWHERE: Final = Whereabouts()
 
 
 class AllWhereabouts:
-    """Of every tag that is in a zone, or was read lately."""
+    """Of every tag that is in one of the `zones`, or was read lately."""
 
-    def __init__(self, journal: Journal, saved: Mapping[str, str]) -> None:
+    def __init__(self, journal: Journal, saved: Mapping[str, str], zones: Container[str]) -> None:
         self._journal = journal
         self._tags = {tag: _loaded(value) for tag, value in load(saved, _KEY).items()}
+        for tag, known in self._tags.items():
+            if known.zone is not None and known.zone not in zones:  # it left the map
+                self.put(tag, replace(known, zone=None, closed=False))
 
     def of(self, tag: str) -> Whereabouts:
         """What is known of the tag."""

@@ -249,6 +249,11 @@ def open_book(bounds: Bounds, saved: Mapping[str, str], journal: Journal) -> Boo
     )
     for tag in value.get("tags", {}):
         book.save_tag(tag, journal)
+    # Another map may bound the zone otherwise: what nobody follows now is not true any more if it does so later.
+    unfollowed = [] if bounds.has_tags else [f"{INSIDE}{name}/"]
+    unfollowed += [] if book.past is not None else [f"{PAST}{name}/"]
+    for key in [key for key in saved if key.startswith(tuple(unfollowed))]:
+        journal.forget(key)
     return book
 
 

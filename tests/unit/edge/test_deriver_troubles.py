@@ -21,7 +21,7 @@ from genba_shared.events import (
     TagPassed,
     WipChanged,
 )
-from tests.unit.edge.gateway_world import World, alive, at, back, document, lost, sample, tag_read
+from tests.unit.edge.gateway_world import MAP, World, alive, at, back, document, lost, sample, tag_read
 from tests.unit.edge.test_deriver import gate_world, of, passes, sewing, sewing_world
 
 
@@ -291,6 +291,26 @@ def test_reused_tag_takes_its_old_pieces_out_and_brings_its_new_ones_in() -> Non
     events = passes(world, "3034a1", 1, 200)
     assert [(event.count, event.by) for event in of(WipChanged, events)] == [(4, 4)]
     assert [event.work_order for event in of(NodeStarted, events)] == ["WO-2"]
+
+
+def test_nothing_is_remembered_of_a_reader_and_a_zone_that_left_the_map() -> None:
+    world = gate_world()
+    world.commit_all()
+    passes(world, "3034a1", 1, 10)
+    world.commit_all()
+    assert {"reader-clock/gate", "usual/gate/in", "tag/3034a1", "zone-inside/packing/3034a1"} <= world.saved.keys()
+    packing = (
+        "  packing: {enter: [gate/in], leave: [gate/out]}\n",
+        "  PACK: {work_order: {from: tags}, done_when: {all_left: packing}}\n",
+    )
+    without = MAP[: MAP.index("  - id: gate")] + MAP[MAP.index("stations:") :]
+    for line in packing:
+        without = without.replace(line, "")
+    world.restart_with_map((MAP, without))
+    world.wait_until(100)
+    world.wait_until(3 * 86_400)
+    world.commit_all()
+    assert [key for key in world.saved if "gate" in key or "3034a1" in key or "packing" in key] == []
 
 
 def test_reads_that_a_reader_had_not_reported_yet_lie_in_the_declared_gap() -> None:

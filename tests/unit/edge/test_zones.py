@@ -517,6 +517,16 @@ def test_a_zone_that_is_bounded_otherwise_by_a_new_map_says_what_it_holds_now() 
     assert shop.told == (5, 0)
 
 
+def test_tags_of_a_zone_that_a_map_bounds_by_counters_are_not_there_again_after_the_next_map() -> None:
+    shop = Shop(BOTH)
+    shop.enter("a1", 5)
+    shop.open("{in: camera/in, out: camera/out}")
+    assert sorted(shop.saved) == ["zone/sewing"]
+    shop.open(BOTH)
+    assert shop.told == (0, 0)
+    assert shop.zones.inside("sewing", "a1") is None
+
+
 def test_a_stock_take_reaches_the_zone_with_the_dispatch_document() -> None:
     world = World(replace_in_map=("out: [SEW-1/good, SEW-2/good]}", "out: SEW-1/good, stocktake: allowed}"))
     world.see(back("cutter1", 0), back("sewing", 0))
