@@ -293,6 +293,24 @@ def test_reused_tag_takes_its_old_pieces_out_and_brings_its_new_ones_in() -> Non
     assert [event.work_order for event in of(NodeStarted, events)] == ["WO-2"]
 
 
+def test_a_zone_is_not_surer_after_a_restart_while_its_counter_is_still_silent() -> None:
+    world = World()
+    world.see(back("cutter1", 0), sample("cutter1", "parts", 0, 0), alive("cutter1", 0))
+    world.see(back("sewing", 0), sample("sewing", "good1", 0, 0), sample("sewing", "good2", 0, 0), alive("sewing", 0))
+    world.see(sample("cutter1", "parts", 10, 20), alive("cutter1", 20))
+    world.see(lost("cutter1", 100))
+    world.wait_until(3600)
+    before = of(WipChanged, world.events)[-1]
+    world.commit_all()
+    world.kill_and_restart()
+    told = world.wait_until(3620) + world.see(back("sewing", 3621)) + world.see(lost("cutter1", 3625))
+    told += world.wait_until(3640)
+    assert before.error_estimate > 60 * 60  # 60 pieces a minute
+    assert [
+        event.error_estimate for event in of(WipChanged, told) if event.error_estimate < before.error_estimate
+    ] == []
+
+
 def test_nothing_is_remembered_of_a_reader_and_a_zone_that_left_the_map() -> None:
     world = gate_world()
     world.commit_all()
