@@ -116,8 +116,9 @@ class Tags:
     def take_document(self, document: DispatchDocument) -> None:
         """A new dispatch document says what tags stand for, and which work orders are still open."""
         for rebound in self._bindings.replace(document.tags, now=self._journal.moment.now):
-            before = rebound.before
-            if before is None or (rebound.after is not None and rebound.after.work_order == before.work_order):
+            before, after = rebound.before, rebound.after
+            is_other = before is not None and (after is None or after.work_order != before.work_order)
+            if before is None or not is_other or self._came_since(rebound, before):
                 self._stand_for(rebound)
             else:
                 self._end_life(rebound, before, is_finished=before.work_order not in document.work_orders)
@@ -306,6 +307,13 @@ class Tags:
         for zone in self._zones.zones_of(rebound.tag):
             if rebound.after is not None:
                 self._crossings.stand_for(zone, rebound.tag, rebound.after, at=self._journal.moment.now)
+
+    def _came_since(self, rebound: Rebound, before: TagBinding) -> bool:
+        """Whether the document came late: the tag has come in since it was bound, with what it stands for now."""
+        zones = self._zones.zones_of(rebound.tag)
+        stays = [inside for zone in zones if (inside := self._zones.inside(zone.id, rebound.tag)) is not None]
+        came = bool(stays) and all(parse_time(inside.entered_at) > rebound.at for inside in stays)
+        return came and rebound.after is not None and before.since < rebound.at
 
     def _end_life(self, rebound: Rebound, before: TagBinding, *, is_finished: bool) -> None:
         """The tag stands for something else or for nothing: whatever it stood for is no longer where it is.

@@ -8,6 +8,7 @@ import pytest
 
 from genba_edge.core.counting import Counting
 from genba_edge.core.observations import Quality, ReadingsLost
+from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.events import (
     Confidence,
     CountMethod,
@@ -309,6 +310,30 @@ def test_a_zone_is_not_surer_after_a_restart_while_its_counter_is_still_silent()
     assert [
         event.error_estimate for event in of(WipChanged, told) if event.error_estimate < before.error_estimate
     ] == []
+
+
+def rebound_to_other_work(since: float) -> DispatchDocument:
+    newer = document(version=2, wanted={"WO-1": {"PACK": 8}, "WO-2": {"PACK": 4}}, tags=[("3034a1", "WO-2", 4)])
+    return replace(newer, tags=tuple(replace(tag, since=at(since)) for tag in newer.tags))
+
+
+def test_tag_that_came_in_after_it_was_bound_anew_is_there_when_the_document_arrives_late() -> None:
+    world = gate_world()
+    passes(world, "3034a1", 1, 100)
+    world.now = at(500)
+    told = world.dispatch(rebound_to_other_work(since=50))
+    assert [(event.count, event.by) for event in of(WipChanged, told)] == [(4, -1)]
+    assert of(TagPassed, told) == []
+    (completed,) = of(NodeCompleted, passes(world, "3034a1", 2, 600))
+    assert (completed.work_order, completed.pieces) == ("WO-2", 4)
+
+
+def test_tag_that_was_bound_anew_by_a_clock_that_is_ahead_comes_in_with_its_new_work() -> None:
+    world = gate_world()
+    passes(world, "3034a1", 1, 10)
+    world.dispatch(rebound_to_other_work(since=600))
+    events = passes(world, "3034a1", 1, 200)
+    assert [(event.work_order, event.direction) for event in of(TagPassed, events)] == [("WO-2", "enter")]
 
 
 def test_nothing_is_remembered_of_a_reader_and_a_zone_that_left_the_map() -> None:
