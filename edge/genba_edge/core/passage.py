@@ -75,7 +75,7 @@ class Cluster:
             self.rssi_sum + later.rssi_sum,
             self.rssi_reads + later.rssi_reads,
             later.is_live,
-            self.is_decided,
+            self.is_decided or later.is_decided,
         )
 
     def is_near(self, other: Cluster, silence: timedelta) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -106,6 +107,11 @@ def test_a_scan_is_not_lost_to_a_gate_that_read_the_tag_too_few_times() -> None:
     scanner = PresenceSettings(min_reads=1, depart_after_s=40.0)
     gate, scan = heard("out", -1, 1, reads=1), heard("packed", 0, 0, rssi=None, reads=1, reader="scanner")
     assert twin_of(scan, [gate, scan], {"gate": PRESENCE, "scanner": scanner}) is None
+
+
+def test_reads_that_join_a_passage_that_was_told_do_not_pass_again_whichever_came_first() -> None:
+    told, stray = replace(heard("in", 20, 24), is_decided=True), heard("in", 0, 1, reads=1)
+    assert (told.joined(stray).is_decided, stray.joined(told).is_decided) == (True, True)
 
 
 def test_nothing_was_read_after_it_was_heard_of() -> None:
