@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -162,6 +162,12 @@ class Watch:
 def heard_before(saved: Mapping[str, str]) -> dict[str, datetime]:
     """When each device was last heard of by the derivation that saved this."""
     return {device: parse_time(at) for device, at in load(saved, _KEY).get("", {}).items()}
+
+
+def awaited(devices: Iterable[str], saved: Mapping[str, str]) -> dict[str, datetime | None]:
+    """The devices that a derivation before this one knew of, and when it heard of them last, where that is known."""
+    heard = heard_before(saved)
+    return {device: heard.get(device) for device in devices} if _KEY in saved else {}
 
 
 def without_heard(saved: Mapping[str, str], devices: Collection[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from genba_edge.core.cadence import ZoneLevel
 from genba_edge.core.journal import Journal, load
-from genba_edge.core.watch import LATE_POLLS, heard_before
+from genba_edge.core.watch import LATE_POLLS, awaited
 from genba_edge.core.zone_book import FLOW, INSIDE, PAST, ZONE, Book, open_book
 from genba_edge.core.zone_bounds import ahead, bounds_of, reach_of
 from genba_edge.core.zone_estimate import Joined
@@ -55,7 +55,7 @@ class Zones:
         self._settings = {ref: counter for ref, counter in points if counter is not None and ref in self._counted}
         self._doubts: dict[PointRef, Move] = {}
         self._silent: dict[str, datetime] = {}
-        self._awaited = heard_before(saved)  # devices that have not been heard of since the start, as all did before it
+        self._awaited = awaited(self._bounded, saved)
         self._system = Source(type=SourceType.SYSTEM, ref=journal.identity.gateway)
         self._returned: dict[str, tuple[datetime, datetime]] = {}  # silent since, and until; not yet told what passed
         self._looked_at = journal.moment.now
@@ -209,7 +209,7 @@ class Zones:
 
     def lose_device(self, device: str, at: datetime) -> None:
         """A device does not answer: what passes its bounds is not seen."""
-        self._silent.setdefault(device, self._awaited.pop(device, at))
+        self._silent.setdefault(device, self._awaited.pop(device, None) or at)
         for book in self._bounded.get(device, ()):
             self._tell(book, at=at, source=self._system, because=())
 
