@@ -323,6 +323,10 @@ class Tags:
         known = self._where.of(rebound.tag)
         reason = "finished" if is_finished else "unbound" if rebound.after is None else "bound anew"
         facts = {"step": reason, "work_order": before.work_order}
+        doubt = known.doubt
+        if doubt is not None and doubt.last_seen < rebound.at and (way := self._way(doubt, known)).step is Step.NEXT:
+            self._move(doubt, way, replace(known, doubt=None), {"confirmed_by": reason})
+            known = self._where.of(rebound.tag)
         here = self._here(rebound.tag, known)
         for zone in self._zones.zones_of(rebound.tag):
             inside = self._zones.inside(zone.id, rebound.tag)
