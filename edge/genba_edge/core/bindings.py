@@ -63,7 +63,7 @@ class Bindings:
         for tag, binding in before.items():
             following = self._now.get(tag)
             if following is None or following.work_order != binding.work_order:
-                until = now if following is None else following.since
+                until = now if following is None else min(following.since, now)  # the collector's clock may be ahead
                 self._remember(binding, until=until)
                 changed.append(Rebound(tag=tag, before=binding, after=following, at=until))
             elif following.pieces != binding.pieces:

@@ -66,10 +66,7 @@ class Crossings:
         event = self._emit(crossing, sight)
         if not crossing.implied:
             self._stay(zone, event)
-        rule = self._node_by_zone.get(zone.id)
-        if rule is not None and event.work_order is not None:
-            key = WorkKey(event.work_order, rule.code)
-            self._nodes.start(key, at=event.at, station=_station(rule), source=event.source, because=event.id)
+        self._start(zone, event)
         return event
 
     def reopen(self, crossing: Crossing, sight: Sight, *, since: datetime, gone_at: datetime) -> TagPassed:
@@ -109,17 +106,42 @@ class Crossings:
 
         `most_dwell_s`: the longest that it can have been there; None: nobody knows since when it was there.
         """
-        zone = crossing.zone
+        rule = self._rule_done(crossing.zone, most_dwell_s)
+        event = self._emit(crossing, sight, node=rule.code if rule is not None else None)
+        self._go(crossing.zone, event, Sign.IMPLIED if crossing.implied else Sign.READ)
+        self._count(rule, event)
+        return event
+
+    def pass_before(self, crossing: Crossing, sight: Sight, *, most_dwell_s: float | None) -> TagPassed:
+        """As `enter` and `leave`, of pieces that the tag does not stand for any more: no zone changes."""
+        if crossing.direction is Direction.ENTER:
+            event = self._emit(crossing, sight)
+            self._start(crossing.zone, event)
+            return event
+        rule = self._rule_done(crossing.zone, most_dwell_s)
+        event = self._emit(crossing, sight, node=rule.code if rule is not None else None)
+        self._count(rule, event)
+        return event
+
+    def _rule_done(self, zone: Zone, most_dwell_s: float | None) -> NodeRule | None:
+        """The node for which it counts that a tag leaves the zone after at most so long."""
         rule = self._node_by_zone.get(zone.id)
         counts = rule is not None and (most_dwell_s is None or most_dwell_s >= rule.done_when.min_dwell_s)
-        event = self._emit(crossing, sight, node=rule.code if rule is not None and counts else None)
-        self._go(zone, event, Sign.IMPLIED if crossing.implied else Sign.READ)
-        if rule is not None and counts and event.work_order is not None and event.pieces is not None:
+        return rule if counts else None
+
+    def _start(self, zone: Zone, event: TagPassed) -> None:
+        rule = self._node_by_zone.get(zone.id)
+        if rule is not None and event.work_order is not None:
             key = WorkKey(event.work_order, rule.code)
             self._nodes.start(key, at=event.at, station=_station(rule), source=event.source, because=event.id)
-            self._nodes.add_tag(key, sight.tag, event.pieces, at=event.at, because=event.id)
+
+    def _count(self, rule: NodeRule | None, event: TagPassed) -> None:
+        """The tag has left for the node."""
+        if rule is not None and event.work_order is not None and event.pieces is not None:
+            key = WorkKey(event.work_order, rule.code)
+            self._nodes.start(key, at=event.at, station=_station(rule), source=event.source, because=event.id)
+            self._nodes.add_tag(key, event.tag, event.pieces, at=event.at, because=event.id)
             self._complete(key)
-        return event
 
     def close(self, crossing: Crossing, sight: Sight, binding: TagBinding | None, *, sign: Sign) -> TagPassed:
         """The tag's stay ends, though nobody saw it leave: that is no evidence for a node. `sign`: how it is known."""

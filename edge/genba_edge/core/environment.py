@@ -77,6 +77,8 @@ class Environment:
         for name, rows in load(saved, _KEY).items():
             if name in self._windows:
                 self._windows[name] = dict(_window(row, self._measured) for row in rows)
+            else:  # another map: nothing is measured around it any more
+                journal.forget(_KEY + name)
 
     def points(self) -> Set[PointRef]:
         """The points that surround some station."""

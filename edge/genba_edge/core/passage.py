@@ -14,7 +14,7 @@ when the second already does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -75,7 +75,7 @@ class Cluster:
             self.rssi_sum + later.rssi_sum,
             self.rssi_reads + later.rssi_reads,
             later.is_live,
-            self.is_decided,
+            self.is_decided or later.is_decided,
         )
 
     def is_near(self, other: Cluster, silence: timedelta) -> bool:
@@ -118,24 +118,45 @@ class Twin(StrEnum):
     PING_PONG = "ping_pong"
 
 
-def twin_of(cluster: Cluster, others: Iterable[Cluster], presence: PresenceSettings) -> tuple[Twin, Cluster] | None:
+def twin_of(
+    cluster: Cluster, others: Iterable[Cluster], presence: Mapping[str, PresenceSettings]
+) -> tuple[Twin, Cluster] | None:
     """The read point that has the tag instead of the one of `cluster`, and why; None: it is a passage of its own.
 
     Args:
         cluster: the reads in question; all times by one clock.
         others: clusters of the same tag.
-        presence: the settings of the cluster's reader.
+        presence: the settings of each reader.
     """
-    near = timedelta(seconds=presence.depart_after_s * NEAR)
-    for other in others:
-        if other.tag != cluster.tag or other.place == cluster.place or other.reads < presence.min_reads:
-            continue
-        if _outweighs(other, cluster, presence):
-            if other.first_seen - near <= cluster.first_seen and cluster.last_seen <= other.last_seen + near:
-                return Twin.CROSS_READ, other
-        elif not _outweighs(cluster, other, presence) and _alternate(cluster, other) and _is_first(other, cluster):
+    rivals = [other for other in others if other.reads >= presence[other.reader].min_reads]
+    stronger = _stronger(cluster, rivals, presence[cluster.reader])
+    if stronger is not None:
+        return Twin.CROSS_READ, stronger
+    for other in rivals:
+        # One that is a cross read itself takes nothing: of three read points each could lose to the next.
+        if (
+            _is_rival(other, cluster)
+            and _are_equal(cluster, other, presence[cluster.reader])
+            and _alternate(cluster, other)
+            and _is_first(other, cluster)
+            and _stronger(other, [cluster, *rivals], presence[other.reader]) is None
+        ):
             return Twin.PING_PONG, other
     return None
+
+
+def _stronger(cluster: Cluster, others: Iterable[Cluster], presence: PresenceSettings) -> Cluster | None:
+    """The read point of which the reads are cross reads."""
+    near = timedelta(seconds=presence.depart_after_s * NEAR)
+    for other in others:
+        is_during = other.first_seen - near <= cluster.first_seen and cluster.last_seen <= other.last_seen + near
+        if is_during and _is_rival(other, cluster) and _outweighs(other, cluster, presence):
+            return other
+    return None
+
+
+def _is_rival(other: Cluster, cluster: Cluster) -> bool:
+    return other.tag == cluster.tag and other.place != cluster.place
 
 
 def _outweighs(one: Cluster, other: Cluster, presence: PresenceSettings) -> bool:
@@ -143,6 +164,10 @@ def _outweighs(one: Cluster, other: Cluster, presence: PresenceSettings) -> bool
     if mean is None or mean_of_other is None:
         return one.reads >= MANY_READS * other.reads
     return mean >= mean_of_other + presence.move_margin_db and mean > mean_of_other
+
+
+def _are_equal(one: Cluster, other: Cluster, presence: PresenceSettings) -> bool:
+    return not _outweighs(one, other, presence) and not _outweighs(other, one, presence)
 
 
 def _alternate(one: Cluster, other: Cluster) -> bool:

@@ -69,12 +69,15 @@ class Sightings:
             name: _Reader(presence=reader.presence, clock=ReaderClock(delay_s.get(name, 0.0)))
             for name, reader in readers.items()
         }
+        self._presence = {name: reader.presence for name, reader in readers.items()}
         self._clusters: dict[str, list[Cluster]] = {}
         self._dirty: set[str] = set()
         self._outdated = [_KEY_OF_OLD + name for name in load(saved, _KEY_OF_OLD)]
         for name, settings in load(saved, _CLOCK_KEY).items():
             if name in self._readers:
                 self._readers[name].clock.load(settings)
+            else:
+                journal.forget(_CLOCK_KEY + name)
         for cluster in _loaded(saved):
             if cluster.reader in self._readers:
                 self._clusters.setdefault(cluster.tag, []).append(cluster)
@@ -169,14 +172,14 @@ class Sightings:
         ours = [cluster.by_our_clock(each.shift) for cluster, each in zip(clusters, corrections, strict=True)]
         order = sorted(range(len(clusters)), key=lambda number: (ours[number].last_seen, clusters[number].place))
         for number in order:
-            cluster, presence = clusters[number], self._readers[clusters[number].reader].presence
+            cluster = clusters[number]
             if not self._is_open(cluster):
                 continue
             if not self._has_ended(cluster) and not self._is_overtaken(cluster, clusters):
                 return
             clusters[number] = replace(cluster, is_decided=True)
             self._dirty.add(tag)
-            yield Decided(_passage(ours[number], corrections[number]), twin_of(ours[number], ours, presence))
+            yield Decided(_passage(ours[number], corrections[number]), twin_of(ours[number], ours, self._presence))
 
     def _is_open(self, cluster: Cluster) -> bool:
         """Whether it has to be decided whether it is a passage."""

@@ -23,7 +23,7 @@ from genba_edge.core.route import Crossing, Route, Start, Step, Way
 from genba_edge.core.sightings import Decided, Sightings
 from genba_edge.core.silence import Silence
 from genba_edge.core.usual import Usual
-from genba_edge.core.whereabouts import AllWhereabouts, Whereabouts
+from genba_edge.core.whereabouts import AllWhereabouts, Before, Whereabouts
 from genba_edge.core.zone_tags import Sign
 from genba_edge.core.zones import Zones
 from genba_shared.clock import format_time, parse_time, to_milliseconds
@@ -57,7 +57,7 @@ class Tags:
         margins_db = {name: reader.presence.move_margin_db for name, reader in self._readers.items()}
         self._sightings = Sightings(self._readers, delay_s, journal, saved)
         self._usual = Usual(margins_db, journal, saved)
-        self._where = AllWhereabouts(journal, saved)
+        self._where = AllWhereabouts(journal, saved, device_map.zones)
         self._route = Route(device_map.zones)
         self._crossings = Crossings(device_map, journal, nodes, zones, bindings)
         self._silence = Silence()
@@ -109,15 +109,16 @@ class Tags:
         if decided.twin is not None:
             self._where.see(passage.tag, passage.last_seen)
         elif known.moved_at is not None and passage.last_seen <= known.moved_at:
-            self._note_late(passage, known)
+            self._take_late(passage, known)
         else:
             self._judge(passage, known)
 
     def take_document(self, document: DispatchDocument) -> None:
         """A new dispatch document says what tags stand for, and which work orders are still open."""
         for rebound in self._bindings.replace(document.tags, now=self._journal.moment.now):
-            before = rebound.before
-            if before is None or (rebound.after is not None and rebound.after.work_order == before.work_order):
+            before, after = rebound.before, rebound.after
+            is_other = before is not None and (after is None or after.work_order != before.work_order)
+            if before is None or not is_other or self._came_since(rebound, before):
                 self._stand_for(rebound)
             else:
                 self._end_life(rebound, before, is_finished=before.work_order not in document.work_orders)
@@ -219,6 +220,7 @@ class Tags:
                 moved_at=passage.last_seen,
                 seen_at=_later(known.seen_at, passage),
                 doubt=known.doubt,
+                before=known.before,
             ),
         )
 
@@ -237,6 +239,28 @@ class Tags:
         if dwell_s is None and known.moved_at is not None:
             dwell_s = (sight.at - known.moved_at).total_seconds()
         return self._crossings.leave(crossing, sight, most_dwell_s=dwell_s)
+
+    def _take_late(self, passage: Passage, known: Whereabouts) -> None:
+        """A passage that is told after the tag is known to be further on, or to stand for something else.
+
+        In the latter case the tag went on its way with what it stood for then. The zones know already that this is out.
+        """
+        before = known.before
+        if before is None or not before.covers(passage.last_seen):
+            self._note_late(passage, known)
+            return
+        way = self._route.way(before.zone, passage.ref, Start.AT_BEGINNING)
+        if not way.crossings or _is_doubtful(way, self._usual.weaknesses(passage)):
+            self._note_late(passage, known)
+            return
+        sight = sight_of(passage)
+        unseen = _unseen(sight, Whereabouts(moved_at=before.since))
+        dwell_s = None if before.since is None else (passage.last_seen - before.since).total_seconds()
+        for crossing in way.crossings:
+            event = self._crossings.pass_before(crossing, unseen if crossing.implied else sight, most_dwell_s=dwell_s)
+            self._crossings.explain(event, {"step": "late", "bound_anew_at": format_time(before.until)})
+        zone = next(iter(way.zones), None)
+        self._where.put(passage.tag, replace(known, before=replace(before, zone=zone, since=passage.last_seen)))
 
     def _note_late(self, passage: Passage, known: Whereabouts) -> None:
         """A report came so late that the tag is known to be further on: it is told, and moves nothing."""
@@ -284,6 +308,13 @@ class Tags:
             if rebound.after is not None:
                 self._crossings.stand_for(zone, rebound.tag, rebound.after, at=self._journal.moment.now)
 
+    def _came_since(self, rebound: Rebound, before: TagBinding) -> bool:
+        """Whether the document came late: the tag has come in since it was bound, with what it stands for now."""
+        zones = self._zones.zones_of(rebound.tag)
+        stays = [inside for zone in zones if (inside := self._zones.inside(zone.id, rebound.tag)) is not None]
+        came = bool(stays) and all(parse_time(inside.entered_at) > rebound.at for inside in stays)
+        return came and rebound.after is not None and before.since < rebound.at
+
     def _end_life(self, rebound: Rebound, before: TagBinding, *, is_finished: bool) -> None:
         """The tag stands for something else or for nothing: whatever it stood for is no longer where it is.
 
@@ -292,6 +323,11 @@ class Tags:
         known = self._where.of(rebound.tag)
         reason = "finished" if is_finished else "unbound" if rebound.after is None else "bound anew"
         facts = {"step": reason, "work_order": before.work_order}
+        doubt = known.doubt
+        if doubt is not None and doubt.last_seen < rebound.at and (way := self._way(doubt, known)).step is Step.NEXT:
+            self._move(doubt, way, replace(known, doubt=None), {"confirmed_by": reason})
+            known = self._where.of(rebound.tag)
+        here = self._here(rebound.tag, known)
         for zone in self._zones.zones_of(rebound.tag):
             inside = self._zones.inside(zone.id, rebound.tag)
             entered_at = rebound.at if inside is None else parse_time(inside.entered_at)
@@ -304,7 +340,9 @@ class Tags:
             ways = self._route.way_on(known.zone)[1:]
             last_sign = known.seen_at or rebound.at
             self._close(rebound.tag, ways, known, at=rebound.at, last_sign=last_sign, facts=facts, binding=before)
-        self._where.put(rebound.tag, Whereabouts(moved_at=_latest(known.moved_at, rebound.at), seen_at=known.seen_at))
+        way_before = None if is_finished else Before(zone=here, since=known.moved_at, until=rebound.at)
+        now = Whereabouts(moved_at=_latest(known.moved_at, rebound.at), seen_at=known.seen_at, before=way_before)
+        self._where.put(rebound.tag, now)
 
     def _close(
         self,

@@ -37,7 +37,12 @@ class Usual:
     def __init__(self, margins_db: Mapping[str, float], journal: Journal, saved: Mapping[str, str]) -> None:
         self._margins_db = margins_db
         self._journal = journal
-        self._usual = {place: _Usual(**values) for place, values in load(saved, _KEY).items()}
+        self._usual: dict[str, _Usual] = {}
+        for place, values in load(saved, _KEY).items():
+            if place.partition("/")[0] in margins_db:
+                self._usual[place] = _Usual(**values)
+            else:  # its reader left the map
+                journal.forget(_KEY + place)
         self._changed: set[str] = set()
 
     def weaknesses(self, passage: Passage) -> int:

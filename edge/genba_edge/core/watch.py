@@ -46,7 +46,7 @@ class Watch:
         self._followed: set[PointRef] = set()
         self._lost: set[str] = set()
         self._before_start: dict[str, datetime] = {
-            device: parse_time(at) for device, at in load(saved, _KEY).get("", {}).items() if device in self._devices
+            device: at for device, at in heard_before(saved).items() if device in self._devices
         }
 
     def heard_at(self, device: str) -> datetime | None:
@@ -161,6 +161,17 @@ class Watch:
             subject=device,
         )
         self._on_gap(device, begin, end, event.id)
+
+
+def heard_before(saved: Mapping[str, str]) -> dict[str, datetime]:
+    """When each device was last heard of by the derivation that saved this."""
+    return {device: parse_time(at) for device, at in load(saved, _KEY).get("", {}).items()}
+
+
+def awaited(devices: Iterable[str], saved: Mapping[str, str]) -> dict[str, datetime | None]:
+    """The devices that a derivation before this one knew of, and when it heard of them last, where that is known."""
+    heard = heard_before(saved)
+    return {device: heard.get(device) for device in devices} if _KEY in saved else {}
 
 
 def without_heard(saved: Mapping[str, str], devices: Collection[str]) -> dict[str, str]:

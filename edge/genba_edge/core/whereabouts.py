@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,12 +18,26 @@ _KEY: Final = "tag/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """Where the tag was `until` it was bound anew or unbound: in this zone, `since` it passed a read point."""
+
+    zone: str | None
+    since: datetime | None
+    until: datetime
+
+    def covers(self, at: datetime) -> bool:
+        """Whether a passage at `at` is one that nobody knew of when the tag was bound anew."""
+        return at < self.until and (self.since is None or self.since < at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Whereabouts:
     """What is known of one tag.
 
     `zone`: where it is on its way, also when its stay there was closed because it went silent (`closed`). `place` and
     `moved_at`: the read point that it passed last, and when. `seen_at`: its last read, passage or not. `doubt`: a
-    sighting that does not go with the rest and is weak; the next passage decides whether it happened.
+    sighting that does not go with the rest and is weak; the next passage decides whether it happened. `before`: its way
+    with what it stood for until it was bound anew.
     """
 
     zone: str | None = None
@@ -32,17 +46,21 @@ class Whereabouts:
     moved_at: datetime | None = None
     seen_at: datetime | None = None
     doubt: Passage | None = None
+    before: Before | None = None
 
 
 NOWHERE: Final = Whereabouts()
 
 
 class AllWhereabouts:
-    """Of every tag that is in a zone, or was read lately."""
+    """Of every tag that is in one of the `zones`, or was read lately."""
 
-    def __init__(self, journal: Journal, saved: Mapping[str, str]) -> None:
+    def __init__(self, journal: Journal, saved: Mapping[str, str], zones: Container[str]) -> None:
         self._journal = journal
         self._tags = {tag: _loaded(value) for tag, value in load(saved, _KEY).items()}
+        for tag, known in self._tags.items():
+            if known.zone is not None and known.zone not in zones:  # it left the map
+                self.put(tag, replace(known, zone=None, closed=False))
 
     def of(self, tag: str) -> Whereabouts:
         """What is known of the tag."""
@@ -85,6 +103,7 @@ def _saved(known: Whereabouts) -> dict[str, Any]:
         "moved_at": None if known.moved_at is None else format_time(known.moved_at),
         "seen_at": None if known.seen_at is None else format_time(known.seen_at),
         "doubt": None if known.doubt is None else _saved_passage(known.doubt),
+        "before": None if known.before is None else _saved_before(known.before),
     }
     return {name: value for name, value in values.items() if value is not None}
 
@@ -96,8 +115,17 @@ def _loaded(value: Mapping[str, Any]) -> Whereabouts:
         closed=value.get("closed", False),
         place=ReadPointRef(*value["place"]) if "place" in value else None,
         doubt=_loaded_passage(value["doubt"]) if "doubt" in value else None,
+        before=_loaded_before(*value["before"]) if "before" in value else None,
         **times,
     )
+
+
+def _saved_before(before: Before) -> list[str | None]:
+    return [before.zone, None if before.since is None else format_time(before.since), format_time(before.until)]
+
+
+def _loaded_before(zone: str | None, since: str | None, until: str) -> Before:
+    return Before(zone=zone, since=None if since is None else parse_time(since), until=parse_time(until))
 
 
 def _saved_passage(passage: Passage) -> dict[str, Any]:

@@ -191,9 +191,13 @@ class Book:
                 "asked": [self.asked.deficit, self.asked.apart, self.asked.balance, self.asked.stock],
             },
         )
-        hour = hour_of(journal.moment.now)
-        if hour in self.flow.hours:
-            journal.save(f"{FLOW}{self.name}/{hour}", list(self.flow.hours[hour]))
+        self.save_hours(journal.moment.now, journal)
+
+    def save_hours(self, since: datetime, journal: Journal) -> None:
+        """Put into the journal what flowed in the hours since then; in one that is over nothing may have passed."""
+        for hour in range(hour_of(since), hour_of(journal.moment.now) + 1):
+            if hour in self.flow.hours:
+                journal.save(f"{FLOW}{self.name}/{hour}", list(self.flow.hours[hour]))
 
     def save_tag(self, tag: str, journal: Journal) -> None:
         """Put into the journal whether the tag is here."""
@@ -245,6 +249,11 @@ def open_book(bounds: Bounds, saved: Mapping[str, str], journal: Journal) -> Boo
     )
     for tag in value.get("tags", {}):
         book.save_tag(tag, journal)
+    # Another map may bound the zone otherwise: what nobody follows now is not true any more if it does so later.
+    unfollowed = [] if bounds.has_tags else [f"{INSIDE}{name}/"]
+    unfollowed += [] if book.past is not None else [f"{PAST}{name}/"]
+    for key in [key for key in saved if key.startswith(tuple(unfollowed))]:
+        journal.forget(key)
     return book
 
 

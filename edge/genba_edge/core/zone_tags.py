@@ -17,11 +17,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from genba_edge.core.zone_estimate import Estimate
 
 _LATEST: Final = 200  # passages by which the share of unread ones is measured; older ones fade
+_HOUR: Final = len("2026-01-05T07")
 
 
 class Sign(StrEnum):
@@ -45,18 +46,24 @@ class Inside:
     way_in: Sign = Sign.READ
 
 
+class Gap(NamedTuple):
+    """A reader was silent until `at`: what may have passed unseen. Gaps of one hour are one."""
+
+    at: str
+    came_in: int
+    went_out: int
+
+
 @dataclass(slots=True, kw_only=True)
 class TagsInside:
-    """The tags of one zone. `gap_at` is the end of the latest gap, `gap_out` and `gap_in` are what may have passed."""
+    """The tags of one zone. `before_gap`: pieces that were here at the end of the latest gap and not read since."""
 
     tags: dict[str, Inside] = field(default_factory=dict)
     pieces: int = 0
     unbound: int = 0
     offset: int = 0
     fullest: int = 1
-    gap_at: str = ""
-    gap_in: int = 0
-    gap_out: int = 0
+    gaps: list[Gap] = field(default_factory=list)
     before_gap: int = 0
     passages: list[int] = field(default_factory=lambda: [0, 0, 0, 0])  # in, unread of these; out, unread of these
 
@@ -95,7 +102,12 @@ class TagsInside:
 
     def turn_up(self, pieces: int) -> None:
         """Pieces show that nobody saw come in: they are no longer among those that may be here unseen."""
-        self.gap_in = max(0, self.gap_in - pieces)
+        left, kept = pieces, []
+        for gap in self.gaps:
+            seen = min(left, gap.came_in)
+            left -= seen
+            kept.append(gap._replace(came_in=gap.came_in - seen))
+        self.gaps = kept
         self.offset -= min(max(0, self.offset), pieces)
 
     def give_up(self, inside: Inside, counted_at: str) -> None:
@@ -103,30 +115,42 @@ class TagsInside:
         if self.offset < 0 and inside.entered_at <= counted_at:
             self.offset = min(0, self.offset + inside.pieces)
 
+    @property
+    def gap_at(self) -> str:
+        """The end of the latest gap that is remembered."""
+        return max((gap.at for gap in self.gaps), default="")
+
     def note_gap(self, at: str, *, came_in: int, went_out: int) -> None:
         """Until `at` a reader was silent: as many pieces may have passed unseen."""
-        self.gap_at = max(self.gap_at, at)
-        self.gap_in += came_in
-        self.gap_out += went_out
-        self.before_gap = sum(inside.pieces for inside in self.tags.values() if inside.entered_at <= self.gap_at)
-        self.gap_out = min(self.gap_out, self.before_gap)
+        last = self.gaps[-1] if self.gaps else None
+        if last is not None and last.at[:_HOUR] == at[:_HOUR]:
+            self.gaps[-1] = Gap(max(at, last.at), last.came_in + came_in, last.went_out + went_out)
+        else:
+            self.gaps.append(Gap(at, came_in, went_out))
+        self.before_gap = self._pieces_before(self.gap_at)
 
-    def forget_gap(self, before: str) -> None:
+    def forget_gaps(self, before: str) -> None:
         """What came in unseen so long ago has gone again."""
-        if self.gap_at and self.gap_at < before:
-            self.gap_at, self.gap_in, self.gap_out, self.before_gap = "", 0, 0, 0
+        kept = [gap for gap in self.gaps if gap.at >= before]
+        if len(kept) != len(self.gaps):
+            self.gaps = kept
+            self.before_gap = self._pieces_before(self.gap_at)
+
+    def _pieces_before(self, at: str) -> int:
+        return sum(inside.pieces for inside in self.tags.values() if inside.entered_at <= at)
 
     def correct(self, pieces: int, *, then: int) -> None:
         """Somebody counted `pieces` when the tags said `then`."""
         self.offset = pieces - then
-        self.gap_in = self.gap_out = 0
+        self.gaps = [gap._replace(came_in=0, went_out=0) for gap in self.gaps]
 
     def estimate(self) -> Estimate:
         """Pieces in the zone by its tags."""
         pieces = max(0, self.pieces + self.offset)
         entered, entered_unread, left, left_unread = self.passages
-        below = self.unbound + min(self.gap_out, self.before_gap) + _part(left_unread, left, pieces)
-        above = self.unbound * max(1, self.fullest - 1) + self.gap_in + _part(entered_unread, entered, pieces)
+        may_be_gone, may_be_here = sum(gap.went_out for gap in self.gaps), sum(gap.came_in for gap in self.gaps)
+        below = self.unbound + min(may_be_gone, self.before_gap) + _part(left_unread, left, pieces)
+        above = self.unbound * max(1, self.fullest - 1) + may_be_here + _part(entered_unread, entered, pieces)
         return Estimate(pieces, pieces, pieces).widened(below=below, above=above)
 
     def saved(self) -> dict[str, Any]:
@@ -134,23 +158,21 @@ class TagsInside:
         return {
             "offset": self.offset,
             "fullest": self.fullest,
-            "gap_at": self.gap_at,
-            "gap_in": self.gap_in,
-            "gap_out": self.gap_out,
+            "gaps": [list(gap) for gap in self.gaps],
             "passages": list(self.passages),
         }
 
     def _add(self, inside: Inside, sign: int) -> None:
         self.pieces += sign * inside.pieces
         self.unbound += sign * (inside.work_order is None)
-        if self.gap_at and inside.entered_at <= self.gap_at:
+        if self.gaps and inside.entered_at <= self.gap_at:
             self.before_gap += sign * inside.pieces
 
 
 def load_tags(saved: Mapping[str, Any], tags: Mapping[str, Inside]) -> TagsInside:
     """The tags of a zone from what was saved of it; older versions saved fewer fields."""
-    known = {name: saved[name] for name in ("offset", "fullest", "gap_at", "gap_in", "gap_out") if name in saved}
-    loaded = TagsInside(**known)
+    loaded = TagsInside(**{name: saved[name] for name in ("offset", "fullest") if name in saved})
+    loaded.gaps = [Gap(*gap) for gap in saved.get("gaps", ())]
     loaded.passages = list(saved.get("passages", loaded.passages))
     for tag, inside in tags.items():
         loaded.put(tag, inside)

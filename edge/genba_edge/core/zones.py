@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from genba_edge.core.cadence import ZoneLevel
 from genba_edge.core.journal import Journal, load
-from genba_edge.core.watch import LATE_POLLS
+from genba_edge.core.watch import LATE_POLLS, awaited
 from genba_edge.core.zone_book import FLOW, INSIDE, PAST, ZONE, Book, open_book
 from genba_edge.core.zone_bounds import ahead, bounds_of, reach_of
 from genba_edge.core.zone_estimate import Joined
@@ -55,6 +55,7 @@ class Zones:
         self._settings = {ref: counter for ref, counter in points if counter is not None and ref in self._counted}
         self._doubts: dict[PointRef, Move] = {}
         self._silent: dict[str, datetime] = {}
+        self._awaited = awaited(self._bounded, saved)
         self._system = Source(type=SourceType.SYSTEM, ref=journal.identity.gateway)
         self._returned: dict[str, tuple[datetime, datetime]] = {}  # silent since, and until; not yet told what passed
         self._looked_at = journal.moment.now
@@ -208,12 +209,13 @@ class Zones:
 
     def lose_device(self, device: str, at: datetime) -> None:
         """A device does not answer: what passes its bounds is not seen."""
-        self._silent.setdefault(device, at)
+        self._silent.setdefault(device, self._awaited.pop(device, None) or at)
         for book in self._bounded.get(device, ()):
             self._tell(book, at=at, source=self._system, because=())
 
     def find_device(self, device: str) -> None:
         """A device answers again: its counters tell what they counted meanwhile."""
+        self._awaited.pop(device, None)
         since = self._silent.pop(device, None)
         if since is not None:
             self._returned[device] = since, self._journal.moment.now
@@ -254,18 +256,18 @@ class Zones:
         """Let time rules act: what is short for too long, sources that stay apart, the end of an hour."""
         if self._looked_at <= now < self._looked_at + LOOK:
             return
-        new_hour = hour_of(now) != hour_of(self._looked_at)
-        self._looked_at = now
+        looked_at, self._looked_at = self._looked_at, now
         for device in [device for device, (_, back_at) in self._returned.items() if now - back_at >= TOLD_BY]:
             del self._returned[device]
         for book in self._books.values():
             book.hold(now)
             self._settle(book, now)
             self._look_for_drift(book, now)
-            if new_hour:
+            if hour_of(now) != hour_of(looked_at):
                 book.forget(now, self._journal)
+                book.save_hours(looked_at, self._journal)
                 kept_s = book.bounds.zone.close_after_s or GAP_KEPT_S
-                book.tags.forget_gap(format_time(now - timedelta(seconds=kept_s)))
+                book.tags.forget_gaps(format_time(now - timedelta(seconds=kept_s)))
                 self._weigh(book, now)
                 book.save(self._journal)
 
@@ -349,7 +351,8 @@ class Zones:
         """Tell the count and its error where they changed, and keep what is known of the zone."""
         joined = self._joined(book, self._journal.moment.now)
         count, error = joined.estimate.pieces, joined.estimate.error
-        if count != book.count or error > book.error or error <= book.error - max(1, book.error // 10):
+        is_surer = error <= book.error - max(1, book.error // 10) and not self._awaited.keys() & book.bounds.devices
+        if count != book.count or error > book.error or is_surer:
             self._tell_now(book, joined, at=at, source=source, because=because)
         elif because:
             book.save(self._journal)
@@ -372,15 +375,7 @@ class Zones:
         book.save(self._journal)
 
     def _emit(
-        self,
-        zone: str,
-        *,
-        count: int,
-        by: int,
-        error: int,
-        at: datetime,
-        source: Source,
-        because: tuple[str, ...],
+        self, zone: str, *, count: int, by: int, error: int, at: datetime, source: Source, because: tuple[str, ...]
     ) -> WipChanged:
         fields: dict[str, Any] = {"zone": zone, "count": count, "by": by, "error_estimate": error}
         return self._journal.emit(WipChanged, at=at, source=source, because=because, **fields)

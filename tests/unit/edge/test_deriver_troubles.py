@@ -8,6 +8,7 @@ import pytest
 
 from genba_edge.core.counting import Counting
 from genba_edge.core.observations import Quality, ReadingsLost
+from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.events import (
     Confidence,
     CountMethod,
@@ -21,7 +22,7 @@ from genba_shared.events import (
     TagPassed,
     WipChanged,
 )
-from tests.unit.edge.gateway_world import World, alive, at, back, document, lost, sample, tag_read
+from tests.unit.edge.gateway_world import MAP, World, alive, at, back, document, lost, sample, tag_read
 from tests.unit.edge.test_deriver import gate_world, of, passes, sewing, sewing_world
 
 
@@ -251,6 +252,35 @@ def test_passage_that_arrives_late_belongs_to_what_the_tag_stood_for_then() -> N
     assert (passed.work_order, passed.pieces) == ("WO-1", 5)
 
 
+@pytest.mark.parametrize("after", [(), (("3034a1", "WO-2", 4),)], ids=["unbound", "bound anew"])
+@pytest.mark.parametrize("kills", [0, 1])
+def test_tag_that_left_just_before_it_was_taken_for_other_work_has_left(
+    after: tuple[tuple[str, str, int], ...], kills: int
+) -> None:
+    world = World()
+    world.see(back("gate", 0))
+    wanted = {"WO-1": {"PACK": 5}, "WO-2": {"PACK": 4}}
+    world.dispatch(document(wanted=wanted, tags=[("3034a1", "WO-1", 5)]))
+    passes(world, "3034a1", 1, 10)
+    world.see(tag_read("3034a1", 2, 100, 104))
+    world.now = at(120)  # its passage is told after 30 s of silence
+    newer = document(version=2, wanted=wanted, tags=after)
+    world.dispatch(replace(newer, tags=tuple(replace(tag, since=at(118)) for tag in newer.tags)))
+    world.commit_all()
+    for _ in range(kills):
+        world.kill_and_restart()
+        world.see(back("gate", 121))
+    events = world.see(alive("gate", 200))
+    assert [(event.work_order, event.direction, event.at, event.node) for event in of(TagPassed, events)] == [
+        ("WO-1", "leave", at(104), "PACK")
+    ]
+    assert [(event.work_order, event.pieces) for event in of(NodeCompleted, events)] == [("WO-1", 5)]
+    assert of(WipChanged, events) == []
+    assert [event.node for event in of(TagPassed, passes(world, "3034a1", 2, 300))] == (
+        [None, "PACK"] if after else [None, None]
+    )
+
+
 def test_reused_tag_takes_its_old_pieces_out_and_brings_its_new_ones_in() -> None:
     world = gate_world()
     passes(world, "3034a1", 1, 10)
@@ -262,6 +292,68 @@ def test_reused_tag_takes_its_old_pieces_out_and_brings_its_new_ones_in() -> Non
     events = passes(world, "3034a1", 1, 200)
     assert [(event.count, event.by) for event in of(WipChanged, events)] == [(4, 4)]
     assert [event.work_order for event in of(NodeStarted, events)] == ["WO-2"]
+
+
+def test_a_zone_is_not_surer_after_a_restart_while_its_counter_is_still_silent() -> None:
+    world = World()
+    world.see(back("cutter1", 0), sample("cutter1", "parts", 0, 0), alive("cutter1", 0))
+    world.see(back("sewing", 0), sample("sewing", "good1", 0, 0), sample("sewing", "good2", 0, 0), alive("sewing", 0))
+    world.see(sample("cutter1", "parts", 10, 20), alive("cutter1", 20))
+    world.see(lost("cutter1", 100))
+    world.wait_until(3600)
+    before = of(WipChanged, world.events)[-1]
+    world.commit_all()
+    world.kill_and_restart()
+    told = world.wait_until(3620) + world.see(back("sewing", 3621)) + world.see(lost("cutter1", 3625))
+    told += world.wait_until(3640)
+    assert before.error_estimate > 60 * 60  # 60 pieces a minute
+    assert [
+        event.error_estimate for event in of(WipChanged, told) if event.error_estimate < before.error_estimate
+    ] == []
+
+
+def rebound_to_other_work(since: float) -> DispatchDocument:
+    newer = document(version=2, wanted={"WO-1": {"PACK": 8}, "WO-2": {"PACK": 4}}, tags=[("3034a1", "WO-2", 4)])
+    return replace(newer, tags=tuple(replace(tag, since=at(since)) for tag in newer.tags))
+
+
+def test_tag_that_came_in_after_it_was_bound_anew_is_there_when_the_document_arrives_late() -> None:
+    world = gate_world()
+    passes(world, "3034a1", 1, 100)
+    world.now = at(500)
+    told = world.dispatch(rebound_to_other_work(since=50))
+    assert [(event.count, event.by) for event in of(WipChanged, told)] == [(4, -1)]
+    assert of(TagPassed, told) == []
+    (completed,) = of(NodeCompleted, passes(world, "3034a1", 2, 600))
+    assert (completed.work_order, completed.pieces) == ("WO-2", 4)
+
+
+def test_tag_that_was_bound_anew_by_a_clock_that_is_ahead_comes_in_with_its_new_work() -> None:
+    world = gate_world()
+    passes(world, "3034a1", 1, 10)
+    world.dispatch(rebound_to_other_work(since=600))
+    events = passes(world, "3034a1", 1, 200)
+    assert [(event.work_order, event.direction) for event in of(TagPassed, events)] == [("WO-2", "enter")]
+
+
+def test_nothing_is_remembered_of_a_reader_and_a_zone_that_left_the_map() -> None:
+    world = gate_world()
+    world.commit_all()
+    passes(world, "3034a1", 1, 10)
+    world.commit_all()
+    assert {"reader-clock/gate", "usual/gate/in", "tag/3034a1", "zone-inside/packing/3034a1"} <= world.saved.keys()
+    packing = (
+        "  packing: {enter: [gate/in], leave: [gate/out]}\n",
+        "  PACK: {work_order: {from: tags}, done_when: {all_left: packing}}\n",
+    )
+    without = MAP[: MAP.index("  - id: gate")] + MAP[MAP.index("stations:") :]
+    for line in packing:
+        without = without.replace(line, "")
+    world.restart_with_map((MAP, without))
+    world.wait_until(100)
+    world.wait_until(3 * 86_400)
+    world.commit_all()
+    assert [key for key in world.saved if "gate" in key or "3034a1" in key or "packing" in key] == []
 
 
 def test_reads_that_a_reader_had_not_reported_yet_lie_in_the_declared_gap() -> None:

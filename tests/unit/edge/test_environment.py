@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -209,3 +210,14 @@ def test_pieces_after_the_completion_open_no_window() -> None:
     hall.start(11)
     assert hall.environment._windows["PRS-1"] == {}
     assert "environment/PRS-1" not in hall.saved
+
+
+def test_windows_of_a_station_that_left_the_map_are_not_remembered() -> None:
+    hall = Hall()
+    hall.measure(0, 20)
+    hall.start(10)
+    assert "environment/PRS-1" in hall.saved
+    without = replace(MAP, stations={"PRS-2": MAP.stations["PRS-2"]}, nodes={})
+    Environment(without, hall.journal, hall.saved)
+    hall.commit()
+    assert [key for key in hall.saved if "PRS-1" in key] == []

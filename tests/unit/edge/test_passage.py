@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,9 +18,11 @@ def at(second: float) -> datetime:
     return T0 + timedelta(seconds=second)
 
 
-def heard(point: str, first: float, last: float, *, rssi: float | None = -50.0, reads: int = 6) -> Cluster:
+def heard(
+    point: str, first: float, last: float, *, rssi: float | None = -50.0, reads: int = 6, reader: str = "gate"
+) -> Cluster:
     return Cluster(
-        reader="gate",
+        reader=reader,
         read_point=point,
         tag="3034aa",
         antenna=1,
@@ -33,7 +36,7 @@ def heard(point: str, first: float, last: float, *, rssi: float | None = -50.0, 
 
 
 def who_has_it_instead(cluster: Cluster, other: Cluster) -> tuple[str, str] | None:
-    found = twin_of(cluster, [cluster, other], PRESENCE)
+    found = twin_of(cluster, [cluster, other], {"gate": PRESENCE})
     return None if found is None else (found[0], found[1].read_point)
 
 
@@ -78,8 +81,37 @@ def test_a_single_strong_read_takes_no_passage_away() -> None:
 def test_without_a_margin_equal_strengths_still_give_one_passage() -> None:
     presence = PresenceSettings(min_reads=2, depart_after_s=40.0, move_margin_db=0.0)
     one, other = heard("in", 0, 4), heard("out", 0, 4)
-    kept = [each.read_point for each in (one, other) if twin_of(each, [one, other], presence) is None]
+    kept = [each.read_point for each in (one, other) if twin_of(each, [one, other], {"gate": presence}) is None]
     assert kept == ["in"]
+
+
+def test_of_three_read_points_that_hear_a_tag_together_one_has_it() -> None:
+    weak, middle, strong = heard("a", 0, 10, rssi=-60), heard("b", 1, 11, rssi=-57), heard("c", 2, 10, rssi=-53)
+    together = [weak, middle, strong]  # the weak one was first, and the strong one hears it better by the margin
+    kept = [each.read_point for each in together if twin_of(each, together, {"gate": PRESENCE}) is None]
+    assert kept == ["b"]
+
+
+def test_readers_with_different_settings_do_not_take_a_passage_from_each_other() -> None:
+    near = PresenceSettings(min_reads=2, depart_after_s=40.0, move_margin_db=3.0)
+    one, other = heard("a", 0, 10, rssi=-60, reader="near"), heard("b", 1, 9, rssi=-56)
+    kept = [
+        each.read_point
+        for each in (one, other)
+        if twin_of(each, [one, other], {"gate": PRESENCE, "near": near}) is None
+    ]
+    assert kept == ["b"]
+
+
+def test_a_scan_is_not_lost_to_a_gate_that_read_the_tag_too_few_times() -> None:
+    scanner = PresenceSettings(min_reads=1, depart_after_s=40.0)
+    gate, scan = heard("out", -1, 1, reads=1), heard("packed", 0, 0, rssi=None, reads=1, reader="scanner")
+    assert twin_of(scan, [gate, scan], {"gate": PRESENCE, "scanner": scanner}) is None
+
+
+def test_reads_that_join_a_passage_that_was_told_do_not_pass_again_whichever_came_first() -> None:
+    told, stray = replace(heard("in", 20, 24), is_decided=True), heard("in", 0, 1, reads=1)
+    assert (told.joined(stray).is_decided, stray.joined(told).is_decided) == (True, True)
 
 
 def test_nothing_was_read_after_it_was_heard_of() -> None:

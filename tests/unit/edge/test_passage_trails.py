@@ -99,6 +99,19 @@ def test_weak_sighting_at_the_way_out_is_believed_when_nothing_is_heard_of_the_t
     assert world.trails[left.id]["confirmed_by"] == "silence"
 
 
+def test_weak_sighting_at_the_way_out_is_believed_when_the_tag_is_taken_for_other_work() -> None:
+    world = gate_world()
+    for number in range(10):
+        passes(world, f"303400{number}", 1, 10 + 50 * number)
+    passes(world, "3034a1", 1, 600)
+    passes(world, "3034a1", 2, 700, rssi=-60, reads=2)
+    world.now = at(800)
+    told = world.dispatch(document(version=2, wanted={"WO-1": {"PACK": 8}}, tags=[("3034a2", "WO-1", 3)]))
+    (left,) = [event for event in told if isinstance(event, TagPassed)]
+    assert (left.at, left.implied, left.node, left.work_order) == (at(703), False, "PACK", "WO-1")
+    assert world.trails[left.id]["confirmed_by"] == "unbound"
+
+
 def test_stays_that_earlier_versions_saved_are_taken_over() -> None:
     world = gate_world()
     passes(world, "3034a1", 1, 10)

@@ -19,6 +19,7 @@ from genba_shared.events import (
     StationState,
     StationStateChanged,
     TagPassed,
+    WipChanged,
 )
 from tests.unit.edge.gateway_world import MAP, T0, World, alive, at, back, document, lost, sample, tag_read
 from tests.unit.edge.test_deriver import of
@@ -176,6 +177,20 @@ def test_a_device_that_is_lost_stays_lost_and_its_gap_is_of_its_connection() -> 
     line.see(back("sewing", 9), *sewing(9, 6))
     (gap,) = of(DataGapSeen, line.events)
     assert (gap.begin, gap.end, gap.cause) == (at(4), at(9), GapCause.CONNECTIVITY)
+
+
+def test_a_zone_is_not_surer_after_the_switch_while_its_counter_is_silent() -> None:
+    line = running_line()
+    line.see(sample("cutter1", "parts", 150, 60), alive("cutter1", 60), *sewing(60, 5))
+    line.wait_until(75)
+    line.see(lost("cutter1", 80))
+    line.wait_until(3600)
+    before = [event for event in of(WipChanged, line.events) if event.zone == "buffer"][-1]
+    assert before.error_estimate > 60 * 60  # 60 pieces a minute
+    told = [*line.switch(MORE_ANTENNAS), *line.wait_until(3620)]
+    assert [
+        event.error_estimate for event in of(WipChanged, told) if event.error_estimate < before.error_estimate
+    ] == []
 
 
 def test_a_device_that_was_lost_during_the_switch_may_say_that_its_points_are_unchanged() -> None:

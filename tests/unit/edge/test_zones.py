@@ -187,6 +187,25 @@ def test_what_may_have_passed_a_silent_reader_is_forgotten_after_a_day() -> None
     assert shop.told == (4, 0)
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_may_have_passed_a_reader_that_is_silent_every_day_is_doubted_for_a_day_each(restarts: bool) -> None:
+    shop = Shop(TAGS)
+    shop.enter("a1", 4)
+    told = []
+    for day in range(5):
+        shop.wait_until(day * 86_400 + 3000)
+        shop.zones.note_gap("gate", at(day * 86_400 + 2940), at(day * 86_400 + 2999), "gap")
+        for hour in range(1, 24):
+            shop.wait_until(day * 86_400 + hour * 3600)
+        if restarts:
+            shop.open(TAGS)
+        told.append(shop.told)
+    shop.wait_until(6 * 86_400)
+    shop.wait_until(6 * 86_400 + 60)
+    assert told == [(4, 4), (4, 4), (4, 4), (4, 4), (4, 4)]
+    assert shop.told == (4, 0)
+
+
 def test_doubt_about_a_silence_stands_at_its_beginning_so_that_what_passed_meanwhile_keeps_its_time() -> None:
     shop = Shop(TAGS)
     shop.enter("a1", 4)
@@ -453,6 +472,21 @@ def test_littles_law_questions_a_zone_that_fills_with_pieces_that_are_gone_once_
     assert "an hour that stayed 2.00 h each" in note
 
 
+def test_hours_in_which_little_passes_are_known_after_a_restart() -> None:
+    shop = Shop(TAGS)
+    for hour in range(30):
+        shop.wait_until(hour * 3600)
+        shop.enter(f"a{hour}", 1)
+        shop.leave(f"a{hour}")
+        for minute in range(10, 60, 10):
+            shop.wait_until(hour * 3600 + minute * 60)
+    shop.wait_until(30 * 3600)
+    shop.open(TAGS)
+    shop.zones.note_gap("gate", at(30 * 3600 - 60), at(30 * 3600), "gap")
+    shop.commit()
+    assert shop.told == (0, 2)  # of one piece an hour three times as many as in a minute make one, and one tag
+
+
 def test_the_past_week_is_all_that_is_kept_of_a_zone() -> None:
     shop = Shop(TAGS)
     live_for_days(shop, days=8, lost_each_hour=0)
@@ -481,6 +515,16 @@ def test_a_zone_that_is_bounded_otherwise_by_a_new_map_says_what_it_holds_now() 
     assert shop.told[0] == 7
     shop.open(TAGS)
     assert shop.told == (5, 0)
+
+
+def test_tags_of_a_zone_that_a_map_bounds_by_counters_are_not_there_again_after_the_next_map() -> None:
+    shop = Shop(BOTH)
+    shop.enter("a1", 5)
+    shop.open("{in: camera/in, out: camera/out}")
+    assert sorted(shop.saved) == ["zone/sewing"]
+    shop.open(BOTH)
+    assert shop.told == (0, 0)
+    assert shop.zones.inside("sewing", "a1") is None
 
 
 def test_a_stock_take_reaches_the_zone_with_the_dispatch_document() -> None:
