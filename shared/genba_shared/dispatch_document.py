@@ -106,10 +106,7 @@ class DispatchDocument:
                 {"tag": tag.tag, "work_order": tag.work_order, "pieces": tag.pieces, "since": format_time(tag.since)}
                 for tag in self.tags
             ],
-            "stock": {
-                zone: {"id": stock.id, "at": format_time(stock.at), "count": stock.count}
-                for zone, stock in self.stock.items()
-            },
+            **({"stock": {zone: _stock_to_json(stock) for zone, stock in self.stock.items()}} if self.stock else {}),
             **({"answered": {name: dict(nodes) for name, nodes in self.answered.items()}} if self.answered else {}),
         }
 
@@ -300,6 +297,10 @@ def _tag_from_json(obj: object, where: str) -> TagBinding:
         pieces=_whole(tag.get("pieces"), f"{where}.pieces"),
         since=_since(tag, where),
     )
+
+
+def _stock_to_json(stock: StockTake) -> dict[str, Any]:
+    return {"id": stock.id, "at": format_time(stock.at), "count": stock.count}
 
 
 def _stock_from_json(obj: object, where: str) -> StockTake:

@@ -166,8 +166,12 @@ async def test_a_counter_with_its_words_turned_is_named_and_the_line_makes_it_co
         await eventually(lambda: seen.pieces == 24)
     assert main(["edge", "replay", str(raw), "--map", str(tmp_path / "wrong" / "plant.yaml")]) == 0
     assert "plant.yaml is doubtful: [byte-order] cell/good reads " in capsys.readouterr().out
-    assert main(["edge", "replay", str(raw), "--map", str(tmp_path / "right" / "plant.yaml")]) == 0
-    assert "doubtful" not in capsys.readouterr().out  # what another map would have read is not in the log
+    assert (
+        main(["edge", "replay", str(raw), "--map", str(tmp_path / "right" / "plant.yaml")]) == 1
+    )  # it counts otherwise
+    told = capsys.readouterr().out
+    assert "doubtful" not in told  # registers are only doubted with the map that they were read with
+    assert "good instead of" in told
 
 
 def _questions(seen: Watched) -> list[DataQuestioned]:

@@ -24,7 +24,7 @@ from genba_cloud.store.read import QueueRow
 from genba_shared import topics
 from genba_shared.acknowledgement import Acknowledgement
 from genba_shared.codec import Codec, Envelope, Header, encode
-from genba_shared.dispatch_document import DispatchDocument, DispatchManifest, join_parts
+from genba_shared.dispatch_document import DispatchDocument, DispatchManifest, PartsDoNotMatch, join_parts
 from genba_shared.errors import UsageError
 from genba_shared.events import Event, NodeCompleted, OrderConfirmed, PiecesCounted, Result, Source, SourceType
 from genba_shared.mqtt import MqttLink
@@ -142,7 +142,10 @@ class Gateway:
     def document(self) -> DispatchDocument | None:
         if self.manifest is None:
             return None
-        return join_parts(self.manifest, [self.parts[number] for number in range(self.manifest.parts)])
+        try:
+            return join_parts(self.manifest, [self.parts[number] for number in range(self.manifest.parts)])
+        except PartsDoNotMatch:  # parts of the next document have come, and its manifest has not yet
+            return None
 
 
 @dataclass

@@ -90,6 +90,8 @@ async def running(driver: Driver) -> AsyncIterator[Recorder]:
         with contextlib.suppress(asyncio.CancelledError):
             await task
         left = asyncio.all_tasks() - before
+        if left:  # a generator that was left is closed by a task of its own
+            _, left = await asyncio.wait(left, timeout=10)
         assert not left, left
 
 
