@@ -74,8 +74,11 @@ def asks(event: Event) -> bool:
     """Whether the event needs a person, as far as the event alone says.
 
     A count without a name on it may have an owner by dispatch: then it asks nothing, which `question_facts` knows.
+    What has neither a station nor an owner only crossed the bound of a zone: nobody's work order can have it.
     """
     match event:
+        case DataQuestioned(station=None, work_order=None) | PiecesCounted(station=None, work_order=None):
+            return False
         case DataQuestioned():
             return event.result is not None and (event.most is not None or bool(event.options))
         case PiecesCounted():
@@ -147,6 +150,8 @@ def _settles(answer: Answer, owner: Owner | None) -> bool:
 
 
 def _kind(target: Target, attribution: Attribution) -> QuestionKind | None:
+    if target.station is None and target.owner is None:
+        return None
     if target.counted is None:
         return QuestionKind.QUESTIONED
     if target.ambiguous or attribution.doubtful:
