@@ -46,6 +46,7 @@ from genba_shared.events import (
     PromiseSet,
     Source,
     SourceType,
+    StockCounted,
     TagBound,
     TagUnbound,
     WorkOrderReleased,
@@ -74,6 +75,7 @@ ALSO_NEEDS: Final[Mapping[type[Event], Act]] = {
 """Kinds that say what stations and tags work on, or what counts: the same right as the routes that do so."""
 
 LONGEST_ID: Final = 100
+STOCK_TAKE: Final = "/api/v1/zones/{zone}/stocktake"
 
 T = TypeVar("T")
 IdempotencyKey = Annotated[str | None, Header(max_length=200)]
@@ -254,6 +256,8 @@ def _client_event(item: Mapping[str, Any]) -> Event:
         raise ContractError(f"{event.kind}.id: {event.id!r:.80} is not a UUID in small letters, made by the client")
     if isinstance(event, COLLECTORS_OWN):
         raise ContractError(f"{event.kind} is written by the collector only")
+    if isinstance(event, StockCounted):  # whether the zone may be counted, and then, is looked at there
+        raise ContractError(f"{event.kind}: send what was counted to POST {STOCK_TAKE}")
     if isinstance(event, PiecesCounted) and event.station is None:
         raise ContractError("pieces_counted.station: which station counted them?")
     if not is_in_time(event.at):
