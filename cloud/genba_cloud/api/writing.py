@@ -10,7 +10,16 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse, Response
 
-from genba_cloud.api.bodies import AnswerBody, AssignBody, DispatchBody, EventsBody, OrderBody, QueueBody, TagsBody
+from genba_cloud.api.bodies import (
+    MOST_PIECES,
+    AnswerBody,
+    AssignBody,
+    DispatchBody,
+    EventsBody,
+    OrderBody,
+    QueueBody,
+    TagsBody,
+)
 from genba_cloud.api.guard import Guard, authority_of
 from genba_cloud.api.idempotency import Idempotent
 from genba_cloud.api.problems import ApiProblem
@@ -258,6 +267,9 @@ def _client_event(item: Mapping[str, Any]) -> Event:
         raise ContractError(f"{event.kind} is written by the collector only")
     if isinstance(event, StockCounted):  # whether the zone may be counted, and then, is looked at there
         raise ContractError(f"{event.kind}: send what was counted to POST {STOCK_TAKE}")
+    pieces = getattr(event, "pieces", None)
+    if pieces is not None and not 0 <= pieces <= MOST_PIECES:
+        raise ContractError(f"{event.kind}.pieces: {pieces} is not a number of pieces from 0 to {MOST_PIECES}")
     if isinstance(event, PiecesCounted) and event.station is None:
         raise ContractError("pieces_counted.station: which station counted them?")
     if not is_in_time(event.at):
