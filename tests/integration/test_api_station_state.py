@@ -116,6 +116,25 @@ async def test_a_gap_of_the_device_is_unknown(desk: Bench) -> None:
     ]
 
 
+async def test_what_was_lost_before_the_time_that_is_asked_for_leaves_it_unknown(desk: Bench) -> None:
+    """The collector lost events of 06:00: what was said before holds no more, whichever part of the day is shown."""
+    await tell(desk, changed(1, StationState.RUNNING, 240))
+    await desk.tell(
+        DataGapSeen(
+            id="00000000-0000-4000-8000-000000000001",
+            at=ago(170),
+            source=Source(type=SourceType.SYSTEM, ref="collector"),
+            begin=ago(180),
+            end=ago(175),
+            cause=GapCause.RESTORE,
+            subject="gw",
+        )
+    )
+    whole = await ask(desk, **{"from": format_time(ago(240))})
+    assert spans(whole) == [("running", "05:00", "06:00"), ("unknown", "06:00", "09:00")]
+    assert spans(await ask(desk, **{"from": format_time(ago(60))})) == [("unknown", "08:00", "09:00")]
+
+
 async def test_what_an_offline_gateway_sees_is_unknown_since_its_last_word(desk: Bench) -> None:
     await tell(desk, changed(1, StationState.RUNNING, 60))
     state = {"online": True, "epoch": EPOCH, "at": format_time(ago(25)), "outbox": {"depth": 0, "oldest": None}}
