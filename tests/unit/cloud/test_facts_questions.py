@@ -145,6 +145,10 @@ def test_a_count_that_dispatch_gave_to_an_owner_in_doubt_asks_whose_it_is() -> N
     found = asked(counted(1, 5, owner=None), attribution=Attribution(owner=CUT, doubtful=True))
     assert found is not None
     assert (found.kind, found.work_order, found.least, found.most) == (QuestionKind.AMBIGUOUS, "WO-1", 5, 5)
+    bounded = replace(counted(1, 5, owner=None), least=5, most=6)  # certain, and one piece more may be on no counter
+    found = asked(bounded, attribution=Attribution(owner=CUT, doubtful=True))
+    assert found is not None
+    assert (found.counted, found.least, found.most) == (5, 5, 5)
 
 
 def test_a_reading_without_pieces_in_question_belongs_to_no_list() -> None:

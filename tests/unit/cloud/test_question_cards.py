@@ -61,6 +61,17 @@ def test_pieces_of_nobody_are_offered_to_what_the_station_works_on_and_then_to_e
     assert card(ASKED).owners == ()
 
 
+def test_pieces_whose_owner_is_in_doubt_are_offered_to_the_one_they_were_counted_for_first() -> None:
+    doubtful = replace(ASKED, kind=QuestionKind.AMBIGUOUS, work_order="WO-2", counted=6, least=6, most=6)
+    offered = card(doubtful)
+    assert "whose are they?" in offered.asks
+    assert [(choice.name, choice.text) for choice in offered.choices] == [
+        ("owner", "WO-2 · CUT"),
+        ("owner", "WO-1 · CUT"),
+    ]
+    assert [owner.text for owner in offered.owners] == ["WO-2 · CUT", "WO-1 · CUT"]
+
+
 def test_counts_of_nobody_with_a_long_pause_between_them_are_asked_apart() -> None:
     newer = replace(NOBODYS, question="gw:0:3", at=NOW + timedelta(hours=2), since=NOW + timedelta(minutes=90))
     close = replace(NOBODYS, question="gw:0:2", at=NOW + timedelta(minutes=70), since=NOW)

@@ -119,6 +119,8 @@ def question_facts(question: str, state: QuestionFold, attribution: Attribution 
         return None
     owner = owner_of(target, attribution)
     answer = state.answer
+    # Where only the owner of a count is in doubt, its number is not, whatever may have been made besides.
+    is_certain = kind is QuestionKind.AMBIGUOUS and not target.ambiguous
     return Question(
         question=question,
         kind=kind,
@@ -127,8 +129,8 @@ def question_facts(question: str, state: QuestionFold, attribution: Attribution 
         point=target.point,
         result=target.result,
         counted=target.counted or 0,
-        least=target.least,
-        most=target.most,
+        least=target.counted or 0 if is_certain else target.least,
+        most=target.counted or 0 if is_certain else target.most,
         options=tuple(one for text in target.options if (one := CountOption.parse(text)) is not None),
         since=target.since,
         work_order=owner[0] if owner else None,
