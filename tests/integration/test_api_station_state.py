@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest_asyncio
 from genba_cloud.core.delivery import Reach
 from genba_cloud.ledger.batches import EnvelopeBatch
 from genba_cloud.ledger.gateways import GatewaySeen
+from genba_cloud.store import station_events
 from genba_shared.clock import format_time
 from genba_shared.events import (
     DataGapSeen,
@@ -218,6 +220,23 @@ async def test_the_page_draws_a_bar_for_each_station_and_says_it_in_words(desk: 
     assert ">50 %</b>" in text
     for language, word in (("zh", "空闲"), ("ja", "待機")):
         assert word in (await desk["board"].get(f"/stations?lang={language}")).text
+
+
+async def test_a_station_that_changes_all_the_time_does_not_hide_the_others(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its newest hours are shown; what was before is unknown, as it is where nobody can tell."""
+    monkeypatch.setattr(station_events, "MOST_EVENTS", 5)
+    states = (StationState.RUNNING, StationState.IDLE)
+    flutter = [changed(number + 1, states[number % 2], 240 - 10 * number) for number in range(24)]
+    calm = replace(changed(25, StationState.DOWN, 240), station="SEW-1")
+    await tell(desk, *flutter, calm)
+    refused = await desk["reader"].get("/api/v1/stations/CUT-1/state")
+    assert (refused.status_code, "ask for a shorter one" in refused.text) == (422, True)
+    page = await desk["board"].get("/stations?lang=en")
+    assert page.status_code == 200
+    assert 'aria-label="SEW-1: down 50 %, unknown 50 %"' in page.text
+    assert 'aria-label="CUT-1: running 6 %, idle 6 %, unknown 88 %"' in page.text
 
 
 async def test_many_stations_are_shown_in_parts(desk: Bench) -> None:
