@@ -42,7 +42,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerItem:
-    """A node of a work order that the pieces may be given to; `is_likely`: the only one that the station works on."""
+    """A node of a work order that the pieces may be given to.
+
+    `is_likely`: it has them now, or is the only one that the station works on.
+    """
 
     value: str
     text: str
@@ -120,7 +123,7 @@ def _card_of_run(run: Sequence[Question], shown: Shown, owners: Owners) -> Card:
 
 def card_of(question: Question, shown: Shown, owners: Owners, *, questions: tuple[str, ...]) -> Card:
     """The card of a question."""
-    asks_owner = wants_owner(question)
+    asks_owner, now = wants_owner(question), (question.work_order, question.node)
     possible = _possible(question, owners.of(question.station)) if asks_owner else []
     near = _possible(question, owners.near.get(question.station or "", ()))[:MOST_NEAR] if asks_owner else []
     answer = question.answer
@@ -137,7 +140,8 @@ def card_of(question: Question, shown: Shown, owners: Owners, *, questions: tupl
         read=question.note or "",
         choices=tuple(_choices(question, shown, near)),
         owners=tuple(
-            OwnerItem(value=json.dumps(one), text=_owner_text(*one), is_likely=near == [one]) for one in possible
+            OwnerItem(value=json.dumps(one), text=_owner_text(*one), is_likely=one == now or near == [one])
+            for one in possible
         ),
         counted=question.counted,
         is_open=question.is_open,
@@ -149,13 +153,18 @@ def card_of(question: Question, shown: Shown, owners: Owners, *, questions: tupl
 def wants_owner(question: Question) -> bool:
     """Whether somebody must say whose pieces they are."""
     is_known = question.work_order is not None and question.node is not None
-    return not is_known or _is_owner_in_doubt(question)
+    return not is_known or _is_owner_in_doubt(question) or _may_be_anothers(question)
 
 
 def _is_owner_in_doubt(question: Question) -> bool:
     """Whether the number is certain, and the work changed within the time that it spans."""
     is_certain = question.least == question.most == question.counted
     return question.kind is QuestionKind.AMBIGUOUS and is_certain and not question.options
+
+
+def _may_be_anothers(question: Question) -> bool:
+    """Whether the gateway gave the pieces away in doubt: none of them may be the work order's, whatever was counted."""
+    return question.kind is QuestionKind.AMBIGUOUS and question.least == 0 < question.counted and not question.options
 
 
 def _possible(question: Question, owners: Iterable[Owner]) -> list[Owner]:
