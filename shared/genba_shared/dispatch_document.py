@@ -19,6 +19,7 @@ MAX_PARTS: Final = 256
 _MAX_PART_TEXT: Final = 4_000_000  # bytes of one part after decompression
 _FIRST_CUT: Final = 1_000_000  # bytes of text tried as one part: JSON of this kind shrinks to about a tenth
 _MAX_QUANTITY: Final = 10**9  # pieces
+_MAX_CHANGE: Final = 2**53  # pieces; an answer may take back what a counter of 32 bits seemed to show, and several do
 
 
 class PartsDoNotMatch(ContractError):
@@ -348,6 +349,6 @@ def _whole(value: object, where: str, *, most: int = _MAX_QUANTITY) -> int:
 
 
 def _change(value: object, where: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > _MAX_QUANTITY:
-        raise ContractError(f"{where}: {value!r:.80} is not a whole number from -{_MAX_QUANTITY} to {_MAX_QUANTITY}")
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > _MAX_CHANGE:
+        raise ContractError(f"{where}: {value!r:.80} is not a whole number from -{_MAX_CHANGE} to {_MAX_CHANGE}")
     return value

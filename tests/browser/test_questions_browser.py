@@ -95,6 +95,25 @@ async def test_pieces_of_nobody_are_given_to_the_work_order_that_is_tapped(
         assert (good(factory), good(factory, "A-1002")) == (7, 3)
 
 
+async def test_pieces_that_were_counted_while_the_work_changed_are_given_to_the_one_before(
+    browser: Browser,  # noqa: F811 (the fixture)
+    factory: Bench,
+) -> None:
+    rows = {"work_order": "WO-1002", "node": "CUT"}
+    assert (await factory["dispatch"].post("/api/v1/stations/CUT-1/dispatch", json=rows)).status_code == 200
+    await factory.hear(doubted(4, 6, owner=None, confidence=Confidence.CERTAIN, at=NOW + timedelta(minutes=5)))
+    assert good(factory, "A-1002") == 6
+    async with opened(browser, factory, path="/questions?lang=en") as page:
+        await page.locator(card(4)).get_by_role("button", name="WO-1001 · CUT").click()
+        await expect(page.locator("#open")).to_have_text("3")
+        assert (good(factory), good(factory, "A-1002")) == (13, 0)
+        answered = page.locator(f"#answered {card(4)}")
+        await answered.get_by_text("Answer again").click()
+        await answered.get_by_role("button", name="WO-1002 · CUT").click()
+        await expect(answered).to_contain_text("6 pcs · WO-1002 · CUT · admin")
+        assert (good(factory), good(factory, "A-1002")) == (7, 6)
+
+
 async def test_counts_of_one_stretch_without_dispatch_are_one_card_and_one_tap(
     browser: Browser,  # noqa: F811 (the fixture)
     factory: Bench,

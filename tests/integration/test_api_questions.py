@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from genba_cloud.core.facts.dispatching import Audience, dispatch_document
@@ -408,3 +409,22 @@ async def test_views_of_an_older_version_are_folded_again_when_the_collector_sta
         async with Ledger(store, now=lambda: NOW) as ledger:
             assert [asked.question for asked in ledger.reads.questions().items] == [name(1)]
             assert (await ledger.verify()).differences == ()
+
+
+@pytest.mark.parametrize("pieces", [-1, 10_000_001, 2**40])
+async def test_an_answer_by_events_names_a_number_that_gateways_can_read(desk: Bench, pieces: int) -> None:
+    """A gateway refuses a dispatch document with a number beyond its bounds, and every order in it."""
+    event = {
+        "kind": "counts_assigned",
+        "id": str(uuid.uuid4()),
+        "at": "2026-01-05T09:00:00.000Z",
+        "source": {"type": "api", "ref": "mes"},
+        "station": "CUT-1",
+        "work_order": "WO-1001",
+        "node": "CUT",
+        "target": name(1),
+        "result": "good",
+        "pieces": pieces,
+    }
+    answer = (await desk["admin"].post("/api/v1/events", json={"events": [event]})).json()
+    assert (answer["accepted"], "0 to 10000000" in answer["refused"][0]["reason"]) == (0, True)

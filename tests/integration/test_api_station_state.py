@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest_asyncio
 from genba_cloud.core.delivery import Reach
 from genba_cloud.ledger.batches import EnvelopeBatch
 from genba_cloud.ledger.gateways import GatewaySeen
+from genba_cloud.store import station_events
 from genba_shared.clock import format_time
 from genba_shared.events import (
     DataGapSeen,
@@ -116,6 +118,25 @@ async def test_a_gap_of_the_device_is_unknown(desk: Bench) -> None:
     ]
 
 
+async def test_what_was_lost_before_the_time_that_is_asked_for_leaves_it_unknown(desk: Bench) -> None:
+    """The collector lost events of 06:00: what was said before holds no more, whichever part of the day is shown."""
+    await tell(desk, changed(1, StationState.RUNNING, 240))
+    await desk.tell(
+        DataGapSeen(
+            id="00000000-0000-4000-8000-000000000001",
+            at=ago(170),
+            source=Source(type=SourceType.SYSTEM, ref="collector"),
+            begin=ago(180),
+            end=ago(175),
+            cause=GapCause.RESTORE,
+            subject="gw",
+        )
+    )
+    whole = await ask(desk, **{"from": format_time(ago(240))})
+    assert spans(whole) == [("running", "05:00", "06:00"), ("unknown", "06:00", "09:00")]
+    assert spans(await ask(desk, **{"from": format_time(ago(60))})) == [("unknown", "08:00", "09:00")]
+
+
 async def test_what_an_offline_gateway_sees_is_unknown_since_its_last_word(desk: Bench) -> None:
     await tell(desk, changed(1, StationState.RUNNING, 60))
     state = {"online": True, "epoch": EPOCH, "at": format_time(ago(25)), "outbox": {"depth": 0, "oldest": None}}
@@ -199,6 +220,23 @@ async def test_the_page_draws_a_bar_for_each_station_and_says_it_in_words(desk: 
     assert ">50 %</b>" in text
     for language, word in (("zh", "空闲"), ("ja", "待機")):
         assert word in (await desk["board"].get(f"/stations?lang={language}")).text
+
+
+async def test_a_station_that_changes_all_the_time_does_not_hide_the_others(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its newest hours are shown; what was before is unknown, as it is where nobody can tell."""
+    monkeypatch.setattr(station_events, "MOST_EVENTS", 5)
+    states = (StationState.RUNNING, StationState.IDLE)
+    flutter = [changed(number + 1, states[number % 2], 240 - 10 * number) for number in range(24)]
+    calm = replace(changed(25, StationState.DOWN, 240), station="SEW-1")
+    await tell(desk, *flutter, calm)
+    refused = await desk["reader"].get("/api/v1/stations/CUT-1/state")
+    assert (refused.status_code, "ask for a shorter one" in refused.text) == (422, True)
+    page = await desk["board"].get("/stations?lang=en")
+    assert page.status_code == 200
+    assert 'aria-label="SEW-1: down 50 %, unknown 50 %"' in page.text
+    assert 'aria-label="CUT-1: running 6 %, idle 6 %, unknown 88 %"' in page.text
 
 
 async def test_many_stations_are_shown_in_parts(desk: Bench) -> None:

@@ -118,3 +118,27 @@ async def test_a_vision_system_that_knows_what_is_in_its_zone_tells_it_over_http
         assert (answer.status_code, answer.json()["accepted"], answer.json()["refused"]) == (200, accepted, [])
     assert (await zone(desk, "hall"))["count"] == 31
     assert (await zone(desk, "hall"))["error_estimate"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("packing", {"count": 3}),  # its map does not allow it
+        ("sewing", {"count": -3}),  # its gateway would refuse the whole dispatch document
+        ("sewing", {"count": 3, "at": "2150-01-01T00:00:00Z"}),  # would hold against every later one
+    ],
+)
+async def test_no_batch_of_events_gets_round_what_a_stock_take_must_be(
+    desk: Bench, name: str, fields: dict[str, Any]
+) -> None:
+    event = {
+        "kind": "stock_counted",
+        "id": "0198b0a0-0000-4000-8000-000000000008",
+        "at": format_time(NOW),
+        "source": {"type": "api", "ref": "mes"},
+        "zone": name,
+    }
+    answer = (await desk["events"].post("/api/v1/events", json={"events": [event | fields]})).json()
+    assert answer["accepted"] == 0
+    assert "POST /api/v1/zones/" in answer["refused"][0]["reason"]
+    assert desk.collector.ledger.reads.stock_takes() == {}

@@ -10,7 +10,16 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse, Response
 
-from genba_cloud.api.bodies import AnswerBody, AssignBody, DispatchBody, EventsBody, OrderBody, QueueBody, TagsBody
+from genba_cloud.api.bodies import (
+    MOST_PIECES,
+    AnswerBody,
+    AssignBody,
+    DispatchBody,
+    EventsBody,
+    OrderBody,
+    QueueBody,
+    TagsBody,
+)
 from genba_cloud.api.guard import Guard, authority_of
 from genba_cloud.api.idempotency import Idempotent
 from genba_cloud.api.problems import ApiProblem
@@ -46,6 +55,7 @@ from genba_shared.events import (
     PromiseSet,
     Source,
     SourceType,
+    StockCounted,
     TagBound,
     TagUnbound,
     WorkOrderReleased,
@@ -74,6 +84,7 @@ ALSO_NEEDS: Final[Mapping[type[Event], Act]] = {
 """Kinds that say what stations and tags work on, or what counts: the same right as the routes that do so."""
 
 LONGEST_ID: Final = 100
+STOCK_TAKE: Final = "/api/v1/zones/{zone}/stocktake"
 
 T = TypeVar("T")
 IdempotencyKey = Annotated[str | None, Header(max_length=200)]
@@ -254,6 +265,11 @@ def _client_event(item: Mapping[str, Any]) -> Event:
         raise ContractError(f"{event.kind}.id: {event.id!r:.80} is not a UUID in small letters, made by the client")
     if isinstance(event, COLLECTORS_OWN):
         raise ContractError(f"{event.kind} is written by the collector only")
+    if isinstance(event, StockCounted):  # whether the zone may be counted, and then, is looked at there
+        raise ContractError(f"{event.kind}: send what was counted to POST {STOCK_TAKE}")
+    pieces = getattr(event, "pieces", None)
+    if pieces is not None and not 0 <= pieces <= MOST_PIECES:
+        raise ContractError(f"{event.kind}.pieces: {pieces} is not a number of pieces from 0 to {MOST_PIECES}")
     if isinstance(event, PiecesCounted) and event.station is None:
         raise ContractError("pieces_counted.station: which station counted them?")
     if not is_in_time(event.at):

@@ -153,11 +153,11 @@ def _cannot_have(
     transaction: Transaction, question: Question, named: Owner | None, owner: Owner | None, pieces: int
 ) -> Refused | None:
     """Why these pieces cannot be the owner's; None where they can."""
-    if named is not None:
+    if named is not None and named != _owner(question):
         refused = unknown_node(transaction.planned([named[0]]), *named)
         if refused is not None:
             return refused
-        if question.station is None and named != _owner(question):
+        if question.station is None:
             return Refused(reason="the event names no station, so that its pieces cannot be given to another node")
     if owner is None and pieces > 0:
         return Refused(

@@ -40,19 +40,29 @@ def station_events(
     events += _first(connection, states.where(LOG.c.at > end))
     events += _all(connection, changeovers.where(LOG.c.at >= begin, LOG.c.at < end))
     gateways = {made.gateway for event in events if (made := EventId.parse(event.id)) is not None}
-    return (*events, *_gaps(connection, enterprise, gateways, begin=begin, end=end))
+    told = min((event.since for event in events if isinstance(event, StationStateChanged)), default=begin)
+    return (*events, *_gaps(connection, enterprise, gateways, told=min(told, begin), begin=begin, end=end))
 
 
 def _gaps(
-    connection: Connection, enterprise: str, gateways: Collection[str], *, begin: datetime, end: datetime
+    connection: Connection,
+    enterprise: str,
+    gateways: Collection[str],
+    *,
+    told: datetime,
+    begin: datetime,
+    end: datetime,
 ) -> Iterator[Event]:
-    """Gaps that ended in the interval or after it. Those that the collector itself declares have no gateway: few."""
+    """Gaps that ended in the interval or after it. Those that the collector itself declares have no gateway: few.
+
+    They end what was said before them for good, so that those since the oldest state (`told`) are needed.
+    """
     gaps = _bodies(enterprise, IS_GAP)
     for gateway in sorted(gateways):
         of_gateway = gaps.where(LOG.c.gateway == gateway)
         yield from _all(connection, of_gateway.where(LOG.c.at > begin, LOG.c.at <= end))
         yield from _first(connection, of_gateway.where(LOG.c.at > end))
-    own = _all(connection, gaps.where(LOG.c.gateway.is_(None), LOG.c.at > begin))
+    own = _all(connection, gaps.where(LOG.c.gateway.is_(None), LOG.c.at > told))
     yield from (event for event in own if isinstance(event, DataGapSeen) and event.subject in gateways)
 
 

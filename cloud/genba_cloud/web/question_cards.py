@@ -42,7 +42,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerItem:
-    """A node of a work order that the pieces may be given to; `is_likely`: the only one that the station works on."""
+    """A node of a work order that the pieces may be given to.
+
+    `is_likely`: it has them now, or is the only one that the station works on.
+    """
 
     value: str
     text: str
@@ -53,7 +56,7 @@ class OwnerItem:
 class Card:
     """One question, or several counts without an owner in a row: `questions` names them all.
 
-    `owners` is empty where it is known whose pieces they are.
+    `owners` is empty where it is known for certain whose pieces they are.
     """
 
     question: str
@@ -120,9 +123,9 @@ def _card_of_run(run: Sequence[Question], shown: Shown, owners: Owners) -> Card:
 
 def card_of(question: Question, shown: Shown, owners: Owners, *, questions: tuple[str, ...]) -> Card:
     """The card of a question."""
-    is_known = question.work_order is not None and question.node is not None
-    possible = [] if is_known else owners.of(question.station)
-    near = [] if is_known else list(owners.near.get(question.station or "", ()))[:MOST_NEAR]
+    asks_owner, now = wants_owner(question), (question.work_order, question.node)
+    possible = _possible(question, owners.of(question.station)) if asks_owner else []
+    near = _possible(question, owners.near.get(question.station or "", ()))[:MOST_NEAR] if asks_owner else []
     answer = question.answer
     return Card(
         question=question.question,
@@ -137,7 +140,8 @@ def card_of(question: Question, shown: Shown, owners: Owners, *, questions: tupl
         read=question.note or "",
         choices=tuple(_choices(question, shown, near)),
         owners=tuple(
-            OwnerItem(value=json.dumps(one), text=_owner_text(*one), is_likely=near == [one]) for one in possible
+            OwnerItem(value=json.dumps(one), text=_owner_text(*one), is_likely=one == now or near == [one])
+            for one in possible
         ),
         counted=question.counted,
         is_open=question.is_open,
@@ -146,10 +150,32 @@ def card_of(question: Question, shown: Shown, owners: Owners, *, questions: tupl
     )
 
 
+def wants_owner(question: Question) -> bool:
+    """Whether somebody must say whose pieces they are."""
+    is_known = question.work_order is not None and question.node is not None
+    return not is_known or _is_owner_in_doubt(question) or _may_be_anothers(question)
+
+
+def _is_owner_in_doubt(question: Question) -> bool:
+    """Whether the number is certain, and the work changed within the time that it spans."""
+    is_certain = question.least == question.most == question.counted
+    return question.kind is QuestionKind.AMBIGUOUS and is_certain and not question.options
+
+
+def _may_be_anothers(question: Question) -> bool:
+    """Whether the gateway gave the pieces away in doubt: none of them may be the work order's, whatever was counted."""
+    return question.kind is QuestionKind.AMBIGUOUS and question.least == 0 < question.counted and not question.options
+
+
+def _possible(question: Question, owners: Iterable[Owner]) -> list[Owner]:
+    """These owners, and before them the one that the pieces were counted for."""
+    now = [(question.work_order, question.node)] if question.work_order and question.node else []
+    return list(dict.fromkeys([*now, *owners]))
+
+
 def _asks(question: Question, shown: Shown) -> str:
     numbers = {"counted": question.counted, "least": question.least, "most": question.most}
-    is_certain = question.least == question.most == question.counted
-    if question.kind is QuestionKind.AMBIGUOUS and is_certain:
+    if _is_owner_in_doubt(question):
         return shown.say("question.owner_in_doubt", **numbers)
     return shown.say(f"question.{question.kind}", **numbers)
 
@@ -172,7 +198,7 @@ def _answered(question: Question, shown: Shown) -> str:
 
 
 def _choices(question: Question, shown: Shown, near: Iterable[Owner]) -> Iterable[Choice]:
-    if question.kind is QuestionKind.UNASSIGNED:
+    if question.kind is QuestionKind.UNASSIGNED or _is_owner_in_doubt(question):
         return [_owner_choice(question, owner, shown) for owner in near]
     if question.options:
         return [

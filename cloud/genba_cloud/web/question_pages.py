@@ -22,6 +22,7 @@ from genba_cloud.web.question_cards import (
     answer_of_form,
     assignment_of_form,
     cards_of,
+    wants_owner,
 )
 from genba_cloud.web.render import page
 from genba_cloud.web.rows import Shown
@@ -144,7 +145,7 @@ def _page(
 
 def _owners(source: QuestionSource, questions: list[Question]) -> Owners:
     """Whose pieces they may be; looked up only where somebody must say so."""
-    if all(question.work_order is not None and question.node is not None for question in questions):
+    if not any(wants_owner(question) for question in questions):
         return Owners(near={}, others=[])
     near, others = source.possible_owners()
     return Owners(near=near, others=others)

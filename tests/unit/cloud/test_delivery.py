@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from genba_cloud.core.delivery import Answer, Reach, Take, admit, decide
-from genba_shared.events import NodeStarted, OrderConfirmed, Source, SourceType
+import genba_edge
+from genba_cloud.core.delivery import FROM_GATEWAYS, Answer, Reach, Take, admit, decide
+from genba_shared.events import (
+    EnvironmentSummarised,
+    Event,
+    NodeStarted,
+    OrderConfirmed,
+    ProgressReported,
+    Source,
+    SourceType,
+)
 
 EPOCH = "0123456789abcdef0123456789abcdef"
 AT = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
@@ -77,3 +88,21 @@ def test_an_event_at_a_time_that_no_factory_can_mean_is_rejected_alone(at: datet
 def test_an_event_of_a_gateway_whose_clock_was_never_set_is_taken() -> None:
     unset = replace(started(1), at=datetime(1970, 1, 1, tzinfo=UTC))
     assert admit([unset], gateway="gw", epoch=EPOCH, first=1, last=1) == ((unset,), ())
+
+
+def test_progress_and_what_surrounded_the_work_come_from_gateways() -> None:
+    work = {"at": AT, "source": PLC, "work_order": "WO-1", "node": "CUT"}
+    told: tuple[Event, ...] = (
+        ProgressReported(id=f"gw:{EPOCH}:1", pieces=30, quantity=100, **work),
+        EnvironmentSummarised(
+            id=f"gw:{EPOCH}:2", point="oven/heat", begin=AT, end=AT, least=1, mean=2, most=3, samples=3, **work
+        ),
+    )
+    assert admit(told, gateway="gw", epoch=EPOCH, first=1, last=2) == (told, ())
+
+
+def test_every_kind_that_the_gateway_emits_is_taken() -> None:
+    files = [path for root in genba_edge.__path__ for path in Path(root).rglob("*.py")]
+    emitted = {name for path in files for name in re.findall(r"\bemit\(\s*([A-Z]\w+)", path.read_text())}
+    assert {"DataQuestioned", "PiecesCounted"} <= emitted
+    assert emitted <= {kind.__name__ for kind in FROM_GATEWAYS}

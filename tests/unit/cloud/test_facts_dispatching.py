@@ -106,3 +106,12 @@ def test_a_gateway_is_told_the_pieces_that_answers_added_to_or_took_from_its_nod
     told = dispatch_document(AUDIENCE, work=answered, queue=[ROW], open_at={}, tags=[])
     assert told.answered == {"WO-1": {"CUT": -2}}
     assert document(Lifecycle.IN_PROGRESS).answered == {}
+
+
+def test_a_gateway_reads_the_answer_that_a_counter_of_32_bits_did_not_wrap() -> None:
+    """Falling from 60 to 59 was taken for a wrap; a person says that nothing was made."""
+    works = work(Lifecycle.IN_PROGRESS)
+    nodes = tuple(replace(node, answered=-4_294_967_295) for node in works["WO-1"].facts.nodes)
+    answered = {"WO-1": replace(works["WO-1"], facts=WorkOrderFacts(work_order="WO-1", nodes=nodes))}
+    told = dispatch_document(AUDIENCE, work=answered, queue=[ROW], open_at={}, tags=[])
+    assert DispatchDocument.from_text(told.to_text()).answered == {"WO-1": {"CUT": -4_294_967_295}}

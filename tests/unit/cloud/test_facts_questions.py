@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -144,6 +145,10 @@ def test_a_count_that_dispatch_gave_to_an_owner_in_doubt_asks_whose_it_is() -> N
     found = asked(counted(1, 5, owner=None), attribution=Attribution(owner=CUT, doubtful=True))
     assert found is not None
     assert (found.kind, found.work_order, found.least, found.most) == (QuestionKind.AMBIGUOUS, "WO-1", 5, 5)
+    bounded = replace(counted(1, 5, owner=None), least=5, most=6)  # certain, and one piece more may be on no counter
+    found = asked(bounded, attribution=Attribution(owner=CUT, doubtful=True))
+    assert found is not None
+    assert (found.counted, found.least, found.most) == (5, 5, 5)
 
 
 def test_a_reading_without_pieces_in_question_belongs_to_no_list() -> None:
@@ -151,6 +156,20 @@ def test_a_reading_without_pieces_in_question_belongs_to_no_list() -> None:
         ViewKey(Aggregate.STATION, "CUT-1"): [questioned(1, options=(), result=None)],
         ViewKey(Aggregate.WORK_ORDER, "WO-1"): [questioned(1, options=(), result=None)],
     }
+
+
+def test_what_only_crossed_the_bound_of_a_zone_asks_nobody() -> None:
+    """No station counted these pieces: no work order can have them, and the zone's stock-take settles them."""
+    for seen in (
+        counted(1, 5, owner=None),
+        counted(1, 5, owner=None, possible=(2, 5)),
+        counted(1, 0, owner=None, possible=(0, 5)),
+        questioned(1, owner=None),
+    ):
+        crossed = replace(seen, station=None)
+        assert members_of([crossed]) == {}
+        assert kind(crossed) is None
+    assert kind(replace(counted(1, 5, possible=(2, 5)), station=None)) is QuestionKind.AMBIGUOUS  # it has an owner
 
 
 def test_the_bounds_of_a_question_come_from_its_options_where_it_names_none() -> None:

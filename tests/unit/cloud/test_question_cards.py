@@ -61,6 +61,31 @@ def test_pieces_of_nobody_are_offered_to_what_the_station_works_on_and_then_to_e
     assert card(ASKED).owners == ()
 
 
+def test_pieces_whose_owner_is_in_doubt_are_offered_to_the_one_they_were_counted_for_first() -> None:
+    doubtful = replace(ASKED, kind=QuestionKind.AMBIGUOUS, work_order="WO-2", counted=6, least=6, most=6)
+    offered = card(doubtful)
+    assert "whose are they?" in offered.asks
+    assert [(choice.name, choice.text) for choice in offered.choices] == [
+        ("owner", "WO-2 · CUT"),
+        ("owner", "WO-1 · CUT"),
+    ]
+    assert [owner.text for owner in offered.owners] == ["WO-2 · CUT", "WO-1 · CUT"]
+
+
+def test_pieces_that_the_gateway_may_have_given_to_the_wrong_work_can_be_given_to_another() -> None:
+    """All or none of them may be the work order's: one tap leaves them there, and another owner can be chosen."""
+    doubtful = replace(ASKED, kind=QuestionKind.AMBIGUOUS, work_order="WO-2", counted=2, least=0, most=2)
+    offered = card(doubtful)
+    assert [(choice.name, choice.value) for choice in offered.choices] == [
+        ("pieces", "0"),
+        ("pieces", "1"),
+        ("pieces", "2"),
+    ]
+    assert [(owner.text, owner.is_likely) for owner in offered.owners] == [("WO-2 · CUT", True), ("WO-1 · CUT", False)]
+    by_counter = replace(doubtful, options=(CountOption(CountMethod.WRAP, 2), CountOption(CountMethod.RESET, 0)))
+    assert card(by_counter).owners == ()
+
+
 def test_counts_of_nobody_with_a_long_pause_between_them_are_asked_apart() -> None:
     newer = replace(NOBODYS, question="gw:0:3", at=NOW + timedelta(hours=2), since=NOW + timedelta(minutes=90))
     close = replace(NOBODYS, question="gw:0:2", at=NOW + timedelta(minutes=70), since=NOW)

@@ -125,7 +125,7 @@ def test_a_document_of_an_older_collector_knows_of_no_stock_takes() -> None:
         ("stock", {"sewing": {"id": "1", "at": "today", "count": 1}}, "stock.sewing.at"),
         ("stock", {"sewing": {"id": "1", "at": "2026-01-05T07:00:00Z", "count": -1}}, "stock.sewing.count"),
         ("answered", {"WO-1": {"CUT": 1.5}}, "answered.WO-1.CUT"),
-        ("answered", {"WO-1": {"CUT": -(10**9) - 1}}, "answered.WO-1.CUT"),
+        ("answered", {"WO-1": {"CUT": -(2**53) - 1}}, "answered.WO-1.CUT"),
         ("answered", {"WO-1": 3}, "answered.WO-1"),
     ],
 )

@@ -74,8 +74,11 @@ def asks(event: Event) -> bool:
     """Whether the event needs a person, as far as the event alone says.
 
     A count without a name on it may have an owner by dispatch: then it asks nothing, which `question_facts` knows.
+    What has neither a station nor an owner only crossed the bound of a zone: nobody's work order can have it.
     """
     match event:
+        case DataQuestioned(station=None, work_order=None) | PiecesCounted(station=None, work_order=None):
+            return False
         case DataQuestioned():
             return event.result is not None and (event.most is not None or bool(event.options))
         case PiecesCounted():
@@ -116,6 +119,8 @@ def question_facts(question: str, state: QuestionFold, attribution: Attribution 
         return None
     owner = owner_of(target, attribution)
     answer = state.answer
+    # Where only the owner of a count is in doubt, its number is not, whatever may have been made besides.
+    is_certain = kind is QuestionKind.AMBIGUOUS and not target.ambiguous
     return Question(
         question=question,
         kind=kind,
@@ -124,8 +129,8 @@ def question_facts(question: str, state: QuestionFold, attribution: Attribution 
         point=target.point,
         result=target.result,
         counted=target.counted or 0,
-        least=target.least,
-        most=target.most,
+        least=target.counted or 0 if is_certain else target.least,
+        most=target.counted or 0 if is_certain else target.most,
         options=tuple(one for text in target.options if (one := CountOption.parse(text)) is not None),
         since=target.since,
         work_order=owner[0] if owner else None,
@@ -147,6 +152,8 @@ def _settles(answer: Answer, owner: Owner | None) -> bool:
 
 
 def _kind(target: Target, attribution: Attribution) -> QuestionKind | None:
+    if target.station is None and target.owner is None:
+        return None
     if target.counted is None:
         return QuestionKind.QUESTIONED
     if target.ambiguous or attribution.doubtful:
