@@ -105,18 +105,25 @@ def option_text(option: str) -> str:
 
 
 def _counted(event: PiecesCounted, zone: tzinfo) -> str:
+    since = clock_text(event.since, zone)
+    pieces = pieces_text(event.delta, str(event.result)) if event.delta else "nothing"
     whose = f"for {work_text(event)}" if work_text(event) else "for no work order (unassigned)"
-    said = f"{event.station} counted {pieces_text(event.delta, str(event.result))} {whose}; counter {event.point} "
-    said += f"stood at {event.total - event.delta} since {clock_text(event.since, zone)} and then at {event.total}"
+    said = f"{event.station} counted {pieces} {whose}" if event.station else f"what crosses a zone's bound: {pieces}"
+    said += f"; counter {event.point} "
+    if event.delta:
+        said += f"went from a total of {event.total - event.delta} pieces, last seen {since}, to {event.total}"
+    else:
+        said += f"shows no piece since {since}, its total stays at {event.total} pieces"
     if event.method is not CountMethod.NORMAL:
         said += f"; {METHODS[event.method]}"
     return said + _bounds(event)
 
 
 def _bounds(event: PiecesCounted | DataQuestioned) -> str:
-    is_sure = isinstance(event, PiecesCounted) and event.confidence is Confidence.CERTAIN
-    if is_sure or event.least is None or event.most is None:
+    if event.least is None or event.most is None:
         return ""
+    if isinstance(event, PiecesCounted) and event.confidence is Confidence.CERTAIN:
+        return f"; the counter cannot show all of it: {event.least} to {pieces_text(event.most)} can have been made"
     return f"; not certain: at least {event.least}, at most {event.most}"
 
 

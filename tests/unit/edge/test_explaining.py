@@ -81,8 +81,8 @@ decision trail
   none was needed: the event itself says what it was decided by
 
 because of
-  #7  2026-01-05 15:01:20: SEW-1 counted 4 good pieces for WO-1 / SEW; counter sewing/good1 stood at 8 since \
-2026-01-05 15:00:40 and then at 12
+  #7  2026-01-05 15:01:20: SEW-1 counted 4 good pieces for WO-1 / SEW; counter sewing/good1 went from a total \
+of 8 pieces, last seen 2026-01-05 15:00:40, to 12
     total 8 → 12 (counter epoch 0)
     elapsed: 40 s
     reach: at most 62 counts in that time by max_rate

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from genba_edge.core.explaining import every_id, explain
 from genba_edge.core.explanation_text import lines_of, trail_lines
-from genba_edge.core.sentences import sentence_of, span_text
+from genba_edge.core.sentences import said_of, sentence_of, span_text
 from genba_shared.events import (
     Confidence,
     CountMethod,
@@ -55,8 +56,8 @@ def test_an_ambiguous_count_shows_what_was_possible_and_why() -> None:
         f"pieces_counted #7  ({named(7)})",
         (
             "2026-01-05 15:01:00: CUT-1 counted 5 good pieces for no work order (unassigned); counter cutter1/parts "
-            "stood at 40 since 2026-01-05 15:00:30 and then at 45; it passed its limit and began again at 0; not "
-            "certain: at least 3, at most 5"
+            "went from a total of 40 pieces, last seen 2026-01-05 15:00:30, to 45; it passed its limit and began again "
+            "at 0; not certain: at least 3, at most 5"
         ),
         "  total 40 → 45 (counter epoch 2)",
         "  the count before: #5 at 2026-01-05 15:00:20, total 38",
@@ -136,10 +137,32 @@ def test_every_kind_says_itself_in_a_sentence() -> None:
             "(1 h 1 min): the gateway was not running"
         ),
         (
-            "2026-01-05 15:00:05: CUT-1 counted 1 scrap piece for WO-1 / CUT; counter cutter1/parts stood at 0 since "
-            "2026-01-05 15:00:04 and then at 1"
+            "2026-01-05 15:00:05: CUT-1 counted 1 scrap piece for WO-1 / CUT; counter cutter1/parts went from a total of 0 pieces, "
+            "last seen 2026-01-05 15:00:04, to 1"
         ),
     ]
+
+
+def test_a_reset_that_shows_no_piece_says_what_the_counter_cannot_show() -> None:
+    event = replace(
+        wrapped(), delta=0, total=40, method=CountMethod.RESET, confidence=Confidence.CERTAIN, least=0, most=1,
+        options=(), work_order="WO-1", node="CUT",
+    )  # fmt: skip
+    assert said_of(event, SHANGHAI) == (
+        "CUT-1 counted nothing for WO-1 / CUT; counter cutter1/parts shows no piece since 2026-01-05 15:00:30, its "
+        "total stays at 40 pieces; it was reset; the counter cannot show all of it: 0 to 1 piece can have been made"
+    )
+
+
+def test_pieces_that_only_cross_the_bound_of_a_zone_are_of_no_station() -> None:
+    event = replace(
+        wrapped(), station=None, method=CountMethod.NORMAL, confidence=Confidence.CERTAIN, least=None, most=None,
+        options=(),
+    )  # fmt: skip
+    assert said_of(event, SHANGHAI) == (
+        "what crosses a zone's bound: 5 good pieces; counter cutter1/parts went from a total of 40 pieces, last seen "
+        "2026-01-05 15:00:30, to 45"
+    )
 
 
 def test_a_change_of_state_says_how_long_the_state_before_lasted() -> None:
