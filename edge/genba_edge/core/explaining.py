@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
-from genba_edge.core.counter_state import REACH_MARGIN, REACH_SLACK
+from genba_edge.core.counter_state import REACH_SLACK, allowance
 from genba_edge.core.rules_in_force import counter_of, rules_of
 from genba_edge.core.sentences import clock_text, option_text, pieces_text, sentence_of, seq_name, span_text
 from genba_edge.core.work_inputs import Inputs, inputs_of
 from genba_shared.device_map.model import DeviceMap
 from genba_shared.events import (
+    Confidence,
     CountMethod,
     DataQuestioned,
     Event,
@@ -116,23 +117,29 @@ def _facts(event: Event, known: Known) -> Iterator[str]:
 def _counted(event: PiecesCounted, before: Event | None, known: Known) -> Iterator[str]:
     """For plain steps what the event itself holds; the trail says more where more was to be decided."""
     yield f"total {event.total - event.delta} → {event.total} (counter epoch {event.counter_epoch})"
-    since = event.since
     if isinstance(before, PiecesCounted):
         yield f"the count before: {seq_name(before.id)} at {clock_text(before.at, known.zone)}, total {before.total}"
-        since = min(since, before.at)
         missed = event.total - event.delta - before.total
         if missed:
             yield f"the totals leave {pieces_text(missed)} between the two that no event kept here tells"
-    elapsed_s = (event.at - since).total_seconds()
-    yield f"elapsed: {span_text(event.at - since)}"
+    if "reach" not in known.trails.get(event.id, {}):  # else the trail tells what it was decided with
+        yield from _reach(event, known)
+    is_plain = event.method is CountMethod.NORMAL and event.id not in known.trails
+    if is_plain and event.confidence is Confidence.CERTAIN:
+        yield "explanations: the counter rose within its reach; nothing else had to be considered"
+    elif is_plain:
+        yield "the pieces were made, and whose they are is in doubt: more than was wanted, or work changed meanwhile"
+    yield from (f"possible: {option_text(option)}" for option in event.options)
+
+
+def _reach(event: PiecesCounted, known: Known) -> Iterator[str]:
+    """How far the counter can have gone since its last reading."""
+    yield f"elapsed: {span_text(event.at - event.since)}"
     settings = None if known.device_map is None else counter_of(event.point, known.device_map)
     if settings is not None and settings.max_rate is not None:
-        most = int(settings.max_rate * elapsed_s * REACH_MARGIN) + REACH_SLACK
+        most = allowance(settings, event.since, event.at, slack=REACH_SLACK)
         times = f" × {settings.pieces_per_count}" if settings.pieces_per_count != 1 else ""
         yield f"reach: at most {most} counts{times} in that time by max_rate"
-    if event.method is CountMethod.NORMAL and event.id not in known.trails:
-        yield "explanations: the counter rose within its reach; nothing else had to be considered"
-    yield from (f"possible: {option_text(option)}" for option in event.options)
 
 
 def _questioned(event: DataQuestioned) -> Iterator[str]:

@@ -62,8 +62,6 @@ def test_an_ambiguous_count_shows_what_was_possible_and_why() -> None:
         "  total 40 → 45 (counter epoch 2)",
         "  the count before: #5 at 2026-01-05 15:00:20, total 38",
         "  the totals leave 2 pieces between the two that no event kept here tells",
-        "  elapsed: 40 s",
-        "  reach: at most 62 counts in that time by max_rate",
         "  possible: it passed its limit and began again at 0: 5 pieces",
         "  possible: it was reset: 3 pieces",
         "",
@@ -141,6 +139,28 @@ def test_every_kind_says_itself_in_a_sentence() -> None:
             "last seen 2026-01-05 15:00:04, to 1"
         ),
     ]
+
+
+def test_a_plain_count_is_within_what_was_possible_since_its_last_reading_and_not_since_the_count_before() -> None:
+    before = replace(wrapped(), id=named(5), at=at(0), total=40)
+    event = replace(
+        wrapped(), method=CountMethod.NORMAL, confidence=Confidence.CERTAIN, least=None, most=None, options=()
+    )
+    known = known_of([event], before={event.id: before})
+    assert explain(event, known).facts == (
+        "total 40 → 45 (counter epoch 2)",
+        "the count before: #5 at 2026-01-05 15:00:00, total 40",
+        "elapsed: 30 s",
+        "reach: at most 47 counts in that time by max_rate",
+        "explanations: the counter rose within its reach; nothing else had to be considered",
+    )
+
+
+def test_pieces_that_may_belong_to_other_work_are_said_to_be_made() -> None:
+    event = replace(wrapped(), method=CountMethod.NORMAL, least=0, most=5, options=())
+    assert explain(event, known_of([event])).facts[-1] == (
+        "the pieces were made, and whose they are is in doubt: more than was wanted, or work changed meanwhile"
+    )
 
 
 def test_a_reset_that_shows_no_piece_says_what_the_counter_cannot_show() -> None:
