@@ -33,7 +33,9 @@ from genba_shared.events import (
     NodeStarted,
     PiecesCounted,
     ProgressReported,
+    QuestionCause,
     Result,
+    StationChangedOver,
     StationStateChanged,
     TagPassed,
     WipChanged,
@@ -56,8 +58,14 @@ def counter_of(point: str, device_map: DeviceMap) -> CounterSettings | None:
 
 def _rules(event: Event, device_map: DeviceMap) -> Iterator[str]:
     match event:
+        case DataQuestioned(zone=str(zone)):
+            yield from _zone(zone, device_map)
+        case DataQuestioned(point=point, cause=QuestionCause.MAP) if counter_of(point, device_map) is None:
+            yield "genba compares what it reads with the map while it runs"
         case PiecesCounted(point=point) | DataQuestioned(point=point):
             yield from _counter(point, device_map)
+        case StationChangedOver(station=station):
+            yield f"a change-over of {station} is from its last good piece of one work to its first of the next"
         case NodeCompleted(node=node) | NodeStarted(node=node) | ProgressReported(node=node):
             yield from _node(node or "", device_map)
         case DispatchOpened(node=node) | DispatchClosed(node=node):

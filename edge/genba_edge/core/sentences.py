@@ -23,6 +23,8 @@ from genba_shared.events import (
     NodeStarted,
     PiecesCounted,
     ProgressReported,
+    QuestionCause,
+    StationChangedOver,
     StationStateChanged,
     StockCounted,
     TagBound,
@@ -51,6 +53,15 @@ _DIRECTIONS: Final[Mapping[Direction, str]] = {
     Direction.ENTER: "came into",
     Direction.LEAVE: "left",
     Direction.PASS: "passed by, outside of",
+}
+_QUESTIONS: Final[Mapping[QuestionCause, str]] = {
+    QuestionCause.OTHER: "a reading of {about} has no explanation that fits",
+    QuestionCause.STEP: "a reading of {about} has no explanation that fits",
+    QuestionCause.IMPOSSIBLE: "{about} shows what it cannot have",
+    QuestionCause.SATURATED: "counter {about} stands at its limit, where pieces vanish",
+    QuestionCause.MEANING: "the device map gives counter {about} another meaning",
+    QuestionCause.WIP: "what is in zone {about} does not fit what came and went",
+    QuestionCause.MAP: "the readings of {about} do not fit what the device map says of it",
 }
 _COMMON: Final = frozenset(
     {"id", "kind", "at", "source", "seen_at", "clock", "boot", "mono_ms", "site", "because", "entered_at"}
@@ -167,7 +178,17 @@ def _completed(event: NodeCompleted, _zone: tzinfo) -> str:
 
 
 def _questioned(event: DataQuestioned, _zone: tzinfo) -> str:
-    return f"a reading of {event.point} has no explanation that fits: {event.note}{_bounds(event)}"
+    about = event.zone or event.point
+    return f"{_QUESTIONS[event.cause].format(about=about)}: {event.note}{_bounds(event)}"
+
+
+def _changed_over(event: StationChangedOver, zone: tzinfo) -> str:
+    begin, end = clock_text(event.begin, zone), clock_text(event.end, zone)
+    return (
+        f"{event.station} changed over from {event.before_work_order} / {event.before_node} to {work_text(event)} in "
+        f"{span_text(event.end - event.begin)}: its last good piece of the one was at {begin}, its first of the other "
+        f"at {end}"
+    )
 
 
 def _gap(event: DataGapSeen, zone: tzinfo) -> str:
@@ -214,6 +235,7 @@ _TELLERS: Final[Mapping[type[Event], Callable[[Any, tzinfo], str]]] = {
     TagPassed: _passed,
     WipChanged: _wip,
     StationStateChanged: _state,
+    StationChangedOver: _changed_over,
     DispatchOpened: _opened,
     DispatchClosed: _closed,
     NodeStarted: _started,

@@ -23,6 +23,7 @@ from genba_shared.events import (
     PiecesCounted,
     ProgressReported,
     Result,
+    StationChangedOver,
     TagBound,
     TagPassed,
     TagUnbound,
@@ -175,7 +176,7 @@ def _points(stations: set[str], known_map: DeviceMap | None) -> tuple[set[str], 
 
 def _group(event: Event) -> str:
     match event:
-        case DispatchOpened() | DispatchClosed() | NodeStarted() | ProgressReported():
+        case DispatchOpened() | DispatchClosed() | NodeStarted() | ProgressReported() | StationChangedOver():
             return WORK
         case PiecesCounted():
             return PIECES

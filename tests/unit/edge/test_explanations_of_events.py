@@ -13,10 +13,13 @@ from genba_shared.events import (
     CountMethod,
     CountOption,
     DataGapSeen,
+    DataQuestioned,
     DispatchClosed,
     GapCause,
     PiecesCounted,
+    QuestionCause,
     Result,
+    StationChangedOver,
     StationState,
     StationStateChanged,
     WipChanged,
@@ -135,8 +138,8 @@ def test_every_kind_says_itself_in_a_sentence() -> None:
             "(1 h 1 min): the gateway was not running"
         ),
         (
-            "2026-01-05 15:00:05: CUT-1 counted 1 scrap piece for WO-1 / CUT; counter cutter1/parts went from a total of 0 pieces, "
-            "last seen 2026-01-05 15:00:04, to 1"
+            "2026-01-05 15:00:05: CUT-1 counted 1 scrap piece for WO-1 / CUT; counter cutter1/parts went from a total of "
+            "0 pieces, last seen 2026-01-05 15:00:04, to 1"
         ),
     ]
 
@@ -160,6 +163,40 @@ def test_pieces_that_may_belong_to_other_work_are_said_to_be_made() -> None:
     event = replace(wrapped(), method=CountMethod.NORMAL, least=0, most=5, options=())
     assert explain(event, known_of([event])).facts[-1] == (
         "the pieces were made, and whose they are is in doubt: more than was wanted, or work changed meanwhile"
+    )
+
+
+def test_a_question_says_what_it_is_about_and_by_which_rule() -> None:
+    def asked(cause: QuestionCause, point: str, zone: str | None = None) -> tuple[str, tuple[str, ...]]:
+        event = DataQuestioned(id=named(1), at=at(1), source=PLC, point=point, note="why", cause=cause, zone=zone)
+        explanation = explain(event, known_of([event]))
+        return said_of(event, SHANGHAI), explanation.rule
+
+    assert asked(QuestionCause.WIP, "zone packing", "packing") == (
+        "what is in zone packing does not fit what came and went: why",
+        ("zone packing: in at gate/in, out at gate/out",),
+    )
+    assert asked(QuestionCause.SATURATED, "cutter1/parts")[0] == (
+        "counter cutter1/parts stands at its limit, where pieces vanish: why"
+    )
+    assert asked(QuestionCause.MAP, "cutter1/job") == (
+        "the readings of cutter1/job do not fit what the device map says of it: why",
+        ("genba compares what it reads with the map while it runs",),
+    )
+
+
+def test_a_change_over_says_from_what_to_what_and_how_long_it_took() -> None:
+    event = StationChangedOver(
+        id=named(1), at=at(95), source=PLC, station="CUT-1", work_order="WO-2", node="CUT", begin=at(5), end=at(95),
+        before_work_order="WO-1", before_node="CUT",
+    )  # fmt: skip
+    explanation = explain(event, known_of([event]))
+    assert explanation.sentence == (
+        "2026-01-05 15:01:35: CUT-1 changed over from WO-1 / CUT to WO-2 / CUT in 1 min 30 s: its last good piece of "
+        "the one was at 2026-01-05 15:00:05, its first of the other at 2026-01-05 15:01:35"
+    )
+    assert explanation.rule == (
+        "a change-over of CUT-1 is from its last good piece of one work to its first of the next",
     )
 
 
