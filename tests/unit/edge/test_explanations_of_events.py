@@ -138,8 +138,8 @@ def test_every_kind_says_itself_in_a_sentence() -> None:
             "(1 h 1 min): the gateway was not running"
         ),
         (
-            "2026-01-05 15:00:05: CUT-1 counted 1 scrap piece for WO-1 / CUT; counter cutter1/parts went from a total of "
-            "0 pieces, last seen 2026-01-05 15:00:04, to 1"
+            "2026-01-05 15:00:05: CUT-1 counted 1 scrap piece for WO-1 / CUT; counter cutter1/parts went from a total "
+            "of 0 pieces, last seen 2026-01-05 15:00:04, to 1"
         ),
     ]
 
