@@ -18,6 +18,7 @@ from genba_shared.events import (
     Event,
     EventId,
     NodeCompleted,
+    NodeStarted,
     PiecesCounted,
     StationStateChanged,
     TagPassed,
@@ -116,6 +117,7 @@ def _explained(archive: Archive, row: ArchivedRow, event: Event) -> Found:
     rows = _followed(archive, row)
     if isinstance(event, NodeCompleted):
         rows += _beside_work(archive, event.work_order or "")
+        rows += [each for start in rows if isinstance(start.event, NodeStarted) for each in _followed(archive, start)]
     known = _known(archive, row.seq, rows, [each for each in _followed(archive, row) if each.event is not None])
     return Found(known=known, explanation=explain(event, known))
 
@@ -154,7 +156,7 @@ def _known(archive: Archive, seq: int, rows: Iterable[ArchivedRow], followed: It
     device_map: DeviceMap | None = None
     notes: list[str] = []
     if in_force is not None:
-        device_map, notes = _loaded(in_force, archive, first=min((row.seq for row in by_id.values()), default=seq))
+        device_map, notes = _loaded(in_force, archive, first=_first_of_work(by_id.values(), seq))
     return Known(
         events={each: row.event for each, row in by_id.items() if row.event is not None},
         trails={each: row.trail for each, row in by_id.items() if row.trail is not None},
@@ -165,6 +167,11 @@ def _known(archive: Archive, seq: int, rows: Iterable[ArchivedRow], followed: It
         map_notes=tuple(notes),
         zone=UTC if device_map is None else _zone(device_map),
     )
+
+
+def _first_of_work(rows: Iterable[ArchivedRow], seq: int) -> int:
+    """The first event that is told of; what may have disturbed the work reaches back as far as the history does."""
+    return min((row.seq for row in rows if row.event is None or row.event.kind not in _BESIDE), default=seq)
 
 
 def _loaded(kept: ArchivedMap, archive: Archive, *, first: int) -> tuple[DeviceMap | None, list[str]]:

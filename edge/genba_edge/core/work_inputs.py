@@ -86,7 +86,10 @@ def inputs_of(
     ordered = sorted(events, key=seq_of)
     begin, end = _bounds(ordered, work_order, node, claim)
     by_tags = claim is not None and claim.basis is Basis.TAGS
-    named = frozenset() if claim is None else frozenset(claim.because)
+    named = set() if claim is None else set(claim.because)
+    starts = (each for each in ordered if isinstance(each, NodeStarted))
+    for each in starts:  # what started the work may be the state of a station, which is nobody's
+        named |= set(each.because if _is_of(each, work_order, node, begin, end, claim) else ())
     own = [
         each
         for each in ordered
@@ -94,8 +97,8 @@ def inputs_of(
         and (each.id in named or _is_of(each, work_order, node, begin, end, claim))
     ]
     since = min((each.at for each in own), default=None)
-    stations = _stations(own, node, known_map)
-    points, devices = _points(stations, known_map)
+    points, devices = _points(_stations(own, node, known_map), known_map)
+    devices |= {each.reader for each in own if isinstance(each, TagPassed)}
     beside = [
         each
         for each in ordered
@@ -111,7 +114,7 @@ def inputs_of(
         node=node,
         inputs=tuple(Input(event=each, group=_group(each), adds=adds.get(each.id, 0)) for each in found),
         claimed=None if claim is None else claim.pieces,
-        is_quantity=claim is not None and claim.basis is Basis.STATE and not adds,
+        is_quantity=claim is not None and claim.basis is Basis.STATE and not adds and not _counts(node, known_map),
         has_beginning=_has_beginning(own, by_tags=by_tags),
     )
 
@@ -160,6 +163,12 @@ def _stations(own: Iterable[Event], node: str, known_map: DeviceMap | None) -> s
     named = {each.station for each in own if each.station is not None}
     rule = None if known_map is None else known_map.nodes.get(node)
     return named | set(rule.stations if rule is not None else ())
+
+
+def _counts(node: str, known_map: DeviceMap | None) -> bool:
+    """Whether some station of the node counts good pieces."""
+    stations = () if known_map is None or node not in known_map.nodes else known_map.nodes[node].stations
+    return known_map is not None and any(Result.GOOD in known_map.stations[name].counts for name in stations)
 
 
 def _points(stations: set[str], known_map: DeviceMap | None) -> tuple[set[str], set[str]]:
