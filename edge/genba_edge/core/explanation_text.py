@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import tzinfo
 from typing import Any, Final
 
 from genba_edge.core.explaining import Explanation, Known, rule_lines
 from genba_edge.core.sentences import clock_text, option_text, pieces_text, said_of, seq_name
 from genba_edge.core.work_inputs import GROUPS, PIECES, Input, Inputs
-from genba_shared.clock import format_time
+from genba_shared.clock import format_time, parse_time
 from genba_shared.events import Confidence, EventId, PiecesCounted, event_to_json
 
 _INDENT: Final = "  "
 _SUMMED: Final = 12  # inputs whose sum is written out number by number
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_ID: Final = re.compile(r"[^\s:,]+:[0-9a-f]{32}:\d+")
+_UNITS: Final[Mapping[str, str]] = {"_s": "s", "_dbm": "dBm", "_db": "dB"}
+_WORDS: Final[Mapping[str, str]] = {  # names that are shorter in trails than what they say
+    "last": "value before",
+    "raw": "value now",
+    "reach": "most counts possible in that time",
+    "watched": "read all the time",
+}
 
 
 def lines_of(explanation: Explanation, known: Known) -> Iterator[str]:
@@ -28,7 +39,7 @@ def lines_of(explanation: Explanation, known: Known) -> Iterator[str]:
     yield from _indented(rule_lines(explanation, known))
     yield ""
     yield "decision trail"
-    yield from _indented(_trail_of(explanation))
+    yield from _indented(_trail_of(explanation, known))
     if explanation.because or explanation.lost:
         yield ""
         yield "because of"
@@ -54,7 +65,7 @@ def inputs_lines(inputs: Inputs, known: Known) -> Iterator[str]:
         yield "decisions behind the inputs"
         for each in decided:
             yield f"{_INDENT}{seq_name(each)}"
-            yield from _indented(trail_lines(known.trails[each]), _INDENT * 2)
+            yield from _indented(trail_lines(known.trails[each], known.zone), _INDENT * 2)
 
 
 def sum_lines(inputs: Inputs, known: Known) -> Iterator[str]:
@@ -83,9 +94,9 @@ def sum_lines(inputs: Inputs, known: Known) -> Iterator[str]:
             yield f"the other {pieces_text(inputs.difference, 'good')} were counted in that time"
 
 
-def trail_lines(trail: Mapping[str, Any]) -> list[str]:
+def trail_lines(trail: Mapping[str, Any], zone: tzinfo) -> list[str]:
     """A trail as `name: value` lines, whatever it holds; a list of groups becomes a table."""
-    return list(_named(trail))
+    return list(_named(_readable(trail, zone)))
 
 
 def aligned(rows: Sequence[Sequence[str]], *, header: Sequence[str] = ()) -> Iterator[str]:
@@ -152,7 +163,7 @@ def _because(explanation: Explanation, known: Known, indent: str) -> Iterator[st
         yield f"{indent}{seq_name(each.event.id)}  {each.sentence}"
         yield from _indented(each.facts, indent + _INDENT)
         if each.trail is not None:
-            yield from _indented(trail_lines(each.trail), indent + _INDENT)
+            yield from _indented(trail_lines(each.trail, known.zone), indent + _INDENT)
         yield from _because(each, known, indent + _INDENT)
     for lost in explanation.lost:
         yield f"{indent}{seq_name(lost)}  {_why_lost(lost, explanation, known)}"
@@ -167,9 +178,9 @@ def _why_lost(event_id: str, explanation: Explanation, known: Known) -> str:
     return "is not in the history: its row is damaged or was never written"
 
 
-def _trail_of(explanation: Explanation) -> Iterable[str]:
+def _trail_of(explanation: Explanation, known: Known) -> Iterable[str]:
     if explanation.trail is not None:
-        return trail_lines(explanation.trail)
+        return trail_lines(explanation.trail, known.zone)
     return ("none was needed: the event itself says what it was decided by",)
 
 
@@ -213,9 +224,34 @@ def _counts(members: Iterable[Input], known: Known) -> Iterator[str]:
     return aligned(rows, header=header)
 
 
+def _readable(value: Any, zone: tzinfo) -> Any:
+    """The same with times of the gateway's time zone, and short names of events."""
+    match value:
+        case dict():
+            return {name: _readable(each, zone) for name, each in value.items()}
+        case list():
+            return [_readable(each, zone) for each in value]
+        case str():
+            text = _TIME.sub(lambda found: _local(found.group(), zone), value)
+            return _ID.sub(lambda found: seq_name(found.group()), text)
+        case _:
+            return value
+
+
+def _local(text: str, zone: tzinfo) -> str:
+    try:
+        return clock_text(parse_time(text), zone)
+    except (ValueError, OverflowError):  # a device may show anything that looks like a time
+        return text
+
+
 def _named(group: Mapping[str, Any]) -> Iterator[str]:
     for name, value in group.items():
-        word = str(name).replace("_", " ")
+        unit = next((end for end in _UNITS if str(name).endswith(end)), "")
+        if unit and isinstance(value, int | float) and not isinstance(value, bool):
+            yield f"{_word(str(name).removesuffix(unit))}: {_shown(value)} {_UNITS[unit]}"
+            continue
+        word = _word(str(name))
         match value:
             case dict() if value:
                 yield f"{word}:"
@@ -229,6 +265,10 @@ def _named(group: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{word}: {', '.join(map(_shown, value)) or 'nothing'}"
             case _:
                 yield f"{word}: {_shown(value)}"
+
+
+def _word(name: str) -> str:
+    return _WORDS.get(name, name.replace("_", " "))
 
 
 def _shown(value: Any) -> str:

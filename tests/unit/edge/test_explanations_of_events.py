@@ -75,10 +75,10 @@ def test_an_ambiguous_count_shows_what_was_possible_and_why() -> None:
         "  device map 5e5e5e5e5e5e",
         "",
         "decision trail",
-        "  last: 65533",
-        "  raw: 2",
-        "  elapsed s: 30",
-        "  reach: 47",
+        "  value before: 65533",
+        "  value now: 2",
+        "  elapsed: 30 s",
+        "  most counts possible in that time: 47",
         "  possible: it passed its limit and began again at 0: 5 pieces, it was reset: 3 pieces",
         "  not possible:",
         "    restore: no value from before a reset is remembered",
@@ -96,8 +96,8 @@ def test_any_trail_can_be_read_whatever_its_names() -> None:
         "competing": [{"read_point": "gate/in", "reads": 4}, {"read_point": "gate/out", "reads": 12, "why": "weaker"}],
         "deep": {"a": {"b": [1, 2]}},
     }
-    assert trail_lines(trail) == [
-        "mean rssi dbm: -51.25",
+    assert trail_lines(trail, SHANGHAI) == [
+        "mean rssi: -51.25 dBm",
         "is cross read: no",
         "nobody: nothing",
         "empty: nothing",
@@ -108,6 +108,25 @@ def test_any_trail_can_be_read_whatever_its_names() -> None:
         "deep:",
         "  a:",
         "    b: 1, 2",
+    ]
+
+
+def test_times_and_events_in_a_trail_are_told_as_everywhere_else() -> None:
+    trail = {
+        "parts": [{"saw": "true since 2026-01-05T07:00:21.500Z", "because": [named(2), named(4)]}],
+        "last_piece": "2026-01-05T07:00:28Z",
+        "idle_after_s": 180.0,
+        "elsewhere": "order:2026:1",
+        "read": "2026-99-99T07:00:28Z",
+    }
+    assert trail_lines(trail, SHANGHAI) == [
+        "parts:",
+        "  saw                             because",
+        "  true since 2026-01-05 15:00:21  #2, #4",
+        "last piece: 2026-01-05 15:00:28",
+        "idle after: 180 s",
+        "elsewhere: order:2026:1",
+        "read: 2026-99-99T07:00:28Z",
     ]
 
 
