@@ -245,6 +245,7 @@ def test_other_bounds_of_a_zone_change_only_what_it_holds() -> None:
     assert why(new) == ["zones.buffer.pieces_out: PACK-1/good instead of SEW-1/good"]
     assert [str(Causes.between([changed()], new).changes[number - 1]) for number in
             Causes.between([changed()], new).of_zone("buffer")] == why(new)  # fmt: skip
+    assert Causes.between([changed()], new).of_subject("zone buffer") == [1]
 
 
 def test_a_longer_idle_time_moves_time_from_idle_to_running() -> None:
