@@ -289,6 +289,23 @@ def test_an_address_that_was_off_by_one_is_read_from_the_registers_that_were_rec
     assert (notes, outcome.counts()) == ([], {("S", Result.GOOD): 100})
 
 
+def test_another_word_order_of_a_device_changes_nothing_of_its_bits_and_single_registers() -> None:
+    points = [
+        'reset: {at: "00001", type: bool}',
+        "state: {at: 40011, type: uint16}",
+        "ready: {at: 40012, type: bool, bit: 3}",
+        "cut: {at:",
+    ]
+    bits = ("cut: {at:", "\n      ".join(points))
+    recorded, new = changed(bits), changed(bits, ("byte_order: CDAB", "byte_order: ABCD"))
+    samples = [
+        Sample("cell", name, value, at(1), at(1)) for name, value in (("reset", True), ("state", 2), ("ready", True))
+    ]
+    rereading = Rereading(recorded, new)
+    assert list(rereading.reread(samples)) == samples
+    assert rereading.notes == []
+
+
 def test_readings_are_those_of_the_map_that_was_in_force_when_they_were_taken() -> None:
     wrong, right = changed(("byte_order: CDAB", "byte_order: ABCD")), changed()
     half = END_S // 2
