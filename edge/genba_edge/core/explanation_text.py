@@ -84,6 +84,9 @@ def sum_lines(inputs: Inputs, known: Known) -> Iterator[str]:
         yield f"{found}: adds up to the {inputs.claimed} claimed"
     else:
         yield f"{found}: DOES NOT ADD UP to the {inputs.claimed} claimed, {inputs.difference:+d}"
+    least, most = inputs.bounds
+    if (least, most) != (inputs.sum, inputs.sum):
+        yield f"by what the counters cannot show or do not say for certain: {least} to {pieces_text(most, 'good')}"
     if known.kept_since is not None and not inputs.has_beginning:
         seq, at = known.kept_since
         yield (
@@ -204,8 +207,6 @@ def _counts(members: Iterable[Input], known: Known) -> Iterator[str]:
         if not isinstance(event, PiecesCounted):
             continue
         so_far += each.adds
-        certain = event.confidence is Confidence.CERTAIN
-        sure = "" if certain else f"{event.confidence}: {event.least} to {event.most}"
         method = "" if event.method == "normal" else f"{event.method} "
         rows.append(
             (
@@ -217,11 +218,19 @@ def _counts(members: Iterable[Input], known: Known) -> Iterator[str]:
                 str(event.result),
                 str(event.total),
                 str(so_far),
-                method + sure,
+                (method + _possible(event)).strip(),
             )
         )
     header = ("event", "at", "station", "counter", "pieces", "result", "total", "good so far", "")
     return aligned(rows, header=header)
+
+
+def _possible(event: PiecesCounted) -> str:
+    """What can have been made, where that may be something else than what was counted."""
+    if event.least is None or event.most is None:
+        return ""
+    sure = "" if event.confidence is Confidence.CERTAIN else f"{event.confidence}: "
+    return f"{sure}{event.least} to {event.most} possible"
 
 
 def _readable(value: Any, zone: tzinfo) -> Any:

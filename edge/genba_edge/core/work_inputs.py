@@ -74,6 +74,20 @@ class Inputs:
         return sum(each.adds for each in self.inputs)
 
     @property
+    def bounds(self) -> tuple[int, int]:
+        """The least and the most good pieces that the inputs can stand for; tags are as many as they are."""
+        least = most = self.sum
+        if any(each.adds for each in self.inputs if isinstance(each.event, TagPassed)):
+            return least, most
+        for each in self.inputs:
+            match each.event:
+                case PiecesCounted(result=Result.GOOD, least=int(low), most=int(high)):
+                    least, most = least + low - each.adds, most + high - each.adds
+                case _:
+                    pass
+        return least, most
+
+    @property
     def difference(self) -> int:
         """Pieces that were claimed and are not among the inputs; 0 where nothing was claimed, or nothing counts."""
         return 0 if self.claimed is None or self.is_quantity else self.claimed - self.sum

@@ -8,6 +8,8 @@ from genba_edge.core.explaining import every_id, explain, explain_work
 from genba_edge.core.explanation_text import inputs_lines, lines_of, to_json
 from genba_shared.events import (
     Basis,
+    Confidence,
+    CountMethod,
     DataGapSeen,
     DataQuestioned,
     Direction,
@@ -203,6 +205,24 @@ def test_a_completion_of_a_counted_node_whose_counts_are_no_longer_kept_is_no_wa
     inputs = explain(claim, replace(known_of([claim]), device_map=World().map)).inputs
     assert inputs is not None
     assert (inputs.is_quantity, inputs.difference) == (False, 40)
+
+
+def test_what_the_counters_cannot_show_is_said_beside_the_sum() -> None:
+    reset = replace(counted(3, 0, 4), method=CountMethod.RESET, least=0, most=2)
+    doubtful = replace(counted(4, 4, 8), confidence=Confidence.AMBIGUOUS, least=0, most=4)
+    events: list[Event] = [counted(1, 4, 4), started(2), reset, doubtful, completed(5, 8)]
+    inputs = explain(events[4], known_of(events)).inputs
+    assert inputs is not None
+    told = list(inputs_lines(inputs, known_of(events)))
+    assert told[told.index("sum") + 1 :][:2] == [
+        "  4 + 4 = 8 good pieces: adds up to the 8 claimed",
+        "  by what the counters cannot show or do not say for certain: 4 to 10 good pieces",
+    ]
+    assert [" ".join(line.split()[8:]) for line in told if "sewing/good1" in line] == [
+        "4",
+        "4 reset 0 to 2 possible",
+        "8 ambiguous: 0 to 4 possible",
+    ]
 
 
 def test_the_state_that_started_the_work_is_an_input_and_begins_it() -> None:
