@@ -102,7 +102,12 @@ def _facts(event: Event, known: Known) -> Iterator[str]:
             yield from _questioned(event)
         case TagPassed():
             stay = event.last_seen - event.first_seen
-            yield f"seen from {clock_text(event.first_seen, known.zone)} for {span_text(stay)}, antenna {event.antenna}"
+            first = clock_text(event.first_seen, known.zone)
+            antenna = "" if event.antenna is None else f", antenna {event.antenna}"
+            if event.implied:
+                yield f"nobody saw it: some time between {first} and {clock_text(event.last_seen, known.zone)}"
+            else:
+                yield f"seen from {first} for {span_text(stay)}{antenna}"
         case WipChanged():
             yield f"before: {event.count - event.by}, after: {event.count}"
         case StationStateChanged() if isinstance(before, StationStateChanged):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, tzinfo
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from genba_shared.events import (
     Confidence,
@@ -48,11 +48,6 @@ _GAPS: Final[Mapping[GapCause, str]] = {
     GapCause.FULL: "the disk was full",
     GapCause.RESTORE: "the collector was restored from a backup",
     GapCause.GATEWAY: "the gateway was not running",
-}
-_DIRECTIONS: Final[Mapping[Direction, str]] = {
-    Direction.ENTER: "came into",
-    Direction.LEAVE: "left",
-    Direction.PASS: "passed by, outside of",
 }
 _QUESTIONS: Final[Mapping[QuestionCause, str]] = {
     QuestionCause.OTHER: "a reading of {about} has no explanation that fits",
@@ -139,11 +134,20 @@ def _bounds(event: PiecesCounted | DataQuestioned) -> str:
 
 
 def _passed(event: TagPassed, _zone: tzinfo) -> str:
-    where = f"{_DIRECTIONS[event.direction]} {f'zone {event.zone}' if event.zone else 'every zone'}"
     stands = "that stands for nothing known"
     if event.pieces is not None:
         stands = f"with {pieces_text(event.pieces)} of {event.work_order}"
-    by = f"{event.reads} reads" if not event.implied else "no read: the route implies it"
+    zone = f"zone {event.zone}" if event.zone else "every zone"
+    match event.direction:
+        case Direction.PASS:
+            where = f"was seen, and stays in {zone}," if event.zone else "passed by, in no zone,"
+        case Direction.ENTER:
+            where = f"came into {zone}"
+        case Direction.LEAVE:
+            where = f"left {zone}"
+        case _:
+            assert_never(event.direction)
+    by = "no read there: concluded" if event.implied else f"{event.reads} read{'' if event.reads == 1 else 's'}"
     return f"tag {event.tag} {stands} {where} at read point {event.reader}/{event.read_point} ({by})"
 
 

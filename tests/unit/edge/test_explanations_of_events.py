@@ -14,6 +14,7 @@ from genba_shared.events import (
     CountOption,
     DataGapSeen,
     DataQuestioned,
+    Direction,
     DispatchClosed,
     GapCause,
     PiecesCounted,
@@ -22,6 +23,7 @@ from genba_shared.events import (
     StationChangedOver,
     StationState,
     StationStateChanged,
+    TagPassed,
     WipChanged,
 )
 from tests.unit.edge.explained import PLC, SHANGHAI, known_of, named
@@ -239,6 +241,24 @@ def test_pieces_that_only_cross_the_bound_of_a_zone_are_of_no_station() -> None:
         "what crosses a zone's bound: 5 good pieces; counter cutter1/parts went from a total of 40 pieces, last seen "
         "2026-01-05 15:00:30, to 45"
     )
+
+
+def test_a_passage_says_whether_it_was_seen_and_whether_it_moved_the_tag() -> None:
+    seen = TagPassed(
+        id=named(1), at=at(9), source=PLC, work_order="WO-1", reader="gate", read_point="out", tag="3034a1",
+        direction=Direction.PASS, first_seen=at(5), last_seen=at(9), reads=1, zone="packing", pieces=5, antenna=2,
+    )  # fmt: skip
+    concluded = replace(seen, direction=Direction.LEAVE, reads=0, implied=True, antenna=None)
+    nowhere = replace(seen, zone=None, pieces=None, reads=3)
+    assert [said_of(event, SHANGHAI) for event in (seen, concluded, nowhere)] == [
+        "tag 3034a1 with 5 pieces of WO-1 was seen, and stays in zone packing, at read point gate/out (1 read)",
+        "tag 3034a1 with 5 pieces of WO-1 left zone packing at read point gate/out (no read there: concluded)",
+        "tag 3034a1 that stands for nothing known passed by, in no zone, at read point gate/out (3 reads)",
+    ]
+    assert [explain(event, known_of([event])).facts for event in (seen, concluded)] == [
+        ("seen from 2026-01-05 15:00:05 for 4 s, antenna 2",),
+        ("nobody saw it: some time between 2026-01-05 15:00:05 and 2026-01-05 15:00:09",),
+    ]
 
 
 def test_a_change_of_state_says_how_long_the_state_before_lasted() -> None:
