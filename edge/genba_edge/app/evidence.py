@@ -117,7 +117,6 @@ def _explained(archive: Archive, row: ArchivedRow, event: Event) -> Found:
     rows = _followed(archive, row)
     if isinstance(event, NodeCompleted):
         rows += _beside_work(archive, event.work_order or "")
-        rows += [each for start in rows if isinstance(start.event, NodeStarted) for each in _followed(archive, start)]
     known = _known(archive, row.seq, rows, [each for each in _followed(archive, row) if each.event is not None])
     return Found(known=known, explanation=explain(event, known))
 
@@ -144,6 +143,7 @@ def _beside_work(archive: Archive, work_order: str) -> list[ArchivedRow]:
     span = {"begin": archive.first_seq, "end": archive.next_seq}
     rows = archive.rows_with(_text("work_order", work_order), **span)
     tags = {row.event.tag for row in rows if isinstance(row.event, TagPassed)}
+    rows += [each for row in rows if isinstance(row.event, NodeStarted) for each in _followed(archive, row)]
     rows += [row for kind in _BESIDE for row in archive.rows_with(_text("kind", kind), **span)]
     unbound = archive.rows_with(_text("kind", "tag_unbound"), **span)
     return rows + [row for row in unbound if getattr(row.event, "tag", None) in tags]
