@@ -167,7 +167,8 @@ async def test_a_completion_is_explained_after_the_collector_took_it_and_after_a
     assert {each["id"] for each in told["inputs"]} == (of_the_node | gaps) - behind - {claim.id}
     assert told["id"] == claim.id
     assert told["sum"] == {
-        "good": QUANTITY, "claimed": QUANTITY, "adds_up": True, "has_beginning": True, "kept_since": None
+        "good": QUANTITY, "claimed": QUANTITY, "answered": 0, "adds_up": True, "has_beginning": True,
+        "kept_since": None,
     }  # fmt: skip
     assert [each["id"] for each in told["because"]] == list(claim.because)
     assert told["rule"][0] == "done when its good pieces (cell/good) reach the quantity of the work order"

@@ -16,6 +16,7 @@ from genba_edge.core.sentences import clock_text, option_text, pieces_text, sent
 from genba_edge.core.work_inputs import Inputs, inputs_of
 from genba_shared.device_map.model import DeviceMap
 from genba_shared.events import (
+    Basis,
     Confidence,
     CountMethod,
     DataQuestioned,
@@ -78,7 +79,12 @@ def _explain(event: Event, known: Known, *, depth: int, told: set[str]) -> Expla
     inputs = None
     if isinstance(event, NodeCompleted):
         inputs = inputs_of(
-            event.work_order or "", event.node or "", known.events.values(), claim=event, known_map=known.device_map
+            event.work_order or "",
+            event.node or "",
+            known.events.values(),
+            claim=event,
+            known_map=known.device_map,
+            answered=_answered(event, known),
         )
     further = [known.events[each] for each in event.because if each in known.events and each not in told]
     return Explanation(
@@ -91,6 +97,12 @@ def _explain(event: Event, known: Known, *, depth: int, told: set[str]) -> Expla
         because=tuple(_explain(each, known, depth=depth + 1, told=told) for each in further if depth < DEEPEST),
         lost=tuple(each for each in event.because if each not in known.events),
     )
+
+
+def _answered(claim: NodeCompleted, known: Known) -> int:
+    """Pieces that people's answers added to a claim by counts; answers are events of the collector, not kept here."""
+    answered = known.trails.get(claim.id, {}).get("answered", 0)
+    return answered if isinstance(answered, int) and claim.basis is not Basis.TAGS else 0
 
 
 def _facts(event: Event, known: Known) -> Iterator[str]:

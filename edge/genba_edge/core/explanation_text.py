@@ -76,6 +76,8 @@ def sum_lines(inputs: Inputs, known: Known) -> Iterator[str]:
         found = f"{' + '.join(map(str, adding))} = {made}"
     else:
         found = f"{len(adding)} input{'' if len(adding) == 1 else 's'} with pieces: {made}"
+    if inputs.answered:
+        found += f", {inputs.answered:+d} by people's answers in the collector"
     if inputs.is_quantity:
         yield f"nothing counts the pieces of this node: the {inputs.claimed} claimed are those that were wanted"
     elif inputs.claimed is None:
@@ -154,6 +156,7 @@ def inputs_to_json(inputs: Inputs, known: Known) -> dict[str, Any]:
         "sum": {
             "good": inputs.sum,
             "claimed": inputs.claimed,
+            "answered": inputs.answered,
             "adds_up": inputs.claimed is None or inputs.difference == 0,
             "has_beginning": known.kept_since is None or inputs.has_beginning,
             "kept_since": kept_since,

@@ -54,6 +54,7 @@ class Inputs:
 
     `claimed`: the pieces of its completion (None: it is not complete). `is_quantity`: they are those that were wanted,
     since nothing counts the pieces of this node. `has_beginning`: the kept events reach back to where the work began.
+    `answered`: good pieces that people's answers in the collector added to the counted ones (below 0: took away).
     """
 
     work_order: str
@@ -62,6 +63,7 @@ class Inputs:
     claimed: int | None
     has_beginning: bool
     is_quantity: bool = False
+    answered: int = 0
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -90,13 +92,42 @@ class Inputs:
     @property
     def difference(self) -> int:
         """Pieces that were claimed and are not among the inputs; 0 where nothing was claimed, or nothing counts."""
-        return 0 if self.claimed is None or self.is_quantity else self.claimed - self.sum
+        if self.claimed is None or self.is_quantity:
+            return 0
+        return self.claimed - max(0, self.sum + self.answered)
 
 
 def inputs_of(
-    work_order: str, node: str, events: Iterable[Event], *, claim: NodeCompleted | None, known_map: DeviceMap | None
+    work_order: str,
+    node: str,
+    events: Iterable[Event],
+    *,
+    claim: NodeCompleted | None,
+    known_map: DeviceMap | None,
+    answered: int = 0,
 ) -> Inputs:
     """The inputs of a node up to its completion (None: up to now) among events of one gateway, given in any order."""
+    found, adds = _found(work_order, node, events, claim, known_map)
+    by_tags = claim is not None and claim.basis is Basis.TAGS
+    return Inputs(
+        work_order=work_order,
+        node=node,
+        inputs=tuple(Input(event=each, group=_group(each), adds=adds.get(each.id, 0)) for each in found),
+        claimed=None if claim is None else claim.pieces,
+        is_quantity=claim is not None and claim.basis is Basis.STATE and not adds and not _counts(node, known_map),
+        has_beginning=_has_beginning(found, by_tags=by_tags),
+        answered=answered,
+    )
+
+
+def _found(
+    work_order: str,
+    node: str,
+    events: Iterable[Event],
+    claim: NodeCompleted | None,
+    known_map: DeviceMap | None,
+) -> tuple[list[Event], dict[str, int]]:
+    """The events that went into the node or stand beside it, and the pieces that each adds."""
     ordered = sorted(events, key=seq_of)
     begin, end = _bounds(ordered, work_order, node, claim)
     by_tags = claim is not None and claim.basis is Basis.TAGS
@@ -122,15 +153,7 @@ def inputs_of(
     ]
     ids = {each.id for each in own}
     found = sorted([*own, *(each for each in beside if each.id not in ids)], key=seq_of)
-    adds = _adds(found, work_order, node, by_tags=by_tags)
-    return Inputs(
-        work_order=work_order,
-        node=node,
-        inputs=tuple(Input(event=each, group=_group(each), adds=adds.get(each.id, 0)) for each in found),
-        claimed=None if claim is None else claim.pieces,
-        is_quantity=claim is not None and claim.basis is Basis.STATE and not adds and not _counts(node, known_map),
-        has_beginning=_has_beginning(own, by_tags=by_tags),
-    )
+    return found, _adds(found, work_order, node, by_tags=by_tags)
 
 
 def seq_of(event: Event) -> int:

@@ -121,6 +121,7 @@ def test_what_is_older_than_the_history_is_said_to_be_missing() -> None:
     assert to_json(explanation, known)["sum"] == {
         "good": 8,
         "claimed": 12,
+        "answered": 0,
         "adds_up": False,
         "has_beginning": False,
         "kept_since": {"seq": 4, "at": "2026-01-05T07:00:28.000Z"},
@@ -223,6 +224,21 @@ def test_what_the_counters_cannot_show_is_said_beside_the_sum() -> None:
         "4 reset 0 to 2 possible",
         "8 ambiguous: 0 to 4 possible",
     ]
+
+
+def test_pieces_that_answers_added_are_part_of_the_sum_of_a_claim_by_counts() -> None:
+    events: list[Event] = [counted(1, 8, 8), started(2), completed(3, 10)]
+    known = known_of(events, trails={named(3): {"answered": 2}})
+    inputs = explain(events[2], known).inputs
+    assert inputs is not None
+    told = list(inputs_lines(inputs, known))
+    assert told[told.index("sum") + 1] == (
+        "  1 input with pieces: 8 good pieces, +2 by people's answers in the collector: adds up to the 10 claimed"
+    )
+    by_tags = completed(3, 10, Basis.TAGS)
+    inputs = explain(by_tags, known_of([by_tags], trails={named(3): {"answered": 2}})).inputs
+    assert inputs is not None
+    assert (inputs.answered, inputs.difference) == (0, 10)
 
 
 def test_the_state_that_started_the_work_is_an_input_and_begins_it() -> None:
