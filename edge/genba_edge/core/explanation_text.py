@@ -294,7 +294,7 @@ def _shown(value: Any) -> str:
         case str():
             return option_text(value)
         case dict():
-            return ", ".join(f"{key} {_shown(each)}" for key, each in value.items())
+            return ", ".join(f"{key} {_shown(each)}" for key, each in value.items()) or "nothing"
         case list():
             return ", ".join(map(_shown, value))
         case _:

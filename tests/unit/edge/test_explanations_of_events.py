@@ -95,6 +95,7 @@ def test_any_trail_can_be_read_whatever_its_names() -> None:
         "is_cross_read": False,
         "nobody": None,
         "empty": [],
+        "hollow": {},
         "competing": [{"read_point": "gate/in", "reads": 4}, {"read_point": "gate/out", "reads": 12, "why": "weaker"}],
         "deep": {"a": {"b": [1, 2]}},
     }
@@ -103,6 +104,7 @@ def test_any_trail_can_be_read_whatever_its_names() -> None:
         "is cross read: no",
         "nobody: nothing",
         "empty: nothing",
+        "hollow: nothing",
         "competing:",
         "  read point  reads  why",
         "  gate/in         4  nothing",
