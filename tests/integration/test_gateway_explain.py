@@ -26,7 +26,19 @@ from genba_edge.core.journal import Commit
 from genba_edge.outbox import Archive
 from genba_shared.cli import main
 from genba_shared.clock import ProductionClock
-from genba_shared.events import Event, EventId, NodeCompleted, PiecesCounted, Source, SourceType, WipChanged
+from genba_shared.events import (
+    Event,
+    EventId,
+    NodeCompleted,
+    NodeStarted,
+    PiecesCounted,
+    ProgressReported,
+    Source,
+    SourceType,
+    StationState,
+    StationStateChanged,
+    WipChanged,
+)
 from tests.integration.gateway_run import map_of, running_gateway
 from tests.integration.mqtt_peers import Mosquitto
 from tests.integration.test_ingest import running_ingest, until
@@ -155,7 +167,8 @@ async def test_a_completion_is_explained_after_the_collector_took_it_and_after_a
     assert {each["id"] for each in told["inputs"]} == (of_the_node | gaps) - behind - {claim.id}
     assert told["id"] == claim.id
     assert told["sum"] == {
-        "good": QUANTITY, "claimed": QUANTITY, "adds_up": True, "has_beginning": True, "kept_since": None
+        "good": QUANTITY, "claimed": QUANTITY, "answered": 0, "adds_up": True, "has_beginning": True,
+        "kept_since": None,
     }  # fmt: skip
     assert [each["id"] for each in told["because"]] == list(claim.because)
     assert told["rule"][0] == "done when its good pieces (cell/good) reach the quantity of the work order"
@@ -196,6 +209,29 @@ async def test_a_gateway_keeps_trails_and_every_map_that_it_had_beside_its_event
     assert (code, told["trail"]) == (0, {"rule": "a stock-take"})
     assert told["sentence"] == "2026-01-05 15:00:00: zone buffer holds 3 pieces (+1)"
     assert told["rule"][0] == "the map has no zone buffer"
+
+
+async def test_the_state_that_started_unfinished_work_is_found_in_the_history(
+    tmp_path: Path, modbus_peer: ModbusPeer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "state").mkdir()
+    async with running_gateway(tmp_path / "state", map_of(MAP.format(port=modbus_peer.port))) as running:
+        await until(lambda: running.gateway.snapshot().is_ready)
+        epoch, first = running.outbox.mark().epoch, running.outbox.mark().next_seq
+        ids = [f"gw-1:{epoch}:{first + place}" for place in range(3)]
+        events: tuple[Event, ...] = (
+            StationStateChanged(
+                id=ids[0], at=PLANNED, source=PLC, station="SEW-1", state=StationState.RUNNING, since=PLANNED
+            ),
+            NodeStarted(
+                id=ids[1], at=PLANNED, source=PLC, station="SEW-1", work_order="WO-1", node="SEW", because=(ids[0],)
+            ),
+            ProgressReported(id=ids[2], at=PLANNED, source=PLC, work_order="WO-1", node="SEW", pieces=0, quantity=5),
+        )
+        running.gateway._write(Commit(events=events, state={}, trails={}))
+    code, told = explained(tmp_path, "WO-1/SEW", capsys)
+    assert (code, told["completed"]) == (0, False)
+    assert [each["id"] for each in told["inputs"]] == ids
 
 
 async def test_what_cannot_be_explained_says_what_would_work(

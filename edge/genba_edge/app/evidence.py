@@ -18,6 +18,7 @@ from genba_shared.events import (
     Event,
     EventId,
     NodeCompleted,
+    NodeStarted,
     PiecesCounted,
     StationStateChanged,
     TagPassed,
@@ -142,6 +143,7 @@ def _beside_work(archive: Archive, work_order: str) -> list[ArchivedRow]:
     span = {"begin": archive.first_seq, "end": archive.next_seq}
     rows = archive.rows_with(_text("work_order", work_order), **span)
     tags = {row.event.tag for row in rows if isinstance(row.event, TagPassed)}
+    rows += [each for row in rows if isinstance(row.event, NodeStarted) for each in _followed(archive, row)]
     rows += [row for kind in _BESIDE for row in archive.rows_with(_text("kind", kind), **span)]
     unbound = archive.rows_with(_text("kind", "tag_unbound"), **span)
     return rows + [row for row in unbound if getattr(row.event, "tag", None) in tags]
@@ -154,7 +156,7 @@ def _known(archive: Archive, seq: int, rows: Iterable[ArchivedRow], followed: It
     device_map: DeviceMap | None = None
     notes: list[str] = []
     if in_force is not None:
-        device_map, notes = _loaded(in_force, archive, first=min((row.seq for row in by_id.values()), default=seq))
+        device_map, notes = _loaded(in_force, archive, first=_first_of_work(by_id.values(), seq))
     return Known(
         events={each: row.event for each, row in by_id.items() if row.event is not None},
         trails={each: row.trail for each, row in by_id.items() if row.trail is not None},
@@ -165,6 +167,11 @@ def _known(archive: Archive, seq: int, rows: Iterable[ArchivedRow], followed: It
         map_notes=tuple(notes),
         zone=UTC if device_map is None else _zone(device_map),
     )
+
+
+def _first_of_work(rows: Iterable[ArchivedRow], seq: int) -> int:
+    """The first event that is told of; what may have disturbed the work reaches back as far as the history does."""
+    return min((row.seq for row in rows if row.event is None or row.event.kind not in _BESIDE), default=seq)
 
 
 def _loaded(kept: ArchivedMap, archive: Archive, *, first: int) -> tuple[DeviceMap | None, list[str]]:

@@ -164,7 +164,12 @@ def difference_lines(difference: Any, causes: Any, zone: tzinfo) -> Iterator[str
         told = f"{_span(new)} instead of {_span(old)}"
         yield f"  station {station}: {state} for {told}{_why(causes.of_state(station))}"
     for (point, cause), new, old in difference.questions:
-        yield f"  point {point}: {new} questions ({cause}) instead of {old}{_why(causes.of_subject(point))}"
+        about = point if point.startswith("zone ") else f"point {point}"
+        questions = f"{new} question{'' if new == 1 else 's'} ({cause})"
+        yield f"  {about}: {questions} instead of {old}{_why(causes.of_subject(point))}"
+    for (point,), new, old in difference.in_doubt:
+        counts = f"{new} count{'' if new == 1 else 's'} in doubt"
+        yield f"  point {point}: {counts} instead of {old}{_why(causes.of_subject(point))}"
     for (subject, cause), new, old in difference.gaps_s:
         told = f"{_span(new)} instead of {_span(old)}"
         yield f"  {subject}: not observed ({cause}) for {told}{_why(causes.of_subject(subject))}"

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
-from genba_edge.core.counter_state import REACH_MARGIN, REACH_SLACK
+from genba_edge.core.counter_state import REACH_SLACK, allowance
 from genba_edge.core.rules_in_force import counter_of, rules_of
 from genba_edge.core.sentences import clock_text, option_text, pieces_text, sentence_of, seq_name, span_text
 from genba_edge.core.work_inputs import Inputs, inputs_of
 from genba_shared.device_map.model import DeviceMap
 from genba_shared.events import (
+    Basis,
+    Confidence,
     CountMethod,
     DataQuestioned,
     Event,
@@ -77,7 +79,12 @@ def _explain(event: Event, known: Known, *, depth: int, told: set[str]) -> Expla
     inputs = None
     if isinstance(event, NodeCompleted):
         inputs = inputs_of(
-            event.work_order or "", event.node or "", known.events.values(), claim=event, known_map=known.device_map
+            event.work_order or "",
+            event.node or "",
+            known.events.values(),
+            claim=event,
+            known_map=known.device_map,
+            answered=_answered(event, known),
         )
     further = [known.events[each] for each in event.because if each in known.events and each not in told]
     return Explanation(
@@ -92,6 +99,12 @@ def _explain(event: Event, known: Known, *, depth: int, told: set[str]) -> Expla
     )
 
 
+def _answered(claim: NodeCompleted, known: Known) -> int:
+    """Pieces that people's answers added to a claim by counts; answers are events of the collector, not kept here."""
+    answered = known.trails.get(claim.id, {}).get("answered", 0)
+    return answered if isinstance(answered, int) and claim.basis is not Basis.TAGS else 0
+
+
 def _facts(event: Event, known: Known) -> Iterator[str]:
     before = known.before.get(event.id)
     match event:
@@ -101,7 +114,12 @@ def _facts(event: Event, known: Known) -> Iterator[str]:
             yield from _questioned(event)
         case TagPassed():
             stay = event.last_seen - event.first_seen
-            yield f"seen from {clock_text(event.first_seen, known.zone)} for {span_text(stay)}, antenna {event.antenna}"
+            first = clock_text(event.first_seen, known.zone)
+            antenna = "" if event.antenna is None else f", antenna {event.antenna}"
+            if event.implied:
+                yield f"nobody saw it: some time between {first} and {clock_text(event.last_seen, known.zone)}"
+            else:
+                yield f"seen from {first} for {span_text(stay)}{antenna}"
         case WipChanged():
             yield f"before: {event.count - event.by}, after: {event.count}"
         case StationStateChanged() if isinstance(before, StationStateChanged):
@@ -116,23 +134,29 @@ def _facts(event: Event, known: Known) -> Iterator[str]:
 def _counted(event: PiecesCounted, before: Event | None, known: Known) -> Iterator[str]:
     """For plain steps what the event itself holds; the trail says more where more was to be decided."""
     yield f"total {event.total - event.delta} → {event.total} (counter epoch {event.counter_epoch})"
-    since = event.since
     if isinstance(before, PiecesCounted):
         yield f"the count before: {seq_name(before.id)} at {clock_text(before.at, known.zone)}, total {before.total}"
-        since = min(since, before.at)
         missed = event.total - event.delta - before.total
         if missed:
             yield f"the totals leave {pieces_text(missed)} between the two that no event kept here tells"
-    elapsed_s = (event.at - since).total_seconds()
-    yield f"elapsed: {span_text(event.at - since)}"
+    if "reach" not in known.trails.get(event.id, {}):  # else the trail tells what it was decided with
+        yield from _reach(event, known)
+    is_plain = event.method is CountMethod.NORMAL and event.id not in known.trails
+    if is_plain and event.confidence is Confidence.CERTAIN:
+        yield "explanations: the counter rose within its reach; nothing else had to be considered"
+    elif is_plain:
+        yield "the pieces were made, and whose they are is in doubt: more than was wanted, or work changed meanwhile"
+    yield from (f"possible: {option_text(option)}" for option in event.options)
+
+
+def _reach(event: PiecesCounted, known: Known) -> Iterator[str]:
+    """How far the counter can have gone since its last reading."""
+    yield f"elapsed: {span_text(event.at - event.since)}"
     settings = None if known.device_map is None else counter_of(event.point, known.device_map)
     if settings is not None and settings.max_rate is not None:
-        most = int(settings.max_rate * elapsed_s * REACH_MARGIN) + REACH_SLACK
+        most = allowance(settings, event.since, event.at, slack=REACH_SLACK)
         times = f" × {settings.pieces_per_count}" if settings.pieces_per_count != 1 else ""
         yield f"reach: at most {most} counts{times} in that time by max_rate"
-    if event.method is CountMethod.NORMAL and event.id not in known.trails:
-        yield "explanations: the counter rose within its reach; nothing else had to be considered"
-    yield from (f"possible: {option_text(option)}" for option in event.options)
 
 
 def _questioned(event: DataQuestioned) -> Iterator[str]:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import tzinfo
 from typing import Any, Final
 
 from genba_edge.core.explaining import Explanation, Known, rule_lines
 from genba_edge.core.sentences import clock_text, option_text, pieces_text, said_of, seq_name
 from genba_edge.core.work_inputs import GROUPS, PIECES, Input, Inputs
-from genba_shared.clock import format_time
+from genba_shared.clock import format_time, parse_time
 from genba_shared.events import Confidence, EventId, PiecesCounted, event_to_json
 
 _INDENT: Final = "  "
 _SUMMED: Final = 12  # inputs whose sum is written out number by number
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_ID: Final = re.compile(r"[^\s:,]+:[0-9a-f]{32}:\d+")
+_UNITS: Final[Mapping[str, str]] = {"_s": "s", "_dbm": "dBm", "_db": "dB"}
+_WORDS: Final[Mapping[str, str]] = {  # names that are shorter in trails than what they say
+    "last": "value before",
+    "raw": "value now",
+    "reach": "most counts possible in that time",
+    "watched": "read all the time",
+}
 
 
 def lines_of(explanation: Explanation, known: Known) -> Iterator[str]:
@@ -28,7 +39,7 @@ def lines_of(explanation: Explanation, known: Known) -> Iterator[str]:
     yield from _indented(rule_lines(explanation, known))
     yield ""
     yield "decision trail"
-    yield from _indented(_trail_of(explanation))
+    yield from _indented(_trail_of(explanation, known))
     if explanation.because or explanation.lost:
         yield ""
         yield "because of"
@@ -54,7 +65,7 @@ def inputs_lines(inputs: Inputs, known: Known) -> Iterator[str]:
         yield "decisions behind the inputs"
         for each in decided:
             yield f"{_INDENT}{seq_name(each)}"
-            yield from _indented(trail_lines(known.trails[each]), _INDENT * 2)
+            yield from _indented(trail_lines(known.trails[each], known.zone), _INDENT * 2)
 
 
 def sum_lines(inputs: Inputs, known: Known) -> Iterator[str]:
@@ -65,6 +76,8 @@ def sum_lines(inputs: Inputs, known: Known) -> Iterator[str]:
         found = f"{' + '.join(map(str, adding))} = {made}"
     else:
         found = f"{len(adding)} input{'' if len(adding) == 1 else 's'} with pieces: {made}"
+    if inputs.answered:
+        found += f", {inputs.answered:+d} by people's answers in the collector"
     if inputs.is_quantity:
         yield f"nothing counts the pieces of this node: the {inputs.claimed} claimed are those that were wanted"
     elif inputs.claimed is None:
@@ -73,6 +86,9 @@ def sum_lines(inputs: Inputs, known: Known) -> Iterator[str]:
         yield f"{found}: adds up to the {inputs.claimed} claimed"
     else:
         yield f"{found}: DOES NOT ADD UP to the {inputs.claimed} claimed, {inputs.difference:+d}"
+    least, most = inputs.bounds
+    if (least, most) != (inputs.sum, inputs.sum):
+        yield f"by what the counters cannot show or do not say for certain: {least} to {pieces_text(most, 'good')}"
     if known.kept_since is not None and not inputs.has_beginning:
         seq, at = known.kept_since
         yield (
@@ -83,9 +99,9 @@ def sum_lines(inputs: Inputs, known: Known) -> Iterator[str]:
             yield f"the other {pieces_text(inputs.difference, 'good')} were counted in that time"
 
 
-def trail_lines(trail: Mapping[str, Any]) -> list[str]:
+def trail_lines(trail: Mapping[str, Any], zone: tzinfo) -> list[str]:
     """A trail as `name: value` lines, whatever it holds; a list of groups becomes a table."""
-    return list(_named(trail))
+    return list(_named(_readable(trail, zone)))
 
 
 def aligned(rows: Sequence[Sequence[str]], *, header: Sequence[str] = ()) -> Iterator[str]:
@@ -140,6 +156,7 @@ def inputs_to_json(inputs: Inputs, known: Known) -> dict[str, Any]:
         "sum": {
             "good": inputs.sum,
             "claimed": inputs.claimed,
+            "answered": inputs.answered,
             "adds_up": inputs.claimed is None or inputs.difference == 0,
             "has_beginning": known.kept_since is None or inputs.has_beginning,
             "kept_since": kept_since,
@@ -152,7 +169,7 @@ def _because(explanation: Explanation, known: Known, indent: str) -> Iterator[st
         yield f"{indent}{seq_name(each.event.id)}  {each.sentence}"
         yield from _indented(each.facts, indent + _INDENT)
         if each.trail is not None:
-            yield from _indented(trail_lines(each.trail), indent + _INDENT)
+            yield from _indented(trail_lines(each.trail, known.zone), indent + _INDENT)
         yield from _because(each, known, indent + _INDENT)
     for lost in explanation.lost:
         yield f"{indent}{seq_name(lost)}  {_why_lost(lost, explanation, known)}"
@@ -167,9 +184,9 @@ def _why_lost(event_id: str, explanation: Explanation, known: Known) -> str:
     return "is not in the history: its row is damaged or was never written"
 
 
-def _trail_of(explanation: Explanation) -> Iterable[str]:
+def _trail_of(explanation: Explanation, known: Known) -> Iterable[str]:
     if explanation.trail is not None:
-        return trail_lines(explanation.trail)
+        return trail_lines(explanation.trail, known.zone)
     return ("none was needed: the event itself says what it was decided by",)
 
 
@@ -193,8 +210,6 @@ def _counts(members: Iterable[Input], known: Known) -> Iterator[str]:
         if not isinstance(event, PiecesCounted):
             continue
         so_far += each.adds
-        certain = event.confidence is Confidence.CERTAIN
-        sure = "" if certain else f"{event.confidence}: {event.least} to {event.most}"
         method = "" if event.method == "normal" else f"{event.method} "
         rows.append(
             (
@@ -206,16 +221,49 @@ def _counts(members: Iterable[Input], known: Known) -> Iterator[str]:
                 str(event.result),
                 str(event.total),
                 str(so_far),
-                method + sure,
+                (method + _possible(event)).strip(),
             )
         )
     header = ("event", "at", "station", "counter", "pieces", "result", "total", "good so far", "")
     return aligned(rows, header=header)
 
 
+def _possible(event: PiecesCounted) -> str:
+    """What can have been made, where that may be something else than what was counted."""
+    if event.least is None or event.most is None:
+        return ""
+    sure = "" if event.confidence is Confidence.CERTAIN else f"{event.confidence}: "
+    return f"{sure}{event.least} to {event.most} possible"
+
+
+def _readable(value: Any, zone: tzinfo) -> Any:
+    """The same with times of the gateway's time zone, and short names of events."""
+    match value:
+        case dict():
+            return {name: _readable(each, zone) for name, each in value.items()}
+        case list():
+            return [_readable(each, zone) for each in value]
+        case str():
+            text = _TIME.sub(lambda found: _local(found.group(), zone), value)
+            return _ID.sub(lambda found: seq_name(found.group()), text)
+        case _:
+            return value
+
+
+def _local(text: str, zone: tzinfo) -> str:
+    try:
+        return clock_text(parse_time(text), zone)
+    except (ValueError, OverflowError):  # a device may show anything that looks like a time
+        return text
+
+
 def _named(group: Mapping[str, Any]) -> Iterator[str]:
     for name, value in group.items():
-        word = str(name).replace("_", " ")
+        unit = next((end for end in _UNITS if str(name).endswith(end)), "")
+        if unit and isinstance(value, int | float) and not isinstance(value, bool):
+            yield f"{_word(str(name).removesuffix(unit))}: {_shown(value)} {_UNITS[unit]}"
+            continue
+        word = _word(str(name))
         match value:
             case dict() if value:
                 yield f"{word}:"
@@ -231,6 +279,10 @@ def _named(group: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{word}: {_shown(value)}"
 
 
+def _word(name: str) -> str:
+    return _WORDS.get(name, name.replace("_", " "))
+
+
 def _shown(value: Any) -> str:
     match value:
         case None:
@@ -242,7 +294,7 @@ def _shown(value: Any) -> str:
         case str():
             return option_text(value)
         case dict():
-            return ", ".join(f"{key} {_shown(each)}" for key, each in value.items())
+            return ", ".join(f"{key} {_shown(each)}" for key, each in value.items()) or "nothing"
         case list():
             return ", ".join(map(_shown, value))
         case _:

@@ -3,7 +3,8 @@
 A PLC shows a job number while it writes the next one, an empty text between two orders, half of each. A number that the
 dispatch document knows is taken at once; any other one, an empty one as well, only when it stays: at the next reading,
 or, of a device that only tells changes, after `STAYS`. Until then the pieces wait; they go to the job that it turns out
-to be.
+to be. A number that never stands still (a clock that the map takes for one) is taken as it is after `GIVEN_UP`, so that
+no piece waits for ever.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from genba_shared.device_map.model import PointRef
 from genba_shared.events.json_form import is_text
 
 STAYS: Final = timedelta(seconds=3)  # plant: how long a number that nobody knows has to stand to be taken
-GIVEN_UP: Final = timedelta(seconds=60)  # of a point that is polled and not read again
+GIVEN_UP: Final = timedelta(seconds=60)  # of a point that is polled and not read again, or that never stands still
 _MOST_CHARACTERS: Final = 100
 
 
@@ -30,12 +31,16 @@ class JobChange(NamedTuple):
 
 
 class _Waiting(NamedTuple):
-    """A number that is not yet to be believed; `exact`: the device told when it began to show it."""
+    """A number that is not yet to be believed; `exact`: the device told when it began to show it.
+
+    `restless_since`: when the first number was read that was not to be believed.
+    """
 
     text: str
     at: datetime
     known_until: datetime | None
     exact: bool
+    restless_since: datetime
 
     def may_hold(self, at: datetime) -> bool:
         """Whether a piece made at `at` may have been made for it."""
@@ -71,8 +76,9 @@ class Jobs:
         waiting = self.waiting.get(ref)
         if waiting is None or waiting.text != text:
             known_until = self._read_at.get(ref) if waiting is None else waiting.known_until
-            waiting = self.waiting[ref] = _Waiting(text, at, known_until, not self._is_polled(ref.device))
-            if not (text and self._is_known(ref, text)):
+            since = at if waiting is None else waiting.restless_since
+            waiting = self.waiting[ref] = _Waiting(text, at, known_until, not self._is_polled(ref.device), since)
+            if at - since < GIVEN_UP and not (text and self._is_known(ref, text)):
                 return None
         return self._take(ref, waiting, read_at)
 

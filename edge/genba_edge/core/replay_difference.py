@@ -37,6 +37,7 @@ from genba_shared.events import (
 )
 
 KeyT = TypeVar("KeyT", bound=tuple[Any, ...])
+_A_ZONE: Final = "zone "
 _TOLD: Final = (PiecesCounted, NodeCompleted, WipChanged, StationStateChanged, DataQuestioned, DataGapSeen)
 
 
@@ -67,7 +68,8 @@ class Difference:
     `changed`: completions at another time, of other pieces, or of other confidence. `counts`: station, result, pieces
     with the new map, pieces with the old one. `work`: pieces by (work order, node, result). `wip`: pieces in a zone at
     the end. `states_s`: seconds by (station, state). `questions`: how many by (point, cause). `gaps_s`: seconds that
-    nobody observed by (subject, cause). `other`: how many events of each other kind.
+    nobody observed by (subject, cause). `other`: how many events of each other kind. `in_doubt`: ambiguous counts by
+    (point,); the pieces may be the same.
     """
 
     added: tuple[Completion, ...] = ()
@@ -80,6 +82,7 @@ class Difference:
     questions: tuple[Change, ...] = ()
     gaps_s: tuple[Change, ...] = ()
     other: tuple[Change, ...] = ()
+    in_doubt: tuple[Change, ...] = ()
 
     @property
     def is_none(self) -> bool:
@@ -112,6 +115,7 @@ def compare_outcomes(new: Outcome, old: Outcome, *, saved: Mapping[str, str] | N
         questions=differing(_questions),
         gaps_s=differing(_gaps_s),
         other=differing(_other),
+        in_doubt=differing(_in_doubt),
     )
 
 
@@ -147,6 +151,8 @@ class Causes:
 
     def of_subject(self, subject: str) -> list[int]:
         """Why a point (``device/point``) is questioned otherwise, or a device observed at other times."""
+        if subject.startswith(_A_ZONE):  # a question about what is in a zone
+            return self.of_zone(subject.removeprefix(_A_ZONE))
         device, _, point = subject.partition("/")
         if point:
             return self._numbers(places_of_point(PointRef(device, point), self.maps))
@@ -241,6 +247,11 @@ def _state_in(value: Any) -> StationState:
 def _questions(outcome: Outcome) -> Counter[tuple[str, QuestionCause]]:
     asked = (event for event in outcome.events if isinstance(event, DataQuestioned))
     return Counter((event.point, event.cause) for event in asked)
+
+
+def _in_doubt(outcome: Outcome) -> Counter[tuple[str]]:
+    counted = (event for event in outcome.events if isinstance(event, PiecesCounted))
+    return Counter((event.point,) for event in counted if event.confidence is Confidence.AMBIGUOUS)
 
 
 def _gaps_s(outcome: Outcome) -> Counter[tuple[str, GapCause]]:

@@ -262,5 +262,16 @@ def _is_whole(point: ModbusPoint) -> bool:
 def _source_of(point: Point) -> tuple[tuple[str, str], ...]:
     """Two points with the same source have the same value. A server's own types say themselves what they are."""
     left_out = _NOT_THE_VALUE if isinstance(point, ModbusPoint) else _NOT_THE_VALUE | {"type"}
-    settings = ((each.name, repr(getattr(point, each.name))) for each in fields(point) if each.name not in left_out)
-    return (("protocol", type(point).__name__), *sorted(settings))
+    settings = {each.name: repr(getattr(point, each.name)) for each in fields(point) if each.name not in left_out}
+    if isinstance(point, ModbusPoint):
+        settings["byte_order"] = _order_of(point)
+    return (("protocol", type(point).__name__), *sorted(settings.items()))
+
+
+def _order_of(point: ModbusPoint) -> str:
+    """What the byte order means for the point: nothing for a coil; for one register, whether its bytes are swapped."""
+    if point.table in BIT_TABLES:
+        return ""
+    if span(point) > 1:
+        return str(point.byte_order)
+    return "swapped" if point.byte_order in (ByteOrder.BADC, ByteOrder.DCBA) else ""

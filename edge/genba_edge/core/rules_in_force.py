@@ -10,17 +10,24 @@ from typing import Any, assert_never
 from genba_edge.core.sentences import span_text
 from genba_shared.device_map.model import (
     AllLeft,
+    AllOf,
+    AnyOf,
     AtLimit,
+    Condition,
     Counted,
     CountedEnd,
     CounterSettings,
     DeviceMap,
     NodeRule,
     PiecesReach,
+    PointIs,
     PointRef,
+    PointSign,
     RfidReader,
     StartRule,
     Station,
+    StationIs,
+    TimeSinceStart,
     WorkOrderSource,
 )
 from genba_shared.events import (
@@ -33,7 +40,9 @@ from genba_shared.events import (
     NodeStarted,
     PiecesCounted,
     ProgressReported,
+    QuestionCause,
     Result,
+    StationChangedOver,
     StationStateChanged,
     TagPassed,
     WipChanged,
@@ -56,8 +65,14 @@ def counter_of(point: str, device_map: DeviceMap) -> CounterSettings | None:
 
 def _rules(event: Event, device_map: DeviceMap) -> Iterator[str]:
     match event:
+        case DataQuestioned(zone=str(zone)):
+            yield from _zone(zone, device_map)
+        case DataQuestioned(point=point, cause=QuestionCause.MAP) if counter_of(point, device_map) is None:
+            yield "genba compares what it reads with the map while it runs"
         case PiecesCounted(point=point) | DataQuestioned(point=point):
             yield from _counter(point, device_map)
+        case StationChangedOver(station=station):
+            yield f"a change-over of {station} is from its last good piece of one work to its first of the next"
         case NodeCompleted(node=node) | NodeStarted(node=node) | ProgressReported(node=node):
             yield from _node(node or "", device_map)
         case DispatchOpened(node=node) | DispatchClosed(node=node):
@@ -103,34 +118,73 @@ def _node(node: str, device_map: DeviceMap) -> Iterator[str]:
     if rule is None:
         yield f"the map has no node {node}"
         return
-    yield f"done when {_condition(rule, device_map)}"
+    yield f"done when {_condition(rule.done_when.condition, rule, device_map)}"
     yield f"starts with {_start(rule)}"
     yield from _dispatch(node, device_map)
 
 
-def _condition(rule: NodeRule, device_map: DeviceMap) -> str:
-    match rule.done_when.condition:
-        case PiecesReach(counted=Counted.GOOD):
-            counts = (device_map.stations[name].counts for name in rule.stations if name in device_map.stations)
-            counters = ", ".join(str(each[Result.GOOD]) for each in counts if Result.GOOD in each)
-            return f"its good pieces ({counters or 'no counter'}) reach the quantity of the work order"
+def _condition(condition: Condition, rule: NodeRule, device_map: DeviceMap) -> str:
+    match condition:
+        case PiecesReach(counted=counted):
+            what = "its good pieces" if counted is Counted.GOOD else "its good pieces and scrap together"
+            return f"{what} ({_counters(counted, rule, device_map)}) reach the quantity of the work order"
         case AllLeft(zone=zone, min_dwell_s=dwell_s):
             dwell = f" after at least {span_text(timedelta(seconds=dwell_s))} in it" if dwell_s else ""
             return f"all tags of the work order have left zone {zone}{dwell}"
-        case joined:
-            return str(joined)
+        case PointIs():
+            return _bit(condition)
+        case StationIs(states=states):
+            return f"every station of it is {' or '.join(states)}, or has gone on to other work"
+        case TimeSinceStart(least_s=least_s):
+            return f"{span_text(timedelta(seconds=least_s))} have passed since its start"
+        case AllOf(parts=parts) | AnyOf(parts=parts):
+            told = [_condition(part, rule, device_map) for part in parts]
+            inner = [
+                f"({text})" if isinstance(part, AllOf | AnyOf) else text for text, part in zip(told, parts, strict=True)
+            ]
+            return ("; and " if isinstance(condition, AllOf) else "; or ").join(inner)
+        case _:
+            assert_never(condition)
+
+
+def _counters(counted: Counted, rule: NodeRule, device_map: DeviceMap) -> str:
+    results = (Result.GOOD,) if counted is Counted.GOOD else (Result.GOOD, Result.SCRAP)
+    counts = [device_map.stations[name].counts for name in rule.stations if name in device_map.stations]
+    return ", ".join(str(each[result]) for each in counts for result in results if result in each) or "no counter"
+
+
+def _bit(condition: PointIs) -> str:
+    match condition.sign:
+        case PointSign.TRUE:
+            return f"{condition.point} is true"
+        case PointSign.RISES:
+            return f"{condition.point} has become true while it was worked on"
+        case PointSign.FALLS:
+            return f"{condition.point} has become false while it was worked on"
+        case _:
+            assert_never(condition.sign)
 
 
 def _start(rule: NodeRule) -> str:
+    zone = rule.done_when.all_left
+    tag = "" if zone is None else f"its first tag in zone {zone}"
+    piece = "its first piece" if rule.stations and rule.work_order is not WorkOrderSource.TAGS else ""
+    latest = " or ".join(each for each in (piece, tag) if each) or "its first piece"
     match rule.start_when:
         case StartRule.FIRST_PIECE:
-            return "its first piece"
+            return latest
         case StartRule.FIRST_TAG:
-            return "its first tag"
+            return f"its first tag in zone {zone}, or its first piece" if piece else latest
         case StartRule.DISPATCH:
-            return "its dispatch"
-        case other:
-            return str(other)
+            return f"its dispatch; {latest} at the latest"
+        case PointIs():
+            return (
+                f"the moment when {rule.start_when.point} is true while a station works on it; {latest} at the latest"
+            )
+        case StationIs(states=states):
+            return f"a station that works on it and is {' or '.join(states)}; {latest} at the latest"
+        case _:
+            assert_never(rule.start_when)
 
 
 def _dispatch(node: str, device_map: DeviceMap) -> Iterator[str]:
@@ -145,7 +199,10 @@ def _dispatch(node: str, device_map: DeviceMap) -> Iterator[str]:
 def _work_order(rule: NodeRule) -> str:
     match rule.work_order:
         case WorkOrderSource.POINT:
-            return f"the job number in {rule.work_order_point}"
+            otherwise = ""
+            if rule.otherwise is WorkOrderSource.DISPATCH:
+                otherwise = "; while that is empty, the next row of the dispatch list of the station"
+            return f"the job number in {rule.work_order_point}{otherwise}"
         case WorkOrderSource.TAGS:
             return "what the tags stand for"
         case WorkOrderSource.DISPATCH:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, tzinfo
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from genba_shared.events import (
     Confidence,
@@ -23,6 +23,8 @@ from genba_shared.events import (
     NodeStarted,
     PiecesCounted,
     ProgressReported,
+    QuestionCause,
+    StationChangedOver,
     StationStateChanged,
     StockCounted,
     TagBound,
@@ -47,10 +49,14 @@ _GAPS: Final[Mapping[GapCause, str]] = {
     GapCause.RESTORE: "the collector was restored from a backup",
     GapCause.GATEWAY: "the gateway was not running",
 }
-_DIRECTIONS: Final[Mapping[Direction, str]] = {
-    Direction.ENTER: "came into",
-    Direction.LEAVE: "left",
-    Direction.PASS: "passed by, outside of",
+_QUESTIONS: Final[Mapping[QuestionCause, str]] = {
+    QuestionCause.OTHER: "a reading of {about} has no explanation that fits",
+    QuestionCause.STEP: "a reading of {about} has no explanation that fits",
+    QuestionCause.IMPOSSIBLE: "{about} shows what it cannot have",
+    QuestionCause.SATURATED: "counter {about} stands at its limit, where pieces vanish",
+    QuestionCause.MEANING: "the device map gives counter {about} another meaning",
+    QuestionCause.WIP: "what is in zone {about} does not fit what came and went",
+    QuestionCause.MAP: "the readings of {about} do not fit what the device map says of it",
 }
 _COMMON: Final = frozenset(
     {"id", "kind", "at", "source", "seen_at", "clock", "boot", "mono_ms", "site", "because", "entered_at"}
@@ -105,27 +111,43 @@ def option_text(option: str) -> str:
 
 
 def _counted(event: PiecesCounted, zone: tzinfo) -> str:
+    since = clock_text(event.since, zone)
+    pieces = pieces_text(event.delta, str(event.result)) if event.delta else "nothing"
     whose = f"for {work_text(event)}" if work_text(event) else "for no work order (unassigned)"
-    said = f"{event.station} counted {pieces_text(event.delta, str(event.result))} {whose}; counter {event.point} "
-    said += f"stood at {event.total - event.delta} since {clock_text(event.since, zone)} and then at {event.total}"
+    said = f"{event.station} counted {pieces} {whose}" if event.station else f"what crosses a zone's bound: {pieces}"
+    said += f"; counter {event.point} "
+    if event.delta:
+        said += f"went from a total of {event.total - event.delta} pieces, last seen {since}, to {event.total}"
+    else:
+        said += f"shows no piece since {since}, its total stays at {event.total} pieces"
     if event.method is not CountMethod.NORMAL:
         said += f"; {METHODS[event.method]}"
     return said + _bounds(event)
 
 
 def _bounds(event: PiecesCounted | DataQuestioned) -> str:
-    is_sure = isinstance(event, PiecesCounted) and event.confidence is Confidence.CERTAIN
-    if is_sure or event.least is None or event.most is None:
+    if event.least is None or event.most is None:
         return ""
+    if isinstance(event, PiecesCounted) and event.confidence is Confidence.CERTAIN:
+        return f"; the counter cannot show all of it: {event.least} to {pieces_text(event.most)} can have been made"
     return f"; not certain: at least {event.least}, at most {event.most}"
 
 
 def _passed(event: TagPassed, _zone: tzinfo) -> str:
-    where = f"{_DIRECTIONS[event.direction]} {f'zone {event.zone}' if event.zone else 'every zone'}"
     stands = "that stands for nothing known"
     if event.pieces is not None:
         stands = f"with {pieces_text(event.pieces)} of {event.work_order}"
-    by = f"{event.reads} reads" if not event.implied else "no read: the route implies it"
+    zone = f"zone {event.zone}" if event.zone else "every zone"
+    match event.direction:
+        case Direction.PASS:
+            where = f"was seen, and stays in {zone}," if event.zone else "passed by, in no zone,"
+        case Direction.ENTER:
+            where = f"came into {zone}"
+        case Direction.LEAVE:
+            where = f"left {zone}"
+        case _:
+            assert_never(event.direction)
+    by = "no read there: concluded" if event.implied else f"{event.reads} read{'' if event.reads == 1 else 's'}"
     return f"tag {event.tag} {stands} {where} at read point {event.reader}/{event.read_point} ({by})"
 
 
@@ -160,7 +182,17 @@ def _completed(event: NodeCompleted, _zone: tzinfo) -> str:
 
 
 def _questioned(event: DataQuestioned, _zone: tzinfo) -> str:
-    return f"a reading of {event.point} has no explanation that fits: {event.note}{_bounds(event)}"
+    about = event.zone or event.point
+    return f"{_QUESTIONS[event.cause].format(about=about)}: {event.note}{_bounds(event)}"
+
+
+def _changed_over(event: StationChangedOver, zone: tzinfo) -> str:
+    begin, end = clock_text(event.begin, zone), clock_text(event.end, zone)
+    return (
+        f"{event.station} changed over from {event.before_work_order} / {event.before_node} to {work_text(event)} in "
+        f"{span_text(event.end - event.begin)}: its last good piece of the one was at {begin}, its first of the other "
+        f"at {end}"
+    )
 
 
 def _gap(event: DataGapSeen, zone: tzinfo) -> str:
@@ -207,6 +239,7 @@ _TELLERS: Final[Mapping[type[Event], Callable[[Any, tzinfo], str]]] = {
     TagPassed: _passed,
     WipChanged: _wip,
     StationStateChanged: _state,
+    StationChangedOver: _changed_over,
     DispatchOpened: _opened,
     DispatchClosed: _closed,
     NodeStarted: _started,

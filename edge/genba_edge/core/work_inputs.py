@@ -23,6 +23,7 @@ from genba_shared.events import (
     PiecesCounted,
     ProgressReported,
     Result,
+    StationChangedOver,
     TagBound,
     TagPassed,
     TagUnbound,
@@ -53,6 +54,7 @@ class Inputs:
 
     `claimed`: the pieces of its completion (None: it is not complete). `is_quantity`: they are those that were wanted,
     since nothing counts the pieces of this node. `has_beginning`: the kept events reach back to where the work began.
+    `answered`: good pieces that people's answers in the collector added to the counted ones (below 0: took away).
     """
 
     work_order: str
@@ -61,6 +63,7 @@ class Inputs:
     claimed: int | None
     has_beginning: bool
     is_quantity: bool = False
+    answered: int = 0
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -73,19 +76,65 @@ class Inputs:
         return sum(each.adds for each in self.inputs)
 
     @property
+    def bounds(self) -> tuple[int, int]:
+        """The least and the most good pieces that the inputs can stand for; tags are as many as they are."""
+        least = most = self.sum
+        if any(each.adds for each in self.inputs if isinstance(each.event, TagPassed)):
+            return least, most
+        for each in self.inputs:
+            match each.event:
+                case PiecesCounted(result=Result.GOOD, least=int(low), most=int(high)):
+                    least, most = least + low - each.adds, most + high - each.adds
+                case _:
+                    pass
+        return least, most
+
+    @property
     def difference(self) -> int:
         """Pieces that were claimed and are not among the inputs; 0 where nothing was claimed, or nothing counts."""
-        return 0 if self.claimed is None or self.is_quantity else self.claimed - self.sum
+        if self.claimed is None or self.is_quantity:
+            return 0
+        return self.claimed - max(0, self.sum + self.answered)
 
 
 def inputs_of(
-    work_order: str, node: str, events: Iterable[Event], *, claim: NodeCompleted | None, known_map: DeviceMap | None
+    work_order: str,
+    node: str,
+    events: Iterable[Event],
+    *,
+    claim: NodeCompleted | None,
+    known_map: DeviceMap | None,
+    answered: int = 0,
 ) -> Inputs:
     """The inputs of a node up to its completion (None: up to now) among events of one gateway, given in any order."""
+    found, adds = _found(work_order, node, events, claim, known_map)
+    by_tags = claim is not None and claim.basis is Basis.TAGS
+    return Inputs(
+        work_order=work_order,
+        node=node,
+        inputs=tuple(Input(event=each, group=_group(each), adds=adds.get(each.id, 0)) for each in found),
+        claimed=None if claim is None else claim.pieces,
+        is_quantity=claim is not None and claim.basis is Basis.STATE and not adds and not _counts(node, known_map),
+        has_beginning=_has_beginning(found, by_tags=by_tags),
+        answered=answered,
+    )
+
+
+def _found(
+    work_order: str,
+    node: str,
+    events: Iterable[Event],
+    claim: NodeCompleted | None,
+    known_map: DeviceMap | None,
+) -> tuple[list[Event], dict[str, int]]:
+    """The events that went into the node or stand beside it, and the pieces that each adds."""
     ordered = sorted(events, key=seq_of)
     begin, end = _bounds(ordered, work_order, node, claim)
     by_tags = claim is not None and claim.basis is Basis.TAGS
-    named = frozenset() if claim is None else frozenset(claim.because)
+    named = set() if claim is None else set(claim.because)
+    starts = (each for each in ordered if isinstance(each, NodeStarted))
+    for each in starts:  # what started the work may be the state of a station, which is nobody's
+        named |= set(each.because if _is_of(each, work_order, node, begin, end, claim) else ())
     own = [
         each
         for each in ordered
@@ -93,8 +142,8 @@ def inputs_of(
         and (each.id in named or _is_of(each, work_order, node, begin, end, claim))
     ]
     since = min((each.at for each in own), default=None)
-    stations = _stations(own, node, known_map)
-    points, devices = _points(stations, known_map)
+    points, devices = _points(_stations(own, node, known_map), known_map)
+    devices |= {each.reader for each in own if isinstance(each, TagPassed)}
     beside = [
         each
         for each in ordered
@@ -104,15 +153,7 @@ def inputs_of(
     ]
     ids = {each.id for each in own}
     found = sorted([*own, *(each for each in beside if each.id not in ids)], key=seq_of)
-    adds = _adds(found, work_order, node, by_tags=by_tags)
-    return Inputs(
-        work_order=work_order,
-        node=node,
-        inputs=tuple(Input(event=each, group=_group(each), adds=adds.get(each.id, 0)) for each in found),
-        claimed=None if claim is None else claim.pieces,
-        is_quantity=claim is not None and claim.basis is Basis.STATE and not adds,
-        has_beginning=_has_beginning(own, by_tags=by_tags),
-    )
+    return found, _adds(found, work_order, node, by_tags=by_tags)
 
 
 def seq_of(event: Event) -> int:
@@ -161,6 +202,12 @@ def _stations(own: Iterable[Event], node: str, known_map: DeviceMap | None) -> s
     return named | set(rule.stations if rule is not None else ())
 
 
+def _counts(node: str, known_map: DeviceMap | None) -> bool:
+    """Whether some station of the node counts good pieces."""
+    stations = () if known_map is None or node not in known_map.nodes else known_map.nodes[node].stations
+    return known_map is not None and any(Result.GOOD in known_map.stations[name].counts for name in stations)
+
+
 def _points(stations: set[str], known_map: DeviceMap | None) -> tuple[set[str], set[str]]:
     """The counters of the stations, and their devices."""
     counters: set[PointRef] = set()
@@ -175,7 +222,7 @@ def _points(stations: set[str], known_map: DeviceMap | None) -> tuple[set[str], 
 
 def _group(event: Event) -> str:
     match event:
-        case DispatchOpened() | DispatchClosed() | NodeStarted() | ProgressReported():
+        case DispatchOpened() | DispatchClosed() | NodeStarted() | ProgressReported() | StationChangedOver():
             return WORK
         case PiecesCounted():
             return PIECES

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from genba_edge.core.explaining import every_id, explain, explain_work
 from genba_edge.core.explanation_text import inputs_lines, lines_of, to_json
 from genba_shared.events import (
     Basis,
+    Confidence,
+    CountMethod,
+    DataGapSeen,
     DataQuestioned,
+    Direction,
     DispatchClosed,
     DispatchOpened,
     EnvironmentSummarised,
     Event,
+    GapCause,
     NodeCompleted,
     NodeStarted,
     PiecesCounted,
@@ -18,6 +25,8 @@ from genba_shared.events import (
     Result,
     Source,
     SourceType,
+    StationState,
+    StationStateChanged,
     TagBound,
     TagPassed,
 )
@@ -81,8 +90,8 @@ decision trail
   none was needed: the event itself says what it was decided by
 
 because of
-  #7  2026-01-05 15:01:20: SEW-1 counted 4 good pieces for WO-1 / SEW; counter sewing/good1 stood at 8 since \
-2026-01-05 15:00:40 and then at 12
+  #7  2026-01-05 15:01:20: SEW-1 counted 4 good pieces for WO-1 / SEW; counter sewing/good1 went from a total \
+of 8 pieces, last seen 2026-01-05 15:00:40, to 12
     total 8 → 12 (counter epoch 0)
     elapsed: 40 s
     reach: at most 62 counts in that time by max_rate
@@ -112,6 +121,7 @@ def test_what_is_older_than_the_history_is_said_to_be_missing() -> None:
     assert to_json(explanation, known)["sum"] == {
         "good": 8,
         "claimed": 12,
+        "answered": 0,
         "adds_up": False,
         "has_beginning": False,
         "kept_since": {"seq": 4, "at": "2026-01-05T07:00:27.000Z"},
@@ -183,11 +193,89 @@ def test_a_second_completion_after_the_quantity_was_raised_covers_both_parts() -
 
 def test_a_completion_that_nothing_counts_is_the_quantity_that_was_wanted() -> None:
     claim = completed(3, 40, Basis.STATE)
-    known = known_of([started(2), claim])
+    uncounted = replace(World().map, nodes={})  # its stations are those of another gateway
+    known = replace(known_of([started(2), claim]), device_map=uncounted)
     told = list(lines_of(explain(claim, known), known))
     assert told[told.index("sum") + 1] == (
         "  nothing counts the pieces of this node: the 40 claimed are those that were wanted"
     )
+
+
+def test_a_completion_of_a_counted_node_whose_counts_are_no_longer_kept_is_no_wanted_quantity() -> None:
+    claim = completed(9, 40, Basis.STATE)
+    inputs = explain(claim, replace(known_of([claim]), device_map=World().map)).inputs
+    assert inputs is not None
+    assert (inputs.is_quantity, inputs.difference) == (False, 40)
+
+
+def test_what_the_counters_cannot_show_is_said_beside_the_sum() -> None:
+    reset = replace(counted(3, 0, 4), method=CountMethod.RESET, least=0, most=2)
+    doubtful = replace(counted(4, 4, 8), confidence=Confidence.AMBIGUOUS, least=0, most=4)
+    events: list[Event] = [counted(1, 4, 4), started(2), reset, doubtful, completed(5, 8)]
+    inputs = explain(events[4], known_of(events)).inputs
+    assert inputs is not None
+    told = list(inputs_lines(inputs, known_of(events)))
+    assert told[told.index("sum") + 1 :][:2] == [
+        "  4 + 4 = 8 good pieces: adds up to the 8 claimed",
+        "  by what the counters cannot show or do not say for certain: 4 to 10 good pieces",
+    ]
+    assert [" ".join(line.split()[8:]) for line in told if "sewing/good1" in line] == [
+        "4",
+        "4 reset 0 to 2 possible",
+        "8 ambiguous: 0 to 4 possible",
+    ]
+
+
+def test_pieces_that_answers_added_are_part_of_the_sum_of_a_claim_by_counts() -> None:
+    events: list[Event] = [counted(1, 8, 8), started(2), completed(3, 10)]
+    known = known_of(events, trails={named(3): {"answered": 2}})
+    inputs = explain(events[2], known).inputs
+    assert inputs is not None
+    told = list(inputs_lines(inputs, known))
+    assert told[told.index("sum") + 1] == (
+        "  1 input with pieces: 8 good pieces, +2 by people's answers in the collector: adds up to the 10 claimed"
+    )
+    by_tags = completed(3, 10, Basis.TAGS)
+    inputs = explain(by_tags, known_of([by_tags], trails={named(3): {"answered": 2}})).inputs
+    assert inputs is not None
+    assert (inputs.answered, inputs.difference) == (0, 10)
+
+
+def test_the_state_that_started_the_work_is_an_input_and_begins_it() -> None:
+    running = StationStateChanged(
+        id=named(11), at=at(11), source=PLC, station="SEW-1", state=StationState.RUNNING, since=at(11)
+    )
+    events: list[Event] = [
+        DispatchOpened(id=named(10), at=at(10), source=PLC, station="SEW-1", work_order="WO-1", node="SEW"),
+        running, started(12), counted(13, 4, 4), completed(14, 4),
+    ]  # fmt: skip
+    inputs = explain(events[4], known_of(events, since=10)).inputs
+    assert inputs is not None
+    assert inputs.ids == (named(10), named(11), named(12), named(13))
+    assert (inputs.has_beginning, inputs.sum) == (True, 4)
+
+
+def test_an_outage_of_the_reader_is_named_beside_a_completion_by_tags() -> None:
+    def passed(seq: int, direction: Direction) -> TagPassed:
+        return TagPassed(
+            id=named(seq), at=at(seq), source=PLC, work_order="WO-1", node="PACK", reader="gate", read_point="out",
+            tag="3034a1", direction=direction, first_seen=at(seq), last_seen=at(seq), reads=4, pieces=5,
+        )  # fmt: skip
+
+    events: list[Event] = [
+        passed(1, Direction.ENTER),
+        DataGapSeen(
+            id=named(2), at=at(2), source=PLC, begin=at(1), end=at(2), cause=GapCause.CONNECTIVITY, subject="gate"
+        ),
+        passed(3, Direction.LEAVE),
+        NodeCompleted(
+            id=named(4), at=at(3), source=PLC, work_order="WO-1", node="PACK", pieces=5, basis=Basis.TAGS,
+            because=(named(3),),
+        ),
+    ]  # fmt: skip
+    inputs = explain(events[3], known_of(events)).inputs
+    assert inputs is not None
+    assert inputs.ids == (named(1), named(2), named(3))
 
 
 def test_a_completion_by_tags_names_every_passage_and_adds_those_that_left() -> None:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from genba_edge.core.explaining import every_id, explain
 from genba_edge.core.explanation_text import lines_of, trail_lines
-from genba_edge.core.sentences import sentence_of, span_text
+from genba_edge.core.sentences import said_of, sentence_of, span_text
 from genba_shared.events import (
     Confidence,
     CountMethod,
     CountOption,
     DataGapSeen,
+    DataQuestioned,
+    Direction,
     DispatchClosed,
     GapCause,
     PiecesCounted,
+    QuestionCause,
     Result,
+    StationChangedOver,
     StationState,
     StationStateChanged,
+    TagPassed,
     WipChanged,
 )
 from tests.unit.edge.explained import PLC, SHANGHAI, known_of, named
@@ -55,14 +61,12 @@ def test_an_ambiguous_count_shows_what_was_possible_and_why() -> None:
         f"pieces_counted #7  ({named(7)})",
         (
             "2026-01-05 15:01:00: CUT-1 counted 5 good pieces for no work order (unassigned); counter cutter1/parts "
-            "stood at 40 since 2026-01-05 15:00:30 and then at 45; it passed its limit and began again at 0; not "
-            "certain: at least 3, at most 5"
+            "went from a total of 40 pieces, last seen 2026-01-05 15:00:30, to 45; it passed its limit and began again "
+            "at 0; not certain: at least 3, at most 5"
         ),
         "  total 40 → 45 (counter epoch 2)",
         "  the count before: #5 at 2026-01-05 15:00:20, total 38",
         "  the totals leave 2 pieces between the two that no event kept here tells",
-        "  elapsed: 40 s",
-        "  reach: at most 62 counts in that time by max_rate",
         "  possible: it passed its limit and began again at 0: 5 pieces",
         "  possible: it was reset: 3 pieces",
         "",
@@ -73,10 +77,10 @@ def test_an_ambiguous_count_shows_what_was_possible_and_why() -> None:
         "  device map 5e5e5e5e5e5e",
         "",
         "decision trail",
-        "  last: 65533",
-        "  raw: 2",
-        "  elapsed s: 30",
-        "  reach: 47",
+        "  value before: 65533",
+        "  value now: 2",
+        "  elapsed: 30 s",
+        "  most counts possible in that time: 47",
         "  possible: it passed its limit and began again at 0: 5 pieces, it was reset: 3 pieces",
         "  not possible:",
         "    restore: no value from before a reset is remembered",
@@ -91,14 +95,16 @@ def test_any_trail_can_be_read_whatever_its_names() -> None:
         "is_cross_read": False,
         "nobody": None,
         "empty": [],
+        "hollow": {},
         "competing": [{"read_point": "gate/in", "reads": 4}, {"read_point": "gate/out", "reads": 12, "why": "weaker"}],
         "deep": {"a": {"b": [1, 2]}},
     }
-    assert trail_lines(trail) == [
-        "mean rssi dbm: -51.25",
+    assert trail_lines(trail, SHANGHAI) == [
+        "mean rssi: -51.25 dBm",
         "is cross read: no",
         "nobody: nothing",
         "empty: nothing",
+        "hollow: nothing",
         "competing:",
         "  read point  reads  why",
         "  gate/in         4  nothing",
@@ -106,6 +112,25 @@ def test_any_trail_can_be_read_whatever_its_names() -> None:
         "deep:",
         "  a:",
         "    b: 1, 2",
+    ]
+
+
+def test_times_and_events_in_a_trail_are_told_as_everywhere_else() -> None:
+    trail = {
+        "parts": [{"saw": "true since 2026-01-05T07:00:21.500Z", "because": [named(2), named(4)]}],
+        "last_piece": "2026-01-05T07:00:28Z",
+        "idle_after_s": 180.0,
+        "elsewhere": "order:2026:1",
+        "read": "2026-99-99T07:00:28Z",
+    }
+    assert trail_lines(trail, SHANGHAI) == [
+        "parts:",
+        "  saw                             because",
+        "  true since 2026-01-05 15:00:21  #2, #4",
+        "last piece: 2026-01-05 15:00:28",
+        "idle after: 180 s",
+        "elsewhere: order:2026:1",
+        "read: 2026-99-99T07:00:28Z",
     ]
 
 
@@ -136,9 +161,105 @@ def test_every_kind_says_itself_in_a_sentence() -> None:
             "(1 h 1 min): the gateway was not running"
         ),
         (
-            "2026-01-05 15:00:05: CUT-1 counted 1 scrap piece for WO-1 / CUT; counter cutter1/parts stood at 0 since "
-            "2026-01-05 15:00:04 and then at 1"
+            "2026-01-05 15:00:05: CUT-1 counted 1 scrap piece for WO-1 / CUT; counter cutter1/parts went from a total "
+            "of 0 pieces, last seen 2026-01-05 15:00:04, to 1"
         ),
+    ]
+
+
+def test_a_plain_count_is_within_what_was_possible_since_its_last_reading_and_not_since_the_count_before() -> None:
+    before = replace(wrapped(), id=named(5), at=at(0), total=40)
+    event = replace(
+        wrapped(), method=CountMethod.NORMAL, confidence=Confidence.CERTAIN, least=None, most=None, options=()
+    )
+    known = known_of([event], before={event.id: before})
+    assert explain(event, known).facts == (
+        "total 40 → 45 (counter epoch 2)",
+        "the count before: #5 at 2026-01-05 15:00:00, total 40",
+        "elapsed: 30 s",
+        "reach: at most 47 counts in that time by max_rate",
+        "explanations: the counter rose within its reach; nothing else had to be considered",
+    )
+
+
+def test_pieces_that_may_belong_to_other_work_are_said_to_be_made() -> None:
+    event = replace(wrapped(), method=CountMethod.NORMAL, least=0, most=5, options=())
+    assert explain(event, known_of([event])).facts[-1] == (
+        "the pieces were made, and whose they are is in doubt: more than was wanted, or work changed meanwhile"
+    )
+
+
+def test_a_question_says_what_it_is_about_and_by_which_rule() -> None:
+    def asked(cause: QuestionCause, point: str, zone: str | None = None) -> tuple[str, tuple[str, ...]]:
+        event = DataQuestioned(id=named(1), at=at(1), source=PLC, point=point, note="why", cause=cause, zone=zone)
+        explanation = explain(event, known_of([event]))
+        return said_of(event, SHANGHAI), explanation.rule
+
+    assert asked(QuestionCause.WIP, "zone packing", "packing") == (
+        "what is in zone packing does not fit what came and went: why",
+        ("zone packing: in at gate/in, out at gate/out",),
+    )
+    assert asked(QuestionCause.SATURATED, "cutter1/parts")[0] == (
+        "counter cutter1/parts stands at its limit, where pieces vanish: why"
+    )
+    assert asked(QuestionCause.MAP, "cutter1/job") == (
+        "the readings of cutter1/job do not fit what the device map says of it: why",
+        ("genba compares what it reads with the map while it runs",),
+    )
+
+
+def test_a_change_over_says_from_what_to_what_and_how_long_it_took() -> None:
+    event = StationChangedOver(
+        id=named(1), at=at(95), source=PLC, station="CUT-1", work_order="WO-2", node="CUT", begin=at(5), end=at(95),
+        before_work_order="WO-1", before_node="CUT",
+    )  # fmt: skip
+    explanation = explain(event, known_of([event]))
+    assert explanation.sentence == (
+        "2026-01-05 15:01:35: CUT-1 changed over from WO-1 / CUT to WO-2 / CUT in 1 min 30 s: its last good piece of "
+        "the one was at 2026-01-05 15:00:05, its first of the other at 2026-01-05 15:01:35"
+    )
+    assert explanation.rule == (
+        "a change-over of CUT-1 is from its last good piece of one work to its first of the next",
+    )
+
+
+def test_a_reset_that_shows_no_piece_says_what_the_counter_cannot_show() -> None:
+    event = replace(
+        wrapped(), delta=0, total=40, method=CountMethod.RESET, confidence=Confidence.CERTAIN, least=0, most=1,
+        options=(), work_order="WO-1", node="CUT",
+    )  # fmt: skip
+    assert said_of(event, SHANGHAI) == (
+        "CUT-1 counted nothing for WO-1 / CUT; counter cutter1/parts shows no piece since 2026-01-05 15:00:30, its "
+        "total stays at 40 pieces; it was reset; the counter cannot show all of it: 0 to 1 piece can have been made"
+    )
+
+
+def test_pieces_that_only_cross_the_bound_of_a_zone_are_of_no_station() -> None:
+    event = replace(
+        wrapped(), station=None, method=CountMethod.NORMAL, confidence=Confidence.CERTAIN, least=None, most=None,
+        options=(),
+    )  # fmt: skip
+    assert said_of(event, SHANGHAI) == (
+        "what crosses a zone's bound: 5 good pieces; counter cutter1/parts went from a total of 40 pieces, last seen "
+        "2026-01-05 15:00:30, to 45"
+    )
+
+
+def test_a_passage_says_whether_it_was_seen_and_whether_it_moved_the_tag() -> None:
+    seen = TagPassed(
+        id=named(1), at=at(9), source=PLC, work_order="WO-1", reader="gate", read_point="out", tag="3034a1",
+        direction=Direction.PASS, first_seen=at(5), last_seen=at(9), reads=1, zone="packing", pieces=5, antenna=2,
+    )  # fmt: skip
+    concluded = replace(seen, direction=Direction.LEAVE, reads=0, implied=True, antenna=None)
+    nowhere = replace(seen, zone=None, pieces=None, reads=3)
+    assert [said_of(event, SHANGHAI) for event in (seen, concluded, nowhere)] == [
+        "tag 3034a1 with 5 pieces of WO-1 was seen, and stays in zone packing, at read point gate/out (1 read)",
+        "tag 3034a1 with 5 pieces of WO-1 left zone packing at read point gate/out (no read there: concluded)",
+        "tag 3034a1 that stands for nothing known passed by, in no zone, at read point gate/out (3 reads)",
+    ]
+    assert [explain(event, known_of([event])).facts for event in (seen, concluded)] == [
+        ("seen from 2026-01-05 15:00:05 for 4 s, antenna 2",),
+        ("nobody saw it: some time between 2026-01-05 15:00:05 and 2026-01-05 15:00:09",),
     ]
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, timedelta
 from pathlib import Path
 
+from genba_edge.app.replay import difference_lines
 from genba_edge.core.journal import Moment
 from genba_edge.core.observations import Observation
 from genba_edge.core.raw_log import RawBatch, RawDispatch, RawHeader, RawMissing
 from genba_edge.core.replay import Outcome, Replay
-from genba_edge.core.replay_difference import Completion, compare_outcomes
+from genba_edge.core.replay_difference import Causes, Change, Completion, Difference, compare_outcomes
 from genba_edge.core.watch import Pace
 from genba_shared.device_map import load_device_map
 from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.events import (
     Confidence,
+    CountMethod,
     DataGapSeen,
     NodeCompleted,
     PiecesCounted,
@@ -137,3 +140,17 @@ def test_a_claim_that_is_made_twice_is_compared_twice() -> None:
     )
     difference = compare_outcomes(twice, once)
     assert [(each.place, each.at - at(0)) for each in difference.added] == [(1, timedelta(seconds=9))]
+
+
+def test_counts_that_are_no_longer_in_doubt_are_a_difference_though_their_pieces_are_the_same() -> None:
+    source = Source(type=SourceType.PLC, ref="cutter1/parts")
+    sure = PiecesCounted(
+        id=f"gw-1:{'0' * 32}:1", at=at(2), source=source, station="CUT-1", point="cutter1/parts", result=Result.GOOD,
+        delta=3, total=3, counter_epoch=0, since=at(1), method=CountMethod.RESET,
+    )  # fmt: skip
+    doubtful = replace(sure, confidence=Confidence.AMBIGUOUS, least=3, most=5)
+    found = compare_outcomes(Outcome(events=[sure]), Outcome(events=[doubtful]))
+    assert found == Difference(in_doubt=(Change(what=("cutter1/parts",), new=0, old=1),))
+    assert list(difference_lines(found, Causes(maps=()), UTC)) == [
+        "  point cutter1/parts: 0 counts in doubt instead of 1"
+    ]

@@ -245,6 +245,7 @@ def test_other_bounds_of_a_zone_change_only_what_it_holds() -> None:
     assert why(new) == ["zones.buffer.pieces_out: PACK-1/good instead of SEW-1/good"]
     assert [str(Causes.between([changed()], new).changes[number - 1]) for number in
             Causes.between([changed()], new).of_zone("buffer")] == why(new)  # fmt: skip
+    assert Causes.between([changed()], new).of_subject("zone buffer") == [1]
 
 
 def test_a_longer_idle_time_moves_time_from_idle_to_running() -> None:
@@ -286,6 +287,23 @@ def test_an_address_that_was_off_by_one_is_read_from_the_registers_that_were_rec
     }
     outcome, notes = replayed(new, recorded, truth)
     assert (notes, outcome.counts()) == ([], {("S", Result.GOOD): 100})
+
+
+def test_another_word_order_of_a_device_changes_nothing_of_its_bits_and_single_registers() -> None:
+    points = [
+        'reset: {at: "00001", type: bool}',
+        "state: {at: 40011, type: uint16}",
+        "ready: {at: 40012, type: bool, bit: 3}",
+        "cut: {at:",
+    ]
+    bits = ("cut: {at:", "\n      ".join(points))
+    recorded, new = changed(bits), changed(bits, ("byte_order: CDAB", "byte_order: ABCD"))
+    samples = [
+        Sample("cell", name, value, at(1), at(1)) for name, value in (("reset", True), ("state", 2), ("ready", True))
+    ]
+    rereading = Rereading(recorded, new)
+    assert list(rereading.reread(samples)) == samples
+    assert rereading.notes == []
 
 
 def test_readings_are_those_of_the_map_that_was_in_force_when_they_were_taken() -> None:
