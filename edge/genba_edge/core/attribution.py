@@ -80,6 +80,7 @@ class Attribution:
         self._due_at: datetime | None = None  # no join is old enough before
         self._emitted_total: dict[PointRef, int] = {}
         self._flushed_at: dict[PointRef, datetime] = {}
+        self._flushed: dict[PointRef, Join] = {}  # the last that was emitted
         nodes.gather_by(self.flush_work)
         nodes.when_changed(self._forget_spare)
         nodes.when_released(self._take_next)
@@ -144,6 +145,7 @@ class Attribution:
             self._emit(join)
         if joins:
             self._flushed_at[ref] = self._journal.moment.now
+            self._flushed[ref] = joins[-1]
         self._save(ref)
 
     def flush_due(self, now: datetime) -> None:
@@ -167,29 +169,39 @@ class Attribution:
                 self._nodes.settle(key, station=station, source=system)
 
     def _goes_on(self, point: CountedPoint, step: Step, pieces: int, epoch: int) -> bool:
-        """Whether the step only goes on with the last join of its counter: then it was added to it.
+        """Whether the step only goes on with the last join of its counter, told or not: then it was added to it.
 
         What `_by_owner` and `_add` would find out is known already: the same work owns the station, and the pieces
         reach no bound of its node.
         """
-        joins, station = self._pending.get(point.ref), point.station
-        if not joins or station is None or self._work.waits_for_jobs:
+        ref, station = point.ref, point.station
+        joins = self._pending.get(ref)
+        last = joins[-1] if joins else self._flushed.get(ref)
+        if last is None or station is None or self._work.waits_for_jobs:
             return False
-        last = joins[-1]
         key = last.key
         if key is None or pieces > self._spare.get(key, 0) or last.epoch != epoch:
             return False
         if not (_is_plain(step) and _is_plain(last.step) and self._work.is_owned_by(station, key, step.since, step.at)):
             return False
-        if not _is_young(self._flushed_at[point.ref], self._journal.moment.now):
+        flushed_at = self._flushed_at[ref]
+        if not _is_young(flushed_at, self._journal.moment.now):
             return False
         if self.tell_pieces is not None:
-            self.tell_pieces(station, point.ref, point.result, key, pieces, step)
-        last.pieces += pieces
-        last.at = step.at
+            self.tell_pieces(station, ref, point.result, key, pieces, step)
+        if joins:
+            last.pieces += pieces
+            last.at = step.at
+        else:
+            self._pending[ref] = [Join(point, key, pieces, step, epoch, step.at)]
+            self._note_due(flushed_at)
         self._spare[key] -= pieces
         self._note_waiting(point, key, pieces)
         return True
+
+    def _note_due(self, flushed_at: datetime) -> None:
+        if self._due_at is None or flushed_at + COALESCE < self._due_at:
+            self._due_at = flushed_at + COALESCE
 
     def _note_spare(self, key: WorkKey, result: Result) -> None:
         """Work out how many further pieces of the node change nothing but its number."""
@@ -271,8 +283,8 @@ class Attribution:
         first_piece = new.key is not None and not self._nodes.progress(new.key).started
         if quiet or first_piece or reaches or not _is_plain(new.step):
             self.flush(ref)
-        elif flushed_at is not None and (self._due_at is None or flushed_at + COALESCE < self._due_at):
-            self._due_at = flushed_at + COALESCE
+        elif flushed_at is not None:
+            self._note_due(flushed_at)
         if new.key is not None:
             self._note_spare(new.key, point.result)
         if reaches and new.key is not None:

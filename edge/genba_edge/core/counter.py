@@ -50,6 +50,7 @@ __all__ = [
     "advance",
     "as_shown",
     "begin",
+    "go_on",
     "start_counter",
 ]
 
@@ -80,15 +81,27 @@ def advance(state: CounterState, reading: Reading, settings: CounterSettings) ->
     counts = value - state.last
     if counts == 0 and held is None and reading.watched and reading.evidence is not Evidence.SHOWN:
         return (state._replace(seen_at=at) if at > state.seen_at else state), ()
-    if counts > 0 and held is None and _is_plain(state, value, counts, reading, settings):
-        step = Step(counts, CountMethod.NORMAL, min(state.seen_at, at), at)
-        return _counted(state, value, counts, at), (step,)
+    plain = go_on(state, reading, settings)
+    if plain is not None:
+        return plain[0], (plain[1],)
     case = _case(state, value, reading, settings)
     near = allowance(settings, state.seen_at, at, slack=REACH_SLACK)
     if held is not None and 0 <= counts <= near and not _goes_on_up(state, held, value):
         fell_to = held.value if 0 <= held.value < state.last else None
         return _weigh(case._replace(fell_to=fell_to), None, reading)  # back where it was: what was held is no fact
     return _weigh(case, _tracked(case, held, reading), reading)
+
+
+def go_on(state: CounterState, reading: Reading, settings: CounterSettings) -> tuple[CounterState, Step] | None:
+    """The new state and the step, where the counter simply went on; None: the reading is another case."""
+    value, at = upward(reading.raw, settings), reading.at
+    counts = value - state.last
+    if counts <= 0 or state.held is not None or value > settings.limit - settings.lowest:
+        return None
+    if not _is_plain(state, value, counts, reading, settings):
+        return None
+    step = Step(counts, CountMethod.NORMAL, min(state.seen_at, at), at)
+    return _counted(state, value, counts, at), step
 
 
 def _is_plain(state: CounterState, value: int, counts: int, reading: Reading, settings: CounterSettings) -> bool:

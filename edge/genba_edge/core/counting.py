@@ -9,7 +9,7 @@ from typing import Any
 from genba_edge.core.attribution import Attribution
 from genba_edge.core.changeover import TellPieces
 from genba_edge.core.counted_point import CountedPoint, counted_points, load_counter, save_counter
-from genba_edge.core.counter import advance, begin
+from genba_edge.core.counter import advance, begin, go_on
 from genba_edge.core.counter_state import (
     EDGE_SLACK,
     CounterState,
@@ -114,22 +114,29 @@ class Counting:
         """The job number of a station is another one from `at` on."""
         self._job_changed_at[station] = at
 
-    def read(self, ref: PointRef, raw: int, *, at: datetime, watch: Watch) -> None:
-        """One reading of a counter."""
-        point, state = self._points[ref], self._settled(ref)
+    def read(self, ref: PointRef, raw: int, *, at: datetime, watch: Watch) -> bool:
+        """One reading of a counter. Returns whether it is steady now (see `is_steady`)."""
+        point, state = self._points[ref], self._settled(ref) if self._held_until else self._counters.get(ref)
         watched = watch.is_watched(ref, at)
         if state is None:
             self._begin(point, Reading(raw, at))
-            return
+            return self.is_steady(ref)
+        settings = point.settings
         known_until = watch.known_until(ref, at)  # it was last heard of, with the old value
         if known_until is not None and state.held is None and state.seen_at < known_until <= at:
             state = state._replace(seen_at=known_until)
-        if point.settings.reset_by is None and not point.follows_job:
+        if settings.reset_by is None and not point.follows_job:
             reading = Reading(raw, at, watched)
+            plain = go_on(state, reading, settings) if settings.pieces_per_count == 1 else None
+            if plain is not None:
+                self._counters[ref], step = plain
+                self._attribution.add(point, step, step.delta, epoch=state.epoch)
+                return True
         else:
             evidence = self._evidence(point, state, raw, at, watch)
             reading = Reading(raw, at, watched, evidence, self._is_new_job(point, state, at, watch))
-        self._conclude(point, state, *advance(state, reading, point.settings))
+        self._conclude(point, state, *advance(state, reading, settings))
+        return self.is_steady(ref)
 
     def _evidence(self, point: CountedPoint, state: CounterState, raw: int, at: datetime, watch: Watch) -> Evidence:
         """What shows that the counter was reset; it has to begin anew where the counter did not fall."""

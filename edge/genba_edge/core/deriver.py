@@ -140,7 +140,10 @@ class Deriver:
             if _is_readable(sample):
                 self._watch.note_stamp(sample.device, sample.at)
             return
-        with self._supervisor.alone(role.name):
+        guard = role.guard
+        if guard is None:
+            guard = role.guard = self._supervisor.alone(role.name)
+        with guard:
             if role.is_settled and _says_the_same(sample, role.last):
                 self._hold(role, sample.at)
                 self._watch.note_stamp(sample.device, sample.at)
@@ -276,10 +279,9 @@ class Deriver:
             self._watch.note_bad(ref)
             return
         try:
-            self._derive_from(role, sample)
+            counts_on = self._derive_from(role, sample)
         finally:
             self._watch.note_sample(ref, sample.at)
-        counts_on = not role.is_counter or (_whole_number(sample.value) is not None and self._counting.is_steady(ref))
         tells_on = not role.is_state or not self._supervisor.is_failing(_about_state(ref))
         role.is_settled = counts_on and tells_on and not role.speaks_always
 
@@ -308,7 +310,8 @@ class Deriver:
         elif role.is_measured:
             self._environment.hold(role.ref, at)
 
-    def _derive_from(self, role: Role, sample: Sample) -> None:
+    def _derive_from(self, role: Role, sample: Sample) -> bool:
+        """Returns whether one more reading of the same value would change no count."""
         ref = role.ref
         if self._work.waits_for_jobs:
             self._job_changes.settle(sample.at)
@@ -318,9 +321,10 @@ class Deriver:
                 self._job_changes.read(ref, sample.value, at=sample.at)
             if ref in self._bits:
                 self._signals.take(ref, sample)
-        raw = _whole_number(sample.value) if role.is_counter else None
-        if raw is not None:
-            self._counting.read(ref, raw, at=sample.at, watch=self._watch)
+        if not role.is_counter:
+            return True
+        raw = _whole_number(sample.value)
+        return raw is not None and self._counting.read(ref, raw, at=sample.at, watch=self._watch)
 
     def _note_gap(self, device: str, begin: datetime, end: datetime, because: str) -> None:
         """A gap: states hold again from the next reading of each point on."""

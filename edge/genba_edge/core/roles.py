@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from genba_edge.core.observations import Sample
@@ -14,7 +15,7 @@ class Role:
     """A point that is a counter, a station's state or environment, a job number, a sign of resets; its last sample.
 
     `name` is ``device/point``. `is_settled`: one more sample of the same value would tell nothing but that the value
-    still holds.
+    still holds. `guard` keeps what goes wrong with it from the others.
     """
 
     ref: PointRef
@@ -25,6 +26,7 @@ class Role:
     is_measured: bool = False
     last: Sample | None = None
     is_settled: bool = False
+    guard: AbstractContextManager[None] | None = None
 
 
 _NONE: dict[str, Role] = {}

@@ -73,10 +73,13 @@ class Watch:
         reading after a connection is a snapshot: what happened before it was not seen. A polled point is known only by
         its own polls: other groups of the device may be read more often.
         """
-        if self.is_polled(ref.device) or ref not in self._followed:
+        device = ref.device
+        if device in self._late or ref not in self._followed:
             return None
-        known = (moments.get(ref.device) for moments in (self._heard, self._sampled))
-        return max((moment for moment in known if moment is not None and moment <= at), default=None)
+        heard, sampled = self._heard.get(device), self._sampled.get(device)
+        if heard is None or heard > at:
+            return sampled if sampled is not None and sampled <= at else None
+        return sampled if sampled is not None and heard < sampled <= at else heard
 
     def is_watched(self, ref: PointRef, at: datetime) -> bool:
         """Whether no gap lies between the point's last reading and one at `at`."""
@@ -102,7 +105,9 @@ class Watch:
     def note_sample(self, ref: PointRef, at: datetime) -> None:
         """A sample of the point with this stamp was taken."""
         self._followed.add(ref)
-        self.note_stamp(ref.device, at)
+        latest = self._sampled.get(ref.device)
+        if latest is None or at > latest:
+            self._sampled[ref.device] = at
 
     def note_stamp(self, device: str, at: datetime) -> None:
         """Some point of the device was read, with this stamp."""
