@@ -21,7 +21,8 @@ from tests.integration.mqtt_peers import Mosquitto, eventually, free_port
 EPOCH = "0123456789abcdef0123456789abcdef"
 AT = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
 PROGRAM = (
-    "import sys, argparse, logging\n"
+    "import sys, argparse, logging, signal\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs have Ctrl-C switched off\n"
     "from genba_shared.cli.tap import COMMAND\n"
     "from genba_shared.errors import UsageError\n"
     "parser = argparse.ArgumentParser()\n"
