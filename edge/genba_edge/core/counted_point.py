@@ -20,7 +20,7 @@ from genba_shared.device_map.model import (
 from genba_shared.events import Result, Source, SourceType
 
 # Settings of a point that choose how often, when and for whom it is read; its value is the same whatever they say.
-_HOW_IT_IS_READ = frozenset(
+HOW_IT_IS_READ = frozenset(
     {
         "name",
         "unit",
@@ -148,7 +148,7 @@ def meaning_of(point: Point, settings: CounterSettings) -> str:
 
 
 def _tells(point: Point, each: Field[object]) -> bool:
-    return each.name not in _HOW_IT_IS_READ and (each.default is MISSING or getattr(point, each.name) != each.default)
+    return each.name not in HOW_IT_IS_READ and (each.default is MISSING or getattr(point, each.name) != each.default)
 
 
 def _counts(each: Field[object], settings: CounterSettings) -> bool:

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
 
+from genba_edge.core.counted_point import HOW_IT_IS_READ
 from genba_edge.core.observations import Observation, Quality, Sample, Unchanged, Value
 from genba_edge.core.register_values import BCD, NUMBER_FORMATS, decode_point, ordered_bytes
 from genba_edge.core.registers import BIT_TABLES, span
@@ -21,27 +21,6 @@ from genba_shared.device_map.model import ByteOrder, Device, DeviceMap, ModbusPo
 from genba_shared.errors import BadReading
 
 Register = tuple[ModbusTable, int]
-
-# Settings of a point that say what its value is for, or how often it is read: the value is the same whatever they say.
-_NOT_THE_VALUE: Final = frozenset(
-    {
-        "name",
-        "unit",
-        "label",
-        "labels",
-        "words",
-        "counter",
-        "deadband",
-        "min_interval_s",
-        "max_interval_s",
-        "group",
-        "mode",
-        "sampling_s",
-        "queue",
-        "time",
-        "time_field",
-    }
-)
 
 
 class Rereading:
@@ -261,7 +240,7 @@ def _is_whole(point: ModbusPoint) -> bool:
 
 def _source_of(point: Point) -> tuple[tuple[str, str], ...]:
     """Two points with the same source have the same value. A server's own types say themselves what they are."""
-    left_out = _NOT_THE_VALUE if isinstance(point, ModbusPoint) else _NOT_THE_VALUE | {"type"}
+    left_out = HOW_IT_IS_READ if isinstance(point, ModbusPoint) else HOW_IT_IS_READ | {"type"}
     settings = {each.name: repr(getattr(point, each.name)) for each in fields(point) if each.name not in left_out}
     if isinstance(point, ModbusPoint):
         settings["byte_order"] = _order_of(point)
