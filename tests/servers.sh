@@ -10,6 +10,7 @@ need mosquitto mosquitto
 need tshark tshark
 need chromium chromium
 need gcc gcc
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 need pkg-config pkg-config
 pkg-config --exists libmodbus 2>/dev/null || missing="$missing libmodbus-dev"
 fc-list :lang=zh 2>/dev/null | grep -q . || missing="$missing fontconfig fonts-noto-cjk"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from genba_cloud.core.facts import Aggregate, NodePlan, OrderPlan, ViewKey, WorkOrderPlan, timeline
-from genba_cloud.store import SqliteStore, Store, open_reader
+from genba_cloud.store import SqliteStore, Store, open_reader, open_store
 from genba_cloud.store.port import Link, LogRow, Quarantined, ReceivedRange, StoredOrder, StoredView
 from genba_cloud.store.read import Enrolment, EventFilter, GatewayRecord, QueueRow, UnknownCursorError
 from genba_cloud.store.station_events import LOOK_AHEAD, MOST_EVENTS, TooManyEventsError
@@ -39,19 +39,20 @@ EPOCH = "0123456789abcdef0123456789abcdef"
 START = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
 PLC = Source(type=SourceType.PLC, ref="cutter1/good")
 
-Open = Callable[[Path], Store]
-IMPLEMENTATIONS: dict[str, Open] = {"sqlite": SqliteStore}
+IMPLEMENTATIONS = ("postgres", "sqlite")
 
 
 def minute(number: int) -> datetime:
     return START + timedelta(minutes=number)
 
 
-@pytest.fixture(params=sorted(IMPLEMENTATIONS))
+@pytest.fixture(params=IMPLEMENTATIONS)
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], contextmanager[Store]]:
+    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else None
+
     @contextmanager
     def opened() -> Iterator[Store]:
-        store = IMPLEMENTATIONS[request.param](tmp_path / "data")
+        store = open_store(tmp_path / "data", url)
         try:
             yield store
         finally:

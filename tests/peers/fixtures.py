@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.impinj import ImpinjReader
+from tests.peers.postgres import PostgresServer, find_programs
 from tests.peers.process import ModbusPeer, ModbusRtuPeer, OpcUaPeer
 from tests.peers.reader import FieldReader
 from tests.peers.serial_bus import SerialBus
@@ -130,3 +131,19 @@ def opcua_peer(shared_opcua_peer: OpcUaPeer) -> OpcUaPeer:
         shared_opcua_peer.start()
     shared_opcua_peer.tell("reset")
     return shared_opcua_peer
+
+
+@pytest.fixture(scope="session")
+def shared_postgres() -> Iterator[PostgresServer]:
+    """One PostgreSQL server for all tests that leave it running: a cluster takes a second or two to make."""
+    programs = find_programs()
+    if programs is None:
+        pytest.skip("needs PostgreSQL (Debian: postgresql)")
+    with PostgresServer(programs) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(shared_postgres: PostgresServer) -> str:
+    """The URL of an empty database of its own."""
+    return shared_postgres.database()

@@ -1,10 +1,10 @@
 """The one write path: append events, fold them, publish what changed."""
 
 from genba_cloud.ledger.batches import Appended, Broken, Changed, EnvelopeBatch
-from genba_cloud.ledger.check import Verified
 from genba_cloud.ledger.gateways import GatewayKept, GatewaySeen
 from genba_cloud.ledger.ledger import Ledger, Listener, rebuild, verify
 from genba_cloud.ledger.orders import OrderTaken
+from genba_cloud.ledger.proof import Verified
 from genba_cloud.ledger.questions import AnswerToGive, CountsGiven, CountsToAssign, QuestionAnswered
 from genba_cloud.ledger.shop_floor import QueueAppended, TagToBind
 

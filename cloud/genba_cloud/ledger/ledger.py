@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from genba_cloud.core.facts import OrderPlan, Refused
-from genba_cloud.ledger import check
+from genba_cloud.ledger import proof, refold
 from genba_cloud.ledger.append import Stamp, append_envelope, append_events, quarantine
 from genba_cloud.ledger.batches import NOTHING_CHANGED, Appended, EnvelopeBatch
 from genba_cloud.ledger.gateways import GatewayKept, GatewaySeen, publish_dispatch, see_gateway
@@ -135,11 +135,11 @@ class Ledger:
 
     async def rebuild(self) -> int:
         """Fold every view again from the log; the number of views."""
-        return await self._run(check.rebuild)
+        return await self._run(refold.rebuild)
 
-    async def verify(self) -> check.Verified:
+    async def verify(self) -> proof.Verified:
         """Prove the chain, and that the views follow from the log."""
-        return await self._run(check.verify)
+        return await self._run(proof.verify)
 
     def _stamp(self) -> Stamp:
         return Stamp(now=self._now(), next_id=self._ids.next)
@@ -159,16 +159,16 @@ class Ledger:
 
 def _rebuild_old(store: Store, enterprise: str) -> bool:
     with store.transaction(enterprise) as transaction:
-        return check.rebuild_old(transaction)
+        return refold.rebuild_old(transaction)
 
 
 def rebuild(store: Store, enterprise: str = DEFAULT_ENTERPRISE) -> int:
     """Fold every view again from the log, without a running collector."""
     with store.transaction(enterprise) as transaction:
-        return check.rebuild(transaction)
+        return refold.rebuild(transaction)
 
 
-def verify(store: Store, enterprise: str = DEFAULT_ENTERPRISE) -> check.Verified:
+def verify(store: Store, enterprise: str = DEFAULT_ENTERPRISE) -> proof.Verified:
     """Prove the chain and the views, without a running collector."""
     with store.transaction(enterprise) as transaction:
-        return check.verify(transaction)
+        return proof.verify(transaction)

@@ -3,31 +3,36 @@
 from pathlib import Path
 
 from genba_cloud.store.port import Store, Transaction
+from genba_cloud.store.postgres import PostgresStore
 from genba_cloud.store.read import Reads
 from genba_cloud.store.sqlite import SqliteReader, SqliteStore
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE
-from genba_shared.errors import UsageError
 
-__all__ = ["DEFAULT_ENTERPRISE", "Reads", "SqliteStore", "Store", "Transaction", "open_reader", "open_store"]
+__all__ = [
+    "DEFAULT_ENTERPRISE",
+    "PostgresStore",
+    "Reads",
+    "SqliteStore",
+    "Store",
+    "Transaction",
+    "open_reader",
+    "open_store",
+]
 
 
 def open_store(data_dir: Path, url: str | None = None) -> Store:
     """The store that `--db URL` names; without one, SQLite in the data folder.
 
     Raises:
-        UsageError: the folder is in use, its schema is another one, or no store of this version understands the URL.
+        UsageError: the folder is in use, its schema is another one, or the URL is not understood.
     """
-    if url is not None:
-        raise UsageError(f"--db {url}: this version keeps its data in SQLite in the data folder; leave --db out")
-    return SqliteStore(data_dir)
+    return SqliteStore(data_dir) if url is None else PostgresStore(url)
 
 
 def open_reader(data_dir: Path, url: str | None = None) -> Store:
     """The same store, only to read: works beside a running collector, and never writes.
 
     Raises:
-        UsageError: there is no data, its schema is another one, or no store of this version understands the URL.
+        UsageError: there is no data, its schema is another one, or the URL is not understood.
     """
-    if url is not None:
-        raise UsageError(f"--db {url}: this version keeps its data in SQLite in the data folder; leave --db out")
-    return SqliteReader(data_dir)
+    return SqliteReader(data_dir) if url is None else PostgresStore(url)
