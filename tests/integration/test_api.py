@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from genba_cloud.api import VisibleReads
+from genba_cloud.ledger import GatewaySeen
 from genba_shared.clock import format_time
 from genba_shared.events import event_to_json
 from tests.browser.support import BASE, NOW, Bench, bench, completed, counted, order_body, started
@@ -250,10 +251,13 @@ async def test_a_request_that_is_too_large_is_refused_before_it_is_read(desk: Be
 
 async def test_health_and_counters(desk: Bench) -> None:
     await desk.post_order()
+    state = {"online": True, "epoch": "0" * 32, "next_seq": {"facts": 8}}
+    await desk.collector.ledger.see_gateway(GatewaySeen(gateway="gw-late", state=state, seen_at=NOW))
     assert (await desk["nobody"].get("/healthz")).text == "ok\n"
     assert (await desk["nobody"].get("/readyz")).json() == {"ready": True, "missing": []}
     lines = dict(line.split(" ") for line in (await desk["reader"].get("/metrics")).text.splitlines())
     assert lines["genba_orders_open"] == "1"
+    assert lines['genba_gateway_lag_events{gateway="gw-late"}'] == "7"
     assert int(lines["genba_log_position"]) >= 3
     assert int(lines['genba_http_requests_total{status="2xx"}']) >= 3
 

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from genba_cloud.core.facts import NodePlan, OrderPlan, WorkOrderPlan
-from genba_cloud.ingest import EmbeddedBroker, Ingest, service
+from genba_cloud.ingest import EmbeddedBroker, Ingest
 from genba_cloud.ingest.broker import find_server
+from genba_cloud.ingest.fair_queue import FairQueue
 from genba_cloud.ledger import Ledger, TagToBind
 from genba_cloud.store import SqliteStore
 from genba_cloud.store.read import QueueRow
@@ -151,6 +152,7 @@ class Gateway:
 @dataclass
 class Plant:
     ledger: Ledger
+    ingest: Ingest
     gateway: Gateway
 
 
@@ -167,12 +169,18 @@ async def connected_gateway(url: str) -> AsyncIterator[Gateway]:
 
 @asynccontextmanager
 async def running_ingest(folder: Path, url: str) -> AsyncIterator[Ledger]:
+    async with ledger_and_ingest(folder, url) as (ledger, _):
+        yield ledger
+
+
+@asynccontextmanager
+async def ledger_and_ingest(folder: Path, url: str) -> AsyncIterator[tuple[Ledger, Ingest]]:
     store = SqliteStore(folder)
     async with Ledger(store, now=lambda: minute(100)) as ledger:
         ingest = Ingest(ledger, broker=url, now=lambda: minute(100))
         task = asyncio.create_task(ingest.run())
         await until(lambda: ingest.connected)
-        yield ledger
+        yield ledger, ingest
         task.cancel()
         await asyncio.wait({task})
     store.close()
@@ -190,8 +198,11 @@ async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
 
 @pytest.fixture
 async def plant(tmp_path: Path, broker: EmbeddedBroker) -> AsyncIterator[Plant]:
-    async with running_ingest(tmp_path, broker.url) as ledger, connected_gateway(broker.url) as gateway:
-        yield Plant(ledger=ledger, gateway=gateway)
+    async with (
+        ledger_and_ingest(tmp_path, broker.url) as (ledger, ingest),
+        connected_gateway(broker.url) as gateway,
+    ):
+        yield Plant(ledger=ledger, ingest=ingest, gateway=gateway)
 
 
 async def test_a_hello_is_answered_with_what_is_accounted_for(plant: Plant) -> None:
@@ -280,17 +291,22 @@ async def test_a_state_that_could_not_be_shown_is_not_kept(plant: Plant, name: s
     assert plant.ledger.reads.gateways() == ()
 
 
-async def test_envelopes_above_what_may_wait_are_left_to_be_sent_again(
+async def test_what_is_left_out_because_too_much_waits_is_taken_when_it_comes_again(
     plant: Plant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "WAITING", 0)
+    monkeypatch.setattr(plant.ingest, "_queue", FairQueue(most_of_one=0))
     plant.gateway.link.publish(topics.up(GATEWAY), envelope(counted(1, 4, 4)))
     plant.gateway.say()
     await until(lambda: plant.gateway.acknowledged == [0])
     assert plant.ledger.reads.last_position() == 0
+    assert plant.ingest.figures()["genba_ingest_left_out_envelopes_total"] == 1
     monkeypatch.undo()
     plant.gateway.link.publish(topics.up(GATEWAY), envelope(counted(1, 4, 4)))
     await until(lambda: plant.gateway.acknowledged == [0, 1])
+    figures = plant.ingest.figures()
+    assert figures["genba_ingest_lag_seconds_count"] == 1
+    assert figures['genba_ingest_lag_seconds_bucket{le="30"}'] == 1
+    assert figures["genba_ingest_waiting_messages"] == 0
 
 
 async def test_a_hello_is_told_what_the_gateways_stations_work_on(plant: Plant) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
@@ -14,6 +15,7 @@ from genba_cloud.api.guard import Guard
 from genba_cloud.api.live import Live
 from genba_cloud.api.visible import Desk
 from genba_cloud.core.viewer import Subject
+from genba_cloud.store.read import GatewayRecord
 
 router = APIRouter()
 
@@ -24,7 +26,12 @@ class Metrics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
+        self._watched: list[Callable[[], Mapping[str, float]]] = []
         self._started = time.monotonic()
+
+    def watch(self, figures: Callable[[], Mapping[str, float]]) -> None:
+        """Show these numbers, too, as they are whenever somebody asks; by Prometheus name."""
+        self._watched.append(figures)
 
     def count(self, name: str, amount: int = 1, **labels: str) -> None:
         """Add to a counter; the name ends in ``_total``."""
@@ -36,7 +43,8 @@ class Metrics:
         """Text form 0.0.4: counters, then gauges."""
         with self._lock:
             lines = [f"{name} {value}" for name, value in sorted(self._counts.items())]
-        lines += [f"{name} {value}" for name, value in sorted(gauges.items())]
+        shown = [gauges, *(figures() for figures in self._watched)]
+        lines += [f"{name} {value}" for numbers in shown for name, value in sorted(numbers.items())]
         lines.append(f"genba_uptime_seconds {time.monotonic() - self._started:.0f}")
         return "\n".join(lines) + "\n"
 
@@ -61,7 +69,7 @@ def readyz(request: Request) -> Response:
     dependencies=[Depends(Guard(sees=Subject.METRICS))],
 )
 def metrics(request: Request) -> PlainTextResponse:
-    """Requests by status class, log position, open streams, open orders, gateways."""
+    """Requests by status class, log position, open streams, open orders, gateways and what of them is not here yet."""
     counters: Metrics = request.app.state.metrics
     hub: Live = request.app.state.live
     desk: Desk = request.app.state.desk
@@ -73,5 +81,19 @@ def metrics(request: Request) -> PlainTextResponse:
         "genba_orders_open": len(opened),
         "genba_gateways": len(gateways),
         "genba_gateways_online": sum(gateway.online for gateway in gateways),
+        **_lags(gateways, desk.now()),
     }
     return PlainTextResponse(counters.render(gauges))
+
+
+def _lags(gateways: Sequence[GatewayRecord], now: datetime) -> Mapping[str, float]:
+    """By gateway: events that it made and the collector has not, and the age of the newest that the collector has."""
+    numbers: dict[str, float] = {}
+    for one in gateways:
+        if one.next_seq is not None:
+            numbers[f'genba_gateway_lag_events{{gateway="{one.gateway}"}}'] = max(0, one.next_seq - 1 - one.upto)
+        if one.last_at is not None:
+            numbers[f'genba_gateway_newest_event_age_seconds{{gateway="{one.gateway}"}}'] = round(
+                (now - one.last_at).total_seconds(), 3
+            )
+    return numbers

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -81,6 +81,10 @@ class _Wires:
         """Whether the broker is there."""
         return self._ingest is not None and self._ingest.connected
 
+    def figures(self) -> Mapping[str, float]:
+        """How ingest is doing; nothing before it began."""
+        return {} if self._ingest is None else self._ingest.figures()
+
     @asynccontextmanager
     async def attached_to(self, collector: Collector) -> AsyncIterator[None]:
         """Take what gateways send while the context lasts."""
@@ -89,6 +93,7 @@ class _Wires:
             self._ingest = Ingest(collector.ledger, broker=self._broker, now=self._clock.now)
             await self._ingest.run()
 
+        collector.metrics.watch(self.figures)
         task = asyncio.create_task(supervise("ingest", run), name="ingest")
         try:
             yield

@@ -6,13 +6,15 @@ import asyncio
 import ipaddress
 import logging
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
 
 from genba_cloud.ingest.dispatcher import Dispatcher
+from genba_cloud.ingest.fair_queue import FairQueue, Message
+from genba_cloud.ingest.figures import Figures
 from genba_cloud.ingest.messages import is_envelope_topic, read_envelope, read_state
 from genba_cloud.ledger import Appended, EnvelopeBatch, GatewayKept, GatewaySeen, Ledger
 from genba_cloud.store.port import Quarantined
@@ -24,21 +26,7 @@ from genba_shared.mqtt import BrokerAddress, MqttLink
 
 logger = logging.getLogger(__name__)
 
-GROUP: Final = 64
-"""Messages that are taken together at most: they share commits, and one acknowledgement per gateway."""
-
-WAITING: Final = 2048
-"""Messages that wait at most: an envelope that comes above that is not taken, and its gateway sends it again."""
-
 _REFUSED_KEPT: Final = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Message:
-    topic: str
-    payload: bytes
-    retained: bool
-
 
 Task = EnvelopeBatch | Quarantined | GatewaySeen
 Answers = dict[tuple[str, Lane, str], int]
@@ -60,8 +48,10 @@ class Ingest:
         refuse_remote(broker)
         self._ledger = ledger
         self._now = now
-        self._messages: asyncio.Queue[_Message] = asyncio.Queue()
-        self._left_out = 0
+        self._queue = FairQueue()
+        self._something = asyncio.Event()
+        self._figures = Figures()
+        self._is_full = False
         self._unreadable: dict[str, bytes] = {}
         self._link = MqttLink(
             broker,
@@ -85,13 +75,31 @@ class Ingest:
             group.create_task(self._dispatcher.run(), name="dispatcher")
             group.create_task(self._consume(), name="ingest")
 
+    def figures(self) -> Mapping[str, float]:
+        """What waits, what was left out and how long answers took, by Prometheus name."""
+        return self._figures.read(waiting=self._queue.waiting, waiting_bytes=self._queue.waiting_bytes)
+
     def _arrived(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001 (paho's shape)
-        if is_envelope_topic(topic) and self._messages.qsize() >= WAITING:
-            if not self._left_out:
-                logger.warning("ingest full waiting=%s", WAITING)
-            self._left_out += 1
-            return
-        self._messages.put_nowait(_Message(topic=topic, payload=payload, retained=retained))
+        message = Message(topic=topic, payload=payload, retained=retained, arrived_s=time.monotonic())
+        sender = topics.gateway_of(topic)
+        if is_envelope_topic(topic):
+            left_out = self._queue.put_envelope(sender or "", message)  # those of nobody share one place
+            if left_out:
+                self._left_out(left_out, sender or topic)
+        elif sender is not None:
+            self._queue.put_state(sender, message)
+        self._something.set()
+
+    def _left_out(self, envelopes: int, sender: str) -> None:
+        self._figures.count("left_out_envelopes", envelopes)
+        if not self._is_full:
+            self._is_full = True
+            logger.warning(
+                "ingest full sender=%s waiting=%d bytes=%d: what is left out comes again",
+                sender,
+                self._queue.waiting,
+                self._queue.waiting_bytes,
+            )
 
     def _connected(self) -> None:
         logger.info("broker connected address=%s", self._link.address)
@@ -105,22 +113,26 @@ class Ingest:
 
     async def _consume(self) -> None:
         while True:
-            messages = [await self._messages.get()]
-            while len(messages) < GROUP and not self._messages.empty():
-                messages.append(self._messages.get_nowait())
-            if self._left_out and self._messages.empty():
-                logger.info("ingest back left_out=%s", self._left_out)
-                self._left_out = 0
+            await self._something.wait()
+            messages = self._queue.take()
+            if not messages:
+                self._something.clear()
+                self._is_full = False
+                continue
             tasks = await asyncio.to_thread(self._read, messages)
             results = await asyncio.gather(*(self._keep(task) for task in tasks), return_exceptions=True)
             self._answer(tasks, results)
+            answered_s = time.monotonic()
+            for message in messages:
+                if is_envelope_topic(message.topic):
+                    self._figures.took(answered_s - message.arrived_s)
 
-    def _read(self, messages: Sequence[_Message]) -> list[Task]:
+    def _read(self, messages: Sequence[Message]) -> list[Task]:
         """What the ledger has to do, in the order of arrival; what says nothing is left out."""
         tasks = (self._read_one(message) for message in messages)
         return [task for task in tasks if task is not None]
 
-    def _read_one(self, message: _Message) -> Task | None:
+    def _read_one(self, message: Message) -> Task | None:
         if is_envelope_topic(message.topic):
             task = read_envelope(message.topic, message.payload, now=self._now())
             return self._once(task) if isinstance(task, Quarantined) else task
