@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from genba_cloud.api import admin, health, reading, station_state, stock_taking, writing
+from genba_cloud.api import admin, health, quarantine, reading, station_state, stock_taking, writing
 from genba_cloud.api.guard import Guard
 from genba_cloud.api.health import Metrics
 from genba_cloud.api.live import Live
@@ -20,6 +20,7 @@ from genba_cloud.api.middleware import LARGEST_BODY, RequestRules
 from genba_cloud.api.problems import add_problem_answers
 from genba_cloud.api.visible import Desk
 from genba_cloud.ledger import Ledger
+from genba_cloud.ledger.quarantine import Reread
 from genba_cloud.store.accounts_authority import Authority
 from genba_shared.version import VERSION
 
@@ -34,12 +35,16 @@ Times are RFC 3339 in UTC; deviations are working seconds."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiParts:
-    """What the API is built from. `ready_checks` by name: what must answer before the collector is ready."""
+    """What the API is built from.
+
+    `ready_checks` by name: what must answer before the collector is ready. `reread` reads what is in quarantine again.
+    """
 
     desk: Desk
     ledger: Ledger
     authority: Authority
     live: Live
+    reread: Reread
     metrics: Metrics = field(default_factory=Metrics)
     ready_checks: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
     tls: bool = False
@@ -60,6 +65,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
     app.state.ledger = parts.ledger
     app.state.authority = parts.authority
     app.state.live = parts.live
+    app.state.reread = parts.reread
     app.state.metrics = parts.metrics
     app.state.ready_checks = dict(parts.ready_checks)
     app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=4)  # it leaves event streams alone
@@ -72,6 +78,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
         ("write", writing.router),
         ("write", stock_taking.router),
         ("administration", admin.router),
+        ("administration", quarantine.router),
     ):
         app.include_router(router, prefix=PREFIX, tags=[name])
     app.include_router(_description(), prefix=PREFIX)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from genba_cloud.app import commands_quarantine
 from genba_cloud.app.collector import accounts_of
 from genba_cloud.app.control import ask
 from genba_cloud.app.serve import serve
@@ -49,6 +50,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     link = _sub(commands, "board-link", "print the board's read-only link", _board_link)
     link.add_argument("--renew", action="store_true", help="make every link given out before useless")
     _sub(commands, "rebuild", "fold all views again from the event log (not while a collector runs)", _rebuild)
+    commands_quarantine.add_to(commands, _sub)
     _sub(commands, "verify", "prove the log's chain and that the views follow from it; only reads", _verify)
 
 

@@ -32,6 +32,7 @@ from genba_cloud.app.assessor import PERIOD_S, Assessor
 from genba_cloud.core.assess import DEFAULT_POLICY, Policy
 from genba_cloud.core.facts import Refused
 from genba_cloud.core.viewer import Act, Subject, Viewer
+from genba_cloud.ingest.messages import reread
 from genba_cloud.ledger import AnswerToGive, CountsGiven, CountsToAssign, Ledger, QuestionAnswered
 from genba_cloud.store import DEFAULT_ENTERPRISE, Store
 from genba_cloud.store.accounts import Accounts, open_accounts
@@ -125,6 +126,7 @@ def _built(
         ledger=ledger,
         authority=authority,
         live=live,
+        reread=reread,
         metrics=metrics,
         ready_checks=ready_checks,
         tls=settings.tls,

@@ -11,8 +11,9 @@ from genba_cloud.core.delivery import Reach
 from genba_cloud.ledger import Broken, EnvelopeBatch
 from genba_cloud.store.port import Quarantined
 from genba_shared import topics
-from genba_shared.codec import Header, Lane, Rejected, decode, decode_header
+from genba_shared.codec import Envelope, Header, Lane, Rejected, decode, decode_header
 from genba_shared.errors import ContractError, UsageError
+from genba_shared.events import EventId, event_from_json
 
 MAX_STATE: Final = 256 * 1024
 _UP: Final = "genba/1/up/"
@@ -45,6 +46,22 @@ def read_envelope(topic: str, payload: bytes, *, now: datetime) -> EnvelopeBatch
         return _broken(header, str(exc), payload)
     except UsageError as exc:  # this machine lacks what it takes; the gateway keeps its events until it has it
         return Quarantined(gateway=header.gateway, reason=str(exc), received_at=now, body=payload)
+    return _batch(header, envelope)
+
+
+def reread(row: Quarantined) -> EnvelopeBatch | str:
+    """A quarantined row as this version reads it: one event, or a whole envelope; a text says why it cannot be read."""
+    try:
+        return _reread_envelope(row.body) if row.event_id is None else _reread_event(row.event_id, row.body)
+    except (ContractError, UsageError, ValueError) as exc:
+        return str(exc)
+
+
+def _reread_envelope(payload: bytes) -> EnvelopeBatch:
+    return _batch(decode_header(payload), decode(payload))
+
+
+def _batch(header: Header, envelope: Envelope) -> EnvelopeBatch:
     return EnvelopeBatch(
         gateway=header.gateway,
         lane=str(header.lane),
@@ -53,6 +70,14 @@ def read_envelope(topic: str, payload: bytes, *, now: datetime) -> EnvelopeBatch
         events=envelope.events,
         broken=tuple(_broken_event(rejected) for rejected in envelope.rejected),
     )
+
+
+def _reread_event(event_id: str, body: bytes) -> EnvelopeBatch:
+    event, made = event_from_json(json.loads(body)), EventId.parse(event_id)
+    if made is None or event.id != event_id:
+        raise ContractError(f"{event_id} is kept with an event of another id, {event.id}")
+    reach = Reach(first=made.seq, last=made.seq, prev=made.seq - 1, acked=0)
+    return EnvelopeBatch(gateway=made.gateway, lane=str(Lane.FACTS), epoch=made.epoch, reach=reach, events=(event,))
 
 
 def _broken(header: Header, reason: str, payload: bytes) -> EnvelopeBatch:

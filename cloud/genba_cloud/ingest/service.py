@@ -53,6 +53,7 @@ class Ingest:
         self._figures = Figures()
         self._is_full = False
         self._unreadable: dict[str, bytes] = {}
+        self._stopped: set[str] = set()
         self._link = MqttLink(
             broker,
             f"genba-collector-{os.urandom(6).hex()}",
@@ -77,7 +78,8 @@ class Ingest:
 
     def figures(self) -> Mapping[str, float]:
         """What waits, what was left out and how long answers took, by Prometheus name."""
-        return self._figures.read(waiting=self._queue.waiting, waiting_bytes=self._queue.waiting_bytes)
+        numbers = self._figures.read(waiting=self._queue.waiting, waiting_bytes=self._queue.waiting_bytes)
+        return {**numbers, "genba_gateways_quarantine_full": len(self._stopped)}
 
     def _arrived(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001 (paho's shape)
         message = Message(topic=topic, payload=payload, retained=retained, arrived_s=time.monotonic())
@@ -146,6 +148,22 @@ class Ingest:
             return None
         return GatewaySeen(gateway=gateway, state=state, seen_at=None if message.retained else _wall_now())
 
+    def _watch_quarantine(self, gateway: str, *, is_full: bool) -> None:
+        """Say once that a gateway stands still because its quarantine is full, and once that it goes on."""
+        if is_full == (gateway in self._stopped):
+            return
+        if is_full:
+            self._stopped.add(gateway)
+            logger.error(
+                "quarantine full gateway=%s: nothing of it is taken until there is room; it keeps its events. "
+                "See `genba cloud quarantine list --gateway %s`",
+                gateway,
+                gateway,
+            )
+        else:
+            self._stopped.discard(gateway)
+            logger.info("quarantine has room gateway=%s: its events are taken again", gateway)
+
     def _once(self, row: Quarantined) -> Quarantined | None:
         """A gateway repeats what is not acknowledged: what cannot be read is kept once, not every few seconds."""
         digest = sha256(row.body).digest()
@@ -174,6 +192,7 @@ class Ingest:
                 case _, BaseException():
                     logger.error("not kept gateway=%s", task.gateway, exc_info=result)
                 case EnvelopeBatch(), Appended(upto=int(upto)):
+                    self._watch_quarantine(task.gateway, is_full=result.is_quarantine_full)
                     answers[task.gateway, Lane(task.lane), task.epoch] = upto
                 case GatewaySeen(), GatewayKept(record=record):
                     self._dispatcher.hear(record)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from genba_cloud.core.delivery import Answer, Take, admit, decide
 from genba_cloud.ledger.batches import Appended, Broken, EnvelopeBatch
@@ -17,6 +18,9 @@ from genba_shared.errors import ContractError
 from genba_shared.events import DataGapSeen, Event, EventId, GapCause, Source, SourceType
 
 COLLECTOR = Source(type=SourceType.SYSTEM, ref="collector")
+
+QUARANTINE_BYTES: Final = 100_000_000
+"""Bytes of what cannot be taken that are kept for one gateway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,9 @@ def _take(
     )
     broken = [part for part in batch.broken if part.seq is None or part.seq >= take.first]
     broken += [Broken(seq=_seq(row.event), reason=row.reason, body=canonical(row.event)) for row in refused]
-    transaction.quarantine([_quarantined(part, batch, stamp.now) for part in broken])
+    if not has_room(transaction, batch.gateway, (part.body for part in broken)):
+        return Appended(upto=received.upto, is_quarantine_full=True)
+    transaction.quarantine([quarantined(part, batch, stamp.now) for part in broken])
     newest = max((event.at for event in taken), default=received.last_at)
     value = ReceivedRange(upto=take.upto, last_at=newest)
     transaction.set_received(batch.gateway, batch.lane, batch.epoch, value)
@@ -128,12 +134,13 @@ def _seq(event: Event) -> int | None:
     return made.seq if made else None
 
 
-def _quarantined(part: Broken, batch: EnvelopeBatch, now: datetime) -> Quarantined:
+def quarantined(part: Broken, batch: EnvelopeBatch, now: datetime) -> Quarantined:
+    """The row that keeps a part of an envelope that cannot be taken."""
     name = None if part.seq is None else f"{batch.gateway}:{batch.epoch}:{part.seq}"
     return Quarantined(gateway=batch.gateway, reason=part.reason, received_at=now, body=part.body, event_id=name)
 
 
-def quarantine(transaction: Transaction, rows: Iterable[Quarantined]) -> Appended:
-    """Keep what cannot be read at all; it is not accounted for."""
-    transaction.quarantine(list(rows))
-    return Appended()
+def has_room(transaction: Transaction, gateway: str, bodies: Iterable[bytes]) -> bool:
+    """Whether these bytes may be kept in quarantine for the gateway, too."""
+    wanted = sum(len(body) for body in bodies)
+    return wanted == 0 or transaction.quarantine_size(gateway) + wanted <= QUARANTINE_BYTES

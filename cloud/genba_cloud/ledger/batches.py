@@ -42,6 +42,18 @@ class Changed:
     questions: frozenset[str] = frozenset()
     dispatch: bool = False
 
+    def with_more(self, other: Changed) -> Changed:
+        """What both changed."""
+        return Changed(
+            work_orders=self.work_orders | other.work_orders,
+            orders=self.orders | other.orders,
+            zones=self.zones | other.zones,
+            stations=self.stations | other.stations,
+            gateways=self.gateways | other.gateways,
+            questions=self.questions | other.questions,
+            dispatch=self.dispatch or other.dispatch,
+        )
+
 
 NOTHING_CHANGED = Changed()
 
@@ -50,12 +62,14 @@ NOTHING_CHANGED = Changed()
 class Appended:
     """What one append did.
 
-    `upto` answers an envelope: everything up to it is accounted for. `duplicates` counts client-made events that were
-    here already, `conflicts` are ids that were here with another content (the new content was not taken).
+    `upto` answers an envelope: everything up to it is accounted for. `is_quarantine_full`: it holds what cannot be
+    taken, and there is no room to keep that, so that nothing of it was taken. `duplicates` counts client-made events
+    that were here already, `conflicts` are ids that were here with another content (which was not taken).
     """
 
     events: tuple[LoggedEvent, ...] = ()
     upto: int | None = None
+    is_quarantine_full: bool = False
     duplicates: int = 0
     conflicts: tuple[str, ...] = ()
     changed: Changed = field(default=NOTHING_CHANGED)

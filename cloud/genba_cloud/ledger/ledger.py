@@ -10,12 +10,13 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from genba_cloud.core.facts import OrderPlan, Refused
-from genba_cloud.ledger import proof, refold
-from genba_cloud.ledger.append import Stamp, append_envelope, append_events, quarantine
+from genba_cloud.ledger import proof, quarantine, refold
+from genba_cloud.ledger.append import Stamp, append_envelope, append_events
 from genba_cloud.ledger.batches import NOTHING_CHANGED, Appended, EnvelopeBatch
 from genba_cloud.ledger.gateways import GatewayKept, GatewaySeen, publish_dispatch, see_gateway
 from genba_cloud.ledger.ids import OrderedIds
 from genba_cloud.ledger.orders import OrderTaken, upsert_order
+from genba_cloud.ledger.quarantine import Reread, Retried
 from genba_cloud.ledger.questions import (
     AnswerToGive,
     CountsGiven,
@@ -95,9 +96,17 @@ class Ledger:
         return await self._run(lambda transaction: append_events(transaction, events, self._stamp()))
 
     async def quarantine(self, rows: Iterable[Quarantined]) -> Appended:
-        """Keep what cannot be read at all."""
+        """Keep what cannot be read at all, where there is room for it."""
         kept = tuple(rows)
-        return await self._run(lambda transaction: quarantine(transaction, kept))
+        return await self._run(lambda transaction: quarantine.keep(transaction, kept))
+
+    async def retry_quarantined(self, numbers: Sequence[int], reread: Reread) -> Retried:
+        """Read quarantined rows again, and take what can be taken now."""
+        return await self._run(lambda transaction: quarantine.retry(transaction, numbers, reread, self._stamp()))
+
+    async def drop_quarantined(self, numbers: Sequence[int]) -> int:
+        """Give quarantined rows up for good; how many there were."""
+        return await self._run(lambda transaction: quarantine.drop(transaction, numbers))
 
     async def upsert_order(self, plan: OrderPlan) -> OrderTaken | Refused:
         """Take an order, or changes of one; idempotent by (system, external id) and content."""

@@ -9,9 +9,21 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from genba_cloud.core.facts import OrderPlan, ViewKey, WorkOrderPlan
-from genba_cloud.store.read import GatewayRecord, QueueRow, Reads
+from genba_cloud.store.read import GatewayRecord, Quarantined, QueueRow, Reads
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE
 from genba_shared.events import Event
+
+__all__ = [
+    "Link",
+    "LogRow",
+    "PlannedWork",
+    "Quarantined",
+    "ReceivedRange",
+    "Store",
+    "StoredOrder",
+    "StoredView",
+    "Transaction",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,17 +67,6 @@ class StoredView:
     state: Mapping[str, Any]
     assigned: Mapping[str, Any] = field(default_factory=dict)
     position: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quarantined:
-    """Bytes that could not be taken, and why. `event_id` is set where it is one event of a good envelope."""
-
-    gateway: str
-    reason: str
-    received_at: datetime
-    body: bytes
-    event_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +127,15 @@ class Transaction(Protocol):
 
     def quarantine(self, rows: Sequence[Quarantined]) -> None:
         """Keep what cannot be taken."""
+
+    def quarantine_size(self, gateway: str) -> int:
+        """Bytes that are kept for a gateway."""
+
+    def quarantined_rows(self, numbers: Iterable[int]) -> Mapping[int, Quarantined]:
+        """Those of the quarantined rows that are there."""
+
+    def forget_quarantined(self, numbers: Iterable[int]) -> int:
+        """Delete quarantined rows; how many there were."""
 
     def views(self, keys: Iterable[ViewKey]) -> Mapping[ViewKey, StoredView]:
         """Those of the views that exist; locked until the end of the transaction."""

@@ -161,6 +161,17 @@ class EventPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """Bytes that could not be taken, and why. `event_id` is set where it is one event of a good envelope."""
+
+    gateway: str
+    reason: str
+    received_at: datetime
+    body: bytes
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantineRecord:
     """Something that arrived and could not be taken, kept with the reason until a person looks at it."""
 
@@ -252,5 +263,10 @@ class Reads(Protocol):
     def open_episodes(self) -> Mapping[str, LoggedEvent]:
         """By order: the newest episode event of each order whose episode is not closed."""
 
-    def quarantined(self, *, limit: int = 100) -> tuple[QuarantineRecord, ...]:
-        """What was quarantined, newest first."""
+    def quarantined(
+        self, *, gateway: str | None = None, before: int | None = None, limit: int = 100
+    ) -> tuple[QuarantineRecord, ...]:
+        """What was quarantined, newest first; `before`: only what has a smaller number."""
+
+    def quarantined_body(self, number: int) -> Quarantined | None:
+        """A quarantined row with its bytes; None: there is none."""

@@ -25,6 +25,7 @@ from genba_cloud.core.facts import (
     zone_facts,
 )
 from genba_cloud.core.facts.dispatching import Work
+from genba_cloud.store import quarantine
 from genba_cloud.store.port import StoredOrder, StoredView
 from genba_cloud.store.read import (
     ALL_QUESTIONS,
@@ -35,6 +36,7 @@ from genba_cloud.store.read import (
     LoggedEvent,
     OrderPage,
     OrderRecord,
+    Quarantined,
     QuarantineRecord,
     QuestionFilter,
     QuestionPage,
@@ -54,7 +56,7 @@ from genba_cloud.store.rows import (
 )
 from genba_cloud.store.standing import Standing
 from genba_cloud.store.station_events import station_events
-from genba_cloud.store.tables import CUSTOMER_ORDER, LOG, QUARANTINE, QUESTION, QUEUE_ROW, VIEW, WORK_ORDER
+from genba_cloud.store.tables import CUSTOMER_ORDER, LOG, QUESTION, QUEUE_ROW, VIEW, WORK_ORDER
 from genba_cloud.store.work import facts_of, question_of, station_of
 from genba_shared.events import Event
 
@@ -232,23 +234,17 @@ class SqlReads:
         with self._engine.connect() as connection:
             return {row.order_id: _logged(row) for row in connection.execute(query)}
 
-    def quarantined(self, *, limit: int = 100) -> tuple[QuarantineRecord, ...]:
+    def quarantined(
+        self, *, gateway: str | None = None, before: int | None = None, limit: int = 100
+    ) -> tuple[QuarantineRecord, ...]:
         """See the port."""
-        table = QUARANTINE.c
-        query = select(QUARANTINE, func.length(table.body).label("size")).where(table.enterprise == self._enterprise)
         with self._engine.connect() as connection:
-            found = connection.execute(query.order_by(table.number.desc()).limit(limit)).mappings()
-            return tuple(
-                QuarantineRecord(
-                    number=row["number"],
-                    gateway=row["gateway"],
-                    reason=row["reason"],
-                    received_at=row["received_at"],
-                    event_id=row["event_id"],
-                    size=row["size"],
-                )
-                for row in found
-            )
+            return quarantine.listed(connection, self._enterprise, gateway=gateway, before=before, limit=limit)
+
+    def quarantined_body(self, number: int) -> Quarantined | None:
+        """See the port."""
+        with self._engine.connect() as connection:
+            return quarantine.find(connection, self._enterprise, [number]).get(number)
 
     def _queue_rows(self, *where: Any) -> tuple[QueueRow, ...]:
         query = select(QUEUE_ROW).where(QUEUE_ROW.c.enterprise == self._enterprise, *where)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, and_, delete, insert, select, update
 
 from genba_cloud.core.facts import Aggregate, ViewKey
+from genba_cloud.store import quarantine
 from genba_cloud.store.port import (
     Link,
     LogRow,
@@ -38,7 +39,6 @@ from genba_cloud.store.tables import (
     LOG,
     META,
     NODE,
-    QUARANTINE,
     QUESTION,
     QUEUE_ROW,
     RECEIVED_RANGE,
@@ -143,19 +143,19 @@ class SqlTransaction:
 
     def quarantine(self, rows: Sequence[Quarantined]) -> None:
         """See the port."""
-        values = [
-            {
-                "enterprise": self._enterprise,
-                "gateway": row.gateway,
-                "reason": row.reason,
-                "received_at": row.received_at,
-                "event_id": row.event_id,
-                "body": row.body,
-            }
-            for row in rows
-        ]
-        if values:
-            self._connection.execute(insert(QUARANTINE), values)
+        quarantine.keep(self._connection, self._enterprise, rows)
+
+    def quarantine_size(self, gateway: str) -> int:
+        """See the port."""
+        return quarantine.size_of(self._connection, self._enterprise, gateway)
+
+    def quarantined_rows(self, numbers: Iterable[int]) -> Mapping[int, Quarantined]:
+        """See the port."""
+        return quarantine.find(self._connection, self._enterprise, numbers)
+
+    def forget_quarantined(self, numbers: Iterable[int]) -> int:
+        """See the port."""
+        return quarantine.forget(self._connection, self._enterprise, numbers)
 
     def views(self, keys: Iterable[ViewKey]) -> Mapping[ViewKey, StoredView]:
         """See the port."""
