@@ -26,10 +26,10 @@ class Installation:
         self.folder, self.data = folder, folder / "collector"
         self._broker = broker
         self._processes: list[subprocess.Popen[bytes]] = []
-        self.url = self.mqtt = self._key = ""
+        self.url = self.mqtt = self.key = ""
 
     def __enter__(self) -> Self:
-        self._key = self._genba(
+        self.key = self._genba(
             "cloud", "key", "create", "erp", "--scopes", "read,orders:write,dispatch:write,events:write"
         )
         arguments = ["cloud", "serve", "--data", str(self.data), "--listen", "127.0.0.1:0"]
@@ -79,7 +79,7 @@ class Installation:
         return wait_for(f"{node} of {order}", look, deadline_s=60)
 
     def _call(self, path: str, body: bytes | None) -> Any:
-        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         request = urllib.request.Request(f"{self.url}/api/v1{path}", data=body, headers=headers)
         with urllib.request.urlopen(request, timeout=20) as answer:
             return json.loads(answer.read())
