@@ -65,6 +65,12 @@ class Installation:
     def get(self, path: str) -> Any:
         return self._call(path, None)
 
+    def text(self, path: str) -> str:
+        """What a path outside the API answers."""
+        request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {self.key}"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return str(answer.read().decode())
+
     def post(self, path: str, body: dict[str, Any]) -> Any:
         return self._call(path, json.dumps(body).encode())
 
