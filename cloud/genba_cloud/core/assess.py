@@ -1,6 +1,6 @@
 """Assessments: what the facts of an order mean now. Never stored as truth; worked out again whenever asked.
 
-Until a forecast exists, the expected finish is found by walking the open nodes (DESIGN.md 6.3).
+Until a forecast exists, the expected finish is found by walking the open nodes.
 """
 
 from __future__ import annotations

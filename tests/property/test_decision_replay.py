@@ -1,0 +1,144 @@
+"""A recorded schedule of (events, now) gives the same decisions when it is run again, with rebuilds in between or not.
+
+A restart of the assessor belongs to the schedule: since when an order has been calm is not kept, so that after one a
+level may fall later than it would have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genba_cloud.api import Desk, Live, OrderIndex, VisibleReads
+from genba_cloud.app.assessor import Assessor
+from genba_cloud.core.assess import DEFAULT_POLICY
+from genba_cloud.core.facts import NodePlan, OrderPlan, WorkOrderPlan
+from genba_cloud.ledger import Ledger
+from genba_cloud.store import SqliteStore
+from genba_shared.events import (
+    EpisodeClosed,
+    EpisodeEscalated,
+    EpisodeOpened,
+    Event,
+    NodeCompleted,
+    NodeStarted,
+    Source,
+    SourceType,
+)
+from tests.browser.support import NOW
+
+API = Source(type=SourceType.API, ref="mes")
+NODES = ("CUT", "SEW", "PACK")
+Decision = tuple[str, datetime, str | None, int | None]
+
+
+def plan() -> OrderPlan:
+    """Three nodes of two hours each."""
+    nodes = tuple(
+        NodePlan(
+            node=node,
+            quantity=8,
+            planned_start=NOW + timedelta(hours=2 * number),
+            planned_finish=NOW + timedelta(hours=2 * number + 2),
+            predecessors=NODES[number - 1 : number] if number else (),
+            label={"en": node},
+        )
+        for number, node in enumerate(NODES)
+    )
+    work = WorkOrderPlan(work_order="WO-1", site="demo", item="shirt", quantity=8, nodes=nodes)
+    return OrderPlan(order="A-1", system="demo", external_id="A-1", customer="x", promised=NOW, work_orders=(work,))
+
+
+@dataclass(frozen=True)
+class Step:
+    """So long passes, then this happens, then the order is looked at."""
+
+    minutes: int
+    event: tuple[str, str] | None
+
+    def events(self, number: int, now: datetime) -> list[Event]:
+        if self.event is None:
+            return []
+        kind, node = self.event
+        name = str(uuid.UUID(int=number + 1, version=4))
+        if kind == "started":
+            return [NodeStarted(id=name, at=now, source=API, work_order="WO-1", node=node, station="S")]
+        return [NodeCompleted(id=name, at=now, source=API, work_order="WO-1", node=node, pieces=8)]
+
+
+STEPS = st.lists(
+    st.builds(
+        Step,
+        minutes=st.integers(0, 90),
+        event=st.none() | st.tuples(st.sampled_from(["started", "completed"]), st.sampled_from(NODES)),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+async def decided(
+    folder: Path, steps: Sequence[Step], *, restarts: frozenset[int], rebuilds: frozenset[int]
+) -> list[Decision]:
+    """What is decided under this schedule, by an assessor that is started anew before some of the steps."""
+    now = NOW
+    store = SqliteStore(folder)
+    async with Ledger(store, now=lambda: now) as ledger:
+        await ledger.upsert_order(plan())
+
+        def assessor() -> Assessor:
+            desk = Desk(
+                reads=ledger.reads, enterprise="default", now=lambda: now, policy=DEFAULT_POLICY, index=OrderIndex()
+            )
+            live = Live(reads_of=lambda viewer: VisibleReads(desk, viewer), enterprise="default", now=lambda: now)
+            fresh = Assessor(ledger=ledger, desk=desk, live=live)
+            fresh._episodes = fresh._read_episodes()
+            return fresh
+
+        running = assessor()
+        for number, step in enumerate(steps):
+            if number in restarts:
+                running = assessor()
+            if number in rebuilds:
+                await ledger.rebuild()
+            now += timedelta(minutes=step.minutes)
+            await ledger.append_events(step.events(number, now))
+            await running._judge(ledger.reads.orders(["A-1"]))
+        log = [logged.event for logged in ledger.reads.events(after=0, limit=500).items]
+    store.close()
+    return [_decision(event) for event in log if isinstance(event, EpisodeOpened | EpisodeEscalated | EpisodeClosed)]
+
+
+def _decision(event: EpisodeOpened | EpisodeEscalated | EpisodeClosed) -> Decision:
+    if isinstance(event, EpisodeClosed):
+        return event.kind, event.at, str(event.reason), None
+    return event.kind, event.at, event.level, event.late_s
+
+
+def decisions(
+    steps: Sequence[Step], *, restarts: frozenset[int] = frozenset(), rebuilds: frozenset[int] = frozenset()
+) -> list[Decision]:
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(decided(Path(folder), steps, restarts=restarts, rebuilds=rebuilds))
+
+
+@settings(max_examples=10, deadline=None)
+@given(STEPS, st.frozensets(st.integers(0, 7), max_size=2), st.frozensets(st.integers(0, 7), min_size=1, max_size=2))
+def test_the_same_schedule_gives_the_same_decisions_through_rebuilds(
+    steps: list[Step], restarts: frozenset[int], rebuilds: frozenset[int]
+) -> None:
+    assert decisions(steps, restarts=restarts, rebuilds=rebuilds) == decisions(steps, restarts=restarts)
+
+
+def test_an_order_on_which_nothing_is_done_rises_level_by_level_also_over_restarts() -> None:
+    """Else the law above could hold because nothing is ever decided."""
+    kinds = [kind for kind, *_ in decisions([Step(30, None)] * 8, restarts=frozenset({2, 5}))]
+    assert kinds == ["episode_opened", "episode_escalated", "episode_escalated"]
