@@ -35,6 +35,8 @@ from genba_shared.events import Event
 GATEWAY: Final = "gw-suzhou-01"
 NOBODY: Final = 60  # seconds of the start that are left out: every counter and state is told once then
 REPORT_S: Final = 1.0
+JITTER_S: Final = 0.003  # of polls
+ANSWER_S: Final = 0.012  # a PLC answers within so long
 BOOTED_MS: Final = 93_184_021
 
 
@@ -53,6 +55,7 @@ class Factory:
         chance = random.Random(seed)
         self.epoch = f"{chance.getrandbits(128):032x}"
         self._plant = Plant(seed)
+        self._chance = random.Random(seed + 2)
         self._map = load_device_map(Path("plant.yaml"), text=device_map())
         self._lines = {line: _memories(self._map, f"line{line}") for line in self._plant.lines}
         self._crossings: list[Crossing] = []
@@ -77,7 +80,7 @@ class Factory:
         while True:
             self._crossings += self._plant.pass_second(second)
             for device, offset_s in sorted(self._offsets_s.items(), key=lambda item: item[1]):
-                moment_s = second + offset_s + 0.004
+                moment_s = second + offset_s + abs(self._chance.gauss(0, JITTER_S)) + ANSWER_S
                 back = [] if second else [DeviceBack(device=device, at=instant(moment_s))]
                 observations = [*back, *self._observations(device, second, moment_s)]
                 self._deriver.observe(
@@ -103,7 +106,7 @@ class Factory:
         return [
             observation
             for memory in self._lines[line]
-            for observation in memory.take(_answer(words, memory), instant(now_s - 0.004))
+            for observation in memory.take(_answer(words, memory), instant(now_s - self._chance.uniform(0, ANSWER_S)))
         ]
 
     def _reads(self, now_s: float) -> Iterator[Observation]:
@@ -161,11 +164,11 @@ def _document(seed: int) -> DispatchDocument:
     return DispatchDocument(
         version=1,
         stations={name: StationDispatch(next=tuple(rows)) for name, rows in stations.items()},
-        work_orders={
-            order.name: {node(order.line, step): order.quantity for step in STEPS} for order in orders
-        },
+        work_orders={order.name: {node(order.line, step): order.quantity for step in STEPS} for order in orders},
         tags=tuple(
-            TagBinding(tag=tag, work_order=order.name, pieces=order.quantity // len(order.tags), since=T0 - timedelta(days=1))
+            TagBinding(
+                tag=tag, work_order=order.name, pieces=order.quantity // len(order.tags), since=T0 - timedelta(days=1)
+            )
             for order in orders
             for tag in order.tags
         ),

@@ -5,7 +5,7 @@ Layout, numbers little-endian, `v` = LEB128, `z` = zigzag LEB128:
     "gB" version:u8 codec:u8 lane:u8 flags:u8 gateway:len-u8+ascii epoch:16 bytes
     first:v last-first:v first-prev:v acked:v dropped:v (gap:v length-1:v)*
     wall_ms:z mono_ms:z [clock_offset_ms:z if flags bit 0]
-    body_length:v body_size:v body_sha256:32 bytes              <- the signature covers everything up to here
+    body_length:v body_size:v body_sha256:16 bytes (version 1: 32)  <- the signature covers everything up to here
     signature:len-v+bytes crc32:u32 over everything before it
 """
 
@@ -13,17 +13,18 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from genba_shared.codec.buffer import Reader, Writer
 from genba_shared.codec.compression import MAX_BODY, Codec
 from genba_shared.errors import ContractError
 from genba_shared.topics import is_identifier
 
-VERSION: Final = 1
+VERSION: Final = 2  # written; version 1 is read, too
+_HASH_BYTES: Final = {1: 32, 2: 16}
 MAX_ENVELOPE: Final = 128 * 1024  # bytes; below every broker's default limit
 MAX_SEQ: Final = 2**63 - 1
 _MAX_DROPPED_RANGES: Final = 1000
@@ -44,6 +45,7 @@ class Lane(StrEnum):
 
 
 _LANES: Final = (Lane.FACTS, Lane.TELEMETRY)
+_CODECS: Final = dict(enumerate(Codec))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +90,16 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Framed:
-    """A checked header with the compressed body that follows it, and the body's size after decompression."""
+    """A checked header with the compressed body that follows it.
+
+    `length` and `digest` are those that the header announces, `size` is the body's after decompression.
+    """
 
     header: Header
     body: bytes
+    length: int
     size: int
+    digest: bytes
 
 
 def check_header(header: Header) -> None:
@@ -101,8 +108,8 @@ def check_header(header: Header) -> None:
     Raises:
         ContractError: with the field that does not.
     """
-    if header.version != VERSION:
-        raise ContractError(f"envelope version {header.version} is not known: {VERSION} is")
+    if header.version not in _HASH_BYTES:
+        raise ContractError(f"envelope version {header.version} is not known: up to {VERSION} are")
     if not is_identifier(header.gateway):
         raise ContractError(f"gateway {header.gateway!r:.80} is not an identifier: 1 to 40 of a-z, 0-9 and '-'")
     if len(header.epoch) != 2 * _EPOCH_BYTES or not _EPOCH_HEX.issuperset(header.epoch):
@@ -151,7 +158,7 @@ def frame(header: Header, body: bytes, *, size: int) -> bytes:
         writer.signed(header.clock_offset_ms)
     writer.varint(len(body))
     writer.varint(size)
-    writer.raw(hashlib.sha256(body).digest())
+    writer.raw(_hash(body, header.version))
     writer.blob(header.signature)
     writer.raw(zlib.crc32(writer.data).to_bytes(4, "little"))
     return bytes(writer.data) + body
@@ -161,17 +168,34 @@ def unframe(data: bytes) -> Framed:
     """Check an envelope's header and its body's hash.
 
     Raises:
-        ContractError: too long, cut, changed on the way, or not an envelope of this version.
+        ContractError: too long, cut, changed on the way, or not an envelope of a known version.
+    """
+    framed = read_frame(data)
+    check_body(framed)
+    return framed
+
+
+def read_frame(data: bytes) -> Framed:
+    """Check an envelope's header; the body is cut out as it is, and for `check_body` to judge.
+
+    Raises:
+        ContractError: too long, not an envelope of a known version, or its header was changed on the way.
     """
     if len(data) > MAX_ENVELOPE:
         raise ContractError(f"envelope of {len(data)} bytes: at most {MAX_ENVELOPE}")
-    reader = Reader(data)
-    header, length, size, digest = _read_header(reader, data)
-    body = reader.raw(length)
-    reader.end()
-    if hashlib.sha256(body).digest() != digest:
+    return _read_header(Reader(data), data)
+
+
+def check_body(framed: Framed) -> None:
+    """Whether the body is as long as its header says, and the one that it announces.
+
+    Raises:
+        ContractError: cut, longer, or changed on the way.
+    """
+    if len(framed.body) != framed.length:
+        raise ContractError(f"body of {len(framed.body)} bytes: its header says {framed.length}")
+    if _hash(framed.body, framed.header.version) != framed.digest:
         raise ContractError("body does not match its hash")
-    return Framed(header=header, body=body, size=size)
 
 
 def decode_header(data: bytes) -> Header:
@@ -180,28 +204,34 @@ def decode_header(data: bytes) -> Header:
     Raises:
         ContractError: not an envelope, or its header was changed on the way.
     """
-    return _read_header(Reader(data), data)[0]
+    return _read_header(Reader(data), data).header
 
 
-def _read_header(reader: Reader, data: bytes) -> tuple[Header, int, int, bytes]:
+def _hash(body: bytes, version: int) -> bytes:
+    return hashlib.sha256(body).digest()[: _HASH_BYTES[version]]
+
+
+def _read_header(reader: Reader, data: bytes) -> Framed:
     if reader.raw(2) != _MAGIC:
         raise ContractError("not an envelope: it does not begin with 'gB'")
     version = reader.u8()
-    if version != VERSION:
-        raise ContractError(f"envelope version {version} is not known: {VERSION} is")
-    header, length, size, digest = _read_fields(reader)
+    if version not in _HASH_BYTES:
+        raise ContractError(f"envelope version {version} is not known: up to {VERSION} are")
+    fields = _read_fields(reader, version)
+    length, size = reader.varint(most=MAX_ENVELOPE), reader.varint(most=MAX_BODY)
+    digest = reader.raw(_HASH_BYTES[version])
     signature = reader.blob(most=_MAX_SIGNATURE)
     crc = zlib.crc32(data[: reader.position])
     if int.from_bytes(reader.raw(4), "little") != crc:
         raise ContractError("header does not match its CRC")
-    header = replace(header, signature=signature)
+    header = Header(**fields, signature=signature)
     check_header(header)
-    return header, length, size, digest
+    return Framed(header=header, body=data[reader.position :], length=length, size=size, digest=digest)
 
 
-def _read_fields(reader: Reader) -> tuple[Header, int, int, bytes]:
+def _read_fields(reader: Reader, version: int) -> dict[str, Any]:
     codec, lane, flags = reader.raw(3)
-    if codec not in Codec.__members__.values() or lane >= len(_LANES) or flags & ~_HAS_OFFSET:
+    if codec not in _CODECS or lane >= len(_LANES) or flags & ~_HAS_OFFSET:
         raise ContractError(f"codec {codec}, lane {lane} or flags {flags} is not known")
     gateway = reader.raw(reader.u8()).decode("ascii", errors="replace")
     epoch = reader.raw(_EPOCH_BYTES).hex()
@@ -215,21 +245,21 @@ def _read_fields(reader: Reader) -> tuple[Header, int, int, bytes]:
         low = before + reader.varint(most=MAX_SEQ)
         before = low + reader.varint(most=MAX_SEQ)
         dropped.append((low, before))
-    header = Header(
-        codec=Codec(codec),
-        gateway=gateway,
-        lane=_LANES[lane],
-        epoch=epoch,
-        first=first,
-        last=last,
-        dropped=tuple(dropped),
-        prev=prev,
-        acked=acked,
-        wall=_to_time(reader.signed()),
-        mono_ms=reader.signed(),
-        clock_offset_ms=reader.signed() if flags & _HAS_OFFSET else None,
-    )
-    return header, reader.varint(most=MAX_ENVELOPE), reader.varint(most=MAX_BODY), reader.raw(32)
+    return {
+        "version": version,
+        "codec": _CODECS[codec],
+        "gateway": gateway,
+        "lane": _LANES[lane],
+        "epoch": epoch,
+        "first": first,
+        "last": last,
+        "dropped": tuple(dropped),
+        "prev": prev,
+        "acked": acked,
+        "wall": _to_time(reader.signed()),
+        "mono_ms": reader.signed(),
+        "clock_offset_ms": reader.signed() if flags & _HAS_OFFSET else None,
+    }
 
 
 def _to_ms(at: datetime) -> int:
