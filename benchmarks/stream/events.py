@@ -1,4 +1,4 @@
-"""What the gateway's own derivation makes of the factory: ids, times, totals, texts and reasons as a gateway sends them."""
+"""What the gateway's own derivation makes of the factory: ids, times, totals and texts as a gateway sends them."""
 
 from __future__ import annotations
 

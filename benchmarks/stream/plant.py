@@ -1,7 +1,7 @@
-"""A factory of thirty stations: what its PLCs hold and its readers see, second by second; always the same of one seed.
+"""A factory of thirty stations: what its PLCs hold and its readers see, second by second; the same of the same seed.
 
-Six lines of five stations (cutting, three sewing stations, inspection), one PLC a line. Bundles of the work orders leave
-the lines through gates with tags on them. Every line measures temperature and humidity.
+Six lines of five stations (cutting, three sewing stations, inspection), one PLC a line. Bundles of the work orders
+leave the lines through gates with tags on them. Every line measures temperature and humidity.
 """
 
 from __future__ import annotations
@@ -63,9 +63,8 @@ def device_map() -> str:
         for step in STEPS:
             name = step.replace("-", "_")
             counts = f"counts: {{good: {name}_good, scrap: {name}_scrap}}, state: {name}_state"
-            lines.append(
-                f"  {station(line, step)}: {{device: line{line}, {counts}, environment: [line{line}/temp, line{line}/humidity]}}"
-            )
+            climate = f"environment: [line{line}/temp, line{line}/humidity]"
+            lines.append(f"  {station(line, step)}: {{device: line{line}, {counts}, {climate}}}")
     lines.append("zones:")
     lines += [
         f"  handover-{line}: {{enter: gates/l{line}-in, leave: gates/l{line}-out}}" for line in range(1, LINES + 1)

@@ -135,15 +135,15 @@ class _BodyWriter:
         """The columns of these fields."""
         shapes, count = 0, len(rows.events)
         columns = Writer()
-        for position, field in enumerate(fields):
-            values = list(map(_getter(field.name), rows.events))
-            if values.count(field.default) == count:
-                continue
-            shapes |= self._write_field(columns, field, values, rows) << 2 * position
+        names = tuple(field.name for field in fields)
+        for position, values in enumerate(zip(*map(_getter(names), rows.events), strict=True) if names else ()):
+            field = fields[position]
+            if values.count(field.default) < count:
+                shapes |= self._write_field(columns, field, values, rows) << 2 * position
         writer.varint(shapes)
         writer.raw(columns.data)
 
-    def _write_field(self, writer: Writer, field: Field, values: list[Any], rows: _Rows) -> Shape:
+    def _write_field(self, writer: Writer, field: Field, values: Sequence[Any], rows: _Rows) -> Shape:
         default, count = field.default, len(values)
         absent = values.count(None) + (values.count(default) if default is not None else 0)
         if absent == count:
@@ -159,13 +159,13 @@ class _BodyWriter:
             return Shape.SOME_ROWS
         if rows.contexts and count >= _FEW_ROWS and may_be_by_context(field) and values.count(values[0]) < count:
             mapped = dict(zip(rows.contexts, values, strict=True))
-            if len(mapped) < count and list(map(mapped.__getitem__, rows.contexts)) == values:
-                self._write_values(writer, field, list(mapped.values()), rows)
+            if len(mapped) < count and tuple(map(mapped.__getitem__, rows.contexts)) == values:
+                self._write_values(writer, field, tuple(mapped.values()), rows)
                 return Shape.BY_CONTEXT
         self._write_values(writer, field, values, rows)
         return Shape.EVERY_ROW
 
-    def _write_values(self, writer: Writer, field: Field, values: list[Any], rows: _Rows) -> None:
+    def _write_values(self, writer: Writer, field: Field, values: Sequence[Any], rows: _Rows) -> None:
         match field.type:
             case FieldType.TEXT:
                 self._write_texts(writer, values)
@@ -182,13 +182,13 @@ class _BodyWriter:
             case FieldType.TIME:
                 write_integers(writer, [(time - at) // _MS for time, at in zip(values, rows.ats, strict=True)])
             case FieldType.SOURCE:
-                sources: list[Source] = values
+                sources: Sequence[Source] = values
                 write_integers(writer, _positions(SourceType, list(map(_type_of, sources))))
                 self._write_texts(writer, list(map(_ref_of, sources)))
             case FieldType.IDS:
                 self._write_ids(writer, values, rows.seqs)
 
-    def _write_texts(self, writer: Writer, values: list[str]) -> None:
+    def _write_texts(self, writer: Writer, values: Sequence[str]) -> None:
         if len(values[0]) >= LEAST_HEX and (data := hex_bytes(values)) is not None:
             write_hex(writer, data, len(values))
             return
@@ -236,8 +236,12 @@ class _BodyWriter:
 
 
 @cache
-def _getter(name: str) -> Callable[[Event], Any]:
-    return attrgetter(name)
+def _getter(names: tuple[str, ...]) -> Callable[[Event], tuple[Any, ...]]:
+    """What gives several attributes of an event, also where there is only one."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    get = attrgetter(*names)
+    return lambda event: (get(event),)
 
 
 def _picker(numbers: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:

@@ -58,7 +58,7 @@ def write_integers(writer: Writer, values: Sequence[int]) -> None:
     low, high = min(values), max(values)
     frame = _unsigned_width(high - low)
     if frame == 0 and low >= 0 and high < _CONTINUES:  # small numbers are their own distances, and quicker to read
-        if len(values) < _FEW or not _repeats(steps := _steps(values), values):
+        if len(values) < _FEW or not _repeats(steps := _steps(values)):
             writer.data += _FRAME_OF_ZERO
             writer.data += bytes(values)
             return
@@ -69,7 +69,7 @@ def write_integers(writer: Writer, values: Sequence[int]) -> None:
         writer.u8(VARINTS)
         for value in values:
             writer.signed(value)
-    elif frame is None or (delta is not None and (delta < frame or (delta == frame and _repeats(steps, values)))):
+    elif frame is None or (delta is not None and (delta < frame or (delta == frame and _repeats(steps)))):
         writer.u8(DELTA | (delta or 0) << _WIDTH_SHIFT)
         writer.signed(first)
         writer.raw(_packed(steps, _SIGNED[delta or 0]))
@@ -83,9 +83,9 @@ def _steps(values: Sequence[int]) -> list[int]:
     return list(map(operator.sub, values[1:], values))
 
 
-def _repeats(steps: Sequence[int], values: Sequence[int]) -> bool:
-    """Whether steps compress better than the values themselves."""
-    return 2 * len(set(steps)) < len(set(values))
+def _repeats(steps: Sequence[int]) -> bool:
+    """Whether the values are mostly numbers in a row, of which the steps compress to nothing."""
+    return 2 * steps.count(1) > len(steps)
 
 
 def read_integers(reader: Reader, count: int) -> list[int]:
@@ -163,7 +163,7 @@ def read_numbers_of(reader: Reader, head: int, count: int) -> list[float]:
 def hex_bytes(texts: Sequence[str]) -> bytes | None:
     """The bytes of hexadecimal texts of one length; None where they are anything else."""
     size = len(texts[0])
-    if size < LEAST_HEX or size % 2 or size > 2 * _MOST_HEX or any(len(text) != size for text in texts):
+    if size < LEAST_HEX or size % 2 or size > 2 * _MOST_HEX or len(set(map(len, texts))) > 1:
         return None
     joined = "".join(texts)
     try:

@@ -21,7 +21,7 @@ else:
 
 MAX_BODY: Final = 4 * 1024 * 1024  # bytes after decompression; an envelope that wants more is a bomb
 _MAX_WINDOW: Final = 8 * 1024 * 1024
-_ZSTD_LEVEL: Final = 9  # bodies are some ten kB: a few ms on a Raspberry Pi
+ZSTD_LEVEL: Final = 9  # bodies are some ten kB: a few ms on a Raspberry Pi
 _SMALLEST_BITS: Final = 12  # of the sizes for which there are compressors
 _MINE: Final = threading.local()  # compressors must not be used by two threads at a time
 _RAW_DEFLATE: Final = -15  # zlib without header and check sum; the envelope header carries a hash
@@ -103,7 +103,7 @@ def _packer(bits: int) -> ZstdCompressor:
     packers = _MINE.__dict__.setdefault("packers", {})
     if bits not in packers:
         parameters = zstandard.ZstdCompressionParameters.from_level(
-            _ZSTD_LEVEL, source_size=1 << bits, format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_content_size=False
+            ZSTD_LEVEL, source_size=1 << bits, format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_content_size=False
         )
         packers[bits] = zstandard.ZstdCompressor(compression_params=parameters)
     packer: ZstdCompressor = packers[bits]

@@ -33,6 +33,9 @@ _INT64: Final = 2**63
 _EXACT_MS: Final = 2**32 * 1000  # up to here the division of milliseconds by 1000 is exact to half a microsecond
 _EVERY_ROW: Final = int(Shape.EVERY_ROW)
 _Read = Callable[["FieldReader", Field, int, "Rows"], Column]
+_new: Final = object.__new__
+_GIVE_TYPE: Final = getattr(Source, "type").__set__  # noqa: B009 (the slot, which mypy takes for the value)
+_GIVE_REF: Final = getattr(Source, "ref").__set__  # noqa: B009 (as above)
 _from_timestamp: Final = datetime.fromtimestamp
 
 
@@ -202,7 +205,13 @@ class FieldReader:
 
     def _sources(self, field: Field, count: int, rows: Rows) -> Column:
         types = self._members(members(SourceType), SourceType.__name__, count)
-        return list(map(source_of, types, self._texts_of(field, count, rows)))
+        refs = self._texts_of(field, count, rows)
+        if self.has_bad:
+            return list(map(source_of, types, refs))
+        sources = [_new(Source) for _ in refs]
+        any(map(_GIVE_TYPE, sources, types))
+        any(map(_GIVE_REF, sources, refs))
+        return sources
 
     def _ids(self, field: Field, count: int, rows: Rows) -> Column:
         lengths = read_integers(self._reader, count)
@@ -262,7 +271,7 @@ class FieldPlan:
 
 
 def plans_of(owner: type[Event], fields: Sequence[Field]) -> tuple[FieldPlan, ...]:
-    """The plans of fields that `owner` declares. A value is given through the slot, which a frozen class leaves open."""
+    """The plans of fields that `owner` declares; a value is given through the slot, which a frozen class leaves open."""
     return tuple(
         FieldPlan(field.name, field, FieldReader.READS[field.type], getattr(owner, field.name).__set__)
         for field in fields
