@@ -22,10 +22,10 @@ from genba_shared.codec import Envelope, decode
 from genba_shared.events import Event, to_line
 from genba_shared.mqtt import MqttLink
 
-LIVE: Final = replace(USUAL, group_s=0.9)
-"""A link that is paid by the byte: events wait for company for at most 0.9 s."""
-ACKNOWLEDGE_S: Final = 2.0
-"""How long the collector of the measurement waits with an acknowledgement: the gateway resends after 3 s."""
+LIVE: Final = replace(USUAL, group_s=0.9, resend_s=20.0)
+"""A link that is paid by the byte: events wait for company for at most 0.9 s, and acknowledgements may come late."""
+ACKNOWLEDGE_S: Final = 8.0
+"""How long the collector of the measurement waits with an acknowledgement, while few envelopes are under way."""
 WITHIN_S: Final = 20.0
 READER: Final = "bench-reader"
 
@@ -43,8 +43,8 @@ class Acknowledger:
     """The collector's part of the contract: takes envelopes in order, and acknowledges them together."""
 
     def __init__(self, port: int, *, gateway: str, wait_s: float) -> None:
-        self._link = MqttLink(f"mqtt://127.0.0.1:{port}", "bench-collector", on_message=self._hear)
-        self._link.subscribe(topics.UP_FILTER)
+        self._link = MqttLink(f"mqtt://127.0.0.1:{port}", f"collector-{gateway}", on_message=self._hear)
+        self._link.subscribe(topics.up(gateway))
         self._link.subscribe(topics.state(gateway))
         self._gateway, self._wait_s = gateway, wait_s
         self._epoch = ""
@@ -154,7 +154,7 @@ class JsonSender:
     """The plain way: each event a JSON message at QoS 1, as soon as it is made."""
 
     def __init__(self, link: CountedLink, *, gateway: str) -> None:
-        self._link = MqttLink(f"mqtt://127.0.0.1:{link.port}", "bench-json")
+        self._link = MqttLink(f"mqtt://127.0.0.1:{link.port}", f"json-{gateway}")
         self._topic = topics.up(gateway).replace("genba/1", "bench/1", 1)  # as long, and heard by nobody
 
     @contextlib.asynccontextmanager

@@ -11,7 +11,7 @@ from genba_cloud.core.delivery import Reach
 from genba_cloud.ledger import Broken, EnvelopeBatch
 from genba_cloud.store.port import Quarantined
 from genba_shared import topics
-from genba_shared.codec import Header, Lane, Rejected, decode_frame, read_frame
+from genba_shared.codec import Header, Lane, Rejected, decode, decode_header
 from genba_shared.errors import ContractError, UsageError
 
 MAX_STATE: Final = 256 * 1024
@@ -31,17 +31,16 @@ def read_envelope(topic: str, payload: bytes, *, now: datetime) -> EnvelopeBatch
     """
     gateway = topics.gateway_of(topic)
     try:
-        framed = read_frame(payload)
+        header = decode_header(payload)
     except ContractError as exc:
         return Quarantined(gateway=gateway or topic, reason=f"header: {exc}", received_at=now, body=payload)
-    header = framed.header
     if header.gateway != gateway:
         reason = f"topic {topic} does not belong to gateway {header.gateway}"
         return Quarantined(gateway=gateway or topic, reason=reason, received_at=now, body=payload)
     if header.lane is not Lane.FACTS:
         return _broken(header, f"lane {header.lane} is not kept by this version", payload)
     try:
-        envelope = decode_frame(framed)
+        envelope = decode(payload)
     except ContractError as exc:
         return _broken(header, str(exc), payload)
     except UsageError as exc:  # this machine lacks what it takes; the gateway keeps its events until it has it

@@ -1,8 +1,16 @@
 """The wire: envelopes of production events, compact and checked, as they cross the broker."""
 
 from genba_shared.codec.compression import Codec, best_codec
-from genba_shared.codec.envelope import Envelope, decode, decode_frame, encode
-from genba_shared.codec.header import MAX_ENVELOPE, Framed, Header, Lane, decode_header, read_frame
+from genba_shared.codec.envelope import Envelope, decode, encode
+from genba_shared.codec.header import (
+    MAX_ENVELOPE,
+    Header,
+    Lane,
+    Sign,
+    SignedHeader,
+    decode_header,
+    decode_signed_header,
+)
 from genba_shared.codec.layout import MAX_EVENTS
 from genba_shared.codec.rejection import Rejected
 
@@ -11,14 +19,14 @@ __all__ = [
     "MAX_EVENTS",
     "Codec",
     "Envelope",
-    "Framed",
     "Header",
     "Lane",
     "Rejected",
+    "Sign",
+    "SignedHeader",
     "best_codec",
     "decode",
-    "decode_frame",
     "decode_header",
+    "decode_signed_header",
     "encode",
-    "read_frame",
 ]

@@ -11,17 +11,17 @@ from functools import cache
 from itertools import repeat
 from typing import Any, Final
 
+from genba_shared.codec.budget import Budget
 from genba_shared.codec.buffer import Reader
-from genba_shared.codec.columns import read_integers
+from genba_shared.codec.columns import MOST_HEX, read_integers
 from genba_shared.codec.layout import COMMON, CONTEXT_FIELDS, ROW_FIELDS, SCHEMA, kind_fields, rows_by_code
-from genba_shared.codec.rejection import JSON_NAMES, Bad, Rejected, raw_row
+from genba_shared.codec.rejection import JSON_NAMES, Bad, Rejected, kept_block, raw_row
 from genba_shared.codec.values import Columns, FieldPlan, FieldReader, Rows, picker, plans_of, read_texts
 from genba_shared.errors import ContractError
 from genba_shared.events.kinds import KINDS_BY_CODE
 from genba_shared.events.model import Event
 from genba_shared.events.schema import Field
 
-_KEPT_OF_BLOCK: Final = 4096  # bytes of unreadable columns that go into quarantine beside each of their events
 _new: Final = object.__new__
 
 
@@ -53,6 +53,7 @@ class _Made:
         self._events: list[Event] = [_new(KINDS_BY_CODE.get(code, Event)) for code in codes]
         any(map(_GIVE_ID, self._events, [prefix + str(seq) for seq in seqs]))
         self._rows = Rows(seqs)
+        self._budget = Budget(self._texts.items, rows=len(seqs), longest_hex=2 * MOST_HEX)
         self._common = self._read_common(reader)
         for code, numbers in rows_by_code(codes).items():
             self._read_kind(code, numbers, reader.blob(most=reader.left))
@@ -71,13 +72,14 @@ class _Made:
         contexts = read_integers(reader, count) if size > 1 else [0] * count
         if not size or min(contexts) < 0 or max(contexts) >= size:
             raise ContractError(f"a context that is not one of {size}")
-        fields = FieldReader(reader, self._texts, prefix=self._prefix)
+        fields = FieldReader(reader, self._texts, prefix=self._prefix, budget=self._budget)
         words = fields.read(_CONTEXT_PLANS, Rows(range(size)))
         common = {name: list(map(column.__getitem__, contexts)) for name, column in words.items()}
         self._rows = Rows(self._seqs, contexts)
         common |= fields.read(_ROW_PLANS, self._rows)
         self._rows.ats = common.get("at", ())
         self._common_has_bad = fields.has_bad
+        self._budget.spend_on(common.values())
         _give(self._events, (*_CONTEXT_PLANS, *_ROW_PLANS), common)
         return common
 
@@ -90,13 +92,14 @@ class _Made:
         plans = _plans(code)
         try:
             reader = Reader(block)
-            fields = FieldReader(reader, self._texts, prefix=self._prefix)
+            fields = FieldReader(reader, self._texts, prefix=self._prefix, budget=self._budget)
             columns = fields.read(plans, self._rows.picked(numbers))
             reader.end()
         except ContractError as exc:
             reason = f"{kind.kind}: columns cannot be read: {exc}"
             self._refuse_block(kind.kind, numbers, block, reason=reason)
             return
+        self._budget.spend_on(columns.values())
         _give(picker(numbers)(self._events), plans, columns)
         self._check(kind, numbers, columns, has_bad=fields.has_bad or self._common_has_bad)
 
@@ -127,11 +130,11 @@ class _Made:
         self._refused[row] = Rejected(seq=seq, reason=reason, raw=raw)
 
     def _refuse_block(self, kind: str | int, numbers: Sequence[int], block: bytes, *, reason: str) -> None:
-        kept = block[:_KEPT_OF_BLOCK].hex()
-        for row in numbers:
+        first_id = f"{self._prefix}{self._seqs[numbers[0]]}"
+        for place, row in enumerate(numbers):
             seq = self._seqs[row]
-            raw = {"id": f"{self._prefix}{seq}", "kind": kind, "columns": kept} | raw_row(self._common, row)
-            self._refused[row] = Rejected(seq=seq, reason=reason, raw=raw)
+            raw = {"id": f"{self._prefix}{seq}", "kind": kind, **kept_block(block, place, first_id)}
+            self._refused[row] = Rejected(seq=seq, reason=reason, raw=raw | raw_row(self._common, row))
 
 
 _CONTEXT_PLANS: Final = plans_of(Event, CONTEXT_FIELDS)

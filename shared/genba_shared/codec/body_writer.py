@@ -20,6 +20,7 @@ from genba_shared.codec.columns import (
     write_presence,
 )
 from genba_shared.codec.layout import (
+    BY_CONTEXT,
     CONTEXT_FIELDS,
     FAR,
     MAX_IDS,
@@ -28,7 +29,6 @@ from genba_shared.codec.layout import (
     SCHEMA,
     Shape,
     kind_fields,
-    may_be_by_context,
     members,
     rows_by_code,
 )
@@ -157,7 +157,7 @@ class _BodyWriter:
                 rows = rows.picked(numbers)
             self._write_values(writer, field, chosen, rows)
             return Shape.SOME_ROWS
-        if rows.contexts and count >= _FEW_ROWS and may_be_by_context(field) and values.count(values[0]) < count:
+        if field.type in BY_CONTEXT and rows.contexts and count >= _FEW_ROWS and values.count(values[0]) < count:
             mapped = dict(zip(rows.contexts, values, strict=True))
             if len(mapped) < count and tuple(map(mapped.__getitem__, rows.contexts)) == values:
                 self._write_values(writer, field, tuple(mapped.values()), rows)

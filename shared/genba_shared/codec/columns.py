@@ -39,7 +39,7 @@ _FEW: Final = 8  # numbers, of which it does not matter how they compress
 _UNSIGNED: Final = "BHIQ"
 _SIGNED: Final = "bhiq"
 LEAST_HEX: Final = 16  # characters; shorter texts gain nothing
-_MOST_HEX: Final = 255  # bytes
+MOST_HEX: Final = 64  # bytes: a SHA-512 is the longest that somebody may want
 _MOST_DECIMALS: Final = 6
 _TENS: Final = tuple(10**decimals for decimals in range(_MOST_DECIMALS + 1))
 
@@ -163,7 +163,7 @@ def read_numbers_of(reader: Reader, head: int, count: int) -> list[float]:
 def hex_bytes(texts: Sequence[str]) -> bytes | None:
     """The bytes of hexadecimal texts of one length; None where they are anything else."""
     size = len(texts[0])
-    if size < LEAST_HEX or size % 2 or size > 2 * _MOST_HEX or len(set(map(len, texts))) > 1:
+    if size < LEAST_HEX or size % 2 or size > 2 * MOST_HEX or len(set(map(len, texts))) > 1:
         return None
     joined = "".join(texts)
     try:
@@ -185,8 +185,8 @@ def write_hex(writer: Writer, data: bytes, count: int) -> None:
 def read_hex_of(reader: Reader, head: int, count: int) -> list[str]:
     """What `write_hex` wrote, after the head."""
     size = reader.u8()
-    if not size:
-        raise ContractError("a hexadecimal text without a digit")
+    if not 1 <= size <= MOST_HEX:
+        raise ContractError(f"hexadecimal texts of {size} bytes: 1 to {MOST_HEX} are allowed")
     if head == HEX_CONSTANT:
         return [reader.raw(size).hex()] * count
     digits, length = reader.raw(size * count).hex(), 2 * size

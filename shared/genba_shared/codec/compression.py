@@ -22,6 +22,7 @@ else:
 MAX_BODY: Final = 4 * 1024 * 1024  # bytes after decompression; an envelope that wants more is a bomb
 _MAX_WINDOW: Final = 8 * 1024 * 1024
 ZSTD_LEVEL: Final = 9  # bodies are some ten kB: a few ms on a Raspberry Pi
+MANY: Final = 32  # events, from which on zstd is as small as zlib, and twice as quick
 _SMALLEST_BITS: Final = 12  # of the sizes for which there are compressors
 _MINE: Final = threading.local()  # compressors must not be used by two threads at a time
 _RAW_DEFLATE: Final = -15  # zlib without header and check sum; the envelope header carries a hash
@@ -35,9 +36,9 @@ class Codec(IntEnum):
     ZSTD = 2
 
 
-def best_codec() -> Codec:
-    """The best codec of this machine."""
-    return Codec.ZSTD if _HAS_ZSTD else Codec.ZLIB
+def best_codec(*, events: int = MANY) -> Codec:
+    """The best codec of this machine for so many events: of a few, zlib makes fewer bytes than zstd."""
+    return Codec.ZSTD if _HAS_ZSTD and events >= MANY else Codec.ZLIB
 
 
 def compress(body: bytes | bytearray, codec: Codec) -> bytes:

@@ -9,7 +9,7 @@ from genba_shared.codec import version1
 from genba_shared.codec.body_reader import read_body
 from genba_shared.codec.body_writer import write_body
 from genba_shared.codec.compression import MAX_BODY, compress, decompress
-from genba_shared.codec.header import MAX_ENVELOPE, VERSION, Framed, Header, check_body, frame, read_frame
+from genba_shared.codec.header import MAX_ENVELOPE, VERSION, Header, Sign, check_header, frame, unframe
 from genba_shared.codec.layout import MAX_EVENTS
 from genba_shared.codec.rejection import Rejected
 from genba_shared.errors import ContractError
@@ -31,14 +31,15 @@ class Envelope:
     rejected: tuple[Rejected, ...] = ()
 
 
-def encode(envelope: Envelope) -> bytes:
-    """The bytes of an envelope, compressed as its header's `codec` says.
+def encode(envelope: Envelope, *, sign: Sign | None = None) -> bytes:
+    """The bytes of an envelope, compressed as its header's `codec` says, and signed with `sign`.
 
     Raises:
         ContractError: header and events do not belong together, or the envelope is above 128 kB: send fewer events.
         UsageError: zstd is asked for and not installed.
     """
     header, events = envelope.header, envelope.events
+    check_header(header)
     if header.version != VERSION:
         raise ContractError(f"envelopes of version {header.version} are read, and written no more")
     if not 0 < len(events) <= MAX_EVENTS:
@@ -53,7 +54,7 @@ def encode(envelope: Envelope) -> bytes:
     body = write_body(events, seqs=seqs, gateway=header.gateway, epoch=header.epoch)
     if len(body) > MAX_BODY:
         raise ContractError(f"body of {len(body)} bytes is above {MAX_BODY}")
-    data = frame(header, compress(body, header.codec), size=len(body))
+    data = frame(header, compress(body, header.codec), size=len(body), sign=sign)
     if len(data) > MAX_ENVELOPE:
         raise ContractError(f"envelope of {len(data)} bytes: at most {MAX_ENVELOPE}")
     return data
@@ -66,17 +67,7 @@ def decode(data: bytes) -> Envelope:
         ContractError: the envelope as a whole cannot be read.
         UsageError: it is compressed with zstd and zstandard is not installed here.
     """
-    return decode_frame(read_frame(data))
-
-
-def decode_frame(framed: Framed) -> Envelope:
-    """Read the body that belongs to a header that was read already.
-
-    Raises:
-        ContractError: the body as a whole cannot be read.
-        UsageError: it is compressed with zstd and zstandard is not installed here.
-    """
-    check_body(framed)
+    framed = unframe(data)
     header = framed.header
     if not 0 < header.count <= MAX_EVENTS:
         raise ContractError(f"header announces {header.count} events: 1 to {MAX_EVENTS} are allowed")

@@ -45,12 +45,8 @@ class Shape(IntEnum):
     BY_CONTEXT = 3
 
 
-_BY_CONTEXT: Final = (FieldType.TEXT, FieldType.CHOICE, FieldType.INTEGER, FieldType.FLAG)
-
-
-def may_be_by_context(field: Field) -> bool:
-    """Whether the field may have one value for each context: what is told from the event's own time or seq may not."""
-    return field.type in _BY_CONTEXT and field.name != "mono_ms"
+BY_CONTEXT: Final = frozenset({FieldType.TEXT, FieldType.CHOICE, FieldType.FLAG})
+"""Fields of these types may have one value for each context: what is told in words mostly goes with the station."""
 
 
 def kind_fields(kind: type[Event]) -> tuple[Field, ...]:

@@ -12,6 +12,8 @@ from genba_shared.events.schema import fields_of
 
 JSON_NAMES: Final = {field.name: field.json for kind in KINDS.values() for field in fields_of(kind)}
 
+_KEPT_OF_BLOCK: Final = 65_536  # bytes of columns that cannot be read
+
 
 @dataclass(frozen=True, slots=True)
 class Bad:
@@ -28,6 +30,11 @@ class Rejected:
     seq: int
     reason: str
     raw: Mapping[str, Any]
+
+
+def kept_block(block: bytes, place: int, first_id: str) -> dict[str, str]:
+    """What quarantine keeps of columns that cannot be read: the bytes with the first event, which the others name."""
+    return {"columns_of": first_id} if place else {"columns": block[:_KEPT_OF_BLOCK].hex()}
 
 
 def raw_row(columns: Mapping[str, Sequence[Any]], row: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from operator import add, itemgetter
 from typing import Any, ClassVar, Final
 
+from genba_shared.codec.budget import Budget
 from genba_shared.codec.buffer import Reader
 from genba_shared.codec.columns import (
     HEX,
@@ -18,7 +19,7 @@ from genba_shared.codec.columns import (
     read_numbers_of,
     read_presence,
 )
-from genba_shared.codec.layout import MAX_IDS, MAX_IDS_PER_EVENT, MAX_STRINGS, Shape, may_be_by_context, members
+from genba_shared.codec.layout import BY_CONTEXT, MAX_IDS, MAX_IDS_PER_EVENT, MAX_STRINGS, Shape, members
 from genba_shared.codec.rejection import Bad
 from genba_shared.errors import ContractError
 from genba_shared.events.json_form import MAX_TEXT, is_text
@@ -31,6 +32,7 @@ Columns = dict[str, Column]
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _INT64: Final = 2**63
 _EXACT_MS: Final = 2**32 * 1000  # up to here the division of milliseconds by 1000 is exact to half a microsecond
+_DIGITS: Final = 19  # of the greatest seq
 _EVERY_ROW: Final = int(Shape.EVERY_ROW)
 _Read = Callable[["FieldReader", Field, int, "Rows"], Column]
 _new: Final = object.__new__
@@ -59,13 +61,25 @@ class Rows:
     contexts: Sequence[int] = ()
     ats: Sequence[datetime | Bad] = ()
     bases_ms: Sequence[int] = ()
+    _distinct: list[int] | None = None
 
     def picked(self, numbers: Sequence[int]) -> Rows:
         """Some of the rows."""
         if len(numbers) == len(self.seqs):
             return self
         pick = picker(numbers)
-        return Rows(*(pick(values) if values else () for values in (self.seqs, self.contexts, self.ats, self.bases_ms)))
+        return Rows(
+            pick(self.seqs),
+            pick(self.contexts) if self.contexts else (),
+            pick(self.ats) if self.ats else (),
+            pick(self.bases_ms) if self.bases_ms else (),
+        )
+
+    def distinct_contexts(self) -> list[int]:
+        """The contexts of these rows, each once, in the order of first appearance."""
+        if self._distinct is None:
+            self._distinct = list(dict.fromkeys(self.contexts))
+        return self._distinct
 
 
 def picker(numbers: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
@@ -94,8 +108,8 @@ def read_texts(reader: Reader) -> Texts:
 class FieldReader:
     """Reads the columns of fields. `has_bad` tells afterwards whether one of them holds a `Bad`."""
 
-    def __init__(self, reader: Reader, texts: Texts, *, prefix: str) -> None:
-        self._reader, self._texts, self._prefix = reader, texts, prefix
+    def __init__(self, reader: Reader, texts: Texts, *, prefix: str, budget: Budget) -> None:
+        self._reader, self._texts, self._prefix, self._budget = reader, texts, prefix, budget
         self._latest_ms: Sequence[int] = ()  # the numbers of the latest column of times
         self.has_bad = False
 
@@ -129,8 +143,8 @@ class FieldReader:
             for row, value in zip(numbers, values, strict=True):
                 column[row] = value
             return column
-        contexts = dict.fromkeys(rows.contexts)
-        if not contexts or not may_be_by_context(field):
+        contexts = rows.distinct_contexts()
+        if not contexts or field.type not in BY_CONTEXT:
             raise ContractError(f"{field.json}: not for some rows, and not a value for each context")
         values = plan.read(self, field, len(contexts), rows)
         return list(map(dict(zip(contexts, values, strict=True)).__getitem__, rows.contexts))
@@ -170,6 +184,8 @@ class FieldReader:
     def _integers(self, field: Field, count: int, rows: Rows) -> Column:
         numbers = read_integers(self._reader, count)
         if field.name == "mono_ms":
+            if len(rows.bases_ms) != count:
+                raise ContractError("mono_ms: a clock without the event's own time")
             numbers = list(map(add, numbers, rows.bases_ms))
         if min(numbers) >= -_INT64 and max(numbers) < _INT64:
             return numbers
@@ -218,6 +234,7 @@ class FieldReader:
         total = sum(lengths)
         if min(lengths) < 0 or not 1 <= total <= MAX_IDS:
             raise ContractError(f"{total} ids in a column: 1 to {MAX_IDS} are allowed")
+        self._budget.spend(total * (len(self._prefix) + _DIGITS))
         numbers = read_integers(self._reader, total)
         if min(lengths) == max(lengths) == 1 and not any(number & 1 for number in numbers):
             others = [seq - (number >> 1) for seq, number in zip(rows.seqs, numbers, strict=True)]
@@ -241,6 +258,7 @@ class FieldReader:
                 (text,) = self._named((number >> 1,))
                 if isinstance(text, Bad):
                     return text
+                self._budget.spend(len(text))
                 ids.append(text)
             elif 0 <= other < _INT64:
                 ids.append(f"{self._prefix}{other}")
@@ -271,7 +289,7 @@ class FieldPlan:
 
 
 def plans_of(owner: type[Event], fields: Sequence[Field]) -> tuple[FieldPlan, ...]:
-    """The plans of fields that `owner` declares; a value is given through the slot, which a frozen class leaves open."""
+    """The plans of fields that `owner` declares; values are given through slots, which a frozen class leaves open."""
     return tuple(
         FieldPlan(field.name, field, FieldReader.READS[field.type], getattr(owner, field.name).__set__)
         for field in fields

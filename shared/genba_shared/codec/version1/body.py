@@ -17,9 +17,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
+from genba_shared.codec.budget import Budget
 from genba_shared.codec.buffer import Reader
 from genba_shared.codec.layout import COMMON, MAX_IDS, MAX_IDS_PER_EVENT, MAX_STRINGS, kind_fields, members
-from genba_shared.codec.rejection import JSON_NAMES, Bad, Rejected, raw_row
+from genba_shared.codec.rejection import JSON_NAMES, Bad, Rejected, kept_block, raw_row
 from genba_shared.codec.values import source_of, text_of, time_after, time_at
 from genba_shared.codec.version1.columns import read_integers, read_numbers, read_presence
 from genba_shared.errors import ContractError
@@ -30,7 +31,6 @@ from genba_shared.events.schema import Field, FieldType
 SCHEMA: Final = 1
 _INT64: Final = 2**63
 _Column = list[Any]
-_KEPT_OF_BLOCK: Final = 4096  # bytes of unreadable columns that go into quarantine beside each of their events
 
 
 def read_body(
@@ -46,7 +46,7 @@ def read_body(
     if schema != SCHEMA:
         raise ContractError(f"body schema {schema} is not known: {SCHEMA} is")
     count = len(seqs)
-    columns = _ColumnReader(reader, prefix=f"{gateway}:{epoch}:")
+    columns = _ColumnReader(reader, prefix=f"{gateway}:{epoch}:", rows=count)
     codes = reader.raw(count)
     common = columns.read(reader, COMMON, ats=None, seqs=seqs)
     found: dict[int, Event | Rejected] = {}
@@ -66,11 +66,12 @@ def read_body(
 class _ColumnReader:
     """Reads columns against the string table that stands at the head of the body."""
 
-    def __init__(self, reader: Reader, *, prefix: str) -> None:
+    def __init__(self, reader: Reader, *, prefix: str, rows: int) -> None:
         self._prefix = prefix
         count = reader.varint(most=MAX_STRINGS)
         lengths = read_integers(reader, count) if count else []
         self._strings = [text_of(reader.raw(length)) for length in lengths]
+        self._budget = Budget(self._strings, rows=rows, longest_hex=0)
 
     def read_kind(
         self, code: int, block: bytes, common: dict[str, _Column], *, seqs: Sequence[int]
@@ -83,14 +84,16 @@ class _ColumnReader:
                 reader = Reader(block)
                 columns = common | self.read(reader, kind_fields(kind), ats=common.get("at"), seqs=seqs)
                 reader.end()
+                self._budget.spend_on(columns.values())
                 return self._build(kind, columns, seqs)
             except ContractError as exc:
                 reason = f"{kind.kind}: columns cannot be read: {exc}"
-        raw = {"kind": kind.kind if kind else code, "columns": block[:_KEPT_OF_BLOCK].hex()}
-        return [
-            Rejected(seq=seq, reason=reason, raw={"id": f"{self._prefix}{seq}", **raw, **raw_row(common, row)})
-            for row, seq in enumerate(seqs)
-        ]
+        name = kind.kind if kind else code
+        rejected: list[Event | Rejected] = []
+        for row, seq in enumerate(seqs):
+            raw = {"id": f"{self._prefix}{seq}", "kind": name, **kept_block(block, row, f"{self._prefix}{seqs[0]}")}
+            rejected.append(Rejected(seq=seq, reason=reason, raw=raw | raw_row(common, row)))
+        return rejected
 
     def read(
         self, reader: Reader, fields: Sequence[Field], *, ats: _Column | None, seqs: Sequence[int]
@@ -162,6 +165,7 @@ class _ColumnReader:
         total = sum(lengths)
         if min(lengths) < 0 or not 1 <= total <= MAX_IDS:
             raise ContractError(f"{total} ids in a column: 1 to {MAX_IDS} are allowed")
+        self._budget.spend(total * len(self._prefix))
         numbers = read_integers(reader, total)
         column: _Column = []
         start = 0
@@ -180,6 +184,7 @@ class _ColumnReader:
                 text = self._texts((number >> 1,))[0]
                 if isinstance(text, Bad):
                     return text
+                self._budget.spend(len(text))
                 ids.append(text)
             elif 0 <= other < _INT64:
                 ids.append(f"{self._prefix}{other}")
