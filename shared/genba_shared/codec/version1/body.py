@@ -49,6 +49,7 @@ def read_body(
     columns = _ColumnReader(reader, prefix=f"{gateway}:{epoch}:", rows=count)
     codes = reader.raw(count)
     common = columns.read(reader, COMMON, ats=None, seqs=seqs)
+    columns.budget.spend_on(common.values())
     found: dict[int, Event | Rejected] = {}
     for code in sorted(set(codes)):
         rows = [row for row, other in enumerate(codes) if other == code]
@@ -71,7 +72,7 @@ class _ColumnReader:
         count = reader.varint(most=MAX_STRINGS)
         lengths = read_integers(reader, count) if count else []
         self._strings = [text_of(reader.raw(length)) for length in lengths]
-        self._budget = Budget(self._strings, rows=rows, longest_hex=0)
+        self.budget = Budget(self._strings, rows=rows, longest_hex=0)
 
     def read_kind(
         self, code: int, block: bytes, common: dict[str, _Column], *, seqs: Sequence[int]
@@ -82,10 +83,10 @@ class _ColumnReader:
         if kind is not None:
             try:
                 reader = Reader(block)
-                columns = common | self.read(reader, kind_fields(kind), ats=common.get("at"), seqs=seqs)
+                own = self.read(reader, kind_fields(kind), ats=common.get("at"), seqs=seqs)
                 reader.end()
-                self._budget.spend_on(columns.values())
-                return self._build(kind, columns, seqs)
+                self.budget.spend_on(own.values())
+                return self._build(kind, common | own, seqs)
             except ContractError as exc:
                 reason = f"{kind.kind}: columns cannot be read: {exc}"
         name = kind.kind if kind else code
@@ -165,7 +166,7 @@ class _ColumnReader:
         total = sum(lengths)
         if min(lengths) < 0 or not 1 <= total <= MAX_IDS:
             raise ContractError(f"{total} ids in a column: 1 to {MAX_IDS} are allowed")
-        self._budget.spend(total * len(self._prefix))
+        self.budget.spend(total * len(self._prefix))
         numbers = read_integers(reader, total)
         column: _Column = []
         start = 0
@@ -184,7 +185,7 @@ class _ColumnReader:
                 text = self._texts((number >> 1,))[0]
                 if isinstance(text, Bad):
                     return text
-                self._budget.spend(len(text))
+                self.budget.spend(len(text))
                 ids.append(text)
             elif 0 <= other < _INT64:
                 ids.append(f"{self._prefix}{other}")
