@@ -7,4 +7,4 @@ A target is a module with `seeds() -> list[bytes]` and `run(data: bytes) -> None
 what it must not, and its name in `TARGETS`.
 """
 
-TARGETS: tuple[str, ...] = ("llrp", "modbus", "opcua", "registers", "device_map", "rfid_messages")
+TARGETS: tuple[str, ...] = ("llrp", "modbus", "opcua", "registers", "device_map", "rfid_messages", "envelope")

@@ -18,7 +18,7 @@ def make_envelope(send: Send, events: Sequence[Event], *, gateway: str, epoch: s
         ContractError: an event does not fit the wire, or all together are too many bytes.
     """
     header = Header(
-        codec=best_codec(),
+        codec=best_codec(events=len(events)),
         gateway=gateway,
         epoch=epoch,
         first=send.first,

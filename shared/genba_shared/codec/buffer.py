@@ -6,7 +6,7 @@ from typing import Final
 
 from genba_shared.errors import ContractError
 
-_VARINT_BYTES: Final = 10  # 70 bits: room for every unsigned 64-bit number
+_VARINT_BYTES: Final = 10  # 70 bits: room for every 64-bit number, and for the distance between two of them
 
 
 class Writer:
@@ -24,20 +24,23 @@ class Writer:
         self.data += data
 
     def varint(self, value: int) -> None:
-        """An unsigned number of at most 64 bits, 7 bits a byte, low bits first (LEB128).
+        """An unsigned number of at most 70 bits, 7 bits a byte, low bits first (LEB128).
 
         Raises:
-            ContractError: negative, or more than 64 bits.
+            ContractError: negative, or more than 70 bits.
         """
-        if value < 0 or value >> 64:
-            raise ContractError(f"{value} does not fit the wire: 0 to 2^64 - 1 do")
+        if 0 <= value <= 0x7F:
+            self.data.append(value)
+            return
+        if value < 0 or value >> 7 * _VARINT_BYTES:
+            raise ContractError(f"{value} does not fit the wire: 0 to 2^70 - 1 do")
         while value > 0x7F:
             self.data.append(value & 0x7F | 0x80)
             value >>= 7
         self.data.append(value)
 
     def signed(self, value: int) -> None:
-        """A signed number of at most 64 bits, small absolute values short (zigzag, then `varint`)."""
+        """A signed number, small absolute values short (zigzag, then `varint`)."""
         self.varint(value << 1 if value >= 0 else (-value << 1) - 1)
 
     def blob(self, data: bytes | bytearray) -> None:
@@ -54,42 +57,54 @@ class Reader:
     """
 
     def __init__(self, data: bytes) -> None:
-        self._data = data
+        self.data = data
+        self._size = len(data)
         self.position = 0
 
     @property
     def left(self) -> int:
         """Bytes not read yet."""
-        return len(self._data) - self.position
+        return self._size - self.position
 
     def raw(self, count: int) -> bytes:
         """The next `count` bytes."""
-        if not 0 <= count <= self.left:
-            raise ContractError(f"{count} bytes wanted at byte {self.position}, {self.left} left")
         start = self.position
-        self.position = start + count
-        return self._data[start : self.position]
+        end = start + count
+        if count < 0 or end > self._size:
+            raise ContractError(f"{count} bytes wanted at byte {start}, {self.left} left")
+        self.position = end
+        return self.data[start:end]
 
     def u8(self) -> int:
         """One unsigned byte."""
-        return self.raw(1)[0]
+        position = self.position
+        if position >= self._size:
+            raise ContractError(f"a byte wanted at byte {position}, none left")
+        self.position = position + 1
+        return self.data[position]
 
     def varint(self, *, most: int = 2**64 - 1) -> int:
         """An unsigned number, at most `most`."""
-        value = 0
-        for shift in range(0, 7 * _VARINT_BYTES, 7):
-            byte = self.u8()
-            value |= (byte & 0x7F) << shift
+        value = self._varint()
+        if value > most:
+            raise ContractError(f"{value} at byte {self.position} is above the bound of {most}")
+        return value
+
+    def _varint(self) -> int:
+        data, start = self.data, self.position
+        value = shift = 0
+        for byte in data[start : start + _VARINT_BYTES]:
             if byte < 0x80:
-                if value > most:
-                    raise ContractError(f"{value} at byte {self.position} is above the bound of {most}")
-                return value
-        raise ContractError(f"number at byte {self.position} has no end")
+                self.position = start + shift // 7 + 1
+                return value | byte << shift
+            value |= (byte & 0x7F) << shift
+            shift += 7
+        raise ContractError(f"number at byte {start} has no end")
 
     def signed(self) -> int:
-        """A signed number of at most 64 bits."""
-        value = self.varint()
-        return value >> 1 if not value & 1 else -(value >> 1) - 1
+        """A signed number of at most 70 bits."""
+        value = self._varint()
+        return -(value >> 1) - 1 if value & 1 else value >> 1
 
     def blob(self, *, most: int) -> bytes:
         """Bytes with their length in front, at most `most`."""

@@ -1,106 +1,244 @@
-"""One column of whole numbers: a base and small steps, packed by C in the narrowest type that holds them."""
+"""One column of a body: the narrowest of a few forms, packed and unpacked by C.
+
+Every column begins with its head, one byte: form (3 bits) and width of its numbers as a power of two (2 bits). Forms:
+0 `CONSTANT` base; 1 `FRAME` base = least value, then unsigned distances from it; 2 `DELTA` base = first value, then
+signed steps; 3 `VARINTS` every number by itself; 4 `HEX_CONSTANT` and 7 `HEX` hexadecimal texts of one length as bytes;
+5 `DOUBLES` IEEE 754, low byte first; 6 `DECIMAL` numbers of a few decimals as integers. Numbers of several bytes are
+stored as planes: first all low bytes, then all next ones; what varies is so kept apart from what does not, which
+compresses better.
+"""
 
 from __future__ import annotations
 
+import math
 import operator
 import struct
+from array import array
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate
 from typing import Final
 
 from genba_shared.codec.buffer import Reader, Writer
 from genba_shared.errors import ContractError
 
-_CONSTANT: Final = 0  # base only: every value is the base
-_FRAME: Final = 1  # base = least value; then n unsigned distances from it
-_DELTA: Final = 2  # base = first value; then n - 1 signed steps
-_WIDTHS: Final = (1, 2, 4, 8)
+CONSTANT: Final = 0
+FRAME: Final = 1
+DELTA: Final = 2
+VARINTS: Final = 3
+HEX_CONSTANT: Final = 4
+DOUBLES: Final = 5
+DECIMAL: Final = 6
+HEX: Final = 7
+_CONTINUES: Final = 0x80  # in the first byte of a number: another one follows
+_FORM: Final = 0b111
+_WIDTH_SHIFT: Final = 3
+_WIDTH: Final = 0b11
+_FRAME_OF_ZERO: Final = bytes((FRAME, 0))
+_FEW: Final = 8  # numbers, of which it does not matter how they compress
 _UNSIGNED: Final = "BHIQ"
 _SIGNED: Final = "bhiq"
+LEAST_HEX: Final = 16  # characters; shorter texts gain nothing
+MOST_HEX: Final = 64  # bytes: a SHA-512 is the longest that somebody may want
+_MOST_DECIMALS: Final = 6
+_TENS: Final = tuple(10**decimals for decimals in range(_MOST_DECIMALS + 1))
 
 
 def write_integers(writer: Writer, values: Sequence[int]) -> None:
-    """Write at least one number of at most 64 bits; the reader must know how many.
+    """Write at least one number of at most about 64 bits; the reader must know how many.
 
     Raises:
-        ContractError: a number or a distance between two needs more than 64 bits.
+        ContractError: a number of more than 70 bits.
     """
+    first = values[0]
+    if values.count(first) == len(values):
+        writer.u8(CONSTANT)
+        writer.signed(first)
+        return
     low, high = min(values), max(values)
-    if low < -(2**63) or high >= 2**64:
-        raise ContractError(f"{low} to {high} does not fit 64 bits")
-    if low == high:
-        writer.u8(_CONSTANT)
-        writer.signed(low)
-        return
-    steps = list(map(operator.sub, values[1:], values))
     frame = _unsigned_width(high - low)
+    if frame == 0 and low >= 0 and high < _CONTINUES:  # small numbers are their own distances, and quicker to read
+        if len(values) < _FEW or not _repeats(steps := _steps(values)):
+            writer.data += _FRAME_OF_ZERO
+            writer.data += bytes(values)
+            return
+    else:
+        steps = _steps(values)
     delta = _signed_width(min(steps), max(steps))
-    if delta is not None and (frame is None or delta < frame):
-        writer.u8(_DELTA | delta << 2)
-        writer.signed(values[0])
-        writer.raw(struct.pack(f"<{len(steps)}{_SIGNED[delta]}", *steps))
-        return
-    if frame is None:
-        raise ContractError(f"{low} to {high} does not fit 64 bits")
-    writer.u8(_FRAME | frame << 2)
-    writer.signed(low)
-    writer.raw(struct.pack(f"<{len(values)}{_UNSIGNED[frame]}", *[value - low for value in values]))
+    if frame is None and delta is None:
+        writer.u8(VARINTS)
+        for value in values:
+            writer.signed(value)
+    elif frame is None or (delta is not None and (delta < frame or (delta == frame and _repeats(steps)))):
+        writer.u8(DELTA | (delta or 0) << _WIDTH_SHIFT)
+        writer.signed(first)
+        writer.raw(_packed(steps, _SIGNED[delta or 0]))
+    else:
+        writer.u8(FRAME | frame << _WIDTH_SHIFT)
+        writer.signed(low)
+        writer.raw(_packed([value - low for value in values], _UNSIGNED[frame]))
+
+
+def _steps(values: Sequence[int]) -> list[int]:
+    return list(map(operator.sub, values[1:], values))
+
+
+def _repeats(steps: Sequence[int]) -> bool:
+    """Whether the values are mostly numbers in a row, of which the steps compress to nothing."""
+    return 2 * steps.count(1) > len(steps)
 
 
 def read_integers(reader: Reader, count: int) -> list[int]:
-    """Read `count` (at least 1) numbers; sums of base and steps may leave 64 bits and are for the caller to judge.
+    """Read a column of `count` (at least 1) numbers; they may need more than 64 bits, which is for the caller to judge.
 
     Raises:
         ContractError: the bytes do not hold such a column.
     """
-    head = reader.u8()
-    mode, width = head & 0b11, head >> 2
-    if mode == _CONSTANT and width == 0:
-        return [reader.signed()] * count
-    if width >= len(_WIDTHS):
+    data, start = reader.data, reader.position
+    if start + 1 < len(data) and (low := data[start + 1]) < _CONTINUES:  # the two commonest forms, without any call
+        head, base = data[start], -(low >> 1) - 1 if low & 1 else low >> 1
+        if head == CONSTANT:
+            reader.position = start + 2
+            return [base] * count
+        if head == FRAME and start + 2 + count <= len(data):
+            reader.position = start + 2 + count
+            bytes_of = data[start + 2 : start + 2 + count]
+            return [base + distance for distance in bytes_of] if base else list(bytes_of)
+    return read_integers_of(reader, reader.u8(), count)
+
+
+def read_integers_of(reader: Reader, head: int, count: int) -> list[int]:
+    """As `read_integers`, after the head was read."""
+    form, width = head & _FORM, head >> _WIDTH_SHIFT
+    if width > _WIDTH or (width and form not in (FRAME, DELTA)):
         raise ContractError(f"column head {head:#04x} is not known")
-    base = reader.signed()
-    if mode == _FRAME:
-        packed = reader.raw(count * _WIDTHS[width])
-        return [base + distance for distance in struct.unpack(f"<{count}{_UNSIGNED[width]}", packed)]
-    if mode == _DELTA:
-        packed = reader.raw((count - 1) * _WIDTHS[width])
-        return list(accumulate(struct.unpack(f"<{count - 1}{_SIGNED[width]}", packed), initial=base))
+    if form == FRAME:
+        base = reader.signed()
+        return [base + distance for distance in _unpacked(reader, count, width, _UNSIGNED)]
+    if form == CONSTANT:
+        return [reader.signed()] * count
+    if form == DELTA:
+        base = reader.signed()
+        return list(accumulate(_unpacked(reader, count - 1, width, _SIGNED), initial=base))
+    if form == VARINTS:
+        return [reader.signed() for _ in range(count)]
     raise ContractError(f"column head {head:#04x} is not known")
 
 
 def write_numbers(writer: Writer, values: Sequence[float]) -> None:
-    """Write fractional numbers as they are, 8 bytes each (IEEE 754, low byte first)."""
-    writer.raw(struct.pack(f"<{len(values)}d", *values))
+    """Write fractional numbers: of a few decimals as integers, others as they are."""
+    for decimals, ten in enumerate(_TENS if all(map(math.isfinite, values)) else ()):
+        scaled = [value * ten for value in values]
+        if max(map(abs, scaled)) >= 2**53:
+            break
+        integers = list(map(round, scaled))
+        if _same_numbers([integer / ten for integer in integers], values):
+            writer.u8(DECIMAL)
+            writer.u8(decimals)
+            write_integers(writer, integers)
+            return
+    writer.u8(DOUBLES)
+    writer.raw(_packed(values, "d"))
 
 
-def read_numbers(reader: Reader, count: int) -> tuple[float, ...]:
-    """What `write_numbers` wrote; a number may be infinite or none at all, which is for the caller to judge."""
-    return struct.unpack(f"<{count}d", reader.raw(8 * count))
+def _same_numbers(found: Sequence[float], values: Sequence[float]) -> bool:
+    """Equal in every bit: -0.0 is not 0.0."""
+    return array("d", found).tobytes() == array("d", values).tobytes()
+
+
+def read_numbers_of(reader: Reader, head: int, count: int) -> list[float]:
+    """What `write_numbers` wrote, after the head; a number may be infinite or none at all: for the caller to judge."""
+    if head == DOUBLES:
+        return list(_joined(reader.raw(8 * count), count, 8, "d"))
+    decimals = reader.u8()
+    if head != DECIMAL or decimals > _MOST_DECIMALS:
+        raise ContractError(f"column head {head:#04x} with {decimals} decimals is not known")
+    ten = _TENS[decimals]
+    integers = read_integers(reader, count)
+    if min(integers) < -(2**53) or max(integers) > 2**53:
+        raise ContractError("a decimal number of more than 53 bits")
+    return [integer / ten for integer in integers]
+
+
+def hex_bytes(texts: Sequence[str]) -> bytes | None:
+    """The bytes of hexadecimal texts of one length; None where they are anything else."""
+    size = len(texts[0])
+    if size < LEAST_HEX or size % 2 or size > 2 * MOST_HEX or len(set(map(len, texts))) > 1:
+        return None
+    joined = "".join(texts)
+    try:
+        data = bytes.fromhex(joined)
+    except ValueError:
+        return None
+    return data if data.hex() == joined else None
+
+
+def write_hex(writer: Writer, data: bytes, count: int) -> None:
+    """Write `count` texts as the bytes that `hex_bytes` gave."""
+    size = len(data) // count
+    is_constant = data == data[:size] * count
+    writer.u8(HEX_CONSTANT if is_constant else HEX)
+    writer.u8(size)
+    writer.raw(data[:size] if is_constant else data)
+
+
+def read_hex_of(reader: Reader, head: int, count: int) -> list[str]:
+    """What `write_hex` wrote, after the head."""
+    size = reader.u8()
+    if not 1 <= size <= MOST_HEX:
+        raise ContractError(f"hexadecimal texts of {size} bytes: 1 to {MOST_HEX} are allowed")
+    if head == HEX_CONSTANT:
+        return [reader.raw(size).hex()] * count
+    digits, length = reader.raw(size * count).hex(), 2 * size
+    return [digits[start : start + length] for start in range(0, length * count, length)]
 
 
 def write_presence(writer: Writer, present: Sequence[bool]) -> None:
-    """One bit an event, the first in the lowest bit of the first byte."""
-    bits = 0
-    for position, is_there in enumerate(present):
-        bits |= is_there << position
+    """One bit a row, the first in the lowest bit of the first byte."""
+    bits = int("".join(map("01".__getitem__, reversed(present))), 2)
     writer.raw(bits.to_bytes((len(present) + 7) // 8, "little"))
 
 
-def read_presence(reader: Reader, count: int) -> list[bool]:
-    """What `write_presence` wrote; bits beyond `count` must be 0."""
+def read_presence(reader: Reader, count: int) -> list[int]:
+    """The rows that have a value, at least one; bits beyond `count` must be 0."""
     bits = int.from_bytes(reader.raw((count + 7) // 8), "little")
     if bits >> count:
-        raise ContractError("presence bits beyond the last event")
-    return [bits >> position & 1 == 1 for position in range(count)]
+        raise ContractError("presence bits beyond the last row")
+    if not bits:
+        raise ContractError("a column without a value")
+    return [row for row, bit in enumerate(reversed(f"{bits:b}")) if bit == "1"]
+
+
+@lru_cache(maxsize=1024)
+def _form(count: int, letter: str) -> struct.Struct:
+    return struct.Struct(f"<{count}{letter}")
+
+
+def _packed(values: Sequence[float], letter: str) -> bytes:
+    data = _form(len(values), letter).pack(*values)
+    width = len(data) // len(values)
+    return data if width == 1 else b"".join(data[plane::width] for plane in range(width))
+
+
+def _unpacked(reader: Reader, count: int, width: int, letters: str) -> Sequence[int]:
+    data = reader.raw(count << width)
+    return data if width == 0 and letters is _UNSIGNED else _joined(data, count, 1 << width, letters[width])
+
+
+def _joined(data: bytes, count: int, width: int, letter: str) -> tuple[int, ...]:
+    """Numbers from their planes."""
+    if width == 1:
+        return _form(count, letter).unpack(data)
+    joined = bytearray(len(data))
+    for plane in range(width):
+        joined[plane::width] = data[plane * count : (plane + 1) * count]
+    return _form(count, letter).unpack(joined)
 
 
 def _unsigned_width(most: int) -> int | None:
-    return next((code for code, width in enumerate(_WIDTHS) if most < 1 << 8 * width), None)
+    bits = most.bit_length()
+    return 0 if bits <= 8 else 1 if bits <= 16 else 2 if bits <= 32 else 3 if bits <= 64 else None
 
 
 def _signed_width(least: int, most: int) -> int | None:
-    return next(
-        (code for code, width in enumerate(_WIDTHS) if -(1 << 8 * width - 1) <= least and most < 1 << 8 * width - 1),
-        None,
-    )
+    return _unsigned_width(max(most, -least - 1) << 1)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from genba_shared.errors import ContractError, UsageError
+
+if TYPE_CHECKING:
+    from zstandard import ZstdCompressor, ZstdDecompressor
 
 try:
     import zstandard
@@ -17,7 +21,10 @@ else:
 
 MAX_BODY: Final = 4 * 1024 * 1024  # bytes after decompression; an envelope that wants more is a bomb
 _MAX_WINDOW: Final = 8 * 1024 * 1024
-_ZSTD_LEVEL: Final = 9  # bodies are some ten kB: a few ms on a Raspberry Pi
+ZSTD_LEVEL: Final = 9  # bodies are some ten kB: a few ms on a Raspberry Pi
+MANY: Final = 32  # events, from which on zstd is as small as zlib, and twice as quick
+_SMALLEST_BITS: Final = 12  # of the sizes for which there are compressors
+_MINE: Final = threading.local()  # compressors must not be used by two threads at a time
 _RAW_DEFLATE: Final = -15  # zlib without header and check sum; the envelope header carries a hash
 
 
@@ -29,9 +36,9 @@ class Codec(IntEnum):
     ZSTD = 2
 
 
-def best_codec() -> Codec:
-    """The best codec of this machine."""
-    return Codec.ZSTD if _HAS_ZSTD else Codec.ZLIB
+def best_codec(*, events: int = MANY) -> Codec:
+    """The best codec of this machine for so many events: of a few, zlib makes fewer bytes than zstd."""
+    return Codec.ZSTD if _HAS_ZSTD and events >= MANY else Codec.ZLIB
 
 
 def compress(body: bytes | bytearray, codec: Codec) -> bytes:
@@ -48,10 +55,7 @@ def compress(body: bytes | bytearray, codec: Codec) -> bytes:
             return packer.compress(body) + packer.flush()
         case Codec.ZSTD:
             _require_zstandard()
-            parameters = zstandard.ZstdCompressionParameters.from_level(
-                _ZSTD_LEVEL, source_size=len(body), format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_content_size=False
-            )
-            return zstandard.ZstdCompressor(compression_params=parameters).compress(bytes(body))
+            return _packer(max(_SMALLEST_BITS, len(body).bit_length())).compress(bytes(body))
 
 
 def decompress(data: bytes, codec: Codec, *, size: int) -> bytes:
@@ -88,12 +92,32 @@ def _inflate(data: bytes, size: int) -> bytes:
 
 def _unzstd(data: bytes, size: int) -> bytes:
     _require_zstandard()
-    unpacker = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW, format=zstandard.FORMAT_ZSTD1_MAGICLESS)
     try:
-        with unpacker.stream_reader(data) as reader:
+        with _unpacker().stream_reader(data) as reader:
             return reader.read(size + 1)
     except (zstandard.ZstdError, MemoryError) as exc:
         raise ContractError(f"body is not zstd data: {exc}") from exc
+
+
+def _packer(bits: int) -> ZstdCompressor:
+    """This thread's compressor for bodies below 2^`bits` bytes: to make one takes as long as to use it."""
+    packers = _MINE.__dict__.setdefault("packers", {})
+    if bits not in packers:
+        parameters = zstandard.ZstdCompressionParameters.from_level(
+            ZSTD_LEVEL, source_size=1 << bits, format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_content_size=False
+        )
+        packers[bits] = zstandard.ZstdCompressor(compression_params=parameters)
+    packer: ZstdCompressor = packers[bits]
+    return packer
+
+
+def _unpacker() -> ZstdDecompressor:
+    """This thread's decompressor."""
+    unpacker: ZstdDecompressor | None = _MINE.__dict__.get("unpacker")
+    if unpacker is None:
+        unpacker = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW, format=zstandard.FORMAT_ZSTD1_MAGICLESS)
+        _MINE.unpacker = unpacker
+    return unpacker
 
 
 def _require_zstandard() -> None:

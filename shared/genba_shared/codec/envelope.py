@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from genba_shared.codec.body_reader import Rejected, read_body
+from genba_shared.codec import version1
+from genba_shared.codec.body_reader import read_body
 from genba_shared.codec.body_writer import write_body
 from genba_shared.codec.compression import MAX_BODY, compress, decompress
-from genba_shared.codec.header import MAX_ENVELOPE, Header, check_header, frame, unframe
+from genba_shared.codec.header import MAX_ENVELOPE, VERSION, Header, Sign, check_header, frame, unframe
 from genba_shared.codec.layout import MAX_EVENTS
+from genba_shared.codec.rejection import Rejected
 from genba_shared.errors import ContractError
 from genba_shared.events.model import Event
+
+_READ_BODY: Final = {1: version1.read_body, VERSION: read_body}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +31,8 @@ class Envelope:
     rejected: tuple[Rejected, ...] = ()
 
 
-def encode(envelope: Envelope) -> bytes:
-    """The bytes of an envelope, compressed as its header's `codec` says.
+def encode(envelope: Envelope, *, sign: Sign | None = None) -> bytes:
+    """The bytes of an envelope, compressed as its header's `codec` says, and signed with `sign`.
 
     Raises:
         ContractError: header and events do not belong together, or the envelope is above 128 kB: send fewer events.
@@ -35,19 +40,21 @@ def encode(envelope: Envelope) -> bytes:
     """
     header, events = envelope.header, envelope.events
     check_header(header)
+    if header.version != VERSION:
+        raise ContractError(f"envelopes of version {header.version} are read, and written no more")
     if not 0 < len(events) <= MAX_EVENTS:
         raise ContractError(f"{len(events)} events in one envelope: 1 to {MAX_EVENTS} are allowed")
     if header.count != len(events):
         raise ContractError(f"header announces {header.count} events, the envelope holds {len(events)}")
     seqs = header.seqs()
-    for event, seq in zip(events, seqs, strict=True):
-        expected = f"{header.gateway}:{header.epoch}:{seq}"
-        if event.id != expected:
-            raise ContractError(f"event {event.id!r:.120} stands where {expected} should")
+    prefix = f"{header.gateway}:{header.epoch}:"
+    for event, seq in zip(events, map(str, seqs), strict=True):
+        if event.id != prefix + seq:
+            raise ContractError(f"event {event.id!r:.120} stands where {prefix}{seq} should")
     body = write_body(events, seqs=seqs, gateway=header.gateway, epoch=header.epoch)
     if len(body) > MAX_BODY:
         raise ContractError(f"body of {len(body)} bytes is above {MAX_BODY}")
-    data = frame(header, compress(body, header.codec), size=len(body))
+    data = frame(header, compress(body, header.codec), size=len(body), sign=sign)
     if len(data) > MAX_ENVELOPE:
         raise ContractError(f"envelope of {len(data)} bytes: at most {MAX_ENVELOPE}")
     return data
@@ -65,5 +72,6 @@ def decode(data: bytes) -> Envelope:
     if not 0 < header.count <= MAX_EVENTS:
         raise ContractError(f"header announces {header.count} events: 1 to {MAX_EVENTS} are allowed")
     body = decompress(framed.body, header.codec, size=framed.size)
-    events, rejected = read_body(body, seqs=header.seqs(), gateway=header.gateway, epoch=header.epoch)
+    read = _READ_BODY[header.version]
+    events, rejected = read(body, seqs=header.seqs(), gateway=header.gateway, epoch=header.epoch)
     return Envelope(header=header, events=events, rejected=rejected)

@@ -1,24 +1,28 @@
 """What writer and reader of a body agree on: bounds, the common fields, and the order of closed choices.
 
-Body, schema version 1 (`columns` = one column per field that holds something, in the order of `events/schema.py`):
+Body (v = LEB128; column: see `columns`):
 
-    schema:u8 strings kinds:n×u8 common-columns then, per kind present, ascending: length:v kind-columns
+    schema:u8 texts kinds:n×u8 contexts row-fields then, per kind present, ascending: length:v kind-fields
 
-Strings = count:v, lengths in bytes as an integer column, then all texts in UTF-8. Columns = bit mask:v of the fields
-that have one. A column = flag partial:u8, presence bits if partial, values. Fractional numbers are 8 bytes each; all
-other values are integers: index of a string, position of a choice in its enumeration, 0 or 1, milliseconds (`at` since
-1970, other times from their event's `at`). A source is two columns (type, ref). Ids (`because`) are a column of lengths
-and one of numbers: even = twice the distance back to an event of the same gateway and epoch, odd = twice the index of a
-string, plus 1.
+Texts: count:v, then 0:u8 length:v and all of them in UTF-8 with a NUL between two; or, where a text is none that an
+event may hold, 1:u8, a column of lengths in bytes, and the bytes. Contexts: count:v, for more than one a column that
+says for each event which, then the fields of the contexts: what the common part of an event says in words (source,
+station, work order …), once for all events that say the same. Fields: shapes:v, two bits a field in the order of
+`events/schema.py` (0 absent, 1 every row, 2 some rows: presence bits first, 3 one value for each context in the order
+of first appearance), then their columns. Values: index of a text or hexadecimal digits; position of a choice in its
+enumeration; 0 or 1; milliseconds (`at` since 1970, other times from their event's `at`); `mono_ms` from `seen_at`, or
+from `at` without one. A source is two columns (type, ref). Ids (`because`) are a column of lengths and one of numbers:
+even = twice the distance back to an event of the same gateway and epoch, odd = twice the index of a text, plus 1.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Sequence
+from enum import IntEnum, StrEnum
 from typing import Final
 
 from genba_shared.events.model import Event
-from genba_shared.events.schema import Field, fields_of
+from genba_shared.events.schema import Field, FieldType, fields_of
 
 SCHEMA: Final = 1
 MAX_EVENTS: Final = 4096  # per envelope; the gateway sends some hundred
@@ -27,6 +31,22 @@ MAX_IDS: Final = 65_536  # of all `because` lists of one column together
 MAX_IDS_PER_EVENT: Final = 1000
 FAR: Final = 2**31  # distance in seqs from which an id is written as a text: its double must fit 64 bits
 COMMON: Final[tuple[Field, ...]] = fields_of(Event)[1:]  # the id is not sent: header and position give it
+_WORDS: Final = (FieldType.TEXT, FieldType.CHOICE, FieldType.SOURCE)
+CONTEXT_FIELDS: Final = tuple(field for field in COMMON if field.type in _WORDS)
+ROW_FIELDS: Final = tuple(field for field in COMMON if field.type not in _WORDS)
+
+
+class Shape(IntEnum):
+    """For which rows a field has a value."""
+
+    ABSENT = 0
+    EVERY_ROW = 1
+    SOME_ROWS = 2
+    BY_CONTEXT = 3
+
+
+BY_CONTEXT: Final = frozenset({FieldType.TEXT, FieldType.CHOICE, FieldType.FLAG})
+"""Fields of these types may have one value for each context: what is told in words mostly goes with the station."""
 
 
 def kind_fields(kind: type[Event]) -> tuple[Field, ...]:
@@ -37,3 +57,11 @@ def kind_fields(kind: type[Event]) -> tuple[Field, ...]:
 def members(choice: type[StrEnum]) -> tuple[StrEnum, ...]:
     """The members of a choice in wire order: the order of the class, to which members are only ever appended."""
     return tuple(choice)
+
+
+def rows_by_code(codes: Sequence[int]) -> dict[int, list[int]]:
+    """The rows of each kind, by its number, ascending."""
+    found: dict[int, list[int]] = {code: [] for code in sorted(set(codes))}
+    for row, code in enumerate(codes):
+        found[code].append(row)
+    return found

@@ -100,17 +100,30 @@ def framed_body(body: bytes, header: Header) -> bytes:
     return frame(header, compress(body, header.codec), size=len(body))
 
 
-def test_bytes_of_version_1_never_change() -> None:
+def test_bytes_of_version_1_are_read_for_ever() -> None:
+    envelope = decode(bytes.fromhex(PINNED_1))
+    assert envelope == Envelope(header=header_for(2, 2, Codec.STORED, version=1), events=(claim(2),))
+    with pytest.raises(ContractError, match="written no more"):
+        encode(envelope)
+
+
+def test_bytes_of_version_2_never_change() -> None:
     envelope = Envelope(header=header_for(2, 2, Codec.STORED), events=(claim(2),))
-    assert encode(envelope).hex() == PINNED
-    assert decode(bytes.fromhex(PINNED)) == envelope
+    assert encode(envelope).hex() == PINNED_2
+    assert decode(bytes.fromhex(PINNED_2)) == envelope
 
 
-PINNED = (
+PINNED_1 = (
     "674201000000066c696e652d3100112233445566778899aabbccddeeff020001010080f6a4cff1669a0160609bf058a462c940fc43a5c6f87dc3"
     "e04194abfee09a58f447420f1d6fc8d1f2de002b87b8140104010607010021636f6d706c6574696f6e574f2d3143555463396538613266342d30"
     "6635652d346133392d396134662d3266366630633766326631300a838c01000080f6a4cff1660000160000000002000004000004010400050401"
     "000010"
+)
+
+PINNED_2 = (
+    "674202000000066c696e652d3100112233445566778899aabbccddeeff020001010080f6a4cff1669a015b5ba4141143de261b6e49167e94a5"
+    "5386ea00c4418e9301040038636f6d706c6574696f6e00574f2d31004355540063396538613266342d306635652d346133392d396134662d32"
+    "66366630633766326631300a018128001600000002000481020080f6a4cff16600040100020703010010"
 )
 
 

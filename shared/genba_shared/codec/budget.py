@@ -1,0 +1,44 @@
+"""How large the events of one envelope may become: a text that is sent once can be in every event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from genba_shared.codec.rejection import Bad
+from genba_shared.errors import ContractError
+from genba_shared.events.model import Source
+
+MAX_WORDS: Final = 4 * 1024 * 1024  # characters of all texts and ids of an envelope's events together
+_MOST_FIELDS: Final = 40  # texts that one event may have, or more
+
+
+class Budget:
+    """What is left of the characters that an envelope's events may hold together."""
+
+    def __init__(self, texts: Sequence[str | Bad], *, rows: int, longest_hex: int) -> None:
+        self._left = MAX_WORDS
+        longest = max((len(text) for text in texts if isinstance(text, str)), default=0)
+        self._is_safe = max(longest, longest_hex) * rows * _MOST_FIELDS <= MAX_WORDS
+
+    def spend(self, characters: int) -> None:
+        """Take so many.
+
+        Raises:
+            ContractError: there are not so many left.
+        """
+        self._left -= characters
+        if self._left < 0:
+            raise ContractError(f"texts of more than {MAX_WORDS} characters in the events of one envelope")
+
+    def spend_on(self, columns: Iterable[Sequence[Any]]) -> None:
+        """Take those of the texts in these columns; not looked at where even the longest text everywhere would fit.
+
+        Raises:
+            ContractError: as `spend`.
+        """
+        if self._is_safe:
+            return
+        for column in columns:
+            self.spend(sum(len(value) for value in column if type(value) is str))
+            self.spend(sum(len(value.ref) for value in column if type(value) is Source))
