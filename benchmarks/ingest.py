@@ -154,7 +154,9 @@ def _postgres(folder: Path, effort: Effort) -> float | None:
         return asyncio.run(_against(limits, store, effort, name="PostgreSQL"))
 
 
-async def _against(limits: dict[str, PostgresLimit] | dict[str, SqliteLimit], store: Store, effort: Effort, *, name: str) -> float:
+async def _against(
+    limits: dict[str, PostgresLimit] | dict[str, SqliteLimit], store: Store, effort: Effort, *, name: str
+) -> float:
     """Ours beside the limit, in turns; what ours took is then looked for."""
     stream = Stream(factories=FACTORIES, size=SIZE)
     rounds = [stream.take(effort.batches) for _ in range(effort.rounds + 1)]  # the first one warms up
@@ -170,7 +172,12 @@ async def _against(limits: dict[str, PostgresLimit] | dict[str, SqliteLimit], st
             with (ours if number else Clock()).running(SIZE * len(batches)):
                 for batch in batches:
                     await take(ledger, batch.messages, now=START)
-        await asyncio.to_thread(_look_for, ledger.reads, [event for batches in rounds for batch in batches for event in batch.events], position)
+        await asyncio.to_thread(
+            _look_for,
+            ledger.reads,
+            [event for batches in rounds for batch in batches for event in batch.events],
+            position,
+        )
     for way, clock in theirs.items():
         print(clock.line(f"{name}: {way}"))
     print(ours.line(f"{name}: genba"))

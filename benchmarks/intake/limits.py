@@ -14,6 +14,7 @@ import psycopg
 from genba_cloud.ledger.chain import canonical, leaf_of
 from genba_cloud.store.port import LogRow
 from genba_cloud.store.rows import log_values
+from genba_cloud.store.sqlite import WRITER_PRAGMAS
 from genba_shared.events import Event
 
 Row = tuple[Any, ...]
@@ -65,11 +66,11 @@ def _plain(value: Any) -> Any:
 
 
 class SqliteLimit:
-    """``INSERT OR IGNORE`` through the driver; WAL and ``synchronous=FULL``."""
+    """``INSERT OR IGNORE`` through the driver, with all settings of the store: WAL and ``synchronous=FULL`` among them."""
 
     def __init__(self, file: Path) -> None:
         self._connection = sqlite3.connect(file, isolation_level=None)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+        for pragma in WRITER_PRAGMAS:
             self._connection.execute(f"PRAGMA {pragma}")
         columns = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
         self._connection.execute(f"CREATE TABLE bare ({columns}, PRIMARY KEY (enterprise, id))")

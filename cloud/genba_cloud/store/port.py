@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from genba_cloud.core.facts import OrderPlan, ViewKey, WorkOrderPlan
 from genba_cloud.store.read import GatewayRecord, QueueRow, Reads
@@ -35,6 +35,14 @@ class Link:
     hash: bytes
 
 
+class RangeKey(NamedTuple):
+    """Whose sequence a received range is of. Ranges are locked in the order of these keys."""
+
+    gateway: str
+    lane: str
+    epoch: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedRange:
     """Everything up to `upto` is accounted for; `last_at` is when the newest of the last batch of events happened."""
@@ -50,11 +58,16 @@ class StoredView:
     `assigned` is what other views say about it. A work order: by station and node, counts that dispatch gave to it, and
     by answered event and node what people changed. A station: pieces without an owner that people have dealt with. A
     question: to whom dispatch gave its pieces. `store.work` reads and writes these forms.
+
+    `folded` is the state itself where it is at hand, so that `state` need not be read again; `summary` is free for what
+    the ledger works out from the view and its plan. Both follow from the rest.
     """
 
     state: Mapping[str, Any]
     assigned: Mapping[str, Any] = field(default_factory=dict)
     position: int
+    folded: Any = field(default=None, compare=False, repr=False)
+    summary: Any = field(default=None, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +128,14 @@ class Transaction(Protocol):
     def received(self, gateway: str, lane: str, epoch: str) -> ReceivedRange:
         """What is accounted for; locked until the end of the transaction."""
 
+    def received_ranges(self, keys: Collection[RangeKey]) -> Mapping[RangeKey, ReceivedRange]:
+        """What is accounted for, of each of these; locked until the end of the transaction."""
+
     def set_received(self, gateway: str, lane: str, epoch: str, value: ReceivedRange) -> None:
         """Move the range."""
+
+    def set_received_ranges(self, values: Mapping[RangeKey, ReceivedRange]) -> None:
+        """Move these ranges."""
 
     def client_leaves(self, ids: Iterable[str]) -> Mapping[str, bytes]:
         """Those of the client-made ids that are known, with the leaf of what they were used for."""

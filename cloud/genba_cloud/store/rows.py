@@ -9,10 +9,11 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, RowMapping, Select, select
 
 from genba_cloud.core.facts import NodePlan, OrderPlan, WorkOrderPlan
+from genba_cloud.store.driver import plain_time
 from genba_cloud.store.port import LogRow, StoredOrder, StoredView
 from genba_cloud.store.read import Enrolment, GatewayRecord
 from genba_cloud.store.tables import CUSTOMER_ORDER, GATEWAY, NODE, RECEIVED_RANGE, WORK_ORDER
-from genba_shared.events import Event, EventId, event_from_json
+from genba_shared.events import Event, event_from_json, made_by
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ def event_of(body: bytes) -> Event:
 def log_values(enterprise: str, row: LogRow) -> dict[str, Any]:
     """The columns of a log row; the aggregate columns are taken from the event's fields of that name."""
     event = row.event
-    made = EventId.parse(event.id)
+    made = made_by(event.id)
     return {
         "enterprise": enterprise,
         "position": row.position,
@@ -51,6 +52,13 @@ def log_values(enterprise: str, row: LogRow) -> dict[str, Any]:
         "body": row.body,
         "leaf": row.leaf,
     }
+
+
+def log_parameters(enterprise: str, row: LogRow) -> tuple[Any, ...]:
+    """The same as the driver takes them, in the order of the table."""
+    values = log_values(enterprise, row)
+    values["at"], values["received_at"] = plain_time(row.event.at), plain_time(row.received_at)
+    return tuple(values.values())
 
 
 def stored_view(row: RowMapping) -> StoredView:
