@@ -3,7 +3,7 @@
     genba bench ingest [--only sqlite,postgres,small,rebuild] [--batches 20] [--rounds 3]
 
 A stream of twenty factories (counts, passages, completions, states, environment), made by the gateways' own journal and
-uplink. Ours is everything from the bytes of an envelope to its acknowledgement: decode, check, log, chain, views, commit.
+uplink. Ours is everything from an envelope's bytes to its acknowledgement: decode, check, log, chain, views, commit.
 
 * `sqlite`, `postgres`: batches of 1,000 events, one commit each. Ours and the limit take turns in one run; the limit is
   the idempotent insert of the same columns through the driver alone. What was taken is then looked for, event by event.
@@ -22,15 +22,15 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from benchmarks.intake.collector import Message, take
-from benchmarks.intake.factories import START, Batch, Stream
+from benchmarks.intake.collector import take
+from benchmarks.intake.factories import START, Stream
 from benchmarks.intake.limits import Limit, PostgresLimit, Row, SqliteLimit, rows_of
 from genba_cloud.ledger import Ledger, rebuild, verify
 from genba_cloud.store import SqliteStore, Store, open_store

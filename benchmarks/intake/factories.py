@@ -98,7 +98,7 @@ class Factory:
         return f"WO-{self.number:03}-{line}-{order:04}"
 
     def order(self, order: int) -> OrderPlan:
-        """The customer order whose work orders are the `order`-th of every line: what the planners told the collector."""
+        """The customer order whose work orders are the `order`-th of every line, as planners tell the collector."""
         nodes = tuple(
             NodePlan(
                 node=code,

@@ -66,7 +66,7 @@ def _plain(value: Any) -> Any:
 
 
 class SqliteLimit:
-    """``INSERT OR IGNORE`` through the driver, with all settings of the store: WAL and ``synchronous=FULL`` among them."""
+    """``INSERT OR IGNORE`` through the driver, with the settings of the store: WAL, ``synchronous=FULL`` and sizes."""
 
     def __init__(self, file: Path) -> None:
         self._connection = sqlite3.connect(file, isolation_level=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from genba_cloud.core.delivery import Reach
@@ -51,7 +52,8 @@ class Appended:
     """What one append did.
 
     `upto` answers an envelope: everything up to it is accounted for. `duplicates` counts client-made events that were
-    here already, `conflicts` are ids that were here with another content (the new content was not taken).
+    here already, `conflicts` are ids that were here with another content (the new content was not taken). `changed` of
+    envelopes that were committed together is what they changed together.
     """
 
     events: tuple[LoggedEvent, ...] = ()
@@ -64,3 +66,10 @@ class Appended:
     def positions(self) -> tuple[int, ...]:
         """Positions that the log gave to the events."""
         return tuple(logged.position for logged in self.events)
+
+
+def together(appended: Sequence[Appended]) -> Appended:
+    """What envelopes that were taken as one did: all their events, and what they changed, which each of them names."""
+    events = tuple(logged for one in appended for logged in one.events)
+    changed = next((one.changed for one in appended if one.events), NOTHING_CHANGED)
+    return Appended(events=events, changed=changed)

@@ -65,13 +65,10 @@ def _writer(table: Table, name: str) -> Callable[[Any], Any] | None:
 def _statement(dialect: Dialect, table: Table, names: tuple[str, ...], key: tuple[str, ...]) -> str:
     quoted = dialect.identifier_preparer
     mark = "?" if dialect.paramstyle == "qmark" else "%s"
-    columns = [quoted.format_column(table.columns[name]) for name in names]
-    insert = (
-        f"INSERT INTO {quoted.format_table(table)} ({', '.join(columns)}) VALUES ({', '.join(mark for _ in names)})"  # noqa: S608 (names of our own tables)
-    )
+    columns = {name: quoted.format_column(table.columns[name]) for name in names}
+    into = f"{quoted.format_table(table)} ({', '.join(columns.values())})"
+    insert = f"INSERT INTO {into} VALUES ({', '.join(mark for _ in names)})"  # noqa: S608 (names of our own tables)
     if not key:
         return insert
-    changed = ", ".join(
-        f"{column} = excluded.{column}" for column, name in zip(columns, names, strict=True) if name not in key
-    )
-    return f"{insert} ON CONFLICT ({', '.join(quoted.format_column(table.columns[name]) for name in key)}) DO UPDATE SET {changed}"
+    changed = ", ".join(f"{column} = excluded.{column}" for name, column in columns.items() if name not in key)
+    return f"{insert} ON CONFLICT ({', '.join(columns[name] for name in key)}) DO UPDATE SET {changed}"

@@ -69,6 +69,12 @@ class StoredView:
     folded: Any = field(default=None, compare=False, repr=False)
     summary: Any = field(default=None, init=False, compare=False, repr=False)
 
+    def at(self, position: int) -> StoredView:
+        """The same view, stamped with a position."""
+        stamped = StoredView(state=self.state, assigned=self.assigned, position=position, folded=self.folded)
+        object.__setattr__(stamped, "summary", self.summary)
+        return stamped
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quarantined:

@@ -100,8 +100,12 @@ def members_of(events: Iterable[Event], *, answered: Collection[str] = ()) -> di
     members: dict[ViewKey, list[Event]] = {}
     for event in every:
         for key in views_of(event):
-            members.setdefault(key, []).append(event)
-        if event.id in named and isinstance(event, PiecesCounted | DataQuestioned) and not asks(event):
+            there = members.get(key)
+            if there is None:
+                members[key] = [event]
+            else:
+                there.append(event)
+        if named and event.id in named and isinstance(event, PiecesCounted | DataQuestioned) and not asks(event):
             members.setdefault(ViewKey(Aggregate.QUESTION, event.id), []).append(event)
     return members
 
