@@ -19,10 +19,11 @@ from genba_cloud.core.facts import (
     members_of,
     owned_by,
 )
+from genba_cloud.core.facts.progress import Weighed
 from genba_cloud.ledger.answers import Views, attribute, missing_targets, settle
 from genba_cloud.ledger.batches import Changed
 from genba_cloud.store.port import PlannedWork, StoredView, Transaction
-from genba_cloud.store.work import assigned_with, facts_of, state_of
+from genba_cloud.store.work import assigned_with, state_of, weighed_of
 from genba_shared.events import Event
 
 
@@ -46,7 +47,7 @@ def fold_events(transaction: Transaction, events: Sequence[Event]) -> Folded:
     for key in sorted(members):
         folding = _fold_one(views, key, members[key])
         state = FOLDS[key.aggregate].to_json(folding.new)
-        views.after[key] = StoredView(state=state, assigned=views.get(key).assigned, position=0, folded=folding.new)
+        views.after[key] = views.get(key).with_state(state, folding.new)
         if key.aggregate is Aggregate.STATION:
             told |= folding.told
             for work_order in changed_owners(folding.old, folding.new):
@@ -131,7 +132,8 @@ def _moved(key: ViewKey, planned: Mapping[str, PlannedWork], old: StoredView | N
             return bool(was != state_of(key.aggregate, new).dispatch)
         case Aggregate.WORK_ORDER:
             plan = planned[key.id].plan if key.id in planned else None
-            return _sent(key.id, plan, old) != _sent(key.id, plan, new)
+            was_weighed = _weighed(plan, old, {})
+            return _sent(was_weighed) != _sent(_weighed(plan, new, was_weighed))
         case Aggregate.ZONE:
             was_seen = state_of(key.aggregate, old).stock_seen if old else None
             return bool(was_seen != state_of(key.aggregate, new).stock_seen)
@@ -139,19 +141,29 @@ def _moved(key: ViewKey, planned: Mapping[str, PlannedWork], old: StoredView | N
             return False
 
 
-class _Sent(NamedTuple):
-    """By node, what a dispatch document shows of a work order with this plan."""
+class _Summary(NamedTuple):
+    """What a work order's view came to with a plan; the nodes of an older view spare weighing what did not change."""
 
     plan: WorkOrderPlan | None
-    nodes: Mapping[str, tuple[Lifecycle, int]]
+    state: Mapping[str, Any]
+    assigned: Mapping[str, Any]
+    nodes: Mapping[str, Weighed]
 
 
-def _sent(work_order: str, plan: WorkOrderPlan | None, view: StoredView | None) -> Mapping[str, tuple[Lifecycle, int]]:
-    known = None if view is None else view.summary
-    if isinstance(known, _Sent) and known.plan is plan:
-        return known.nodes
-    facts = facts_of(work_order, plan, view)
-    sent = _Sent(plan, {node.node: (node.lifecycle, node.answered) for node in facts.nodes})
+def _weighed(
+    plan: WorkOrderPlan | None, view: StoredView | None, known: Mapping[str, Weighed]
+) -> Mapping[str, Weighed]:
+    summary = None if view is None else view.summary
+    if isinstance(summary, _Summary) and summary.plan is plan:
+        if view is not None and summary.state is view.state and summary.assigned is view.assigned:
+            return summary.nodes
+        known = summary.nodes
+    nodes = weighed_of(plan, view, known)
     if view is not None:
-        object.__setattr__(view, "summary", sent)  # it follows from the view: remembered, nothing is changed
-    return sent.nodes
+        view.summarise(_Summary(plan, view.state, view.assigned, nodes))
+    return nodes
+
+
+def _sent(nodes: Mapping[str, Weighed]) -> dict[str, tuple[Lifecycle, int]]:
+    """By node, what a dispatch document shows of it."""
+    return {code: (one.facts.lifecycle, one.facts.answered) for code, one in nodes.items()}

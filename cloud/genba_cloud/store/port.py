@@ -11,7 +11,16 @@ from typing import Any, NamedTuple, Protocol
 from genba_cloud.core.facts import OrderPlan, ViewKey, WorkOrderPlan
 from genba_cloud.store.read import GatewayRecord, QueueRow, Reads
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE
+from genba_shared.errors import GenbaError
 from genba_shared.events import Event
+
+
+class DamagedRowError(GenbaError):
+    """A row of the log is not what was written there. `position` is where; `genba cloud verify` names all such."""
+
+    def __init__(self, position: int, reason: str) -> None:
+        super().__init__(f"event at position {position} is damaged: {reason}")
+        self.position = position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +69,7 @@ class StoredView:
     question: to whom dispatch gave its pieces. `store.work` reads and writes these forms.
 
     `folded` is the state itself where it is at hand, so that `state` need not be read again; `summary` is free for what
-    the ledger works out from the view and its plan. Both follow from the rest.
+    the ledger worked out from this view or from the one before it. Both are only to save effort.
     """
 
     state: Mapping[str, Any]
@@ -71,9 +80,19 @@ class StoredView:
 
     def at(self, position: int) -> StoredView:
         """The same view, stamped with a position."""
-        stamped = StoredView(state=self.state, assigned=self.assigned, position=position, folded=self.folded)
-        object.__setattr__(stamped, "summary", self.summary)
-        return stamped
+        return self._heir(StoredView(state=self.state, assigned=self.assigned, position=position, folded=self.folded))
+
+    def with_state(self, state: Mapping[str, Any], folded: Any) -> StoredView:
+        """The view with a state that was just folded, in both of its forms."""
+        return self._heir(StoredView(state=state, assigned=self.assigned, position=self.position, folded=folded))
+
+    def summarise(self, summary: Any) -> None:
+        """Remember what was worked out from this view; the view itself is what it was."""
+        object.__setattr__(self, "summary", summary)
+
+    def _heir(self, other: StoredView) -> StoredView:
+        other.summarise(self.summary)
+        return other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +133,11 @@ class Transaction(Protocol):
         """Add events at the end of the log, and the link that covers them."""
 
     def log(self) -> Iterator[LogRow]:
-        """The whole log in order, read piece by piece."""
+        """The whole log in order, read piece by piece.
+
+        Raises:
+            DamagedRowError: a row holds no event any more.
+        """
 
     def links(self) -> Iterator[Link]:
         """The whole chain in order."""
@@ -123,6 +146,9 @@ class Transaction(Protocol):
         """The station's events whose order matters, in log order: dispatch, and counts that name no node.
 
         Other events of the station may be among them.
+
+        Raises:
+            DamagedRowError: a row holds no event any more.
         """
 
     def events_by_id(self, ids: Iterable[str]) -> Mapping[str, Event]:

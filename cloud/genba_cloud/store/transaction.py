@@ -28,6 +28,7 @@ from genba_cloud.store.rows import (
     gateway_record,
     gateway_rows,
     log_parameters,
+    logged_event,
     order_rows,
     orders_of,
     plans,
@@ -87,15 +88,11 @@ class SqlTransaction:
 
     def log(self) -> Iterator[LogRow]:
         """See the port."""
-        query = self._all(LOG).order_by(LOG.c.position)
-        for row in self._connection.execute(query.execution_options(yield_per=1000)).mappings():
-            yield LogRow(
-                position=row["position"],
-                received_at=row["received_at"],
-                event=event_of(row["body"]),
-                body=row["body"],
-                leaf=row["leaf"],
-            )
+        columns = select(LOG.c.position, LOG.c.received_at, LOG.c.body, LOG.c.leaf)
+        query = columns.where(LOG.c.enterprise == self._enterprise).order_by(LOG.c.position)
+        for position, received_at, body, leaf in self._connection.execute(query.execution_options(yield_per=1000)):
+            event = logged_event(position, body, leaf)
+            yield LogRow(position=position, received_at=received_at, event=event, body=body, leaf=leaf)
 
     def links(self) -> Iterator[Link]:
         """See the port."""
@@ -105,14 +102,14 @@ class SqlTransaction:
 
     def attributing_events(self, station: str) -> Sequence[Event]:
         """See the port."""
-        query = select(LOG.c.work_order, LOG.c.kind, LOG.c.body).where(
+        query = select(LOG.c.work_order, LOG.c.kind, LOG.c.position, LOG.c.body, LOG.c.leaf).where(
             LOG.c.enterprise == self._enterprise, LOG.c.station == station, LOG.c.kind.in_(_ATTRIBUTING)
         )
         rows = self._connection.execute(query.order_by(LOG.c.position).execution_options(yield_per=1000))
         # Most are counts that name their node: they are told by their bytes, which is far cheaper than reading them.
         return [
-            event_of(body)
-            for work_order, kind, body in rows
+            logged_event(position, body, leaf)
+            for work_order, kind, position, body, leaf in rows
             if kind != PiecesCounted.kind or work_order is None or _NODE_KEY not in body
         ]
 
@@ -208,6 +205,11 @@ class SqlTransaction:
         views = self._memory.views
         return {key: view for key in keys if (view := self._views.get(key) or views.get(key)) is not None}
 
+    def _remembered_as_of(self, positions: Mapping[ViewKey, int]) -> dict[ViewKey, StoredView]:
+        """The same where others write, too: those that still stand at the position that they were remembered with."""
+        remembered = SqlTransaction._remembered(self, positions)
+        return {key: view for key, view in remembered.items() if view.position == positions[key]}
+
     def all_views(self) -> Mapping[ViewKey, StoredView]:
         """See the port."""
         every = self._connection.execute(self._all(VIEW)).mappings()
@@ -294,9 +296,9 @@ class SqlTransaction:
 
     def planned(self, work_orders: Iterable[str]) -> Mapping[str, PlannedWork]:
         """See the port. A plan never changes, so that one that was read is known for good."""
-        known = {} if self._memory is None else self._memory.plans
         wanted = set(work_orders)
-        found = {name: plan for name in wanted if (plan := self._plans.get(name) or known.get(name)) is not None}
+        known = Memory() if self._memory is None else self._memory
+        found = {name: work for name in wanted if (work := self._plans.get(name) or known.plans.get(name)) is not None}
         read = plans(self._connection, self._enterprise, work_orders=sorted(wanted - found.keys()))
         for order, plan in read:
             found[plan.work_order] = self._plans[plan.work_order] = PlannedWork(order=order, plan=plan)

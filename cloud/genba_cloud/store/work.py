@@ -25,7 +25,7 @@ from genba_cloud.core.facts import (
     work_order_facts,
 )
 from genba_cloud.core.facts.counts import Counts
-from genba_cloud.core.facts.progress import Assigned, Settled
+from genba_cloud.core.facts.progress import Assigned, Settled, Weighed, weigh
 from genba_cloud.store.port import StoredView
 from genba_shared.events import Result
 
@@ -44,6 +44,14 @@ def facts_of(work_order: str, plan: WorkOrderPlan | None, view: StoredView | Non
         return work_order_facts(work_order, plan, WorkOrderState(), {})
     state, assigned = state_of(Aggregate.WORK_ORDER, view), assigned_from_json(view.assigned)
     return work_order_facts(work_order, plan, state, assigned, settled_from_json(view.assigned))
+
+
+def weighed_of(plan: WorkOrderPlan | None, view: StoredView | None, known: Mapping[str, Weighed]) -> dict[str, Weighed]:
+    """By node, the facts of a work order from its stored view, given those that are `known` for the same plan."""
+    if view is None:
+        return weigh(plan, WorkOrderState(), {}, {}, known)
+    assigned, settled = assigned_from_json(view.assigned), settled_from_json(view.assigned)
+    return weigh(plan, state_of(Aggregate.WORK_ORDER, view), assigned, settled, known)
 
 
 def station_of(station: str, view: StoredView) -> StationFacts:

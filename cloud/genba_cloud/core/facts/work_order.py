@@ -61,7 +61,7 @@ class NodeState:
         return sum(pieces for _, pieces in self.tags.values())
 
 
-_UNSEEN: Final = NodeState()
+UNSEEN: Final = NodeState()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ def fold_work_order(state: WorkOrderState, events: Iterable[Event]) -> WorkOrder
             by_node.setdefault(event.node, []).append(event)
     nodes = dict(state.nodes)
     for code, seen in by_node.items():
-        before = nodes.get(code, _UNSEEN)
+        before = nodes.get(code, UNSEEN)
         after = _fold_node(before, seen)
         if after is not before:
             nodes[code] = after
