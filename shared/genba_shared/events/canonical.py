@@ -1,7 +1,8 @@
 """Canonical JSON of an event: UTF-8, keys sorted, no spaces; what is hashed and stored, byte for byte.
 
 It is the JSON form of `json_form`, as ``json.dumps(…, ensure_ascii=False, separators=(",", ":"), sort_keys=True)``
-writes it. A collector writes every event once, so each kind has a table of its fields, worked out at first use.
+writes it. A collector writes every event once, so each kind has a function of its own, made at first use from the table
+of its fields, as dataclasses are: a field costs a look, and only one that says something costs more.
 """
 
 from __future__ import annotations
@@ -10,80 +11,75 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from json.encoder import encode_basestring
-from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from genba_shared.clock import format_time
 from genba_shared.events.kinds import KINDS
 from genba_shared.events.model import Event, Source, SourceType
 from genba_shared.events.schema import Field, FieldType, fields_of
 
-_Render = Callable[[Any], str]
-
-
-class _Column(NamedTuple):
-    """`default` is left out; `_ALWAYS` where the field never is."""
-
-    key: str
-    render: _Render
-    default: Any
-
-
-class _Table(NamedTuple):
-    values: Callable[[Event], tuple[Any, ...]]
-    columns: tuple[_Column, ...]
-
-
-_ALWAYS: Final = object()
+_Writer = Callable[[Event], str]
 _Reader = Callable[[Any], Any]
-_TABLES: Final[dict[type[Event], _Table]] = {}  # classes never change
+_WRITERS: Final[dict[type[Event], _Writer]] = {}  # classes never change
 _READERS: Final[dict[type[Event], dict[str, tuple[str, _Reader | None]]]] = {}
 
 
 def canonical_json(event: Event) -> bytes:
     """The event as canonical JSON."""
-    table = _TABLES.get(type(event))
-    if table is None:
-        table = _TABLES[type(event)] = _table_of(type(event))
-    parts = [
-        key + render(value)
-        for (key, render, default), value in zip(table.columns, table.values(event), strict=True)
-        if value is not default and value != default
-    ]
-    return f"{{{','.join(parts)}}}".encode()
+    writer = _WRITERS.get(type(event))
+    if writer is None:
+        writer = _WRITERS[type(event)] = _writer_of(type(event))
+    return writer(event).encode()
 
 
-def _table_of(kind: type[Event]) -> _Table:
-    columns = {field.json: (field.name, _column(field)) for field in fields_of(kind)}
-    columns["kind"] = ("kind", _Column('"kind":', encode_basestring, _ALWAYS))
-    ordered = [columns[key] for key in sorted(columns)]
-    return _Table(attrgetter(*(name for name, _ in ordered)), tuple(column for _, column in ordered))
+def _writer_of(kind: type[Event]) -> _Writer:
+    """The function that writes events of a kind, put together field by field in the order of their keys."""
+    names: dict[str, Any] = {
+        "text": encode_basestring,
+        "time": _time,
+        "flag": _flag,
+        "source": _source,
+        "ids": _ids,
+        "number": repr,
+    }
+    lines = ["def write(event):", "    out = ''"]
+    fields = {field.json: field for field in fields_of(kind)}
+    for key in sorted([*fields, "kind"]):
+        if key == "kind":
+            lines.append(f"    out += {f',{encode_basestring(key)}:{encode_basestring(kind.kind)}'!r}")
+            continue
+        field = fields[key]
+        names[f"default_{field.name}"] = field.default
+        lines.append(f"    value = event.{field.name}")
+        put = f"out += {f',{encode_basestring(key)}:'!r} + {_written(field)}"
+        lines.append(f"    {'' if field.required else _condition(field)}{put}")
+    lines.append("    return '{' + out[1:] + '}'")
+    exec("\n".join(lines), names)  # noqa: S102 (made of the names of our own fields alone)
+    writer: _Writer = names["write"]
+    return writer
 
 
-def _column(field: Field) -> _Column:
-    return _Column(f"{encode_basestring(field.json)}:", _render(field), _ALWAYS if field.required else field.default)
+def _condition(field: Field) -> str:
+    return "if value is not None: " if field.default is None else f"if value != default_{field.name}: "
 
 
-def _render(field: Field) -> _Render:
+def _written(field: Field) -> str:
+    """The expression that writes the value."""
     match field.type:
         case FieldType.TEXT:
-            return encode_basestring
+            return "text(value)"
         case FieldType.CHOICE:
-            return _choice
+            return "'\"' + value + '\"'"  # words of our own: nothing in them needs an escape
         case FieldType.INTEGER | FieldType.NUMBER:
-            return repr
+            return "number(value)"
         case FieldType.FLAG:
-            return _flag
+            return "flag(value)"
         case FieldType.TIME:
-            return _time
+            return "time(value)"
         case FieldType.SOURCE:
-            return _source
+            return "source(value)"
         case FieldType.IDS:
-            return _ids
-
-
-def _choice(value: str) -> str:
-    return '"' + value + '"'  # words of our own: nothing in them needs an escape
+            return "ids(value)"
 
 
 def _flag(value: bool) -> str:  # noqa: FBT001 (the value of a field, not a choice of behaviour)
@@ -99,7 +95,7 @@ def _source(source: Source) -> str:
 
 
 def _ids(ids: tuple[str, ...]) -> str:
-    return f"[{','.join(map(encode_basestring, ids))}]"
+    return "[" + ",".join(map(encode_basestring, ids)) + "]"
 
 
 def event_of_canonical(obj: Mapping[str, Any]) -> Event:

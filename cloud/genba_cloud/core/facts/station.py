@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import pairwise
+from operator import attrgetter
 from typing import Any
 
 from genba_cloud.core.facts.counts import NOTHING_COUNTED, Counter, Counts, Seen, counter_of, latest
@@ -94,10 +96,17 @@ def fold_station(state: StationFold, events: Sequence[Event]) -> StationFold:
 def fold_and_attribute(state: StationFold, events: Sequence[Event]) -> tuple[StationFold, dict[str, Attribution]]:
     """As `fold_station`, and for each of these events that counts without a name on it (by id): whose pieces it has."""
     folding = _Folding(state)
-    once = {event.id: event for event in events}
-    for event in once.values() if len(once) == 1 else sorted(once.values(), key=fact_key):
+    for event in _ordered(events):
         folding.apply(event)
     return folding.folded(), folding.attributed
+
+
+def _ordered(events: Sequence[Event]) -> Sequence[Event]:
+    """Each event once, in the order of facts: that of `at`, in which the rest seldom matters."""
+    once = sorted({event.id: event for event in events}.values(), key=attrgetter("at"))
+    if any(first.at == second.at for first, second in pairwise(once)):
+        once.sort(key=fact_key)
+    return once
 
 
 class _Folding:
