@@ -32,6 +32,7 @@ from typing import Final
 from benchmarks.intake.collector import take
 from benchmarks.intake.factories import START, Stream
 from benchmarks.intake.limits import Limit, PostgresLimit, Row, SqliteLimit, rows_of
+from genba_cloud.app.garbage import look_seldom
 from genba_cloud.ledger import Ledger, rebuild, verify
 from genba_cloud.store import SqliteStore, Store, open_store
 from genba_cloud.store.read import EventFilter, Reads
@@ -98,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = set(wanted) - set(SECTIONS)
     if unknown:
         parser.error(f"--only {', '.join(sorted(unknown))}: write {', '.join(SECTIONS)}")
+    look_seldom()  # as the command does
     figures = measure(wanted, Effort(batches=args.batches, rounds=args.rounds))
     print()
     for name, goal in GOALS.items():

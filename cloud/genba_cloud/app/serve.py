@@ -12,6 +12,7 @@ from pathlib import Path
 
 from genba_cloud.app.collector import Collector, CollectorSettings, run_collector
 from genba_cloud.app.control import new_token, remove_control, write_control
+from genba_cloud.app.garbage import look_seldom
 from genba_cloud.app.settings import ServeSettings
 from genba_cloud.app.web_server import bind, serve_http, url_of
 from genba_cloud.ingest import EmbeddedBroker, Ingest, refuse_remote
@@ -33,6 +34,7 @@ def serve(settings: ServeSettings) -> int:
     if settings.broker is not None:
         refuse_remote(settings.broker)
     clock = ProductionClock.from_environment()
+    look_seldom()
     with _opened(settings) as store:
         asyncio.run(_serve(settings, store, clock))
     return 0
