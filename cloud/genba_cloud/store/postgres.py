@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from sqlalchemy import Engine, create_engine, func, insert, make_url, select, tuple_
+from sqlalchemy import Engine, create_engine, func, insert, make_url, select
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from genba_cloud.core.facts import Aggregate, ViewKey
-from genba_cloud.store.memory import Memory
-from genba_cloud.store.port import Link, RangeKey, ReceivedRange, StoredView, Transaction
+from genba_cloud.store.port import Link, Transaction
 from genba_cloud.store.read import Reads
 from genba_cloud.store.reading import SqlReads
-from genba_cloud.store.rows import chunks
-from genba_cloud.store.tables import DEFAULT_ENTERPRISE, META, METADATA, SCHEMA_VERSION, VIEW, VIEWS_VERSION
+from genba_cloud.store.tables import DEFAULT_ENTERPRISE, META, METADATA, SCHEMA_VERSION, VIEWS_VERSION
 from genba_cloud.store.transaction import SqlTransaction
 from genba_shared.errors import UsageError
 
@@ -32,7 +29,6 @@ class PostgresStore:
             UsageError: the URL is not of that form, the server does not answer, or its schema is another one.
         """
         self._engine = _engine(url)
-        self._memories: dict[str, Memory] = {}
         try:
             with self._engine.begin() as connection:
                 METADATA.create_all(connection)
@@ -46,11 +42,8 @@ class PostgresStore:
     @contextmanager
     def transaction(self, enterprise: str = DEFAULT_ENTERPRISE) -> Iterator[Transaction]:
         """See the port."""
-        memory = self._memories.setdefault(enterprise, Memory())
         with self._engine.begin() as connection:
-            transaction = PostgresTransaction(connection, enterprise, memory)
-            yield transaction
-        transaction.committed()
+            yield PostgresTransaction(connection, enterprise)
 
     def reads(self, enterprise: str = DEFAULT_ENTERPRISE) -> Reads:
         """See the port."""
@@ -68,22 +61,6 @@ class PostgresTransaction(SqlTransaction):
         """See the port; from here to the end of the transaction nobody else appends to this enterprise's log."""
         self._connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"log of {self._enterprise}"))))
         return super().last_link()
-
-    def received_ranges(self, keys: Collection[RangeKey]) -> Mapping[RangeKey, ReceivedRange]:
-        """See the port; locked one after the other in the order of their keys."""
-        return {key: super(PostgresTransaction, self).received_ranges([key])[key] for key in sorted(keys)}
-
-    def _remembered(self, keys: Iterable[ViewKey]) -> dict[ViewKey, StoredView]:
-        """What is remembered holds as long as no other writer moved it: the row is locked, and says its position."""
-        positions: dict[ViewKey, int] = {}
-        for part in chunks(sorted(keys)):
-            named = tuple_(VIEW.c.aggregate, VIEW.c.id).in_([(str(key.aggregate), key.id) for key in part])
-            query = select(VIEW.c.aggregate, VIEW.c.id, VIEW.c.position).where(
-                VIEW.c.enterprise == self._enterprise, named
-            )
-            for row in self._connection.execute(query.order_by(VIEW.c.aggregate, VIEW.c.id).with_for_update()):
-                positions[ViewKey(Aggregate(row.aggregate), row.id)] = row.position
-        return self._remembered_as_of(positions)
 
 
 def _engine(url: str) -> Engine:

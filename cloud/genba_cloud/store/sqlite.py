@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, select
 
 from genba_cloud.store.lock import DataLock
 from genba_cloud.store.memory import Memory
-from genba_cloud.store.port import Transaction
+from genba_cloud.store.port import RangeKey, ReceivedRange, Transaction
 from genba_cloud.store.read import Reads
 from genba_cloud.store.reading import SqlReads
 from genba_cloud.store.tables import (
@@ -67,7 +67,7 @@ class SqliteStore:
         with self._write_lock:
             memory = self._memories.setdefault(enterprise, Memory())
             with self._writer.begin() as connection:
-                transaction = SqlTransaction(connection, enterprise, memory)
+                transaction = SqliteTransaction(connection, enterprise, memory)
                 yield transaction
             transaction.committed()
 
@@ -80,6 +80,15 @@ class SqliteStore:
         self._readers.dispose()
         self._writer.dispose()
         self._lock.release()
+
+
+class SqliteTransaction(SqlTransaction):
+    """What the only writer of a database need not guard against."""
+
+    def received_ranges(self, keys: Collection[RangeKey]) -> Mapping[RangeKey, ReceivedRange]:
+        """See the port."""
+        found = self._read_ranges(keys)
+        return {key: found.get(key, ReceivedRange()) for key in keys}
 
 
 class SqliteReader:

@@ -130,18 +130,19 @@ class SqlTransaction:
     def received(self, gateway: str, lane: str, epoch: str) -> ReceivedRange:
         """See the port."""
         key = RangeKey(gateway, lane, epoch)
-        return self.received_ranges([key])[key]
+        return self._read_ranges([key]).get(key, ReceivedRange())
 
     def received_ranges(self, keys: Collection[RangeKey]) -> Mapping[RangeKey, ReceivedRange]:
-        """See the port."""
+        """See the port; one after the other, as each may have to be made before it can be locked."""
+        return {key: self.received(*key) for key in sorted(keys)}
+
+    def _read_ranges(self, keys: Collection[RangeKey]) -> dict[RangeKey, ReceivedRange]:
         table = RECEIVED_RANGE.c
-        found = dict.fromkeys(keys, ReceivedRange())
+        found: dict[RangeKey, ReceivedRange] = {}
         for part in chunks(sorted({key.gateway for key in keys})):
             query = self._all(RECEIVED_RANGE).where(table.gateway.in_(part)).with_for_update()
             for row in self._connection.execute(query.order_by(table.gateway, table.lane, table.epoch)):
-                key = RangeKey(row.gateway, row.lane, row.epoch)
-                if key in found:
-                    found[key] = ReceivedRange(upto=row.upto, last_at=row.last_at)
+                found[RangeKey(row.gateway, row.lane, row.epoch)] = ReceivedRange(upto=row.upto, last_at=row.last_at)
         return found
 
     def set_received(self, gateway: str, lane: str, epoch: str, value: ReceivedRange) -> None:
