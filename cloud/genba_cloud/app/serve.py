@@ -34,7 +34,6 @@ def serve(settings: ServeSettings) -> int:
     if settings.broker is not None:
         refuse_remote(settings.broker)
     clock = ProductionClock.from_environment()
-    look_seldom()
     with _opened(settings) as store:
         asyncio.run(_serve(settings, store, clock))
     return 0
@@ -50,6 +49,7 @@ def _opened(settings: ServeSettings) -> Iterator[Store]:
 
 
 async def _serve(settings: ServeSettings, store: Store, clock: ProductionClock) -> None:
+    look_seldom()
     stop = _stop_signal()
     listener = bind(settings.listen)
     with contextlib.closing(listener):

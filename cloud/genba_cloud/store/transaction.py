@@ -90,9 +90,10 @@ class SqlTransaction:
         """See the port."""
         columns = select(LOG.c.position, LOG.c.received_at, LOG.c.body, LOG.c.leaf)
         query = columns.where(LOG.c.enterprise == self._enterprise).order_by(LOG.c.position)
-        for position, received_at, body, leaf in self._connection.execute(query.execution_options(yield_per=1000)):
-            event = logged_event(position, body, leaf)
-            yield LogRow(position=position, received_at=received_at, event=event, body=body, leaf=leaf)
+        with self._connection.execute(query.execution_options(yield_per=1000)) as found:
+            for position, received_at, body, leaf in found:
+                event = logged_event(position, body, leaf)
+                yield LogRow(position=position, received_at=received_at, event=event, body=body, leaf=leaf)
 
     def links(self) -> Iterator[Link]:
         """See the port."""
@@ -105,13 +106,14 @@ class SqlTransaction:
         query = select(LOG.c.work_order, LOG.c.kind, LOG.c.position, LOG.c.body, LOG.c.leaf).where(
             LOG.c.enterprise == self._enterprise, LOG.c.station == station, LOG.c.kind.in_(_ATTRIBUTING)
         )
-        rows = self._connection.execute(query.order_by(LOG.c.position).execution_options(yield_per=1000))
+        query = query.order_by(LOG.c.position).execution_options(yield_per=1000)
         # Most are counts that name their node: they are told by their bytes, which is far cheaper than reading them.
-        return [
-            logged_event(position, body, leaf)
-            for work_order, kind, position, body, leaf in rows
-            if kind != PiecesCounted.kind or work_order is None or _NODE_KEY not in body
-        ]
+        with self._connection.execute(query) as found:
+            return [
+                logged_event(position, body, leaf)
+                for work_order, kind, position, body, leaf in found
+                if kind != PiecesCounted.kind or work_order is None or _NODE_KEY not in body
+            ]
 
     def events_by_id(self, ids: Iterable[str]) -> Mapping[str, Event]:
         """See the port."""
