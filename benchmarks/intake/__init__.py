@@ -1,1 +1,1 @@
-"""Parts of the measurement of what the collector takes in."""
+"""What the intake benchmark needs: factories that make events as gateways do, the collector's path, limits, a fleet."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,16 @@ import pytest
 
 from genba_cloud.core.facts import Aggregate, NodePlan, OrderPlan, ViewKey, WorkOrderPlan, timeline
 from genba_cloud.store import SqliteStore, Store, open_reader, open_store
-from genba_cloud.store.port import Link, LogRow, Quarantined, ReceivedRange, StoredOrder, StoredView
+from genba_cloud.store.port import (
+    DamagedRowError,
+    Link,
+    LogRow,
+    Quarantined,
+    RangeKey,
+    ReceivedRange,
+    StoredOrder,
+    StoredView,
+)
 from genba_cloud.store.read import Enrolment, EventFilter, GatewayRecord, QueueRow, UnknownCursorError
 from genba_cloud.store.station_events import LOOK_AHEAD, MOST_EVENTS, TooManyEventsError
 from genba_cloud.store.tables import IS_GAP, IS_OF_STATION
@@ -266,6 +276,75 @@ def test_views_are_written_replaced_and_cleared(store: Store) -> None:
         assert transaction.all_views() == {key: view}
         transaction.clear_views()
         assert transaction.all_views() == {}
+
+
+def test_a_view_that_was_rolled_back_is_the_one_before(store: Store) -> None:
+    key = ViewKey(Aggregate.ZONE, "packing")
+    before = StoredView(state={"count": 1}, position=1)
+    with store.transaction() as transaction:
+        transaction.put_views({key: before})
+    with pytest.raises(ZeroDivisionError), store.transaction() as transaction:  # noqa: PT012
+        transaction.put_views({key: StoredView(state={"count": 2}, position=2)})
+        assert transaction.views([key])[key].position == 2
+        raise ZeroDivisionError
+    with store.transaction() as transaction:
+        assert transaction.views([key]) == {key: before}
+
+
+def test_views_that_were_cleared_are_gone_also_for_who_had_read_them(store: Store) -> None:
+    key = ViewKey(Aggregate.ZONE, "packing")
+    with store.transaction() as transaction:
+        transaction.put_views({key: StoredView(state={"count": 1}, position=1)})
+    with store.transaction() as transaction:
+        transaction.views([key])
+        transaction.clear_views()
+        assert transaction.views([key]) == {}
+    with store.transaction() as transaction:
+        assert transaction.views([key]) == {}
+
+
+def test_a_plan_that_was_rolled_back_is_not_known(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError), store.transaction() as transaction:  # noqa: PT012
+        transaction.put_order(order("A-1", work_orders=("WO-1",)))
+        assert transaction.planned(["WO-1"]).keys() == {"WO-1"}
+        raise ZeroDivisionError
+    with store.transaction() as transaction:
+        assert transaction.planned(["WO-1"]) == {}
+
+
+def test_numbers_beyond_64_bits_survive_in_a_view(store: Store) -> None:
+    """The two ends of a counter's step may be any numbers of 64 bits, so that one of them lies beyond."""
+    key = ViewKey(Aggregate.STATION, "CUT-1")
+    view = StoredView(state={"chains": [[-(2**64), 2**63]], "mean": 1e-07, "text": "裁剪"}, position=1)
+    with store.transaction() as transaction:
+        transaction.put_views({key: view})
+    assert {name: one.state for name, one in read_views(store).items()} == {key: view.state}
+
+
+def read_views(store: Store) -> Mapping[ViewKey, StoredView]:
+    with store.transaction() as transaction:
+        return transaction.all_views()
+
+
+def test_received_ranges_are_read_and_moved_together(store: Store) -> None:
+    keys = [RangeKey("gw-2", "facts", EPOCH), RangeKey("gw-1", "facts", EPOCH), RangeKey("gw-1", "telemetry", EPOCH)]
+    with store.transaction() as transaction:
+        assert set(transaction.received_ranges(keys).values()) == {ReceivedRange()}
+        transaction.set_received_ranges({keys[0]: ReceivedRange(upto=5), keys[2]: ReceivedRange(upto=7)})
+        transaction.set_received_ranges({keys[0]: ReceivedRange(upto=6, last_at=minute(1))})
+    with store.transaction() as transaction:
+        found = transaction.received_ranges(keys)
+    assert [found[key].upto for key in keys] == [6, 0, 7]
+    assert found[keys[0]].last_at == minute(1)
+
+
+def test_a_row_that_holds_no_event_any_more_is_named_by_its_position(store: Store) -> None:
+    good, bad = rows(started(1), started(2))
+    log_rows = [good, replace(bad, body=b'{"kind":"node_started"')]
+    with store.transaction() as transaction:
+        transaction.append_log(log_rows, Link(number=1, first=1, last=2, hash=b"h" * 32))
+        with pytest.raises(DamagedRowError, match="position 2"):
+            list(transaction.log())
 
 
 def test_an_order_is_read_back_whole(store: Store) -> None:

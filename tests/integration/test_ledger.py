@@ -25,10 +25,13 @@ from genba_cloud.ledger import (
     rebuild,
     verify,
 )
+from genba_cloud.ledger.refold import PIECE
 from genba_cloud.store import SqliteStore, open_reader
+from genba_cloud.store.port import DamagedRowError
 from genba_cloud.store.read import EventFilter, QueueRow
 from genba_shared.errors import ContractError
 from genba_shared.events import (
+    CountsAssigned,
     DataGapSeen,
     DispatchOpened,
     Event,
@@ -311,6 +314,68 @@ async def test_views_are_the_same_after_a_rebuild_and_a_restart(tmp_path: Path) 
     reads = store.reads()
     assert (reads.get_order("A-1"), reads.stations(), reads.unassigned()) == before
     assert verify(store).differences == ()
+    store.close()
+
+
+async def test_envelopes_that_wait_together_are_told_as_one_commit(ledger: Ledger) -> None:
+    heard: list[Appended] = []
+    ledger.subscribe(heard.append)
+    batches = [envelope(counted(seq, seq, 1), first=seq, last=seq, prev=seq - 1) for seq in (1, 2, 3)]
+    answers = await asyncio.gather(*(ledger.append(batch) for batch in batches))
+    assert [(one.upto, one.positions) for one in answers] == [(1, (1,)), (2, (2,)), (3, (3,))]
+    assert [position for one in heard for position in one.positions] == [1, 2, 3]
+    assert all(one.changed.work_orders == {"WO-1"} for one in heard)
+    assert len(heard) < len(batches)
+
+
+async def test_views_are_rebuilt_where_a_station_heard_late_and_answers_came_first(tmp_path: Path) -> None:
+    """More than one piece of the log, so that what belongs together lies in several of them."""
+    store = SqliteStore(tmp_path)
+    async with Ledger(store, now=lambda: minute(100)) as ledger:
+        target = f"gw:{EPOCH}:{PIECE + 5}"
+        early = CountsAssigned(
+            id=f"{UUID}1",
+            at=minute(50),
+            source=API,
+            station="CUT-1",
+            work_order="WO-1",
+            node="CUT",
+            target=target,
+            result=Result.GOOD,
+            pieces=1,
+        )
+        await ledger.append_events([early])
+        for first in range(1, PIECE + 10, 500):
+            part = [counted(seq, seq, 1, owner=seq % 7 != 0, at=9) for seq in range(first, first + 500)]
+            await ledger.append(envelope(*part, first=first, last=first + 499, prev=first - 1))
+        late = DispatchOpened(
+            id=f"{UUID}2", at=minute(4), source=API, station="CUT-1", work_order="WO-1", node="CUT", pieces=8
+        )
+        await ledger.append_events([late])
+        with store.transaction() as transaction:
+            live = {key: (view.state, view.assigned) for key, view in transaction.all_views().items()}
+    rebuild(store)
+    with store.transaction() as transaction:
+        assert {key: (view.state, view.assigned) for key, view in transaction.all_views().items()} == live
+    assert verify(store).differences == ()
+    store.close()
+
+
+async def test_a_damaged_event_stops_a_rebuild_and_is_named(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    async with Ledger(store, now=lambda: minute(100)) as ledger:
+        await ledger.append(envelope(counted(1, 3, 3), counted(2, 5, 2), first=1, last=2, prev=0))
+    store.close()
+    connection = sqlite3.connect(tmp_path / "genba.db")
+    with connection:
+        connection.execute(
+            "UPDATE log SET body = CAST(replace(CAST(body AS TEXT), 'CUT-1', 'CUT-2') AS BLOB) WHERE position = 2"
+        )
+    connection.close()
+    store = SqliteStore(tmp_path)
+    with pytest.raises(DamagedRowError, match="position 2"):
+        rebuild(store)
+    assert [station.station for station in store.reads().stations()] == ["CUT-1"]
     store.close()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from genba_cloud.app.collector import Collector, CollectorSettings, run_collector
 from genba_cloud.app.control import new_token, remove_control, write_control
+from genba_cloud.app.garbage import look_seldom
 from genba_cloud.app.settings import ServeSettings
 from genba_cloud.app.web_server import bind, serve_http, url_of
 from genba_cloud.ingest import EmbeddedBroker, Ingest, refuse_remote
@@ -48,6 +49,7 @@ def _opened(settings: ServeSettings) -> Iterator[Store]:
 
 
 async def _serve(settings: ServeSettings, store: Store, clock: ProductionClock) -> None:
+    look_seldom()
     stop = _stop_signal()
     listener = bind(settings.listen)
     with contextlib.closing(listener):

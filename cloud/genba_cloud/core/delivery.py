@@ -14,7 +14,6 @@ from genba_shared.events import (
     DispatchOpened,
     EnvironmentSummarised,
     Event,
-    EventId,
     NodeCompleted,
     NodeStarted,
     PiecesCounted,
@@ -23,6 +22,7 @@ from genba_shared.events import (
     StationStateChanged,
     TagPassed,
     WipChanged,
+    made_by,
 )
 
 FROM_GATEWAYS: Final = frozenset(
@@ -109,7 +109,7 @@ def admit(
     taken: dict[int, Event] = {}
     rejected: list[Rejected] = []
     for event in events:
-        made = EventId.parse(event.id)
+        made = made_by(event.id)
         if made is None or (made.gateway, made.epoch) != (gateway, epoch) or made.seq > last:
             rejected.append(Rejected(event=event, reason=f"id {event.id} does not belong to this envelope"))
         elif made.seq < first:

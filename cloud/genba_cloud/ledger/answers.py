@@ -9,7 +9,6 @@ from typing import Final
 from genba_cloud.core.facts import (
     FOLDS,
     NOBODYS,
-    QUESTION,
     Aggregate,
     Attribution,
     QuestionFold,
@@ -20,7 +19,7 @@ from genba_cloud.core.facts import (
     target_of,
 )
 from genba_cloud.store.port import StoredView, Transaction
-from genba_cloud.store.work import answered_with, attribution_of, attribution_to_json, dealt_with
+from genba_cloud.store.work import answered_with, attribution_of, attribution_to_json, dealt_with, state_of
 from genba_shared.events import DataQuestioned, Event, PiecesCounted, Result
 
 
@@ -44,7 +43,7 @@ class Views:
 def empty_view(aggregate: Aggregate) -> StoredView:
     """The view of something that nothing was seen of."""
     fold = FOLDS[aggregate]
-    return StoredView(state=fold.to_json(fold.empty), position=0)
+    return StoredView(state=fold.to_json(fold.empty), position=0, folded=fold.empty)
 
 
 def missing_targets(transaction: Transaction, views: Views, events: Iterable[Event]) -> dict[ViewKey, Event]:
@@ -55,7 +54,7 @@ def missing_targets(transaction: Transaction, views: Views, events: Iterable[Eve
     named = {target for event in events if (target := target_of(event)) is not None}
     keys = {ViewKey(Aggregate.QUESTION, target) for target in named}
     views.load(keys)
-    unknown = [key.id for key in sorted(keys) if QUESTION.from_json(views.get(key).state).target is None]
+    unknown = [key.id for key in sorted(keys) if views.get(key).state["target"] is None]
     if not unknown:
         return {}
     found = transaction.events_by_id(unknown)
@@ -133,4 +132,4 @@ def _settle_station(views: Views, effect: Effect, *, sign: int) -> None:
 def _effect(view: StoredView | None) -> Effect:
     if view is None or view.state["answer"] is None:  # nearly all of them: not worth reading
         return NO_EFFECT
-    return effect_of(QUESTION.from_json(view.state), attribution_of(view))
+    return effect_of(state_of(Aggregate.QUESTION, view), attribution_of(view))

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from itertools import islice
+from typing import Final, NamedTuple
 
 from genba_cloud.core.delivery import Answer, Take, admit, decide
-from genba_cloud.ledger.batches import Appended, Broken, EnvelopeBatch
+from genba_cloud.ledger.batches import NOTHING_CHANGED, Appended, Broken, EnvelopeBatch
 from genba_cloud.ledger.chain import as_stored, canonical, leaf_of, link_hash
 from genba_cloud.ledger.folding import fold_events
-from genba_cloud.store.port import Link, LogRow, Quarantined, ReceivedRange, Transaction
+from genba_cloud.store.port import Link, LogRow, Quarantined, RangeKey, ReceivedRange, Transaction
 from genba_cloud.store.read import LoggedEvent
 from genba_shared.clock import to_milliseconds
 from genba_shared.errors import ContractError
-from genba_shared.events import DataGapSeen, Event, EventId, GapCause, Source, SourceType
+from genba_shared.events import DataGapSeen, Event, EventId, GapCause, Source, SourceType, made_by
 
 COLLECTOR = Source(type=SourceType.SYSTEM, ref="collector")
 
@@ -33,31 +34,74 @@ class Stamp:
 
 def append_envelope(transaction: Transaction, batch: EnvelopeBatch, stamp: Stamp) -> Appended:
     """Take an envelope, or what of it is new; `upto` of the result is the answer to the gateway."""
-    received = transaction.received(batch.gateway, batch.lane, batch.epoch)
+    return append_envelopes(transaction, [batch], stamp)[0]
+
+
+def append_envelopes(transaction: Transaction, batches: Sequence[EnvelopeBatch], stamp: Stamp) -> list[Appended]:
+    """Take envelopes in this order, as `append_envelope` takes each, for the effort of one that holds all their events.
+
+    They share a link of the chain. `changed` is what all of them changed together.
+    """
+    ranges = dict(transaction.received_ranges({_range_of(batch) for batch in batches}))
+    moved: dict[RangeKey, ReceivedRange] = {}
+    taken: list[_Taken] = []
+    for batch in batches:
+        key = _range_of(batch)
+        one = _take(batch, ranges[key], stamp)
+        if not has_room(transaction, batch.gateway, (part.body for part in one.broken)):
+            one = _Taken(upto=ranges[key].upto, is_quarantine_full=True)
+        taken.append(one)
+        if one.range is not None:
+            ranges[key] = moved[key] = one.range
+            transaction.quarantine([quarantined(part, batch, stamp.now) for part in one.broken])
+    transaction.set_received_ranges(moved)
+    appended = append_own(transaction, [event for one in taken for event in one.events], stamp)
+    logged = iter(appended.events)
+    return [
+        Appended(
+            events=tuple(islice(logged, len(one.events))),
+            upto=one.upto,
+            is_quarantine_full=one.is_quarantine_full,
+            changed=appended.changed if one.events else NOTHING_CHANGED,
+        )
+        for one in taken
+    ]
+
+
+def _range_of(batch: EnvelopeBatch) -> RangeKey:
+    return RangeKey(batch.gateway, batch.lane, batch.epoch)
+
+
+class _Taken(NamedTuple):
+    """What is taken of an envelope: the answer to it, and where anything is, the range that it moves."""
+
+    upto: int
+    range: ReceivedRange | None = None
+    events: Sequence[Event] = ()
+    broken: Sequence[Broken] = ()
+    is_quarantine_full: bool = False
+
+
+def _take(batch: EnvelopeBatch, received: ReceivedRange, stamp: Stamp) -> _Taken:
     decision = decide(received.upto, batch.reach)
     match decision:
         case Answer(upto=upto):
-            return Appended(upto=upto)
+            return _Taken(upto=upto)
         case Take():
-            return _take(transaction, batch, decision, received=received, stamp=stamp)
-
-
-def _take(
-    transaction: Transaction, batch: EnvelopeBatch, take: Take, *, received: ReceivedRange, stamp: Stamp
-) -> Appended:
+            pass
     taken, refused = admit(
-        batch.events, gateway=batch.gateway, epoch=batch.epoch, first=take.first, last=batch.reach.last
+        batch.events, gateway=batch.gateway, epoch=batch.epoch, first=decision.first, last=batch.reach.last
     )
-    broken = [part for part in batch.broken if part.seq is None or part.seq >= take.first]
+    broken = [part for part in batch.broken if part.seq is None or part.seq >= decision.first]
     broken += [Broken(seq=_seq(row.event), reason=row.reason, body=canonical(row.event)) for row in refused]
-    if not has_room(transaction, batch.gateway, (part.body for part in broken)):
-        return Appended(upto=received.upto, is_quarantine_full=True)
-    transaction.quarantine([quarantined(part, batch, stamp.now) for part in broken])
     newest = max((event.at for event in taken), default=received.last_at)
-    value = ReceivedRange(upto=take.upto, last_at=newest)
-    transaction.set_received(batch.gateway, batch.lane, batch.epoch, value)
-    lost = [_lost(batch, take.lost, received=received, stamp=stamp)] if take.lost else []
-    return replace(append_own(transaction, [*lost, *taken], stamp), upto=take.upto)
+    lost = [_lost(batch, decision.lost, received=received, stamp=stamp)] if decision.lost else []
+    return _Taken(
+        upto=decision.upto,
+        range=ReceivedRange(upto=decision.upto, last_at=newest),
+        events=[*lost, *taken],
+        broken=broken,
+    )
 
 
 def append_events(transaction: Transaction, events: Sequence[Event], stamp: Stamp) -> Appended:
@@ -92,19 +136,18 @@ def append_own(transaction: Transaction, events: Sequence[Event], stamp: Stamp) 
     if not events:
         return Appended()
     folded = fold_events(transaction, events)
-    previous = transaction.last_link()
     received_at = to_milliseconds(stamp.now)
-    rows = [_row(previous.last + number, event, received_at) for number, event in enumerate(events, start=1)]
+    bodies = [canonical(event) for event in events]  # before the end of the log is locked
+    previous = transaction.last_link()
+    rows = [
+        LogRow(position=position, received_at=received_at, event=event, body=body, leaf=leaf_of(body))
+        for position, (event, body) in enumerate(zip(events, bodies, strict=True), start=previous.last + 1)
+    ]
     transaction.append_log(rows, _link(previous, rows))
     last = rows[-1].position
-    transaction.put_views({key: replace(view, position=last) for key, view in folded.views.items()})
+    transaction.put_views({key: view.at(last) for key, view in folded.views.items()})
     logged = (LoggedEvent(position=row.position, received_at=received_at, event=row.event) for row in rows)
     return Appended(events=tuple(logged), changed=folded.changed)
-
-
-def _row(position: int, event: Event, received_at: datetime) -> LogRow:
-    body = canonical(event)
-    return LogRow(position=position, received_at=received_at, event=event, body=body, leaf=leaf_of(body))
 
 
 def _link(previous: Link, rows: Sequence[LogRow]) -> Link:
@@ -130,7 +173,7 @@ def _lost(batch: EnvelopeBatch, lost: tuple[int, int], *, received: ReceivedRang
 
 
 def _seq(event: Event) -> int | None:
-    made = EventId.parse(event.id)
+    made = made_by(event.id)
     return made.seq if made else None
 
 

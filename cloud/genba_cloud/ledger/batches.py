@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from genba_cloud.core.delivery import Reach
@@ -64,7 +65,8 @@ class Appended:
 
     `upto` answers an envelope: everything up to it is accounted for. `is_quarantine_full`: it holds what cannot be
     taken, and there is no room to keep that, so that nothing of it was taken. `duplicates` counts client-made events
-    that were here already, `conflicts` are ids that were here with another content (which was not taken).
+    that were here already, `conflicts` are ids that were here with another content (which was not taken). `changed` of
+    envelopes that were committed together is what they changed together.
     """
 
     events: tuple[LoggedEvent, ...] = ()
@@ -78,3 +80,10 @@ class Appended:
     def positions(self) -> tuple[int, ...]:
         """Positions that the log gave to the events."""
         return tuple(logged.position for logged in self.events)
+
+
+def together(appended: Sequence[Appended]) -> Appended:
+    """What envelopes that were taken as one did: all their events, and what they changed, which each of them names."""
+    events = tuple(logged for one in appended for logged in one.events)
+    changed = next((one.changed for one in appended if one.events), NOTHING_CHANGED)
+    return Appended(events=events, changed=changed)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 
-from genba_shared.events import Event, event_from_json, event_to_json
+from genba_shared.events import Event, canonical_json, event_from_json, event_to_json
 
 
 def canonical(event: Event) -> bytes:
     """The event as canonical JSON: UTF-8, keys sorted, no spaces. Exactly these bytes are stored."""
-    return json.dumps(event_to_json(event), ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+    return canonical_json(event)
 
 
 def as_stored(event: Event) -> Event:

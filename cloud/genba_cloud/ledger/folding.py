@@ -8,23 +8,22 @@ from typing import Any, NamedTuple
 
 from genba_cloud.core.facts import (
     FOLDS,
-    STATION,
-    ZONE,
     Aggregate,
     Attribution,
     Lifecycle,
     StationFold,
     ViewKey,
-    WorkOrderFacts,
+    WorkOrderPlan,
     changed_owners,
     fold_and_attribute,
     members_of,
     owned_by,
 )
+from genba_cloud.core.facts.progress import Weighed
 from genba_cloud.ledger.answers import Views, attribute, missing_targets, settle
 from genba_cloud.ledger.batches import Changed
 from genba_cloud.store.port import PlannedWork, StoredView, Transaction
-from genba_cloud.store.work import assigned_with, facts_of
+from genba_cloud.store.work import assigned_with, state_of, weighed_of
 from genba_shared.events import Event
 
 
@@ -47,7 +46,8 @@ def fold_events(transaction: Transaction, events: Sequence[Event]) -> Folded:
     told: dict[str, Attribution] = {}
     for key in sorted(members):
         folding = _fold_one(views, key, members[key])
-        views.after[key] = replace(views.get(key), state=FOLDS[key.aggregate].to_json(folding.new))
+        state = FOLDS[key.aggregate].to_json(folding.new)
+        views.after[key] = views.get(key).with_state(state, folding.new)
         if key.aggregate is Aggregate.STATION:
             told |= folding.told
             for work_order in changed_owners(folding.old, folding.new):
@@ -69,7 +69,7 @@ class _Folding(NamedTuple):
 def _fold_one(views: Views, key: ViewKey, events: Sequence[Event]) -> _Folding:
     fold = FOLDS[key.aggregate]
     stored = views.before.get(key)
-    old = fold.empty if stored is None else fold.from_json(stored.state)
+    old = fold.empty if stored is None else state_of(key.aggregate, stored)
     if key.aggregate is not Aggregate.STATION:
         return _Folding(old, fold.fold(old, events), {})
     if all(fold.is_applicable(old, event) for event in events):
@@ -96,21 +96,30 @@ def _changed(
     before: Mapping[ViewKey, StoredView],
     after: Mapping[ViewKey, StoredView],
 ) -> Changed:
-    ids: dict[Aggregate, frozenset[str]] = {
-        aggregate: frozenset(key.id for key in after if key.aggregate is aggregate) for aggregate in Aggregate
-    }
-    works = ids[Aggregate.WORK_ORDER]
-    planned = transaction.planned(works | {event.work_order for event in events if event.work_order is not None})
-    named = {order for event in events if (order := getattr(event, "order", None)) is not None}
-    moved = any(_moved(key, planned, before.get(key), after[key]) for key in after)
+    ids: dict[Aggregate, set[str]] = {aggregate: set() for aggregate in Aggregate}
+    for key in after:
+        ids[key.aggregate].add(key.id)
+    works, named = set(ids[Aggregate.WORK_ORDER]), set()
+    for event in events:
+        if event.work_order is not None:
+            works.add(event.work_order)
+        if (order := getattr(event, "order", None)) is not None:
+            named.add(order)
+    planned = transaction.planned(works)
+    by_effort = sorted(after, key=_is_work_order)
     return Changed(
-        work_orders=works,
+        work_orders=frozenset(ids[Aggregate.WORK_ORDER]),
         orders=frozenset(named | {work.order for work in planned.values()}),
-        zones=ids[Aggregate.ZONE],
-        stations=ids[Aggregate.STATION],
-        questions=ids[Aggregate.QUESTION],
-        dispatch=moved,
+        zones=frozenset(ids[Aggregate.ZONE]),
+        stations=frozenset(ids[Aggregate.STATION]),
+        questions=frozenset(ids[Aggregate.QUESTION]),
+        dispatch=any(_moved(key, planned, before.get(key), after[key]) for key in by_effort),
     )
+
+
+def _is_work_order(key: ViewKey) -> bool:
+    """Whether it takes longer to say of this view if it moved: one that did is enough, so these come last."""
+    return key.aggregate is Aggregate.WORK_ORDER
 
 
 def _moved(key: ViewKey, planned: Mapping[str, PlannedWork], old: StoredView | None, new: StoredView) -> bool:
@@ -119,18 +128,42 @@ def _moved(key: ViewKey, planned: Mapping[str, PlannedWork], old: StoredView | N
         case Aggregate.TAG:
             return True
         case Aggregate.STATION:
-            was = STATION.from_json(old.state).dispatch if old else None
-            return was != STATION.from_json(new.state).dispatch
+            was = state_of(key.aggregate, old).dispatch if old else None
+            return bool(was != state_of(key.aggregate, new).dispatch)
         case Aggregate.WORK_ORDER:
             plan = planned[key.id].plan if key.id in planned else None
-            return _sent(facts_of(key.id, plan, old)) != _sent(facts_of(key.id, plan, new))
+            was_weighed = _weighed(plan, old, {})
+            return _sent(was_weighed) != _sent(_weighed(plan, new, was_weighed))
         case Aggregate.ZONE:
-            was_seen = ZONE.from_json(old.state).stock_seen if old else None
-            return was_seen != ZONE.from_json(new.state).stock_seen
+            was_seen = state_of(key.aggregate, old).stock_seen if old else None
+            return bool(was_seen != state_of(key.aggregate, new).stock_seen)
         case Aggregate.QUESTION:
             return False
 
 
-def _sent(facts: WorkOrderFacts) -> dict[str, tuple[Lifecycle, int]]:
+class _Summary(NamedTuple):
+    """What a work order's view came to with a plan; the nodes of an older view spare weighing what did not change."""
+
+    plan: WorkOrderPlan | None
+    state: Mapping[str, Any]
+    assigned: Mapping[str, Any]
+    nodes: Mapping[str, Weighed]
+
+
+def _weighed(
+    plan: WorkOrderPlan | None, view: StoredView | None, known: Mapping[str, Weighed]
+) -> Mapping[str, Weighed]:
+    summary = None if view is None else view.summary
+    if isinstance(summary, _Summary) and summary.plan is plan:
+        if view is not None and summary.state is view.state and summary.assigned is view.assigned:
+            return summary.nodes
+        known = summary.nodes
+    nodes = weighed_of(plan, view, known)
+    if view is not None:
+        view.summarise(_Summary(plan, view.state, view.assigned, nodes))
+    return nodes
+
+
+def _sent(nodes: Mapping[str, Weighed]) -> dict[str, tuple[Lifecycle, int]]:
     """By node, what a dispatch document shows of it."""
-    return {node.node: (node.lifecycle, node.answered) for node in facts.nodes}
+    return {code: (one.facts.lifecycle, one.facts.answered) for code, one in nodes.items()}

@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 
 from genba_cloud.core.facts import OrderPlan, Refused
 from genba_cloud.ledger import proof, quarantine, refold
-from genba_cloud.ledger.append import Stamp, append_envelope, append_events
+from genba_cloud.ledger.append import Stamp, append_envelopes, append_events
 from genba_cloud.ledger.batches import NOTHING_CHANGED, Appended, EnvelopeBatch
 from genba_cloud.ledger.gateways import GatewayKept, GatewaySeen, publish_dispatch, see_gateway
 from genba_cloud.ledger.ids import OrderedIds
@@ -55,7 +55,7 @@ class Ledger:
     async def __aenter__(self) -> Self:
         if await asyncio.to_thread(_rebuild_old, self._store, self._enterprise):
             logger.info("views folded again: they were written by an older version")
-        self._writer = Writer(self._store, self._enterprise, self._tell)
+        self._writer = Writer(self._store, self._enterprise, self._append_envelopes, self._tell)
         return self
 
     async def __aexit__(
@@ -85,7 +85,7 @@ class Ledger:
 
     async def append(self, batch: EnvelopeBatch) -> Appended:
         """Take an envelope; `upto` of the result is what to acknowledge."""
-        return await self._run(lambda transaction: append_envelope(transaction, batch, self._stamp()))
+        return await self._entered().take(batch)
 
     async def append_events(self, events: Sequence[Event]) -> Appended:
         """Take events with client-made ids (UUIDs): from people, other systems, and the collector's own decisions.
@@ -150,13 +150,19 @@ class Ledger:
         """Prove the chain, and that the views follow from the log."""
         return await self._run(proof.verify)
 
+    def _append_envelopes(self, transaction: Transaction, batches: Sequence[EnvelopeBatch]) -> Sequence[Appended]:
+        return append_envelopes(transaction, batches, self._stamp())
+
     def _stamp(self) -> Stamp:
         return Stamp(now=self._now(), next_id=self._ids.next)
 
     async def _run(self, work: Callable[[Transaction], T]) -> T:
+        return await self._entered().run(work)
+
+    def _entered(self) -> Writer:
         if self._writer is None:
             raise RuntimeError("the ledger is not entered")
-        return await self._writer.run(work)
+        return self._writer
 
     def _tell(self, result: object) -> None:
         appended = result if isinstance(result, Appended) else getattr(result, "appended", None)

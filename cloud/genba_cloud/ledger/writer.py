@@ -1,4 +1,8 @@
-"""One thread that writes: whatever waits is done in one transaction and shares its commit."""
+"""One thread that writes: whatever waits is done in one transaction and shares its commit.
+
+Envelopes that wait one after the other are one piece of work: their views are loaded and written once, however many
+there are. Should anything of a group fail, each of its jobs is done again in a transaction of its own.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,10 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final, Generic, TypeVar
 
+from genba_cloud.ledger.batches import Appended, EnvelopeBatch, together
 from genba_cloud.ledger.job_supervisor import failure_of
 from genba_cloud.store.port import Store, Transaction
 
@@ -18,16 +24,26 @@ logger = logging.getLogger(__name__)
 
 GROUP: Final = 64
 """Jobs that share a commit at most: bounds how long the first of them waits."""
+GROUP_EVENTS: Final = 4096
+"""No further job joins a group that holds so many events of envelopes: the same bound, where gateways have backlogs."""
 
 T = TypeVar("T")
 
 
 @dataclass(slots=True, kw_only=True)
 class _Job(Generic[T]):
-    work: Callable[[Transaction], T]
+    """`batch` instead of work of its own: an envelope. `told` is what listeners are told of the job."""
+
+    work: Callable[[Transaction], T] | None = None
+    batch: EnvelopeBatch | None = None
     future: asyncio.Future[T]
     result: T | None = None
+    told: object = None
     error: Exception | None = None
+
+
+def _is_envelope(job: _Job[Any]) -> bool:
+    return job.batch is not None
 
 
 class Writer:
@@ -36,9 +52,23 @@ class Writer:
     A job is a function of the transaction and may be run a second time, after everything it did was rolled back.
     """
 
-    def __init__(self, store: Store, enterprise: str, committed: Callable[[object], None]) -> None:
-        """`committed` runs on the event loop, after the commit and before the caller goes on."""
+    def __init__(
+        self,
+        store: Store,
+        enterprise: str,
+        append: Callable[[Transaction, Sequence[EnvelopeBatch]], Sequence[Appended]],
+        committed: Callable[[object], None],
+    ) -> None:
+        """Start.
+
+        Args:
+            store: what is written to.
+            enterprise: whose log.
+            append: takes envelopes that wait one after the other.
+            committed: runs on the event loop, after the commit and before the caller goes on.
+        """
         self._store = store
+        self._append = append
         self._enterprise = enterprise
         self._committed = committed
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
@@ -49,9 +79,15 @@ class Writer:
 
     async def run(self, work: Callable[[Transaction], T]) -> T:
         """Do the work in a transaction; returns when it is committed. What it raises rolls it back and comes out."""
+        return await self._done(_Job(work=work, future=self._loop.create_future()))
+
+    async def take(self, batch: EnvelopeBatch) -> Appended:
+        """Append an envelope, with those that wait beside it; returns when it is committed."""
+        return await self._done(_Job(batch=batch, future=self._loop.create_future()))
+
+    async def _done(self, job: _Job[T]) -> T:
         if self._closed:
             raise RuntimeError("the ledger is closed")
-        job = _Job(work=work, future=self._loop.create_future())
         self._jobs.put(job)
         # A caller that gives up does not undo what is on its way; the result is only no longer waited for.
         return await asyncio.shield(job.future)
@@ -74,10 +110,12 @@ class Writer:
 
     def _take(self) -> tuple[list[_Job[Any]], bool]:
         group: list[_Job[Any]] = []
+        events = 0
         job = self._jobs.get()
         while job is not None:
             group.append(job)
-            if len(group) == GROUP:
+            events += 0 if job.batch is None else len(job.batch.events)
+            if len(group) == GROUP or events >= GROUP_EVENTS:
                 return group, False
             try:
                 job = self._jobs.get_nowait()
@@ -96,14 +134,25 @@ class Writer:
 
     def _commit(self, group: Sequence[_Job[Any]]) -> None:
         with self._store.transaction(self._enterprise) as transaction:
-            for job in group:
-                job.result = job.work(transaction)
+            for are_envelopes, jobs in groupby(group, key=_is_envelope):
+                if are_envelopes:
+                    self._take_envelopes(transaction, list(jobs))
+                    continue
+                for job in jobs:
+                    assert job.work is not None  # noqa: S101 (a job is one or the other)
+                    job.result = job.told = job.work(transaction)
+
+    def _take_envelopes(self, transaction: Transaction, jobs: Sequence[_Job[Any]]) -> None:
+        results = self._append(transaction, [job.batch for job in jobs if job.batch is not None])
+        for job, result in zip(jobs, results, strict=True):
+            job.result, job.told = result, None
+        jobs[-1].told = together(results)
 
     def _deliver(self, group: Sequence[_Job[Any]]) -> None:
         for job in group:
             if job.error is None:
                 # In a callback of its own: a listener that fails must not keep anybody else waiting.
-                self._loop.call_soon(self._committed, job.result)
+                self._loop.call_soon(self._committed, job.told)
             if job.future.done():
                 continue
             if job.error is not None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from genba_cloud.core.facts import OrderPlan, ViewKey, WorkOrderPlan
 from genba_cloud.store.read import GatewayRecord, Quarantined, QueueRow, Reads
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE
+from genba_shared.errors import GenbaError
 from genba_shared.events import Event
 
 __all__ = [
@@ -24,6 +25,14 @@ __all__ = [
     "StoredView",
     "Transaction",
 ]
+
+
+class DamagedRowError(GenbaError):
+    """A row of the log is not what was written there. `position` is where; `genba cloud verify` names all such."""
+
+    def __init__(self, position: int, reason: str) -> None:
+        super().__init__(f"event at position {position} is damaged: {reason}")
+        self.position = position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +56,14 @@ class Link:
     hash: bytes
 
 
+class RangeKey(NamedTuple):
+    """Whose sequence a received range is of. Ranges are locked in the order of these keys."""
+
+    gateway: str
+    lane: str
+    epoch: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedRange:
     """Everything up to `upto` is accounted for; `last_at` is when the newest of the last batch of events happened."""
@@ -62,11 +79,32 @@ class StoredView:
     `assigned` is what other views say about it. A work order: by station and node, counts that dispatch gave to it, and
     by answered event and node what people changed. A station: pieces without an owner that people have dealt with. A
     question: to whom dispatch gave its pieces. `store.work` reads and writes these forms.
+
+    `folded` is the state itself where it is at hand, so that `state` need not be read again; `summary` is free for what
+    the ledger worked out from this view or from the one before it. Both are only to save effort.
     """
 
     state: Mapping[str, Any]
     assigned: Mapping[str, Any] = field(default_factory=dict)
     position: int
+    folded: Any = field(default=None, compare=False, repr=False)
+    summary: Any = field(default=None, init=False, compare=False, repr=False)
+
+    def at(self, position: int) -> StoredView:
+        """The same view, stamped with a position."""
+        return self._heir(StoredView(state=self.state, assigned=self.assigned, position=position, folded=self.folded))
+
+    def with_state(self, state: Mapping[str, Any], folded: Any) -> StoredView:
+        """The view with a state that was just folded, in both of its forms."""
+        return self._heir(StoredView(state=state, assigned=self.assigned, position=self.position, folded=folded))
+
+    def summarise(self, summary: Any) -> None:
+        """Remember what was worked out from this view; the view itself is what it was."""
+        object.__setattr__(self, "summary", summary)
+
+    def _heir(self, other: StoredView) -> StoredView:
+        other.summarise(self.summary)
+        return other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +134,11 @@ class Transaction(Protocol):
         """Add events at the end of the log, and the link that covers them."""
 
     def log(self) -> Iterator[LogRow]:
-        """The whole log in order, read piece by piece."""
+        """The whole log in order, read piece by piece.
+
+        Raises:
+            DamagedRowError: a row holds no event any more.
+        """
 
     def links(self) -> Iterator[Link]:
         """The whole chain in order."""
@@ -105,6 +147,9 @@ class Transaction(Protocol):
         """The station's events whose order matters, in log order: dispatch, and counts that name no node.
 
         Other events of the station may be among them.
+
+        Raises:
+            DamagedRowError: a row holds no event any more.
         """
 
     def events_by_id(self, ids: Iterable[str]) -> Mapping[str, Event]:
@@ -116,8 +161,14 @@ class Transaction(Protocol):
     def received(self, gateway: str, lane: str, epoch: str) -> ReceivedRange:
         """What is accounted for; locked until the end of the transaction."""
 
+    def received_ranges(self, keys: Collection[RangeKey]) -> Mapping[RangeKey, ReceivedRange]:
+        """What is accounted for, of each of these; locked until the end of the transaction."""
+
     def set_received(self, gateway: str, lane: str, epoch: str, value: ReceivedRange) -> None:
         """Move the range."""
+
+    def set_received_ranges(self, values: Mapping[RangeKey, ReceivedRange]) -> None:
+        """Move these ranges."""
 
     def client_leaves(self, ids: Iterable[str]) -> Mapping[str, bytes]:
         """Those of the client-made ids that are known, with the leaf of what they were used for."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Final, TypeVar
 
+import orjson
 from sqlalchemy import Connection, RowMapping, Select, select
 
 from genba_cloud.core.facts import NodePlan, OrderPlan, WorkOrderPlan
-from genba_cloud.store.port import LogRow, StoredOrder, StoredView
+from genba_cloud.store.driver import plain_time
+from genba_cloud.store.port import DamagedRowError, LogRow, StoredOrder, StoredView
 from genba_cloud.store.read import Enrolment, GatewayRecord
 from genba_cloud.store.tables import CUSTOMER_ORDER, GATEWAY, NODE, RECEIVED_RANGE, WORK_ORDER
-from genba_shared.events import Event, EventId, event_from_json
+from genba_shared.errors import ContractError
+from genba_shared.events import Event, event_from_json, event_of_canonical, made_by
 
 T = TypeVar("T")
 
@@ -27,14 +31,26 @@ def chunks(values: Iterable[T]) -> Iterable[Sequence[T]]:
 
 
 def event_of(body: bytes) -> Event:
-    """The event that was logged with this canonical JSON."""
+    """The event that was logged with this canonical JSON; it is checked like foreign JSON."""
     return event_from_json(json.loads(body))
+
+
+def logged_event(position: int, body: bytes, leaf: bytes) -> Event:
+    """The event of a row of the log. Bytes with the hash that they were written with are only read, not checked.
+
+    Raises:
+        DamagedRowError: they are no event any more.
+    """
+    try:
+        return event_of_canonical(orjson.loads(body)) if sha256(body).digest() == leaf else event_of(body)
+    except (ValueError, TypeError, LookupError, AttributeError, ContractError) as exc:
+        raise DamagedRowError(position, str(exc)) from exc
 
 
 def log_values(enterprise: str, row: LogRow) -> dict[str, Any]:
     """The columns of a log row; the aggregate columns are taken from the event's fields of that name."""
     event = row.event
-    made = EventId.parse(event.id)
+    made = made_by(event.id)
     return {
         "enterprise": enterprise,
         "position": row.position,
@@ -51,6 +67,13 @@ def log_values(enterprise: str, row: LogRow) -> dict[str, Any]:
         "body": row.body,
         "leaf": row.leaf,
     }
+
+
+def log_parameters(enterprise: str, row: LogRow) -> tuple[Any, ...]:
+    """The same as the driver takes them, in the order of the table."""
+    values = log_values(enterprise, row)
+    values["at"], values["received_at"] = plain_time(row.event.at), plain_time(row.received_at)
+    return tuple(values.values())
 
 
 def stored_view(row: RowMapping) -> StoredView:

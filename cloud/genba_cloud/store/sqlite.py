@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -11,16 +11,32 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select
 
 from genba_cloud.store.lock import DataLock
-from genba_cloud.store.port import Transaction
+from genba_cloud.store.memory import Memory
+from genba_cloud.store.port import RangeKey, ReceivedRange, Transaction
 from genba_cloud.store.read import Reads
 from genba_cloud.store.reading import SqlReads
-from genba_cloud.store.tables import DEFAULT_ENTERPRISE, LOG, META, METADATA, SCHEMA_VERSION, VIEWS_VERSION
+from genba_cloud.store.tables import (
+    DEFAULT_ENTERPRISE,
+    LOG,
+    META,
+    METADATA,
+    RETIRED_INDEXES,
+    SCHEMA_VERSION,
+    VIEWS_VERSION,
+)
 from genba_cloud.store.transaction import SqlTransaction
 from genba_shared.errors import UsageError
 
 FILE: Final = "genba.db"
 _VERSION: Final = select(META.c.value).where(META.c.key == "schema")
 _BUSY_MS: Final = 10_000  # another process may read a backup or verify while we write
+WRITER_PRAGMAS: Final = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "cache_size=-32768",  # kB
+    "wal_autocheckpoint=4000",  # pages of 4 kB: what was written several times is copied once
+)
 
 
 class SqliteStore:
@@ -33,6 +49,7 @@ class SqliteStore:
             UsageError: another process holds the folder, or the file is of another schema version.
         """
         self._write_lock = threading.Lock()
+        self._memories: dict[str, Memory] = {}  # this process is the only one that writes
         with ExitStack() as undo:
             self._lock = DataLock(data_dir)
             undo.callback(self._lock.release)
@@ -47,8 +64,12 @@ class SqliteStore:
     @contextmanager
     def transaction(self, enterprise: str = DEFAULT_ENTERPRISE) -> Iterator[Transaction]:
         """See the port. A second thread waits until the first is done."""
-        with self._write_lock, self._writer.begin() as connection:
-            yield SqlTransaction(connection, enterprise)
+        with self._write_lock:
+            memory = self._memories.setdefault(enterprise, Memory())
+            with self._writer.begin() as connection:
+                transaction = SqliteTransaction(connection, enterprise, memory)
+                yield transaction
+            transaction.committed()
 
     def reads(self, enterprise: str = DEFAULT_ENTERPRISE) -> Reads:
         """See the port."""
@@ -59,6 +80,15 @@ class SqliteStore:
         self._readers.dispose()
         self._writer.dispose()
         self._lock.release()
+
+
+class SqliteTransaction(SqlTransaction):
+    """What the only writer of a database need not guard against."""
+
+    def received_ranges(self, keys: Collection[RangeKey]) -> Mapping[RangeKey, ReceivedRange]:
+        """See the port."""
+        found = self._read_ranges(keys)
+        return {key: found.get(key, ReceivedRange()) for key in keys}
 
 
 class SqliteReader:
@@ -105,8 +135,7 @@ def _engine(file: Path, *, begin: str, read_only: bool = False) -> Engine:
         # The driver must not open transactions by itself: it would do so too late to hold one snapshot.
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-        own = ("query_only=ON",) if read_only else ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
-        for pragma in own:
+        for pragma in ("query_only=ON",) if read_only else WRITER_PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     def begins(connection: Connection) -> None:
@@ -126,6 +155,8 @@ def _prepare(connection: Connection, file: Path) -> None:
     METADATA.create_all(connection)
     for index in LOG.indexes:  # a log of an older version has not all of them
         index.create(connection, checkfirst=True)
+    for name in RETIRED_INDEXES:
+        connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
 
 
 def _check_version(connection: Connection, file: Path) -> None:

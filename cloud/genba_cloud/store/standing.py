@@ -5,7 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from genba_cloud.core.facts import QUESTION
 from genba_cloud.store.port import StoredView
 from genba_cloud.store.work import question_of
 
@@ -20,7 +19,7 @@ class Standing(StrEnum):
 
 def standing_of(question: str, view: StoredView) -> dict[str, Any] | None:
     """The columns of a question's row; None where its event asks nothing, so that it is not listed."""
-    if QUESTION.from_json(view.state).target is None:
+    if view.state["target"] is None:
         return {"standing": str(Standing.WAITING), "station": None, "at": None}
     found = question_of(question, view)
     if found is None:

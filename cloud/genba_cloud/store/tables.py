@@ -79,7 +79,7 @@ LOG = Table(
     Column("leaf", LargeBinary, nullable=False),
     PrimaryKeyConstraint("enterprise", "position"),
 )
-for _name in ("gateway", "order_id", "work_order", "station", "zone", "tag"):
+for _name in ("gateway", "order_id", "work_order", "station", "zone"):
     Index(
         f"log_by_{_name}",
         LOG.c.enterprise,
@@ -89,6 +89,8 @@ for _name in ("gateway", "order_id", "work_order", "station", "zone", "tag"):
         postgresql_where=LOG.c[_name].is_not(None),
     )
 Index("log_by_kind", LOG.c.enterprise, LOG.c.kind, LOG.c.position)
+RETIRED_INDEXES: Final = ("log_by_tag",)
+"""Indexes of older versions that nothing reads: a store that has them drops them when opened."""
 
 Index("log_by_id", LOG.c.enterprise, LOG.c.id)  # corrections name the event that they correct
 

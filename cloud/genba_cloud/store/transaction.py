@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Table, and_, delete, insert, select, update
 
 from genba_cloud.core.facts import Aggregate, ViewKey
 from genba_cloud.store import quarantine
+from genba_cloud.store.driver import insert_many, put_many
+from genba_cloud.store.memory import Memory
 from genba_cloud.store.port import (
     Link,
     LogRow,
     PlannedWork,
     Quarantined,
+    RangeKey,
     ReceivedRange,
     StoredOrder,
     StoredView,
@@ -24,7 +28,8 @@ from genba_cloud.store.rows import (
     event_of,
     gateway_record,
     gateway_rows,
-    log_values,
+    log_parameters,
+    logged_event,
     order_rows,
     orders_of,
     plans,
@@ -55,9 +60,19 @@ _NODE_KEY = b'"node":'  # in canonical JSON; inside a text the quotes would be e
 class SqlTransaction:
     """See `port.Transaction`."""
 
-    def __init__(self, connection: Connection, enterprise: str) -> None:
+    def __init__(self, connection: Connection, enterprise: str, memory: Memory | None = None) -> None:
+        """`memory` is what was committed before and may be trusted; the store hands it what `committed` here adds."""
         self._connection = connection
         self._enterprise = enterprise
+        self._memory = memory
+        self._views: dict[ViewKey, StoredView] = {}
+        self._plans: dict[str, PlannedWork] = {}
+
+    def committed(self) -> None:
+        """It was committed: what was read and written here may be remembered."""
+        if self._memory is not None:
+            self._memory.views.keep(self._views)
+            self._memory.plans.keep(self._plans)
 
     def last_link(self) -> Link:
         """See the port."""
@@ -67,21 +82,18 @@ class SqlTransaction:
 
     def append_log(self, rows: Sequence[LogRow], link: Link) -> None:
         """See the port."""
-        self._connection.execute(insert(LOG), [log_values(self._enterprise, row) for row in rows])
+        insert_many(self._connection, LOG, [log_parameters(self._enterprise, row) for row in rows])
         values = {"number": link.number, "first": link.first, "last": link.last, "hash": link.hash}
         self._connection.execute(insert(LINK), [{"enterprise": self._enterprise, **values}])
 
     def log(self) -> Iterator[LogRow]:
         """See the port."""
-        query = self._all(LOG).order_by(LOG.c.position)
-        for row in self._connection.execute(query.execution_options(yield_per=1000)).mappings():
-            yield LogRow(
-                position=row["position"],
-                received_at=row["received_at"],
-                event=event_of(row["body"]),
-                body=row["body"],
-                leaf=row["leaf"],
-            )
+        columns = select(LOG.c.position, LOG.c.received_at, LOG.c.body, LOG.c.leaf)
+        query = columns.where(LOG.c.enterprise == self._enterprise).order_by(LOG.c.position)
+        with self._connection.execute(query.execution_options(yield_per=1000)) as found:
+            for position, received_at, body, leaf in found:
+                event = logged_event(position, body, leaf)
+                yield LogRow(position=position, received_at=received_at, event=event, body=body, leaf=leaf)
 
     def links(self) -> Iterator[Link]:
         """See the port."""
@@ -91,16 +103,17 @@ class SqlTransaction:
 
     def attributing_events(self, station: str) -> Sequence[Event]:
         """See the port."""
-        query = select(LOG.c.work_order, LOG.c.kind, LOG.c.body).where(
+        query = select(LOG.c.work_order, LOG.c.kind, LOG.c.position, LOG.c.body, LOG.c.leaf).where(
             LOG.c.enterprise == self._enterprise, LOG.c.station == station, LOG.c.kind.in_(_ATTRIBUTING)
         )
-        rows = self._connection.execute(query.order_by(LOG.c.position).execution_options(yield_per=1000))
+        query = query.order_by(LOG.c.position).execution_options(yield_per=1000)
         # Most are counts that name their node: they are told by their bytes, which is far cheaper than reading them.
-        return [
-            event_of(body)
-            for work_order, kind, body in rows
-            if kind != PiecesCounted.kind or work_order is None or _NODE_KEY not in body
-        ]
+        with self._connection.execute(query) as found:
+            return [
+                logged_event(position, body, leaf)
+                for work_order, kind, position, body, leaf in found
+                if kind != PiecesCounted.kind or work_order is None or _NODE_KEY not in body
+            ]
 
     def events_by_id(self, ids: Iterable[str]) -> Mapping[str, Event]:
         """See the port."""
@@ -118,14 +131,30 @@ class SqlTransaction:
 
     def received(self, gateway: str, lane: str, epoch: str) -> ReceivedRange:
         """See the port."""
-        query = self._all(RECEIVED_RANGE).where(_range(gateway, lane, epoch)).with_for_update()
-        row = self._connection.execute(query).mappings().first()
-        return ReceivedRange(upto=row["upto"], last_at=row["last_at"]) if row else ReceivedRange()
+        key = RangeKey(gateway, lane, epoch)
+        return self._read_ranges([key]).get(key, ReceivedRange())
+
+    def received_ranges(self, keys: Collection[RangeKey]) -> Mapping[RangeKey, ReceivedRange]:
+        """See the port; one after the other, as each may have to be made before it can be locked."""
+        return {key: self.received(*key) for key in sorted(keys)}
+
+    def _read_ranges(self, keys: Collection[RangeKey]) -> dict[RangeKey, ReceivedRange]:
+        table = RECEIVED_RANGE.c
+        found: dict[RangeKey, ReceivedRange] = {}
+        for part in chunks(sorted({key.gateway for key in keys})):
+            query = self._all(RECEIVED_RANGE).where(table.gateway.in_(part)).with_for_update()
+            for row in self._connection.execute(query.order_by(table.gateway, table.lane, table.epoch)):
+                found[RangeKey(row.gateway, row.lane, row.epoch)] = ReceivedRange(upto=row.upto, last_at=row.last_at)
+        return found
 
     def set_received(self, gateway: str, lane: str, epoch: str, value: ReceivedRange) -> None:
         """See the port."""
-        key = {"gateway": gateway, "lane": lane, "epoch": epoch}
-        self._put(RECEIVED_RANGE, key, {"upto": value.upto, "last_at": value.last_at})
+        self.set_received_ranges({RangeKey(gateway, lane, epoch): value})
+
+    def set_received_ranges(self, values: Mapping[RangeKey, ReceivedRange]) -> None:
+        """See the port."""
+        rows = {tuple(key): {"upto": value.upto, "last_at": value.last_at} for key, value in sorted(values.items())}
+        self._put_all(RECEIVED_RANGE, RangeKey._fields, rows)
 
     def client_leaves(self, ids: Iterable[str]) -> Mapping[str, bytes]:
         """See the port."""
@@ -159,16 +188,30 @@ class SqlTransaction:
 
     def views(self, keys: Iterable[ViewKey]) -> Mapping[ViewKey, StoredView]:
         """See the port."""
-        wanted: dict[Aggregate, list[str]] = {}
-        for key in sorted(set(keys)):
-            wanted.setdefault(key.aggregate, []).append(key.id)
-        found: dict[ViewKey, StoredView] = {}
-        for aggregate, ids in wanted.items():
+        wanted = set(keys)
+        found = self._remembered(wanted)
+        missing: dict[Aggregate, list[str]] = {}
+        for key in sorted(wanted - found.keys()):
+            missing.setdefault(key.aggregate, []).append(key.id)
+        for aggregate, ids in missing.items():
             for part in chunks(ids):
                 query = self._all(VIEW).where(VIEW.c.aggregate == str(aggregate), VIEW.c.id.in_(part))
                 for row in self._connection.execute(query.order_by(VIEW.c.id).with_for_update()).mappings():
                     found[ViewKey(aggregate, row["id"])] = stored_view(row)
+        self._views.update(found)
         return found
+
+    def _remembered(self, keys: Iterable[ViewKey]) -> dict[ViewKey, StoredView]:
+        """Views that need not be read. What was committed before may be trusted where nobody else writes."""
+        if self._memory is None:
+            return {}
+        views = self._memory.views
+        return {key: view for key in keys if (view := self._views.get(key) or views.get(key)) is not None}
+
+    def _remembered_as_of(self, positions: Mapping[ViewKey, int]) -> dict[ViewKey, StoredView]:
+        """The same where others write, too: those that still stand at the position that they were remembered with."""
+        remembered = SqlTransaction._remembered(self, positions)
+        return {key: view for key, view in remembered.items() if view.position == positions[key]}
 
     def all_views(self) -> Mapping[ViewKey, StoredView]:
         """See the port."""
@@ -177,15 +220,15 @@ class SqlTransaction:
 
     def put_views(self, views: Mapping[ViewKey, StoredView]) -> None:
         """See the port."""
+        ordered = sorted(views.items(), key=itemgetter(0))
         rows: dict[tuple[str, ...], Mapping[str, Any]] = {
             (str(key.aggregate), key.id): {"state": view.state, "assigned": view.assigned, "position": view.position}
-            for key, view in sorted(views.items(), key=lambda item: item[0])
+            for key, view in ordered
         }
         self._put_all(VIEW, ("aggregate", "id"), rows)
+        self._views.update(views)
         standings = {
-            (key.id,): standing_of(key.id, view)
-            for key, view in sorted(views.items(), key=lambda item: item[0])
-            if key.aggregate is Aggregate.QUESTION
+            (key.id,): standing_of(key.id, view) for key, view in ordered if key.aggregate is Aggregate.QUESTION
         }
         self._put_all(QUESTION, ("id",), {name: row for name, row in standings.items() if row is not None})
         for part in chunks(name for (name,), row in standings.items() if row is None):
@@ -196,6 +239,10 @@ class SqlTransaction:
         """See the port."""
         for table in (VIEW, QUESTION):
             self._connection.execute(delete(table).where(table.c.enterprise == self._enterprise))
+        self._views.clear()
+        if self._memory is not None:
+            # Forgetting too much is no harm should this be rolled back.
+            self._memory.views.forget()
 
     def views_are_current(self) -> bool:
         """See the port."""
@@ -251,9 +298,14 @@ class SqlTransaction:
             )
 
     def planned(self, work_orders: Iterable[str]) -> Mapping[str, PlannedWork]:
-        """See the port."""
-        found = plans(self._connection, self._enterprise, work_orders=work_orders)
-        return {plan.work_order: PlannedWork(order=order, plan=plan) for order, plan in found}
+        """See the port. A plan never changes, so that one that was read is known for good."""
+        wanted = set(work_orders)
+        known = Memory() if self._memory is None else self._memory
+        found = {name: work for name in wanted if (work := self._plans.get(name) or known.plans.get(name)) is not None}
+        read = plans(self._connection, self._enterprise, work_orders=sorted(wanted - found.keys()))
+        for order, plan in read:
+            found[plan.work_order] = self._plans[plan.work_order] = PlannedWork(order=order, plan=plan)
+        return found
 
     def append_queue(self, rows: Sequence[QueueRow]) -> tuple[QueueRow, ...]:
         """See the port."""
@@ -298,29 +350,18 @@ class SqlTransaction:
         self._connection.execute(insert(table), [{"enterprise": self._enterprise, **row} for row in values])
 
     def _put_all(self, table: Table, key: Sequence[str], rows: Mapping[tuple[str, ...], Mapping[str, Any]]) -> None:
-        """Many rows of one table, whose key ends with `id`: new ones all at once, as there may be hundreds."""
-        columns = [table.c[name] for name in key]
-        there: set[tuple[str, ...]] = set()
-        for part in chunks({values[-1] for values in rows}):
-            query = select(*columns).where(table.c.enterprise == self._enterprise, table.c.id.in_(part))
-            there.update(tuple(row) for row in self._connection.execute(query))
-        new = [{**dict(zip(key, values, strict=True)), **row} for values, row in rows.items() if values not in there]
-        if new:
-            self._insert(table, new)
-        for values, row in rows.items():
-            if values in there:
-                self._put(table, dict(zip(key, values, strict=True)), row)
+        """Many rows of one table, by the values of their key: all at once, as there may be hundreds."""
+        whole = ("enterprise", *key)
+        values = (
+            {"enterprise": self._enterprise, **dict(zip(key, names, strict=True)), **row} for names, row in rows.items()
+        )
+        put_many(self._connection, table, whole, values)
 
     def _put(self, table: Table, key: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
         where = [table.c.enterprise == self._enterprise, *(table.c[name] == value for name, value in key.items())]
         changed = self._connection.execute(update(table).where(*where).values(**fields))
         if changed.rowcount == 0:
             self._insert(table, [{**key, **fields}])
-
-
-def _range(gateway: str, lane: str, epoch: str) -> Any:
-    table = RECEIVED_RANGE.c
-    return and_(table.gateway == gateway, table.lane == lane, table.epoch == epoch)
 
 
 def _link(row: Any) -> Link:

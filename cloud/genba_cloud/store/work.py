@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from genba_cloud.core.facts import (
+    FOLDS,
     NOBODYS,
-    QUESTION,
-    STATION,
-    WORK_ORDER,
+    Aggregate,
     Attribution,
     Question,
     Settlement,
@@ -26,7 +25,7 @@ from genba_cloud.core.facts import (
     work_order_facts,
 )
 from genba_cloud.core.facts.counts import Counts
-from genba_cloud.core.facts.progress import Assigned, Settled
+from genba_cloud.core.facts.progress import Assigned, Settled, Weighed, weigh
 from genba_cloud.store.port import StoredView
 from genba_shared.events import Result
 
@@ -34,23 +33,36 @@ ANSWERS: Final = ""
 """Stands among the stations of a work order's `assigned` for people's answers: no station has an empty name."""
 
 
+def state_of(aggregate: Aggregate, view: StoredView) -> Any:
+    """The folded state of a stored view; what was just folded or is remembered need not be read again."""
+    return FOLDS[aggregate].from_json(view.state) if view.folded is None else view.folded
+
+
 def facts_of(work_order: str, plan: WorkOrderPlan | None, view: StoredView | None) -> WorkOrderFacts:
     """The facts of a work order from its stored view (None: nothing was seen of it)."""
     if view is None:
         return work_order_facts(work_order, plan, WorkOrderState(), {})
-    state, assigned = WORK_ORDER.from_json(view.state), assigned_from_json(view.assigned)
+    state, assigned = state_of(Aggregate.WORK_ORDER, view), assigned_from_json(view.assigned)
     return work_order_facts(work_order, plan, state, assigned, settled_from_json(view.assigned))
+
+
+def weighed_of(plan: WorkOrderPlan | None, view: StoredView | None, known: Mapping[str, Weighed]) -> dict[str, Weighed]:
+    """By node, the facts of a work order from its stored view, given those that are `known` for the same plan."""
+    if view is None:
+        return weigh(plan, WorkOrderState(), {}, {}, known)
+    assigned, settled = assigned_from_json(view.assigned), settled_from_json(view.assigned)
+    return weigh(plan, state_of(Aggregate.WORK_ORDER, view), assigned, settled, known)
 
 
 def station_of(station: str, view: StoredView) -> StationFacts:
     """The facts of a station from its stored view."""
     settled = {Result(result): pieces for result, pieces in view.assigned.items()}
-    return station_facts(station, STATION.from_json(view.state), settled)
+    return station_facts(station, state_of(Aggregate.STATION, view), settled)
 
 
 def question_of(question: str, view: StoredView) -> Question | None:
     """The question of a stored view; None where it asks nothing."""
-    return question_facts(question, QUESTION.from_json(view.state), attribution_of(view))
+    return question_facts(question, state_of(Aggregate.QUESTION, view), attribution_of(view))
 
 
 def attribution_of(view: StoredView) -> Attribution:

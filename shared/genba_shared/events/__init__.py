@@ -1,5 +1,6 @@
 """Production events: immutable facts, one class per kind, one JSON form everywhere (files, API, tests)."""
 
+from genba_shared.events.canonical import canonical_json, event_of_canonical
 from genba_shared.events.json_form import event_from_json, event_from_own_json, event_to_json, read_lines, to_line
 from genba_shared.events.kinds import (
     KINDS,
@@ -45,7 +46,7 @@ from genba_shared.events.model import (
     SourceType,
     StationState,
 )
-from genba_shared.events.order import FactKey, fact_key
+from genba_shared.events.order import FactKey, fact_key, made_by
 
 __all__ = [
     "KINDS",
@@ -89,10 +90,13 @@ __all__ = [
     "TagUnbound",
     "WipChanged",
     "WorkOrderReleased",
+    "canonical_json",
     "event_from_json",
     "event_from_own_json",
+    "event_of_canonical",
     "event_to_json",
     "fact_key",
+    "made_by",
     "read_lines",
     "to_line",
 ]

@@ -62,6 +62,10 @@ class ViewKey(NamedTuple):
     id: str
 
 
+_OF_ZONES = (WipChanged, StockCounted)
+_OF_TAGS = (TagBound, TagUnbound)
+
+
 def views_of(event: Event) -> tuple[ViewKey, ...]:
     """The views whose fold sees the event.
 
@@ -76,13 +80,10 @@ def views_of(event: Event) -> tuple[ViewKey, ...]:
         keys.append(ViewKey(Aggregate.QUESTION, event.id))
     if event.station is not None:
         keys.append(ViewKey(Aggregate.STATION, event.station))
-    match event:
-        case TagBound() | TagUnbound():
-            keys.append(ViewKey(Aggregate.TAG, event.tag))
-        case WipChanged() | StockCounted():
-            keys.append(ViewKey(Aggregate.ZONE, event.zone))
-        case _:
-            pass
+    if isinstance(event, _OF_ZONES):
+        keys.append(ViewKey(Aggregate.ZONE, event.zone))
+    elif isinstance(event, _OF_TAGS):
+        keys.append(ViewKey(Aggregate.TAG, event.tag))
     if event.work_order is not None and event.node is not None:
         keys.append(ViewKey(Aggregate.WORK_ORDER, event.work_order))
     return tuple(keys)
@@ -100,8 +101,12 @@ def members_of(events: Iterable[Event], *, answered: Collection[str] = ()) -> di
     members: dict[ViewKey, list[Event]] = {}
     for event in every:
         for key in views_of(event):
-            members.setdefault(key, []).append(event)
-        if event.id in named and isinstance(event, PiecesCounted | DataQuestioned) and not asks(event):
+            there = members.get(key)
+            if there is None:
+                members[key] = [event]
+            else:
+                there.append(event)
+        if named and event.id in named and isinstance(event, PiecesCounted | DataQuestioned) and not asks(event):
             members.setdefault(ViewKey(Aggregate.QUESTION, event.id), []).append(event)
     return members
 

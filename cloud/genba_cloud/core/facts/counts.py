@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from genba_cloud.core.facts.intervals import Intervals, added, pieces_in, united
 from genba_cloud.core.facts.views import Tally
 from genba_shared.clock import format_time, parse_time
-from genba_shared.events import Confidence, Event, EventId, FactKey, PiecesCounted, Result
+from genba_shared.events import Confidence, Event, FactKey, PiecesCounted, Result, made_by
 
 
 class Counter(NamedTuple):
@@ -28,9 +28,10 @@ class Counter(NamedTuple):
 
 def counter_of(event: PiecesCounted) -> Counter:
     """The counter that the event reads."""
-    made = EventId.parse(event.id)
-    gateway, epoch = (made.gateway, made.epoch) if made else ("", event.station or "")
-    return Counter(gateway, epoch, event.point, event.counter_epoch)
+    made = made_by(event.id)
+    if made is None:
+        return Counter("", event.station or "", event.point, event.counter_epoch)
+    return Counter(made.gateway, made.epoch, event.point, event.counter_epoch)
 
 
 def is_ambiguous(event: PiecesCounted) -> bool:
@@ -46,7 +47,7 @@ class Seen(NamedTuple):
 
     def key(self) -> FactKey:
         """The sort key of the event."""
-        made = EventId.parse(self.id)
+        made = made_by(self.id)
         if made is None:
             return FactKey(self.at, True, "", "", 0, self.id)
         return FactKey(self.at, False, made.gateway, made.epoch, made.seq, self.id)
@@ -68,12 +69,16 @@ class Seen(NamedTuple):
 
 def earliest(first: Seen | None, second: Seen) -> Seen:
     """The one that happened first."""
-    return second if first is None else min(first, second, key=Seen.key)
+    if first is None or second.at < first.at:
+        return second
+    return first if first.at < second.at else min(first, second, key=Seen.key)
 
 
 def latest(first: Seen | None, second: Seen) -> Seen:
     """The one that happened last."""
-    return second if first is None else max(first, second, key=Seen.key)
+    if first is None or first.at < second.at:
+        return second
+    return first if second.at < first.at else max(first, second, key=Seen.key)
 
 
 def later(first: datetime | None, second: datetime) -> datetime:
@@ -95,14 +100,26 @@ class Counts:
 
     def adding(self, event: PiecesCounted, *, ambiguous: bool = False) -> Counts:
         """These counts and the event's; adding an event twice changes nothing."""
-        where = (event.result, counter_of(event))
-        parts = dict(self.parts)
-        parts[where] = added(parts.get(where, ()), event.total - event.delta, event.total)
+        return self.adding_all((event,), ambiguous={event.id} if ambiguous else frozenset())
+
+    def adding_all(self, events: Iterable[PiecesCounted], *, ambiguous: Collection[str] = frozenset()) -> Counts:
+        """These counts and those of the events; `ambiguous` are ids of those that are in doubt, whatever they say."""
+        parts, doubtful = dict(self.parts), [*ambiguous]
+        first, data_at = self.first, self.data_at
+        for event in events:
+            where = (event.result, counter_of(event))
+            parts[where] = added(parts.get(where, ()), event.total - event.delta, event.total)
+            if event.confidence is Confidence.AMBIGUOUS:
+                doubtful.append(event.id)
+            if event.delta and (first is None or event.at <= first.at):
+                first = earliest(first, Seen.of(event))
+            if data_at is None or event.at > data_at:
+                data_at = event.at
         return Counts(
             parts=parts,
-            doubtful=self.doubtful | {event.id} if ambiguous or is_ambiguous(event) else self.doubtful,
-            first=earliest(self.first, Seen.of(event)) if event.delta else self.first,
-            data_at=later(self.data_at, event.at),
+            doubtful=self.doubtful.union(doubtful) if doubtful else self.doubtful,
+            first=first,
+            data_at=data_at,
         )
 
     def joined(self, other: Counts) -> Counts:

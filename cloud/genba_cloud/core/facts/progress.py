@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from genba_cloud.core.facts.counts import NOTHING_COUNTED, Counts, Seen, earliest
 from genba_cloud.core.facts.plan import NodePlan, WorkOrderPlan, in_sequence
 from genba_cloud.core.facts.settlements import Settlement
 from genba_cloud.core.facts.views import Lifecycle, Mark, NodeFacts, Tally, WorkOrderFacts
-from genba_cloud.core.facts.work_order import Claim, NodeState, WorkOrderState
+from genba_cloud.core.facts.work_order import UNSEEN, Claim, NodeState, WorkOrderState
 from genba_shared.events import Basis, Confidence, Result
 
 DOUBTS = frozenset({Mark.AMBIGUOUS, Mark.BELOW_QUANTITY, Mark.PREDECESSOR_OPEN, Mark.CONFLICTING, Mark.NOT_PLANNED})
@@ -48,6 +49,20 @@ class _Evidence:
         return bool(self.counts.doubtful) and not self.is_in_doubt()
 
 
+class Weighed(NamedTuple):
+    """A node's facts, and all that they were weighed from: what was seen, and whether a predecessor is still open."""
+
+    seen: NodeState
+    given: Counts
+    settled: Settled
+    is_early: bool
+    facts: NodeFacts
+
+    def holds_for(self, seen: NodeState, given: Counts, settled: Settled, *, is_early: bool) -> bool:
+        """Whether the same evidence would be weighed again; `seen` must be the very same object."""
+        return self.seen is seen and self.is_early == is_early and (self.given, self.settled) == (given, settled)
+
+
 def work_order_facts(
     work_order: str,
     plan: WorkOrderPlan | None,
@@ -56,25 +71,45 @@ def work_order_facts(
     settled: Mapping[str, Settled] | None = None,
 ) -> WorkOrderFacts:
     """Weigh what was seen against the plan; without a plan nothing is ever done. `settled` is by node."""
-    given, answers = _by_node(assigned), settled or {}
+    nodes = tuple(one.facts for one in weigh(plan, state, assigned, settled or {}, {}).values())
+    return WorkOrderFacts(work_order=work_order, nodes=nodes, data_at=_newest(node.data_at for node in nodes))
 
-    def evidence(node: str) -> _Evidence:
-        seen = state.nodes.get(node, NodeState())
-        counts = seen.counts.joined(given.get(node, NOTHING_COUNTED))
-        return _Evidence(seen=seen, counts=counts, settled=answers.get(node, {}))
 
+def weigh(
+    plan: WorkOrderPlan | None,
+    state: WorkOrderState,
+    assigned: Assigned,
+    settled: Mapping[str, Settled],
+    known: Mapping[str, Weighed],
+) -> dict[str, Weighed]:
+    """As `work_order_facts`, by node: its planned nodes in the order of the routing, then those without a plan.
+
+    `known` was weighed before against the same plan: nodes of which nothing changed since are not weighed again.
+    """
+    given = _by_node(assigned)
     planned = plan.nodes if plan else ()
     made: set[str] = set()  # nodes that have made what their successors need, confirmed or not
-    facts: dict[str, NodeFacts] = {}
+    found: dict[str, Weighed] = {}
+
+    def weigh_one(code: str, node: NodePlan | None) -> NodeFacts:
+        seen, extra, answers = state.nodes.get(code, UNSEEN), given.get(code, NOTHING_COUNTED), settled.get(code, {})
+        is_early = node is not None and any(other not in made for other in node.predecessors)
+        before = known.get(code)
+        if before is None or not before.holds_for(seen, extra, answers, is_early=is_early):
+            counts = seen.counts.joined(extra) if extra is not NOTHING_COUNTED else seen.counts
+            evidence = _Evidence(seen=seen, counts=counts, settled=answers)
+            before = Weighed(seen, extra, answers, is_early, _node_facts(code, node, evidence, is_early=is_early))
+        found[code] = before
+        return before.facts
+
     for node in in_sequence(planned):
-        facts[node.node] = _node_facts(node.node, node, evidence(node.node), made)
-        if facts[node.node].lifecycle is Lifecycle.DONE or facts[node.node].good >= node.quantity:
+        facts = weigh_one(node.node, node)
+        if facts.lifecycle is Lifecycle.DONE or facts.good >= node.quantity:
             made.add(node.node)
-    strangers = sorted({*state.nodes, *given, *answers} - {node.node for node in planned})
+    strangers = sorted({*state.nodes, *given, *settled} - {node.node for node in planned})
     for code in strangers:
-        facts[code] = _node_facts(code, None, evidence(code), made)
-    nodes = tuple(facts[code] for code in [*(node.node for node in planned), *strangers])
-    return WorkOrderFacts(work_order=work_order, nodes=nodes, data_at=_newest(node.data_at for node in nodes))
+        weigh_one(code, None)
+    return {code: found[code] for code in [*(node.node for node in planned), *strangers]}
 
 
 def _by_node(assigned: Assigned) -> dict[str, Counts]:
@@ -85,11 +120,11 @@ def _by_node(assigned: Assigned) -> dict[str, Counts]:
     return given
 
 
-def _node_facts(code: str, plan: NodePlan | None, evidence: _Evidence, made: Collection[str]) -> NodeFacts:
+def _node_facts(code: str, plan: NodePlan | None, evidence: _Evidence, *, is_early: bool) -> NodeFacts:
     seen, tally = evidence.seen, evidence.tally()
     claim = _claim_that_counts(seen, plan)
     marks = _marks(claim, plan, evidence)
-    if plan is not None and claim is not None and any(code not in made for code in plan.predecessors):
+    if claim is not None and is_early:
         marks.add(Mark.PREDECESSOR_OPEN)
     started = _started(evidence)
     lifecycle = _lifecycle(claim, marks, is_seen=started is not None)

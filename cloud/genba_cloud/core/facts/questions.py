@@ -25,6 +25,9 @@ from genba_shared.events import (
     Result,
 )
 
+_ASKING = (PiecesCounted, DataQuestioned)
+_ANSWERING = (CountsAssigned, EventCorrected)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -76,20 +79,16 @@ def asks(event: Event) -> bool:
     A count without a name on it may have an owner by dispatch: then it asks nothing, which `question_facts` knows.
     What has neither a station nor an owner only crossed the bound of a zone: nobody's work order can have it.
     """
-    match event:
-        case DataQuestioned(station=None, work_order=None) | PiecesCounted(station=None, work_order=None):
-            return False
-        case DataQuestioned():
-            return event.result is not None and (event.most is not None or bool(event.options))
-        case PiecesCounted():
-            return is_ambiguous(event) or not is_named(event)
-        case _:
-            return False
+    if not isinstance(event, _ASKING) or (event.station is None and event.work_order is None):
+        return False
+    if isinstance(event, DataQuestioned):
+        return event.result is not None and (event.most is not None or bool(event.options))
+    return is_ambiguous(event) or not is_named(event)
 
 
 def target_of(event: Event) -> str | None:
     """The id of the event that this one answers; None where it answers none."""
-    return event.target if isinstance(event, CountsAssigned | EventCorrected) else None
+    return event.target if isinstance(event, _ANSWERING) else None
 
 
 def fold_question(state: QuestionFold, events: Iterable[Event]) -> QuestionFold:

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import pairwise
+from operator import attrgetter
 from typing import Any
 
-from genba_cloud.core.facts.counts import NOTHING_COUNTED, Counter, Counts, Seen, counter_of, later, latest
+from genba_cloud.core.facts.counts import NOTHING_COUNTED, Counter, Counts, Seen, counter_of, latest
 from genba_cloud.core.facts.intervals import Intervals, added, gaps_in
 from genba_cloud.core.facts.views import OpenDispatch, StationFacts, Tally
 from genba_shared.clock import format_time, parse_time
@@ -68,13 +70,12 @@ class StationFold:
 
 def is_applicable(state: StationFold, event: Event) -> bool:
     """Whether the event may be applied to the folded state; False: fold the station again `from_the_start`."""
-    key = fact_key(event)
     match event:
-        case PiecesCounted() if not is_named(event):
-            return state.boundary is None or state.boundary.key() <= key
+        case PiecesCounted():
+            return is_named(event) or state.boundary is None or state.boundary.key() <= fact_key(event)
         case DispatchOpened() | DispatchClosed():
-            marks = (state.boundary, state.named_by_time)
-            return all(mark is None or mark.key() <= key for mark in marks)
+            marks = [mark.key() for mark in (state.boundary, state.named_by_time) if mark is not None]
+            return not marks or max(marks) <= fact_key(event)
         case _:
             return True
 
@@ -94,66 +95,95 @@ def fold_station(state: StationFold, events: Sequence[Event]) -> StationFold:
 
 def fold_and_attribute(state: StationFold, events: Sequence[Event]) -> tuple[StationFold, dict[str, Attribution]]:
     """As `fold_station`, and for each of these events that counts without a name on it (by id): whose pieces it has."""
-    once = {event.id: event for event in events}
-    attributed: dict[str, Attribution] = {}
-    for event in sorted(once.values(), key=fact_key):
-        if isinstance(event, PiecesCounted) and not is_named(event):
-            attributed[event.id] = _attribution(state, event)
-        state = _apply(state, event)
-    return state, attributed
+    folding = _Folding(state)
+    for event in _ordered(events):
+        folding.apply(event)
+    return folding.folded(), folding.attributed
 
 
-def _apply(state: StationFold, event: Event) -> StationFold:
-    match event:
-        case StationStateChanged():
-            state = _with_state(state, event)
-        case DispatchOpened(work_order=str(work_order), node=str(node)):
+def _ordered(events: Sequence[Event]) -> Sequence[Event]:
+    """Each event once, in the order of facts: that of `at`, in which the rest seldom matters."""
+    once = sorted({event.id: event for event in events}.values(), key=attrgetter("at"))
+    if any(first.at == second.at for first, second in pairwise(once)):
+        once.sort(key=fact_key)
+    return once
+
+
+class _Folding:
+    """A station's state while events are applied to it, in the order of facts."""
+
+    def __init__(self, state: StationFold) -> None:
+        self.attributed: dict[str, Attribution] = {}
+        self._state, self._since, self._state_seen = state.state, state.since, state.state_seen
+        self._dispatch, self._boundary, self._named_by_time = state.dispatch, state.boundary, state.named_by_time
+        self._owned, self._orphans = dict(state.owned), state.orphans
+        self._chains, self._data_at = dict(state.chains), state.data_at
+
+    def folded(self) -> StationFold:
+        """The state now."""
+        return StationFold(
+            state=self._state,
+            since=self._since,
+            state_seen=self._state_seen,
+            dispatch=self._dispatch,
+            boundary=self._boundary,
+            named_by_time=self._named_by_time,
+            owned=self._owned,
+            orphans=self._orphans,
+            chains=self._chains,
+            data_at=self._data_at,
+        )
+
+    def apply(self, event: Event) -> None:
+        """Take one event; what does not tell of the station changes nothing."""
+        match event:
+            case PiecesCounted():
+                self._count(event)
+            case StationStateChanged():
+                self._change_state(event)
+            case DispatchOpened() | DispatchClosed():
+                self._change_dispatch(event)
+            case _:
+                return
+        if self._data_at is None or event.at > self._data_at:
+            self._data_at = event.at
+
+    def _change_state(self, event: StationStateChanged) -> None:
+        seen = Seen.of(event)
+        if latest(self._state_seen, seen) == seen:
+            self._state, self._since, self._state_seen = event.state, event.since, seen
+
+    def _change_dispatch(self, event: DispatchOpened | DispatchClosed) -> None:
+        owner = (event.work_order or "", event.node or "")  # both are there: the kinds require them
+        self._boundary = Seen.of(event)
+        if isinstance(event, DispatchOpened):
             explicit = event.source.type in BY_HAND
-            opened = OpenDispatch(
-                work_order=work_order, node=node, since=event.at, quantity=event.pieces, explicit=explicit
+            self._dispatch = OpenDispatch(
+                work_order=owner[0], node=owner[1], since=event.at, quantity=event.pieces, explicit=explicit
             )
-            state = replace(state, dispatch=opened, boundary=Seen.of(event))
-        case DispatchClosed():
-            closes = state.dispatch is not None and _owner(state.dispatch) == (event.work_order, event.node)
-            state = replace(state, dispatch=None if closes else state.dispatch, boundary=Seen.of(event))
-        case PiecesCounted():
-            state = _counted(state, event)
-        case _:
-            return state
-    return replace(state, data_at=later(state.data_at, event.at))
+        elif self._dispatch is not None and _owner(self._dispatch) == owner:
+            self._dispatch = None
 
+    def _count(self, event: PiecesCounted) -> None:
+        where = (event.result, counter_of(event))
+        self._chains[where] = added(self._chains.get(where, ()), event.total - event.delta, event.total)
+        if is_named(event):
+            return
+        attribution = self.attributed[event.id] = self._attribution(event)
+        self._named_by_time = latest(self._named_by_time, Seen.of(event))
+        if attribution.owner is None:
+            self._orphans = self._orphans.adding(event)
+            return
+        counts = self._owned.get(attribution.owner, NOTHING_COUNTED)
+        self._owned[attribution.owner] = counts.adding(event, ambiguous=attribution.doubtful)
 
-def _with_state(state: StationFold, event: StationStateChanged) -> StationFold:
-    seen = Seen.of(event)
-    if latest(state.state_seen, seen) != seen:
-        return state
-    return replace(state, state=event.state, since=event.since, state_seen=seen)
-
-
-def _counted(state: StationFold, event: PiecesCounted) -> StationFold:
-    where = (event.result, counter_of(event))
-    chain = added(state.chains.get(where, ()), event.total - event.delta, event.total)
-    state = replace(state, chains={**state.chains, where: chain})
-    if is_named(event):
-        return state
-    state = replace(state, named_by_time=latest(state.named_by_time, Seen.of(event)))
-    if state.dispatch is None:
-        return replace(state, orphans=state.orphans.adding(event))
-    owner = _owner(state.dispatch)
-    counts = state.owned.get(owner, NOTHING_COUNTED).adding(event, ambiguous=_crosses(state, event))
-    return replace(state, owned={**state.owned, owner: counts})
-
-
-def _attribution(state: StationFold, event: PiecesCounted) -> Attribution:
-    """Whose pieces the event has, by the state just before it."""
-    if state.dispatch is None:
-        return NOBODYS
-    return Attribution(owner=_owner(state.dispatch), doubtful=_crosses(state, event))
-
-
-def _crosses(state: StationFold, event: PiecesCounted) -> bool:
-    """Whether the last change of dispatch lies within the event's span: it may be another's pieces."""
-    return state.boundary is not None and event.since < state.boundary.at
+    def _attribution(self, event: PiecesCounted) -> Attribution:
+        """Whose pieces the event has, by the state just before it."""
+        if self._dispatch is None:
+            return NOBODYS
+        # Where the last change of dispatch lies within the event's span, it may be another's pieces.
+        doubtful = self._boundary is not None and event.since < self._boundary.at
+        return Attribution(owner=_owner(self._dispatch), doubtful=doubtful)
 
 
 def is_named(event: PiecesCounted) -> bool:

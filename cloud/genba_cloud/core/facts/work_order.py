@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from genba_cloud.core.facts.counts import NOTHING_COUNTED, Counts, Seen, earliest, later, latest
+from genba_cloud.core.facts.counts import NOTHING_COUNTED, Counts, Seen, earliest, latest
 from genba_cloud.core.facts.views import Surroundings
 from genba_shared.clock import format_time, parse_time
 from genba_shared.events import (
@@ -25,6 +25,9 @@ from genba_shared.events import (
     PiecesCounted,
     TagPassed,
 )
+
+Surrounded = Mapping[tuple[str, str], tuple[Seen, Surroundings]]
+"""By station and point, the newest summary and the event that gave it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +52,16 @@ class NodeState:
     started: Seen | None = None
     claims: Mapping[str, Claim] = field(default_factory=dict)
     data_at: datetime | None = None
-    environment: Mapping[tuple[str, str], tuple[Seen, Surroundings]] = field(default_factory=dict)
+    environment: Surrounded = field(default_factory=dict)
+    written: dict[str, Any] | None = field(default=None, init=False, compare=False, repr=False)
+    """Its JSON form, once it was asked for: of a work order with many nodes a commit changes one or two."""
 
     def tag_pieces(self) -> int:
         """Pieces whose tags have left."""
         return sum(pieces for _, pieces in self.tags.values())
+
+
+UNSEEN: Final = NodeState()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,39 +73,62 @@ class WorkOrderState:
 
 def fold_work_order(state: WorkOrderState, events: Iterable[Event]) -> WorkOrderState:
     """The state after these events of the work order, in whatever order they come."""
-    nodes = dict(state.nodes)
+    by_node: dict[str, list[Event]] = {}
     for event in events:
-        if event.node is None:
-            continue
-        before = nodes.get(event.node, NodeState())
-        after = _apply(before, event)
+        if event.node is not None:
+            by_node.setdefault(event.node, []).append(event)
+    nodes = dict(state.nodes)
+    for code, seen in by_node.items():
+        before = nodes.get(code, UNSEEN)
+        after = _fold_node(before, seen)
         if after is not before:
-            nodes[event.node] = replace(after, data_at=later(after.data_at, event.at))
+            nodes[code] = after
     return WorkOrderState(nodes=nodes)
 
 
-def _apply(node: NodeState, event: Event) -> NodeState:
+def _fold_node(node: NodeState, events: Iterable[Event]) -> NodeState:
+    counts: list[PiecesCounted] = []
+    changes: dict[str, Any] = {}
+    data_at = node.data_at
+    for event in events:
+        if isinstance(event, PiecesCounted):
+            counts.append(event)
+        else:
+            changed = _change(node, changes, event)
+            if not changed:
+                continue
+            changes.update(changed)
+        if data_at is None or event.at > data_at:
+            data_at = event.at
+    if counts:
+        changes["counts"] = node.counts.adding_all(counts)
+    return replace(node, **changes, data_at=data_at) if changes else node
+
+
+def _change(node: NodeState, changes: Mapping[str, Any], event: Event) -> dict[str, Any]:
+    """What the event changes of a node to which `changes` were made already; empty: nothing, it tells nothing new."""
     match event:
-        case PiecesCounted():
-            return replace(node, counts=node.counts.adding(event))
         case TagPassed(direction=Direction.LEAVE):
-            return replace(node, tags={**node.tags, event.tag: _first_passage(node.tags.get(event.tag), event)})
+            tags: Mapping[str, tuple[Seen, int]] = changes.get("tags", node.tags)
+            return {"tags": {**tags, event.tag: _first_passage(tags.get(event.tag), event)}}
         case NodeStarted():
-            return replace(node, started=earliest(node.started, Seen.of(event)))
+            return {"started": earliest(changes.get("started", node.started), Seen.of(event))}
         case NodeCompleted():
             claim = Claim(seen=Seen.of(event), pieces=event.pieces, basis=event.basis, confidence=event.confidence)
-            return replace(node, claims={**node.claims, event.id: claim})
+            return {"claims": {**changes.get("claims", node.claims), event.id: claim}}
         case EnvironmentSummarised():
-            return _surrounded(node, event)
+            known: Surrounded = changes.get("environment", node.environment)
+            now = _surrounded(known, event)
+            return {} if now is known else {"environment": now}
         case _:
-            return node
+            return {}
 
 
-def _surrounded(node: NodeState, event: EnvironmentSummarised) -> NodeState:
+def _surrounded(environment: Surrounded, event: EnvironmentSummarised) -> Surrounded:
     where, seen = (event.station or "", event.point), Seen.of(event)
-    known = node.environment.get(where)
+    known = environment.get(where)
     if known is not None and latest(known[0], seen) != seen:
-        return node
+        return environment
     summary = Surroundings(
         station=where[0],
         point=event.point,
@@ -109,7 +140,7 @@ def _surrounded(node: NodeState, event: EnvironmentSummarised) -> NodeState:
         samples=event.samples,
         uom=event.uom,
     )
-    return replace(node, environment={**node.environment, where: (seen, summary)})
+    return {**environment, where: (seen, summary)}
 
 
 def _first_passage(known: tuple[Seen, int] | None, event: TagPassed) -> tuple[Seen, int]:
@@ -128,6 +159,12 @@ def work_order_from_json(obj: Mapping[str, Any]) -> WorkOrderState:
 
 
 def _node_to_json(node: NodeState) -> dict[str, Any]:
+    if node.written is None:
+        object.__setattr__(node, "written", _write_node(node))
+    return node.written or {}
+
+
+def _write_node(node: NodeState) -> dict[str, Any]:
     environment = [
         [*seen.to_json(), *where, *_spans(one), one.least, one.mean, one.most, one.samples, one.uom]
         for where, (seen, one) in sorted(node.environment.items())
