@@ -14,7 +14,7 @@ from genba_cloud.app.collector import Collector, CollectorSettings, run_collecto
 from genba_cloud.app.control import new_token, remove_control, write_control
 from genba_cloud.app.settings import ServeSettings
 from genba_cloud.app.web_server import bind, serve_http, url_of
-from genba_cloud.ingest import EmbeddedBroker, Ingest, refuse_remote
+from genba_cloud.ingest import EmbeddedBroker, Ingest, check_broker
 from genba_cloud.store import Store, open_store
 from genba_cloud.store.accounts_authority import ADMIN
 from genba_shared.clock import ProductionClock
@@ -31,7 +31,7 @@ def serve(settings: ServeSettings) -> int:
     """
     settings.check()
     if settings.broker is not None:
-        refuse_remote(settings.broker)
+        check_broker(settings.broker)
     clock = ProductionClock.from_environment()
     with _opened(settings) as store:
         asyncio.run(_serve(settings, store, clock))

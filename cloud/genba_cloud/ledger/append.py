@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from genba_cloud.core.delivery import Answer, Take, admit, decide
+from genba_cloud.core.delivery import Answer, Standing, Take, admit, decide
+from genba_cloud.ledger.alarms import COLLECTOR, fork_of, sound_alarm
 from genba_cloud.ledger.batches import Appended, Broken, EnvelopeBatch
 from genba_cloud.ledger.chain import as_stored, canonical, leaf_of, link_hash
+from genba_cloud.ledger.copies import compare
 from genba_cloud.ledger.folding import fold_events
 from genba_cloud.store.port import Link, LogRow, Quarantined, ReceivedRange, Transaction
 from genba_cloud.store.read import LoggedEvent
 from genba_shared.clock import to_milliseconds
 from genba_shared.errors import ContractError
-from genba_shared.events import DataGapSeen, Event, EventId, GapCause, Source, SourceType
-
-COLLECTOR = Source(type=SourceType.SYSTEM, ref="collector")
+from genba_shared.events import DataGapSeen, Event, EventId, GapCause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +30,11 @@ class Stamp:
 def append_envelope(transaction: Transaction, batch: EnvelopeBatch, stamp: Stamp) -> Appended:
     """Take an envelope, or what of it is new; `upto` of the result is the answer to the gateway."""
     received = transaction.received(batch.gateway, batch.lane, batch.epoch)
-    decision = decide(received.upto, batch.reach)
+    decision = decide(Standing(upto=received.upto, run=received.run), batch.reach)
     match decision:
         case Answer(upto=upto):
-            return Appended(upto=upto)
+            is_other = batch.reach.run not in (None, received.run)
+            return Appended(upto=upto, ahead=received.upto if is_other else None)
         case Take():
             return _take(transaction, batch, decision, received=received, stamp=stamp)
 
@@ -46,12 +47,16 @@ def _take(
     )
     broken = [part for part in batch.broken if part.seq is None or part.seq >= take.first]
     broken += [Broken(seq=_seq(row.event), reason=row.reason, body=canonical(row.event)) for row in refused]
-    transaction.quarantine([_quarantined(part, batch, stamp.now) for part in broken])
-    newest = max((event.at for event in taken), default=received.last_at)
-    value = ReceivedRange(upto=take.upto, last_at=newest)
+    compared = compare(transaction, batch, take, events=taken, broken=broken)
+    transaction.quarantine([_quarantined(part, batch, stamp.now) for part in compared.broken])
+    newest = max((event.at for event in compared.new), default=received.last_at)
+    value = ReceivedRange(upto=take.standing.upto, last_at=newest, run=take.standing.run)
     transaction.set_received(batch.gateway, batch.lane, batch.epoch, value)
-    lost = [_lost(batch, take.lost, received=received, stamp=stamp)] if take.lost else []
-    return replace(append_own(transaction, [*lost, *taken], stamp), upto=take.upto)
+    own = [_lost(batch, take.lost, received=received, stamp=stamp)] if take.lost else []
+    if compared.is_forked:
+        own += sound_alarm(transaction, fork_of(batch, other=received.run), now=stamp.now)
+    appended = append_own(transaction, [*own, *compared.new], stamp)
+    return replace(appended, upto=take.upto, forked=compared.is_forked)
 
 
 def append_events(transaction: Transaction, events: Sequence[Event], stamp: Stamp) -> Appended:

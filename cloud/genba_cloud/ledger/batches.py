@@ -50,12 +50,16 @@ NOTHING_CHANGED = Changed()
 class Appended:
     """What one append did.
 
-    `upto` answers an envelope: everything up to it is accounted for. `duplicates` counts client-made events that were
-    here already, `conflicts` are ids that were here with another content (the new content was not taken).
+    `upto` answers an envelope: everything up to it is accounted for with its sender. `ahead`: how far the collector
+    came with another run of the same gateway. `forked`: events of the sender differ from those of that one.
+    `duplicates` counts client-made events that were here already, `conflicts` are ids that were here with another
+    content (the new content was not taken).
     """
 
     events: tuple[LoggedEvent, ...] = ()
     upto: int | None = None
+    ahead: int | None = None
+    forked: bool = False
     duplicates: int = 0
     conflicts: tuple[str, ...] = ()
     changed: Changed = field(default=NOTHING_CHANGED)

@@ -24,6 +24,7 @@ from genba_cloud.ledger.questions import (
     answer_question,
     assign_counts,
 )
+from genba_cloud.ledger.registry import Registry
 from genba_cloud.ledger.shop_floor import QueueAppended, TagToBind, append_queue, change_tags, open_dispatch
 from genba_cloud.ledger.writer import Writer
 from genba_cloud.store.port import Quarantined, Store, Transaction
@@ -50,6 +51,8 @@ class Ledger:
         self._ids = OrderedIds()
         self._listeners: list[Listener] = []
         self._writer: Writer | None = None
+        self.registry = Registry(lambda: self.reads.identities())
+        self.enterprise = enterprise
 
     async def __aenter__(self) -> Self:
         if await asyncio.to_thread(_rebuild_old, self._store, self._enterprise):
@@ -127,7 +130,7 @@ class Ledger:
 
     async def see_gateway(self, seen: GatewaySeen) -> GatewayKept:
         """Keep a gateway's state message."""
-        return await self._run(lambda transaction: see_gateway(transaction, seen))
+        return await self._run(lambda transaction: see_gateway(transaction, seen, self._stamp()))
 
     async def publish_dispatch(self, gateway: str, sha256: str) -> GatewayKept:
         """Give a dispatch document with this content its version (`record.dispatch_published`)."""

@@ -25,12 +25,14 @@ from genba_cloud.core.facts import (
     zone_facts,
 )
 from genba_cloud.core.facts.dispatching import Work
+from genba_cloud.store.identities import SqlIdentities
 from genba_cloud.store.port import StoredOrder, StoredView
 from genba_cloud.store.read import (
     ALL_QUESTIONS,
     EVERYTHING,
     EventFilter,
     EventPage,
+    GatewayIdentity,
     GatewayRecord,
     LoggedEvent,
     OrderPage,
@@ -231,6 +233,11 @@ class SqlReads:
         query = query.where(LOG.c.position.in_(newest), LOG.c.kind != "episode_closed")
         with self._engine.connect() as connection:
             return {row.order_id: _logged(row) for row in connection.execute(query)}
+
+    def identities(self) -> tuple[GatewayIdentity, ...]:
+        """See the port."""
+        with self._engine.connect() as connection:
+            return SqlIdentities(connection).all()
 
     def quarantined(self, *, limit: int = 100) -> tuple[QuarantineRecord, ...]:
         """See the port."""

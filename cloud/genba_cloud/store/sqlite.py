@@ -16,6 +16,7 @@ from genba_cloud.store.read import Reads
 from genba_cloud.store.reading import SqlReads
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE, LOG, META, METADATA, SCHEMA_VERSION, VIEWS_VERSION
 from genba_cloud.store.transaction import SqlTransaction
+from genba_cloud.store.upgrade import add_missing_columns
 from genba_shared.errors import UsageError
 
 FILE: Final = "genba.db"
@@ -123,6 +124,7 @@ def _prepare(connection: Connection, file: Path) -> None:
         connection.execute(insert(META).values(key="schema", value=str(SCHEMA_VERSION)))
         connection.execute(insert(META).values(key="views", value=str(VIEWS_VERSION)))
     _check_version(connection, file)
+    add_missing_columns(connection)
     METADATA.create_all(connection)
     for index in LOG.indexes:  # a log of an older version has not all of them
         index.create(connection, checkfirst=True)

@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Table, and_, delete, insert, select, update
 
 from genba_cloud.core.facts import Aggregate, ViewKey
+from genba_cloud.store.identities import SqlIdentities, quarantined_bodies, taken_leaves
 from genba_cloud.store.port import (
+    Identities,
     Link,
     LogRow,
     PlannedWork,
@@ -120,12 +122,24 @@ class SqlTransaction:
         """See the port."""
         query = self._all(RECEIVED_RANGE).where(_range(gateway, lane, epoch)).with_for_update()
         row = self._connection.execute(query).mappings().first()
-        return ReceivedRange(upto=row["upto"], last_at=row["last_at"]) if row else ReceivedRange()
+        return ReceivedRange(upto=row["upto"], last_at=row["last_at"], run=row["run"]) if row else ReceivedRange()
 
     def set_received(self, gateway: str, lane: str, epoch: str, value: ReceivedRange) -> None:
         """See the port."""
         key = {"gateway": gateway, "lane": lane, "epoch": epoch}
-        self._put(RECEIVED_RANGE, key, {"upto": value.upto, "last_at": value.last_at})
+        self._put(RECEIVED_RANGE, key, {"upto": value.upto, "last_at": value.last_at, "run": value.run})
+
+    def taken_leaves(self, ids: Iterable[str]) -> Mapping[str, bytes]:
+        """See the port."""
+        return taken_leaves(self._connection, self._enterprise, ids)
+
+    def quarantined_bodies(self, ids: Iterable[str]) -> Mapping[str, frozenset[bytes]]:
+        """See the port."""
+        return quarantined_bodies(self._connection, self._enterprise, ids)
+
+    def identities(self) -> Identities:
+        """See the port."""
+        return SqlIdentities(self._connection)
 
     def client_leaves(self, ids: Iterable[str]) -> Mapping[str, bytes]:
         """See the port."""

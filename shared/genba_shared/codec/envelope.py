@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from genba_shared.codec.body_reader import Rejected, read_body
 from genba_shared.codec.body_writer import write_body
 from genba_shared.codec.compression import MAX_BODY, compress, decompress
-from genba_shared.codec.header import MAX_ENVELOPE, Header, check_header, frame, unframe
+from genba_shared.codec.header import MAX_ENVELOPE, Header, Sign, check_header, frame, unframe
 from genba_shared.codec.layout import MAX_EVENTS
 from genba_shared.errors import ContractError
 from genba_shared.events.model import Event
@@ -26,8 +26,8 @@ class Envelope:
     rejected: tuple[Rejected, ...] = ()
 
 
-def encode(envelope: Envelope) -> bytes:
-    """The bytes of an envelope, compressed as its header's `codec` says.
+def encode(envelope: Envelope, *, sign: Sign | None = None) -> bytes:
+    """The bytes of an envelope, compressed as its header's `codec` says, and signed with `sign`.
 
     Raises:
         ContractError: header and events do not belong together, or the envelope is above 128 kB: send fewer events.
@@ -47,7 +47,7 @@ def encode(envelope: Envelope) -> bytes:
     body = write_body(events, seqs=seqs, gateway=header.gateway, epoch=header.epoch)
     if len(body) > MAX_BODY:
         raise ContractError(f"body of {len(body)} bytes is above {MAX_BODY}")
-    data = frame(header, compress(body, header.codec), size=len(body))
+    data = frame(header, compress(body, header.codec), size=len(body), sign=sign)
     if len(data) > MAX_ENVELOPE:
         raise ContractError(f"envelope of {len(data)} bytes: at most {MAX_ENVELOPE}")
     return data

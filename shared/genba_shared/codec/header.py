@@ -2,7 +2,7 @@
 
 Layout, numbers little-endian, `v` = LEB128, `z` = zigzag LEB128:
 
-    "gB" version:u8 codec:u8 lane:u8 flags:u8 gateway:len-u8+ascii epoch:16 bytes
+    "gB" version:u8 codec:u8 lane:u8 flags:u8 gateway:len-u8+ascii epoch:16 bytes [run:4 bytes if flags bit 2]
     first:v last-first:v first-prev:v acked:v dropped:v (gap:v length-1:v)*
     wall_ms:z mono_ms:z [clock_offset_ms:z if flags bit 0]
     body_length:v body_size:v body_sha256:32 bytes              <- the signature covers everything up to here
@@ -12,7 +12,9 @@ Layout, numbers little-endian, `v` = LEB128, `z` = zigzag LEB128:
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -29,11 +31,21 @@ MAX_SEQ: Final = 2**63 - 1
 _MAX_DROPPED_RANGES: Final = 1000
 _MAX_SIGNATURE: Final = 64  # Ed25519
 _MAGIC: Final = b"gB"
+_CRC_BYTES: Final = 4
 _EPOCH_BYTES: Final = 16
 _EPOCH_HEX: Final = frozenset("0123456789abcdef")
+_RUN_BYTES: Final = 4
+_RUN: Final = re.compile("[0-9a-f]{8}")
 _HAS_OFFSET: Final = 0b1
+_IS_DISPUTED: Final = 0b10
+_HAS_RUN: Final = 0b100
+_FLAGS: Final = _HAS_OFFSET | _IS_DISPUTED | _HAS_RUN
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
+
+
+Sign = Callable[[bytes], bytes]
+"""Makes a signature over bytes."""
 
 
 class Lane(StrEnum):
@@ -52,7 +64,9 @@ class Header:
 
     `epoch` is 32 lower-case hex digits; seq counts from 1. `prev` is the last seq that the gateway holds before this
     envelope or, where it holds none, the collector's last answer; `acked` the greatest acknowledgement it ever got in
-    this lane and epoch. `wall` is the gateway's plant time (whole ms), `mono_ms` its monotonic clock, both at sending.
+    this lane and epoch. `run` (8 hex digits) is drawn at each start of a gateway: it tells copies of one state folder
+    apart. `disputed`: the gateway has reason to think that there are such copies. `wall` is the gateway's plant time
+    (whole ms), `mono_ms` its monotonic clock, both at sending.
     """
 
     version: int = VERSION
@@ -65,6 +79,8 @@ class Header:
     dropped: tuple[tuple[int, int], ...] = ()
     prev: int
     acked: int
+    run: str | None = None
+    disputed: bool = False
     wall: datetime
     mono_ms: int
     clock_offset_ms: int | None = None
@@ -84,6 +100,14 @@ class Header:
     def count(self) -> int:
         """How many events the body holds."""
         return self.last - self.first + 1 - sum(high - low + 1 for low, high in self.dropped)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedHeader:
+    """A checked header, and the bytes that its signature covers: all before the signature, the body's hash included."""
+
+    header: Header
+    covered: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +131,8 @@ def check_header(header: Header) -> None:
         raise ContractError(f"gateway {header.gateway!r:.80} is not an identifier: 1 to 40 of a-z, 0-9 and '-'")
     if len(header.epoch) != 2 * _EPOCH_BYTES or not _EPOCH_HEX.issuperset(header.epoch):
         raise ContractError(f"epoch {header.epoch!r:.80} is not 32 lower-case hex digits")
+    if header.run is not None and not _RUN.fullmatch(header.run):
+        raise ContractError(f"run {header.run!r:.80} is not 8 lower-case hex digits")
     if not 1 <= header.first <= header.last <= MAX_SEQ:
         raise ContractError(f"seq range {header.first}..{header.last} is not within 1..2^63")
     if not (0 <= header.prev < header.first and 0 <= header.acked <= MAX_SEQ):
@@ -122,8 +148,10 @@ def check_header(header: Header) -> None:
         raise ContractError(f"signature of {len(header.signature)} bytes: at most {_MAX_SIGNATURE}")
 
 
-def frame(header: Header, body: bytes, *, size: int) -> bytes:
+def frame(header: Header, body: bytes, *, size: int, sign: Sign | None = None) -> bytes:
     """The envelope's bytes: header, then the compressed body, which has `size` bytes uncompressed.
+
+    `sign` makes the signature over the header up to the body's hash; without it the header's own is written.
 
     Raises:
         ContractError: the header is not valid.
@@ -132,11 +160,12 @@ def frame(header: Header, body: bytes, *, size: int) -> bytes:
     writer = Writer()
     writer.raw(_MAGIC)
     writer.raw(bytes((header.version, header.codec, _LANES.index(header.lane))))
-    writer.u8(_HAS_OFFSET if header.clock_offset_ms is not None else 0)
+    writer.u8(_flags_of(header))
     gateway = header.gateway.encode()
     writer.u8(len(gateway))
     writer.raw(gateway)
     writer.raw(bytes.fromhex(header.epoch))
+    writer.raw(bytes.fromhex(header.run or ""))
     for number in (header.first, header.last - header.first, header.first - header.prev, header.acked):
         writer.varint(number)
     writer.varint(len(header.dropped))
@@ -152,9 +181,15 @@ def frame(header: Header, body: bytes, *, size: int) -> bytes:
     writer.varint(len(body))
     writer.varint(size)
     writer.raw(hashlib.sha256(body).digest())
-    writer.blob(header.signature)
+    writer.blob(header.signature if sign is None else sign(bytes(writer.data)))
     writer.raw(zlib.crc32(writer.data).to_bytes(4, "little"))
     return bytes(writer.data) + body
+
+
+def _flags_of(header: Header) -> int:
+    flags = _HAS_OFFSET if header.clock_offset_ms is not None else 0
+    flags |= _IS_DISPUTED if header.disputed else 0
+    return flags | (_HAS_RUN if header.run is not None else 0)
 
 
 def unframe(data: bytes) -> Framed:
@@ -183,6 +218,18 @@ def decode_header(data: bytes) -> Header:
     return _read_header(Reader(data), data)[0]
 
 
+def decode_signed_header(data: bytes) -> SignedHeader:
+    """As `decode_header`, with the bytes that the signature covers. Whether it is true is not checked here.
+
+    Raises:
+        ContractError: not an envelope, or its header was changed on the way.
+    """
+    reader = Reader(data)
+    header = _read_header(reader, data)[0]
+    behind = _CRC_BYTES + len(header.signature) + 1  # 1: its length, which is below 128
+    return SignedHeader(header=header, covered=bytes(data[: reader.position - behind]))
+
+
 def _read_header(reader: Reader, data: bytes) -> tuple[Header, int, int, bytes]:
     if reader.raw(2) != _MAGIC:
         raise ContractError("not an envelope: it does not begin with 'gB'")
@@ -192,7 +239,7 @@ def _read_header(reader: Reader, data: bytes) -> tuple[Header, int, int, bytes]:
     header, length, size, digest = _read_fields(reader)
     signature = reader.blob(most=_MAX_SIGNATURE)
     crc = zlib.crc32(data[: reader.position])
-    if int.from_bytes(reader.raw(4), "little") != crc:
+    if int.from_bytes(reader.raw(_CRC_BYTES), "little") != crc:
         raise ContractError("header does not match its CRC")
     header = replace(header, signature=signature)
     check_header(header)
@@ -201,10 +248,11 @@ def _read_header(reader: Reader, data: bytes) -> tuple[Header, int, int, bytes]:
 
 def _read_fields(reader: Reader) -> tuple[Header, int, int, bytes]:
     codec, lane, flags = reader.raw(3)
-    if codec not in Codec.__members__.values() or lane >= len(_LANES) or flags & ~_HAS_OFFSET:
+    if codec not in Codec.__members__.values() or lane >= len(_LANES) or flags & ~_FLAGS:
         raise ContractError(f"codec {codec}, lane {lane} or flags {flags} is not known")
     gateway = reader.raw(reader.u8()).decode("ascii", errors="replace")
     epoch = reader.raw(_EPOCH_BYTES).hex()
+    run = reader.raw(_RUN_BYTES).hex() if flags & _HAS_RUN else None
     first = reader.varint(most=MAX_SEQ)
     last = first + reader.varint(most=MAX_SEQ)
     prev = first - reader.varint(most=MAX_SEQ)
@@ -225,6 +273,8 @@ def _read_fields(reader: Reader) -> tuple[Header, int, int, bytes]:
         dropped=tuple(dropped),
         prev=prev,
         acked=acked,
+        run=run,
+        disputed=bool(flags & _IS_DISPUTED),
         wall=_to_time(reader.signed()),
         mono_ms=reader.signed(),
         clock_offset_ms=reader.signed() if flags & _HAS_OFFSET else None,
