@@ -50,6 +50,7 @@ from genba_shared.errors import ContractError, UplinkError
 from genba_shared.events import Event
 from genba_shared.mqtt import BrokerAddress, MqttLink, Will
 from genba_shared.signing import sign_state
+from genba_shared.supervisor import supervise
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +108,7 @@ class Uplink:
         self._moved = asyncio.Event()
         self._connection = 0  # counts connections: what was decided for an earlier one is not sent on a later one
         self._lost_at: float | None = None
+        self._task: asyncio.Task[None] | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -146,6 +148,17 @@ class Uplink:
                 await self._backlog.flush()
                 return True
         return False
+
+    def start(self) -> None:
+        """Deliver in a task of its own, which is started again when it fails."""
+        self._task = asyncio.create_task(supervise("uplink", self.run))
+
+    async def stop(self) -> None:
+        """End what `start` began; what is acknowledged is written down."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
 
     async def run(self) -> None:
         """Deliver until cancelled."""
