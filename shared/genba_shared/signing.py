@@ -25,6 +25,20 @@ Verify = Callable[[bytes, bytes], bool]
 """Whether a signature (first) over bytes (second) is true."""
 
 
+def new_key() -> bytes:
+    """A new private Ed25519 key, 32 bytes."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.generate().private_bytes_raw()
+
+
+def public_of(private_key: bytes) -> bytes:
+    """The public key of a private one, 32 bytes."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()
+
+
 def signer_of(private_key: bytes) -> Sign:
     """Signs with an Ed25519 key of 32 bytes; the key is prepared once."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -74,6 +88,11 @@ def manifest_text(gateway: str, *, version: int, parts: int, sha256: str) -> byt
 def state_text(gateway: str, body: bytes) -> bytes:
     """What a gateway signs of its state: the JSON text without the signature."""
     return f"genba state 1\n{gateway}\n".encode() + body
+
+
+def renewal_text(gateway: str, public_key: bytes) -> bytes:
+    """What a gateway signs to get a new certificate for the key that it has."""
+    return f"genba renewal 1\n{gateway}\n{public_key.hex()}".encode()
 
 
 def sign_state(gateway: str, body: str, sign: Sign) -> bytes:

@@ -1,4 +1,4 @@
-"""Copies of one state folder deliver in turns and at once: each event is in the log once, or in quarantine with an alarm.
+"""Copies of one state folder deliver in turns and at once: each event is in the log once, or in quarantine with alarm.
 
 Both cores are the product's own; between them is a link that loses, repeats and delays, and a collector of a few lines.
 """
