@@ -345,7 +345,7 @@ async def test_two_live_gateways_with_one_identity_raise_the_alarm_and_lose_noth
     for name in ("left", "right"):
         scene.plant.copy(first, name)
     twins = [scene.plant.gateway(TARGET, folder=name) for name in ("left", "right")]  # one MQTT client id, too
-    made = sum((twin.count(3, note=twin.folder.name) for twin in twins), [])
+    made = [name for twin in twins for name in twin.count(3, note=twin.folder.name)]
     await eventually(lambda: "two gateways share" in (scene.collector.alarm(TARGET) or ""), within_s=60)
     reads = scene.collector.ledger.reads
     kept = len(scene.collector.ids(TARGET)) - len(common) + len(scene.collector.quarantined(TARGET))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,7 +72,7 @@ def load_identity(state_dir: Path, *, gateway: str) -> GatewayIdentity | None:
         raise UsageError(f"{path} cannot be read: {exc.strerror}") from exc
     try:
         identity = GatewayIdentity(**json.loads(text))
-        identity.credentials  # noqa: B018 (a key that cannot be used is found now, and not at the first event)
+        identity.credentials, certificate_of(identity)
     except (TypeError, ValueError, ContractError) as exc:
         raise UsageError(f"{path} is damaged ({exc}): enrol this gateway again with `genba edge enrol`") from exc
     if identity.gateway != gateway:
@@ -92,6 +93,14 @@ def save_identity(state_dir: Path, identity: GatewayIdentity) -> None:
         _write(state_dir / FILE_NAME, json.dumps(asdict(identity), indent=1))
     except OSError as exc:
         raise UsageError(f"{state_dir / FILE_NAME} cannot be written: {exc.strerror}") from exc
+
+
+def certificate_of(identity: GatewayIdentity) -> tuple[datetime, datetime]:
+    """Since when and until when the gateway's certificate is valid."""
+    from cryptography import x509
+
+    certificate = x509.load_pem_x509_certificate(identity.certificate.encode())
+    return certificate.not_valid_before_utc, certificate.not_valid_after_utc
 
 
 def broker_of(identity: GatewayIdentity, given: BrokerAddress | None, state_dir: Path) -> BrokerAddress:

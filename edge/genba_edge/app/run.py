@@ -16,6 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from genba_edge.app.certificate_care import care_for
 from genba_edge.app.control import Answer, control_socket
 from genba_edge.app.gateway import Gateway, GatewaySetup
 from genba_edge.app.identity import GatewayIdentity, broker_of, load_identity
@@ -107,6 +108,9 @@ async def _run(start: _Start) -> None:
             if listen is not None:
                 url = await doors.enter_async_context(status_page(listen, gateway.snapshot))
             await doors.enter_async_context(_commands(gateway, start, url, hung_up))
+            if start.identity is not None:
+                care = asyncio.create_task(care_for(start.identity, start.state_dir))
+                doors.callback(care.cancel)
             _log_start(start, outbox, url)
             await gateway.run(stop)
         logger.info("gateway stopped gateway=%s undelivered=%d", start.device_map.gateway.id, outbox.mark().depth)
