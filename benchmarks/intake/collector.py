@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from genba_cloud.ingest.messages import read_envelope
+from genba_cloud.ingest.trust import Trust, trust_of
 from genba_cloud.ledger import EnvelopeBatch, Ledger
 from genba_shared.acknowledgement import Acknowledgement
 from genba_shared.codec import Lane
@@ -16,7 +17,8 @@ Message = tuple[str, bytes]
 
 async def take(ledger: Ledger, messages: Sequence[Message], *, now: datetime) -> list[str]:
     """Decode, check, append, fold and commit these messages; the acknowledgements, one for each gateway."""
-    batches = await asyncio.to_thread(_read, messages, now)
+    trust = trust_of(ledger, broker="mqtt://127.0.0.1")
+    batches = await asyncio.to_thread(_read, messages, now, trust)
     results = await asyncio.gather(*(ledger.append(batch) for batch in batches))
     answers = {
         (batch.gateway, batch.lane, batch.epoch): result.upto for batch, result in zip(batches, results, strict=True)
@@ -28,6 +30,6 @@ async def take(ledger: Ledger, messages: Sequence[Message], *, now: datetime) ->
     ]
 
 
-def _read(messages: Sequence[Message], now: datetime) -> list[EnvelopeBatch]:
-    batches = [read_envelope(topic, payload, now=now) for topic, payload in messages]
+def _read(messages: Sequence[Message], now: datetime, trust: Trust) -> list[EnvelopeBatch]:
+    batches = [read_envelope(topic, payload, now=now, trust=trust) for topic, payload in messages]
     return [batch for batch in batches if isinstance(batch, EnvelopeBatch)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from genba_shared import signing
 from genba_shared.clock import format_time, parse_time, to_milliseconds
 from genba_shared.errors import ContractError
 from genba_shared.events.json_form import is_text
@@ -169,15 +170,25 @@ class DispatchDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchManifest:
-    """Which parts make a document: their number, and the SHA-256 (hex) of the whole uncompressed text."""
+    """Which parts make a document: their number, and the SHA-256 (hex) of the whole uncompressed text.
+
+    `signature`: of the collector, for an enrolled gateway (`genba_shared.signing`).
+    """
 
     version: int
     parts: int
     sha256: str
+    signature: bytes = b""
+
+    def covered(self, gateway: str) -> bytes:
+        """What the collector signs, for a gateway."""
+        return signing.manifest_text(gateway, version=self.version, parts=self.parts, sha256=self.sha256)
 
     def to_json(self) -> str:
         """The MQTT payload."""
-        return json.dumps({"version": self.version, "parts": self.parts, "sha256": self.sha256}, separators=(",", ":"))
+        signed = {"sig": signing.to_base64(self.signature)} if self.signature else {}
+        obj = {"version": self.version, "parts": self.parts, "sha256": self.sha256, **signed}
+        return json.dumps(obj, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, payload: str | bytes) -> DispatchManifest:
@@ -194,7 +205,10 @@ class DispatchManifest:
         sha256 = obj.get("sha256")
         if parts == 0 or not isinstance(sha256, str) or len(sha256) != 64:
             raise ContractError(f"not a dispatch manifest: {obj!r:.200}")
-        return cls(version=_whole(obj.get("version"), "manifest.version", most=2**63 - 1), parts=parts, sha256=sha256)
+        version = _whole(obj.get("version"), "manifest.version", most=2**63 - 1)
+        text = obj.get("sig", "")
+        signature = signing.from_base64(text) if isinstance(text, str) else b""
+        return cls(version=version, parts=parts, sha256=sha256, signature=signature)
 
 
 def split_parts(document: DispatchDocument) -> tuple[DispatchManifest, tuple[bytes, ...]]:

@@ -198,8 +198,8 @@ class MqttLink:
         password = self.address.password
         if self.address.username is not None:
             client.username_pw_set(self.address.username, None if password is None else password.reveal())
-        if self._tls is not None:
-            client.tls_set_context(self._tls)
+        if self.address.tls:
+            client.tls_set_context(self._tls_now())
         if self._will is not None:
             client.will_set(self._will.topic, self._will.payload, qos=0, retain=True)
         client.on_connect = self._when_connected
@@ -210,6 +210,12 @@ class MqttLink:
         client.on_socket_register_write = _nothing
         client.connect_async(self.address.host, self.address.port, keepalive=KEEP_ALIVE_S)
         return client
+
+    def _tls_now(self) -> ssl.SSLContext | None:
+        """With the certificate files as they are now: they are renewed while we run. Unusable ones change nothing."""
+        with contextlib.suppress(UsageError):
+            self._tls = _tls_context(self.address)
+        return self._tls
 
     def _keep_connected(self) -> None:
         delay_s = first_s = min(FIRST_RETRY_S, self._retry_max_s)

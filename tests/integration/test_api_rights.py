@@ -14,8 +14,11 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from genba_cloud.api import Guard
 from tests.browser.support import ROLES, Bench, bench, order_body
 
-PUBLIC = {"/healthz", "/readyz", "/login", "/", "/board/link/{token}", "/static"}
-"""Routes without a guard. `/` only redirects; a board link carries its own token."""
+PUBLIC = {"/healthz", "/readyz", "/login", "/", "/board/link/{token}", "/static"} | {
+    "/api/v1/enrol",
+    "/api/v1/enrol/renew",
+}
+"""Routes without a guard. `/` only redirects; a board link carries its own token, an enrolment its code."""
 
 # Role:      n = nobody, w = newcomer (must choose a password), a = admin, r = key that reads, o = orders:write,
 #            d = dispatch:write, e = events:write, b = board link, q = answers:write.
@@ -52,6 +55,12 @@ ALLOWED = {
     "GET /api/v1/keys": "a",
     "POST /api/v1/keys": "a",
     "DELETE /api/v1/keys/{key_id}": "a",
+    "GET /api/v1/gateways/registered": "a",
+    "POST /api/v1/gateways": "a",
+    "POST /api/v1/gateways/{gateway}/renew": "a",
+    "DELETE /api/v1/gateways/{gateway}": "a",
+    "POST /api/v1/enrol": "nwarodebq",
+    "POST /api/v1/enrol/renew": "nwarodebq",
     "GET /api/v1/board-link": "a",
     "POST /api/v1/board-link/renew": "a",
     "POST /api/v1/users/admin/reset": "a",
@@ -120,9 +129,8 @@ async def test_every_route_stands_in_the_table(desk: Bench) -> None:
 async def test_each_role_gets_the_answer_of_the_table(desk: Bench, operation: str) -> None:
     """A role that is let in may still be told 404 or 422 about what it asks for."""
     method, path = operation.split(" ")
-    path = path.format(
-        order="A-1001", station="CUT-1", zone="sewing", key_id="none", token="none", question="none", number=1
-    )
+    names = dict.fromkeys(("gateway", "key_id", "token", "question"), "none")
+    path = path.format(order="A-1001", station="CUT-1", zone="sewing", number=1, **names)
     got = set()
     for letter, role in sorted(LETTERS.items(), key=lambda item: item[1] == "admin"):  # the admin may end the others
         if operation == "POST /login":

@@ -380,9 +380,9 @@ async def test_gateways_go_on_after_the_broker_was_killed(plant: Plant, broker: 
     assert plant.ledger.reads.last_position() == 2
 
 
-async def test_a_broker_elsewhere_is_refused_until_there_is_enrolment(tmp_path: Path) -> None:
+async def test_a_broker_elsewhere_is_reached_over_tls_only(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
     async with Ledger(store, now=lambda: minute(0)) as ledger:
-        with pytest.raises(UsageError, match="must be enrolled"):
+        with pytest.raises(UsageError, match="must be encrypted"):
             Ingest(ledger, broker="mqtt://broker.example:1883", now=lambda: minute(0))
     store.close()

@@ -12,7 +12,9 @@ import pytest_asyncio
 
 from genba_cloud.core import delivery
 from genba_cloud.ingest.messages import read_envelope, reread
+from genba_cloud.ingest.trust import Strangers, Trust
 from genba_cloud.ledger import Appended, EnvelopeBatch, Ledger, append
+from genba_cloud.ledger.registry import Registry
 from genba_cloud.store import SqliteStore
 from genba_cloud.store.port import Quarantined
 from genba_shared import topics
@@ -24,6 +26,7 @@ EPOCH = "0123456789abcdef0123456789abcdef"
 START = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
 PLC = Source(type=SourceType.PLC, ref="cutter1/good")
 GATEWAY = "gw-demo"
+TRUST = Trust(registry=Registry(lambda: ()), enterprise="default", strangers=Strangers.WELCOME)
 
 
 def minute(number: int) -> datetime:
@@ -76,7 +79,7 @@ def payload(*events: Event) -> bytes:
 
 
 def batch(*events: Event, body: bytes | None = None) -> EnvelopeBatch:
-    read = read_envelope(topics.up(GATEWAY), body or payload(*events), now=minute(100))
+    read = read_envelope(topics.up(GATEWAY), body or payload(*events), now=minute(100), trust=TRUST)
     assert isinstance(read, EnvelopeBatch)
     return read
 

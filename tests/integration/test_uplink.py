@@ -341,7 +341,7 @@ async def test_an_event_that_does_not_fit_the_wire_is_declared_and_stops_nothing
     assert "events cannot be sent seqs=[2]" in caplog.text
 
 
-async def test_an_identity_in_doubt_deletes_nothing_and_is_said(
+async def test_an_identity_in_doubt_deletes_nothing_is_said_and_disputes_what_is_held(
     broker: Mosquitto, collector: Collector, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     collector.upto = 7
@@ -349,8 +349,10 @@ async def test_an_identity_in_doubt_deletes_nothing_and_is_said(
     gateway.count(3)
     async with gateway.running():
         await eventually(lambda: "identity in doubt" in caplog.text)
+        await eventually(lambda: collector.headers)
+        assert gateway.uplink.in_doubt
         assert gateway.outbox.mark().depth == 3
-    assert collector.headers == []
+    assert all(header.disputed for header in collector.headers)
 
 
 async def test_a_restarted_gateway_sends_what_the_collector_does_not_have(

@@ -177,16 +177,53 @@ def test_seqs_that_are_not_held_any_more_are_declared_dropped() -> None:
     assert gateway.happen(Held(rows=rows)) == [Send(first=4, last=9, dropped=((4, 5), (8, 8)), prev=3, acked=3)]
 
 
-def test_a_collector_that_knows_more_than_we_gave_out_puts_the_identity_in_doubt() -> None:
+def disputed(first: int, last: int, *, acked: int = 0) -> Send:
+    return Send(first=first, last=last, dropped=(), prev=first - 1, acked=acked, disputed=True)
+
+
+def test_a_collector_that_knows_more_than_we_gave_out_gets_what_is_held_one_by_one_as_disputed() -> None:
+    gateway = Gateway(envelope_events=2)
+    gateway.hold(1, 3)
+    gateway.happen(Connected())
+    doubt = gateway.happen(Answered(upto=0, ahead=4, next_seq=4))
+    assert doubt == [IdentityInDoubt(upto=4, next_seq=4), disputed(1, 2)]
+    assert gateway.happen(Answered(upto=2, next_seq=4)) == [Release(upto=2), disputed(3, 3, acked=2)]
+    assert gateway.happen(Answered(upto=3, next_seq=4)) == [Release(upto=3)]
+    assert gateway.state.in_doubt
+
+
+def test_an_answer_about_seqs_that_were_never_given_out_lets_nothing_go() -> None:
     gateway = Gateway()
     gateway.hold(1, 3)
     gateway.happen(Connected())
-    doubt = gateway.happen(Answered(upto=4, next_seq=4))
-    assert doubt == [IdentityInDoubt(upto=4, next_seq=4)]
-    assert gateway.happen(Answered(upto=4, next_seq=4)) == []
-    assert gateway.wait(100) == []
+    assert gateway.happen(Answered(upto=4, next_seq=4)) == [IdentityInDoubt(upto=4, next_seq=4), disputed(1, 3)]
     assert len(gateway.state.rows) == 3
-    assert gateway.happen(Answered(upto=1, next_seq=4)) == [Release(upto=1), send(2, 3, acked=1)]
+
+
+def test_events_that_differ_put_the_identity_in_doubt_and_a_new_connection_does_not_end_it() -> None:
+    gateway = Gateway().greeted()
+    gateway.hold(1, 1)
+    assert gateway.happen(Answered(upto=1, next_seq=2, forked=True)) == [
+        IdentityInDoubt(upto=1, next_seq=2),
+        Release(upto=1),
+    ]
+    gateway.happen(Disconnected())
+    gateway.happen(Connected())
+    gateway.answer(1)
+    assert gateway.hold(2, 2) == [disputed(2, 2, acked=1)]
+
+
+def test_while_the_collector_compares_what_an_earlier_run_sent_only_one_envelope_is_under_way() -> None:
+    gateway = Gateway(envelope_events=2)
+    gateway.hold(1, 8)
+    gateway.happen(Connected())
+    assert gateway.happen(Answered(upto=0, ahead=4, next_seq=9)) == [send(1, 2)]
+    assert gateway.happen(Answered(upto=2, next_seq=9)) == [Release(upto=2), send(3, 4, acked=2)]
+    assert gateway.happen(Answered(upto=4, next_seq=9)) == [
+        Release(upto=4),
+        send(5, 6, acked=4),
+        send(7, 8, acked=4),
+    ]
 
 
 def test_rows_that_are_loaded_again_are_not_sent_twice() -> None:

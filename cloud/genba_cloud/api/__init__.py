@@ -1,6 +1,7 @@
 """The HTTP API: guard, visibility, routes, live stream."""
 
 from genba_cloud.api.application import ApiParts, create_app
+from genba_cloud.api.enrolment import Enrolling
 from genba_cloud.api.guard import BOARD_COOKIE, SESSION_COOKIE, Guard, require_same_origin
 from genba_cloud.api.health import Metrics
 from genba_cloud.api.live import Live
@@ -13,6 +14,7 @@ __all__ = [
     "SESSION_COOKIE",
     "ApiParts",
     "Desk",
+    "Enrolling",
     "Guard",
     "Live",
     "Metrics",

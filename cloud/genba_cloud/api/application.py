@@ -12,7 +12,8 @@ from fastapi.responses import JSONResponse, Response
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from genba_cloud.api import admin, health, quarantine, reading, station_state, stock_taking, writing
+from genba_cloud.api import admin, enrolment, health, quarantine, reading, station_state, stock_taking, writing
+from genba_cloud.api.enrolment import Enrolling
 from genba_cloud.api.guard import Guard
 from genba_cloud.api.health import Metrics
 from genba_cloud.api.live import Live
@@ -48,6 +49,7 @@ class ApiParts:
     metrics: Metrics = field(default_factory=Metrics)
     ready_checks: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
     tls: bool = False
+    enrolling: Enrolling | None = None
     largest_body: int = LARGEST_BODY
 
 
@@ -67,6 +69,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
     app.state.live = parts.live
     app.state.reread = parts.reread
     app.state.metrics = parts.metrics
+    app.state.enrolling = parts.enrolling
     app.state.ready_checks = dict(parts.ready_checks)
     app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=4)  # it leaves event streams alone
     app.add_middleware(RequestRules, metrics=parts.metrics, tls=parts.tls, largest_body=parts.largest_body)
@@ -79,6 +82,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
         ("write", stock_taking.router),
         ("administration", admin.router),
         ("administration", quarantine.router),
+        ("gateways", enrolment.router),
     ):
         app.include_router(router, prefix=PREFIX, tags=[name])
     app.include_router(_description(), prefix=PREFIX)

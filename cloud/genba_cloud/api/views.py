@@ -146,6 +146,7 @@ def gateway_view(gateway: GatewayRecord) -> GatewayShape:
         "outbox_depth": gateway.outbox_depth,
         "dispatch_version": gateway.dispatch_version,
         "seen_at": _time(gateway.seen_at),
+        "alarm": gateway.alarm,
         "devices": {name: dict(device) for name, device in gateway.devices.items()},
     }
 

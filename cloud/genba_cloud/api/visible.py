@@ -277,5 +277,9 @@ def _without_evidence(assessment: OrderAssessment) -> OrderAssessment:
 
 def _outline(record: GatewayRecord) -> GatewayRecord:
     return GatewayRecord(
-        gateway=record.gateway, enrolment=record.enrolment, online=record.online, seen_at=record.seen_at
+        gateway=record.gateway,
+        enrolment=record.enrolment,
+        online=record.online,
+        seen_at=record.seen_at,
+        alarm=record.alarm,
     )

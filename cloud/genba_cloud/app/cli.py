@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from genba_cloud.app import commands_quarantine
+from genba_cloud.app import commands_identity, commands_quarantine
 from genba_cloud.app.collector import accounts_of
 from genba_cloud.app.control import ask
 from genba_cloud.app.serve import serve
@@ -26,6 +26,8 @@ _EXAMPLES: Final = """\
 examples:
   genba cloud serve --data ./data            start on http://127.0.0.1:8000; the first start prints a password
   genba cloud key create erp --scopes read,orders:write --data ./data
+  genba cloud gateway add line-1 --data ./data
+                                             register a gateway; prints the code with which it enrols
   genba cloud board-link --data ./data       a read-only link for a screen on the wall
   genba cloud user reset admin --data ./data a new one-time password
 """
@@ -49,6 +51,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     reset.add_argument("name", choices=[ADMIN])
     link = _sub(commands, "board-link", "print the board's read-only link", _board_link)
     link.add_argument("--renew", action="store_true", help="make every link given out before useless")
+    commands_identity.add_to(commands, _sub)
     _sub(commands, "rebuild", "fold all views again from the event log (not while a collector runs)", _rebuild)
     commands_quarantine.add_to(commands, _sub)
     _sub(commands, "verify", "prove the log's chain and that the views follow from it; only reads", _verify)

@@ -18,6 +18,7 @@ from genba_cloud.api import (
     SESSION_COOKIE,
     ApiParts,
     Desk,
+    Enrolling,
     Guard,
     Live,
     Metrics,
@@ -37,6 +38,7 @@ from genba_cloud.ledger import AnswerToGive, CountsGiven, CountsToAssign, Ledger
 from genba_cloud.store import DEFAULT_ENTERPRISE, Store
 from genba_cloud.store.accounts import Accounts, open_accounts
 from genba_cloud.store.accounts_authority import Authority
+from genba_cloud.store.pki import Pki, pin_of
 from genba_cloud.web import PageParts, QuestionParts, create_pages, create_question_pages, create_station_page
 from genba_cloud.web.render import STATIC
 from genba_cloud.web.stock_take import TakeStock
@@ -48,13 +50,18 @@ ACCOUNTS_FILE: Final = "accounts.db"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorSettings:
-    """How a collector looks at its data. `zone`: in which pages show times; None is the zone of this machine."""
+    """How a collector looks at its data. `zone`: in which pages show times; None is the zone of this machine.
+
+    `broker`: as gateways reach it; `certificate`: of the API, where it has one of its own.
+    """
 
     data_dir: Path
     policy: Policy = DEFAULT_POLICY
     zone: tzinfo | None = None
     tls: bool = False
     assess_every_s: float = PERIOD_S
+    broker: str = ""
+    certificate: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +74,7 @@ class Collector:
     metrics: Metrics
     desk: Desk
     app: FastAPI
+    pki: Pki
     one_time_password: str | None
 
 
@@ -91,8 +99,9 @@ async def run_collector(
         async with Ledger(store, now=clock.now) as ledger:
             authority = Authority(accounts, enterprise=DEFAULT_ENTERPRISE)
             password = await asyncio.to_thread(authority.ensure_admin)
+            pki = await asyncio.to_thread(Pki, settings.data_dir)
             collector = _built(
-                ledger, authority, settings, clock, ready_checks=ready_checks or {}, one_time_password=password
+                ledger, authority, settings, clock, pki=pki, ready_checks=ready_checks or {}, one_time_password=password
             )
             assessor = Assessor(
                 ledger=ledger, desk=collector.desk, live=collector.live, period_s=settings.assess_every_s
@@ -109,6 +118,7 @@ def _built(
     settings: CollectorSettings,
     clock: ProductionClock,
     *,
+    pki: Pki,
     ready_checks: Mapping[str, Callable[[], bool]],
     one_time_password: str | None,
 ) -> Collector:
@@ -130,6 +140,13 @@ def _built(
         metrics=metrics,
         ready_checks=ready_checks,
         tls=settings.tls,
+        enrolling=Enrolling(
+            issue=pki.issue_gateway,
+            ca=pki.ca,
+            signing_public=pki.signing_public,
+            broker=settings.broker,
+            pin=pin_of(settings.certificate) if settings.certificate else "",
+        ),
     )
     return Collector(
         ledger=ledger,
@@ -138,6 +155,7 @@ def _built(
         metrics=metrics,
         desk=desk,
         app=create_app(parts, pages=_pages(ledger, desk, authority, settings), static=STATIC),
+        pki=pki,
         one_time_password=one_time_password,
     )
 

@@ -15,7 +15,7 @@ from genba_cloud.app.control import new_token, remove_control, write_control
 from genba_cloud.app.garbage import look_seldom
 from genba_cloud.app.settings import ServeSettings
 from genba_cloud.app.web_server import bind, serve_http, url_of
-from genba_cloud.ingest import EmbeddedBroker, Ingest, refuse_remote
+from genba_cloud.ingest import EmbeddedBroker, Ingest, check_broker, trust_of
 from genba_cloud.store import Store, open_store
 from genba_cloud.store.accounts_authority import ADMIN
 from genba_shared.clock import ProductionClock
@@ -32,7 +32,7 @@ def serve(settings: ServeSettings) -> int:
     """
     settings.check()
     if settings.broker is not None:
-        refuse_remote(settings.broker)
+        check_broker(settings.broker)
     clock = ProductionClock.from_environment()
     with _opened(settings) as store:
         asyncio.run(_serve(settings, store, clock))
@@ -56,7 +56,9 @@ async def _serve(settings: ServeSettings, store: Store, clock: ProductionClock) 
         async with _broker(settings) as broker:
             wires = _Wires(broker, clock)
             checks = {"broker": lambda: wires.connected}
-            collector_settings = CollectorSettings(data_dir=settings.data_dir, tls=settings.tls)
+            collector_settings = CollectorSettings(
+                data_dir=settings.data_dir, tls=settings.tls, broker=broker, certificate=settings.tls_cert
+            )
             async with (
                 run_collector(store, collector_settings, clock, ready_checks=checks) as collector,
                 wires.attached_to(collector),
@@ -92,7 +94,13 @@ class _Wires:
         """Take what gateways send while the context lasts."""
 
         async def run() -> None:
-            self._ingest = Ingest(collector.ledger, broker=self._broker, now=self._clock.now)
+            self._ingest = Ingest(
+                collector.ledger,
+                broker=self._broker,
+                now=self._clock.now,
+                trust=trust_of(collector.ledger, broker=self._broker, sign=collector.pki.sign),
+                count_refused=lambda reason: collector.metrics.count("genba_refused_total", reason=reason),
+            )
             await self._ingest.run()
 
         collector.metrics.watch(self.figures)

@@ -47,47 +47,87 @@ FROM_GATEWAYS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """What an envelope covers: seqs `first` to `last`; `prev` and `acked` as the header says (wire contract)."""
+    """What an envelope covers: seqs `first` to `last`; `prev`, `acked` and `run` as the header says (wire contract)."""
 
     first: int
     last: int
     prev: int
     acked: int
+    run: str | None = None
+    disputed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Everything up to `upto` is accounted for in a gateway's lane and epoch, and for this `run` of the gateway.
+
+    A run is one start of the gateway. What was accounted for with one run need not be what another one holds: the two
+    may be copies of one state folder. None: a gateway that names none.
+    """
+
+    upto: int = 0
+    run: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
-    """Take the events with a seq of `first` and above; then everything up to `upto` is accounted for.
+    """Take the events above `known_upto`, and compare those from `first` to `known_upto` with what is here.
 
+    Then everything up to `upto` is accounted for with the sender (the answer to it), and `standing` is what is kept.
     `lost` is the range of seqs that the collector once had and no longer has (a restored backup): it is declared.
     """
 
     first: int
+    known_upto: int
     upto: int
+    standing: Standing
     lost: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Take nothing; answer with `upto`, from where the gateway goes on."""
+    """Take nothing; answer with `upto`, from where the sender goes on."""
 
     upto: int
 
 
-def decide(upto: int, reach: Reach) -> Take | Answer:
-    """What to do with an envelope when everything up to `upto` is accounted for in its gateway, lane and epoch.
+def decide(standing: Standing, reach: Reach) -> Take | Answer:
+    """What to do with an envelope.
 
     An envelope whose predecessor is not here yet is taken only where the gateway no longer holds that predecessor,
     because this collector itself acknowledged it before it was restored from a backup (`acked`). Otherwise taking it
     would make the gateway delete events that never arrived.
+
+    Of another run than the one before, only the oldest envelope that it holds is taken (`prev` is not above `acked`):
+    whatever it sends of seqs that are here is compared before it is accounted for, until it has caught up.
     """
-    if reach.last <= upto:
+    upto = standing.upto
+    is_same_run = reach.run in (None, standing.run) and not reach.disputed
+    if is_same_run and reach.last <= upto:
         return Answer(upto=upto)
+    if not is_same_run and reach.prev > reach.acked:
+        return Answer(upto=min(upto, reach.acked))
     if reach.prev > max(upto, reach.acked):
         return Answer(upto=upto)
-    first = max(upto + 1, reach.first)
-    was_restored = reach.acked > upto and first > upto + 1
-    return Take(first=first, upto=reach.last, lost=(upto + 1, first - 1) if was_restored else None)
+    new_from = max(upto + 1, reach.first)
+    was_restored = reach.acked > upto and new_from > upto + 1
+    return Take(
+        first=new_from if is_same_run else reach.first,
+        known_upto=upto,
+        upto=reach.last,
+        standing=Standing(upto=reach.last, run=reach.run) if reach.last >= upto else standing,
+        lost=(upto + 1, new_from - 1) if was_restored else None,
+    )
+
+
+def greet(standing: Standing, *, run: str | None, acked: int) -> tuple[int, int | None]:
+    """The answer to a gateway's hello: up to where it is accounted for, and how far another run of it came.
+
+    A run that the collector does not know yet has its own word for what was acknowledged to it.
+    """
+    if run in (None, standing.run):
+        return standing.upto, None
+    return min(standing.upto, acked), standing.upto
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

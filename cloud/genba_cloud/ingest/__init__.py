@@ -1,6 +1,7 @@
 """What arrives from gateways over MQTT, and what goes back to them."""
 
 from genba_cloud.ingest.broker import EmbeddedBroker
-from genba_cloud.ingest.service import Ingest, refuse_remote
+from genba_cloud.ingest.service import Ingest
+from genba_cloud.ingest.trust import Strangers, Trust, check_broker, trust_of
 
-__all__ = ["EmbeddedBroker", "Ingest", "refuse_remote"]
+__all__ = ["EmbeddedBroker", "Ingest", "Strangers", "Trust", "check_broker", "trust_of"]

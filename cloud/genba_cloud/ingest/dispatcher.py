@@ -16,6 +16,7 @@ from genba_cloud.store.read import GatewayRecord, Reads
 from genba_shared import topics
 from genba_shared.dispatch_document import DispatchDocument, split_parts
 from genba_shared.errors import ContractError, UplinkError
+from genba_shared.signing import Sign
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +41,10 @@ class Dispatcher:
     Open work orders are kept in memory and only those that a commit changed are read again.
     """
 
-    def __init__(self, ledger: Ledger, publish: Publish) -> None:
+    def __init__(self, ledger: Ledger, publish: Publish, *, sign: Sign | None = None) -> None:
+        """`sign`: with the collector's key; an enrolled gateway takes no document without its signature."""
         self._ledger = ledger
+        self._sign = sign
         self._publish = publish
         self._gateways: dict[str, GatewayRecord] = {}
         self._greeted: dict[str, str | None] = {}
@@ -123,6 +126,8 @@ class Dispatcher:
         except ContractError as exc:
             logger.error("dispatch too large gateway=%s reason=%s", gateway, exc)  # noqa: TRY400 (the reason says it all)
             return
+        if self._sign is not None:
+            manifest = replace(manifest, signature=self._sign(manifest.covered(gateway)))
         try:
             for number, part in enumerate(parts):
                 self._publish(topics.dispatch_part(gateway, number), part)

@@ -8,14 +8,25 @@ from datetime import datetime
 from typing import Any, Final, NoReturn
 
 from genba_cloud.core.delivery import Reach
+from genba_cloud.ingest.trust import Refusal, Refused, Trust
 from genba_cloud.ledger import Broken, EnvelopeBatch
 from genba_cloud.store.port import Quarantined
 from genba_shared import topics
-from genba_shared.codec import Envelope, Header, Lane, Rejected, decode, decode_header
+from genba_shared.codec import (
+    MAX_ENVELOPE,
+    Envelope,
+    Header,
+    Lane,
+    Rejected,
+    decode,
+    decode_header,
+    decode_signed_header,
+)
 from genba_shared.errors import ContractError, UsageError
 from genba_shared.events import EventId, event_from_json
 
 MAX_STATE: Final = 256 * 1024
+MAX_NAME: Final = 120  # characters of a topic that names no gateway
 _UP: Final = "genba/1/up/"
 
 
@@ -24,20 +35,32 @@ def is_envelope_topic(topic: str) -> bool:
     return topic.startswith(_UP)
 
 
-def read_envelope(topic: str, payload: bytes, *, now: datetime) -> EnvelopeBatch | Quarantined:
-    """The envelope, ready for the ledger; `Quarantined` where it cannot even be told whose and which it is.
+def read_envelope(topic: str, payload: bytes, *, now: datetime, trust: Trust) -> EnvelopeBatch | Refused:
+    """The envelope, ready for the ledger; `Refused` where it cannot be told whose it is, or it is not that gateway's.
 
     An envelope whose header is sound and whose body is not is taken as broken as a whole: it is quarantined with its
-    bytes and accounted for, so that it does not stop what comes after it.
+    bytes and accounted for, so that it does not stop what comes after it. Its body is opened only when all else fits.
     """
     gateway = topics.gateway_of(topic)
+    name = gateway or topic[:MAX_NAME]
+
+    def refused(reason: Refusal, why: str) -> Refused:
+        row = Quarantined(gateway=name, reason=f"{reason}: {why}", received_at=now, body=payload)
+        return Refused(gateway=name, reason=reason, row=row)
+
+    if len(payload) > MAX_ENVELOPE:
+        row = Quarantined(gateway=name, reason=f"{Refusal.TOO_LONG}: {len(payload)} bytes", received_at=now, body=b"")
+        return Refused(gateway=name, reason=Refusal.TOO_LONG, row=row)
     try:
-        header = decode_header(payload)
+        signed = decode_signed_header(payload)
     except ContractError as exc:
-        return Quarantined(gateway=gateway or topic, reason=f"header: {exc}", received_at=now, body=payload)
+        return refused(Refusal.UNREADABLE, f"header: {exc}")
+    header = signed.header
     if header.gateway != gateway:
-        reason = f"topic {topic} does not belong to gateway {header.gateway}"
-        return Quarantined(gateway=gateway or topic, reason=reason, received_at=now, body=payload)
+        return refused(Refusal.TOPIC, f"topic {topic:.120} does not belong to gateway {header.gateway}")
+    objection = trust.objection(gateway, signature=header.signature, covered=signed.covered)
+    if objection is not None:
+        return refused(objection, f"seq {header.first}..{header.last} of epoch {header.epoch}")
     if header.lane is not Lane.FACTS:
         return _broken(header, f"lane {header.lane} is not kept by this version", payload)
     try:
@@ -45,7 +68,7 @@ def read_envelope(topic: str, payload: bytes, *, now: datetime) -> EnvelopeBatch
     except ContractError as exc:
         return _broken(header, str(exc), payload)
     except UsageError as exc:  # this machine lacks what it takes; the gateway keeps its events until it has it
-        return Quarantined(gateway=header.gateway, reason=str(exc), received_at=now, body=payload)
+        return refused(Refusal.UNSUPPORTED, str(exc))
     return _batch(header, envelope)
 
 
@@ -97,7 +120,14 @@ def _broken_event(rejected: Rejected) -> Broken:
 
 
 def _reach(header: Header) -> Reach:
-    return Reach(first=header.first, last=header.last, prev=header.prev, acked=header.acked)
+    return Reach(
+        first=header.first,
+        last=header.last,
+        prev=header.prev,
+        acked=header.acked,
+        run=header.run,
+        disputed=header.disputed,
+    )
 
 
 def read_state(payload: bytes) -> Mapping[str, Any]:
@@ -122,7 +152,10 @@ def read_state(payload: bytes) -> Mapping[str, Any]:
         names = state.get(key, [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ContractError(f"state: {key} is not a list of names")
-    for key in ("next_seq", "outbox", "devices"):
+    run = state.get("run")
+    if run is not None and not (isinstance(run, str) and len(run) == 8 and set(run) <= set("0123456789abcdef")):
+        raise ContractError(f"state: run {run!r:.80} is not 8 hexadecimal digits")
+    for key in ("next_seq", "acked", "outbox", "devices"):
         if not isinstance(state.get(key, {}), dict):
             raise ContractError(f"state: {key} is not an object")
     if not all(isinstance(device, dict) for device in state.get("devices", {}).values()):
@@ -138,6 +171,7 @@ def _refuse_constant(word: str) -> NoReturn:
 def _check_numbers(state: Mapping[str, Any]) -> None:
     numbers = {
         "next_seq.facts": state.get("next_seq", {}).get("facts"),
+        "acked.facts": state.get("acked", {}).get("facts"),
         "outbox.depth": state.get("outbox", {}).get("depth"),
         "dispatch_version": state.get("dispatch_version"),
     }

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from hashlib import sha256
-from typing import Final
 
+from genba_cloud.ingest.acknowledging import answer_to, answer_to_hello, joined
+from genba_cloud.ingest.copies import Copies
 from genba_cloud.ingest.dispatcher import Dispatcher
 from genba_cloud.ingest.fair_queue import FairQueue, Message
 from genba_cloud.ingest.figures import Figures
-from genba_cloud.ingest.messages import is_envelope_topic, read_envelope, read_state
+from genba_cloud.ingest.messages import MAX_NAME, MAX_STATE, is_envelope_topic, read_envelope, read_state
+from genba_cloud.ingest.trust import Refusal, Refusals, Refused, Trust, check_broker, trust_of
 from genba_cloud.ledger import Appended, EnvelopeBatch, GatewayKept, GatewaySeen, Ledger
 from genba_cloud.store.port import Quarantined
 from genba_shared import topics
 from genba_shared.acknowledgement import Acknowledgement
 from genba_shared.codec import Lane
-from genba_shared.errors import ContractError, UplinkError, UsageError
-from genba_shared.mqtt import BrokerAddress, MqttLink
+from genba_shared.errors import ContractError, UplinkError
+from genba_shared.mqtt import MqttLink
+from genba_shared.signing import split_state, state_text
 
 logger = logging.getLogger(__name__)
 
-_REFUSED_KEPT: Final = 1000
 
 Task = EnvelopeBatch | Quarantined | GatewaySeen
-Answers = dict[tuple[str, Lane, str], int]
 
 
 def _wall_now() -> datetime:
@@ -39,29 +38,41 @@ def _wall_now() -> datetime:
 class Ingest:
     """The collector's side of the wire; `run` it beside the API. `now` gives plant time."""
 
-    def __init__(self, ledger: Ledger, *, broker: str, now: Callable[[], datetime]) -> None:
-        """Prepare.
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        broker: str,
+        now: Callable[[], datetime],
+        trust: Trust | None = None,
+        count_refused: Callable[[str], None] = lambda reason: None,
+    ) -> None:
+        """Prepare. Without `trust`, whoever is not registered is believed where the broker is on this machine.
 
         Raises:
-            UsageError: the broker is not on this machine, or its address is not understood.
+            UsageError: the broker is on another machine without TLS, or its address is not understood.
         """
-        refuse_remote(broker)
+        check_broker(broker)
         self._ledger = ledger
         self._now = now
         self._queue = FairQueue()
         self._something = asyncio.Event()
         self._figures = Figures()
         self._is_full = False
-        self._unreadable: dict[str, bytes] = {}
         self._stopped: set[str] = set()
+        self._trust = trust or trust_of(ledger, broker=broker)
+        self._refusals = Refusals(count_refused)
+        self._copies = Copies()
         self._link = MqttLink(
             broker,
             f"genba-collector-{os.urandom(6).hex()}",
             on_message=self._arrived,
+            on_too_long=self._too_long,
+            max_payload_bytes=MAX_STATE,
             on_connect=self._connected,
             on_disconnect=self._disconnected,
         )
-        self._dispatcher = Dispatcher(ledger, self._publish_retained)
+        self._dispatcher = Dispatcher(ledger, self._publish_retained, sign=self._trust.sign)
 
     @property
     def connected(self) -> bool:
@@ -103,6 +114,11 @@ class Ingest:
                 self._queue.waiting_bytes,
             )
 
+    def _too_long(self, topic: str, length: int, retained: bool) -> None:  # noqa: FBT001 (paho's shape)
+        del retained
+        gateway = topics.gateway_of(topic) or topic[:MAX_NAME]
+        self._refusals.note(gateway, Refusal.TOO_LONG, f"{length} bytes on {topic:.120}", now_s=time.monotonic())
+
     def _connected(self) -> None:
         logger.info("broker connected address=%s", self._link.address)
         self._dispatcher.forget_greetings()
@@ -131,22 +147,34 @@ class Ingest:
 
     def _read(self, messages: Sequence[Message]) -> list[Task]:
         """What the ledger has to do, in the order of arrival; what says nothing is left out."""
+        self._trust.registry.refresh()
         tasks = (self._read_one(message) for message in messages)
         return [task for task in tasks if task is not None]
 
     def _read_one(self, message: Message) -> Task | None:
         if is_envelope_topic(message.topic):
-            task = read_envelope(message.topic, message.payload, now=self._now())
-            return self._once(task) if isinstance(task, Quarantined) else task
+            task = read_envelope(message.topic, message.payload, now=self._now(), trust=self._trust)
+            return self._once(task) if isinstance(task, Refused) else task
         gateway = topics.gateway_of(message.topic)
         if gateway is None or not message.payload:
             return None
-        try:
-            state = read_state(message.payload)
-        except ContractError as exc:
-            logger.warning("state refused gateway=%s reason=%s", gateway, exc)
+        text, signature = split_state(message.payload)
+        objection = self._trust.objection(gateway, signature=signature, covered=state_text(gateway, text))
+        if objection is not None:
+            self._refusals.note(gateway, objection, "its state", now_s=time.monotonic())
             return None
-        return GatewaySeen(gateway=gateway, state=state, seen_at=None if message.retained else _wall_now())
+        try:
+            state = read_state(text)
+        except ContractError as exc:
+            self._refusals.note(gateway, Refusal.UNREADABLE, str(exc), now_s=time.monotonic())
+            return None
+        return GatewaySeen(
+            gateway=gateway,
+            state=state,
+            seen_at=None if message.retained else _wall_now(),
+            enrolment=self._trust.registry.of(gateway).enrolment,
+            alarm=None if message.retained else self._copies.hear(gateway, state, now_s=time.monotonic()),
+        )
 
     def _watch_quarantine(self, gateway: str, *, is_full: bool) -> None:
         """Say once that a gateway stands still because its quarantine is full, and once that it goes on."""
@@ -164,16 +192,10 @@ class Ingest:
             self._stopped.discard(gateway)
             logger.info("quarantine has room gateway=%s: its events are taken again", gateway)
 
-    def _once(self, row: Quarantined) -> Quarantined | None:
-        """A gateway repeats what is not acknowledged: what cannot be read is kept once, not every few seconds."""
-        digest = sha256(row.body).digest()
-        if self._unreadable.get(row.gateway) == digest:
-            return None
-        if len(self._unreadable) >= _REFUSED_KEPT:
-            self._unreadable.clear()
-        self._unreadable[row.gateway] = digest
-        logger.warning("envelope refused gateway=%s reason=%s", row.gateway, row.reason)
-        return row
+    def _once(self, refused: Refused) -> Quarantined | None:
+        """A gateway repeats what is not acknowledged, and a stranger may send anything: each reason is kept once."""
+        is_first = self._refusals.note(refused.gateway, refused.reason, refused.row.reason, now_s=time.monotonic())
+        return refused.row if is_first else None
 
     async def _keep(self, task: Task) -> Appended | GatewayKept:
         match task:
@@ -186,41 +208,32 @@ class Ingest:
 
     def _answer(self, tasks: Sequence[Task], results: Sequence[Appended | GatewayKept | BaseException]) -> None:
         """Acknowledge what is committed, once per gateway; what failed is not answered and comes again."""
-        answers: Answers = {}
+        answers: dict[tuple[str, Lane, str, str | None], Acknowledgement] = {}
         for task, result in zip(tasks, results, strict=True):
+            answer: Acknowledgement | None = None
             match task, result:
                 case _, BaseException():
                     logger.error("not kept gateway=%s", task.gateway, exc_info=result)
-                case EnvelopeBatch(), Appended(upto=int(upto)):
+                case EnvelopeBatch(), Appended(upto=int()):
                     self._watch_quarantine(task.gateway, is_full=result.is_quarantine_full)
-                    answers[task.gateway, Lane(task.lane), task.epoch] = upto
+                    answer = answer_to(task, result)
                 case GatewaySeen(), GatewayKept(record=record):
                     self._dispatcher.hear(record)
-                    if record.online and record.epoch is not None:
-                        answers[record.gateway, Lane.FACTS, record.epoch] = record.upto
+                    answer = answer_to_hello(task, record)
                 case _:
                     pass
-        for (gateway, lane, epoch), upto in answers.items():
-            acknowledgement = Acknowledgement(lane=lane, epoch=epoch, upto=upto)
+            if answer is not None:
+                key = (task.gateway, answer.lane, answer.epoch, answer.run)
+                answers[key] = joined(answers.get(key), answer)
+        for (gateway, *_), acknowledgement in answers.items():
             try:
-                self._link.publish(topics.ack(gateway), acknowledgement.to_json())
+                self._link.publish(topics.ack(gateway), self._signed(gateway, acknowledgement).to_json())
             except UplinkError as exc:
                 logger.debug("acknowledgement not published gateway=%s reason=%s", gateway, exc)
 
-
-def refuse_remote(broker: str) -> None:
-    """Only a broker on this machine is safe without enrolment.
-
-    Raises:
-        UsageError: the broker is elsewhere, or its address is not understood.
-    """
-    host = BrokerAddress.parse(broker).host
-    try:
-        is_local = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_local = host == "localhost"
-    if not is_local:
-        raise UsageError(
-            f"broker on {host}: gateways of another machine must be enrolled, which comes in a later version; "
-            "use a broker on 127.0.0.1, or leave --broker out for the embedded one"
-        )
+    def _signed(self, gateway: str, acknowledgement: Acknowledgement) -> Acknowledgement:
+        """Signed for a gateway that is enrolled: it deletes what is acknowledged, and must not believe anybody."""
+        sign = self._trust.sign
+        if sign is None or self._trust.registry.of(gateway).verify is None:
+            return acknowledgement
+        return acknowledgement.signed(gateway, sign)

@@ -1,5 +1,6 @@
 """The one write path: append events, fold them, publish what changed."""
 
+from genba_cloud.ledger.alarms import IdentityAlarm
 from genba_cloud.ledger.batches import Appended, Broken, Changed, EnvelopeBatch
 from genba_cloud.ledger.gateways import GatewayKept, GatewaySeen
 from genba_cloud.ledger.ledger import Ledger, Listener, rebuild, verify
@@ -18,6 +19,7 @@ __all__ = [
     "EnvelopeBatch",
     "GatewayKept",
     "GatewaySeen",
+    "IdentityAlarm",
     "Ledger",
     "Listener",
     "OrderTaken",

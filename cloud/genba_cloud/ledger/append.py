@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Final, NamedTuple
 
-from genba_cloud.core.delivery import Answer, Take, admit, decide
+from genba_cloud.core.delivery import Answer, Standing, Take, admit, decide, greet
+from genba_cloud.ledger.alarms import COLLECTOR, fork_of, sound_alarm
 from genba_cloud.ledger.batches import NOTHING_CHANGED, Appended, Broken, EnvelopeBatch
 from genba_cloud.ledger.chain import as_stored, canonical, leaf_of, link_hash
+from genba_cloud.ledger.copies import compare
 from genba_cloud.ledger.folding import fold_events
 from genba_cloud.store.port import Link, LogRow, Quarantined, RangeKey, ReceivedRange, Transaction
 from genba_cloud.store.read import LoggedEvent
 from genba_shared.clock import to_milliseconds
 from genba_shared.errors import ContractError
-from genba_shared.events import DataGapSeen, Event, EventId, GapCause, Source, SourceType, made_by
-
-COLLECTOR = Source(type=SourceType.SYSTEM, ref="collector")
+from genba_shared.events import DataGapSeen, Event, EventId, GapCause, made_by
 
 QUARANTINE_BYTES: Final = 100_000_000
 """Bytes of what cannot be taken that are kept for one gateway."""
@@ -45,12 +45,12 @@ def append_envelopes(transaction: Transaction, batches: Sequence[EnvelopeBatch],
     ranges = dict(transaction.received_ranges({_range_of(batch) for batch in batches}))
     moved: dict[RangeKey, ReceivedRange] = {}
     taken: list[_Taken] = []
+    pending: dict[str, Event] = {}
     for batch in batches:
         key = _range_of(batch)
-        one = _take(batch, ranges[key], stamp)
-        if not has_room(transaction, batch.gateway, (part.body for part in one.broken)):
-            one = _Taken(upto=ranges[key].upto, is_quarantine_full=True)
+        one = _take(transaction, batch, ranges[key], stamp=stamp, pending=pending)
         taken.append(one)
+        pending.update((event.id, event) for event in one.events)
         if one.range is not None:
             ranges[key] = moved[key] = one.range
             transaction.quarantine([quarantined(part, batch, stamp.now) for part in one.broken])
@@ -61,6 +61,8 @@ def append_envelopes(transaction: Transaction, batches: Sequence[EnvelopeBatch],
         Appended(
             events=tuple(islice(logged, len(one.events))),
             upto=one.upto,
+            ahead=one.ahead,
+            forked=one.is_forked,
             is_quarantine_full=one.is_quarantine_full,
             changed=appended.changed if one.events else NOTHING_CHANGED,
         )
@@ -76,17 +78,29 @@ class _Taken(NamedTuple):
     """What is taken of an envelope: the answer to it, and where anything is, the range that it moves."""
 
     upto: int
+    ahead: int | None = None
     range: ReceivedRange | None = None
     events: Sequence[Event] = ()
     broken: Sequence[Broken] = ()
+    is_forked: bool = False
     is_quarantine_full: bool = False
 
 
-def _take(batch: EnvelopeBatch, received: ReceivedRange, stamp: Stamp) -> _Taken:
-    decision = decide(received.upto, batch.reach)
+def _take(
+    transaction: Transaction,
+    batch: EnvelopeBatch,
+    received: ReceivedRange,
+    *,
+    stamp: Stamp,
+    pending: Mapping[str, Event],
+) -> _Taken:
+    """What to take; `pending` are the events that are taken before it in the same transaction, by id."""
+    standing = Standing(upto=received.upto, run=received.run)
+    decision = decide(standing, batch.reach)
     match decision:
         case Answer(upto=upto):
-            return _Taken(upto=upto)
+            is_other = batch.reach.run not in (None, received.run)
+            return _Taken(upto=upto, ahead=received.upto if is_other else None)
         case Take():
             pass
     taken, refused = admit(
@@ -94,13 +108,21 @@ def _take(batch: EnvelopeBatch, received: ReceivedRange, stamp: Stamp) -> _Taken
     )
     broken = [part for part in batch.broken if part.seq is None or part.seq >= decision.first]
     broken += [Broken(seq=_seq(row.event), reason=row.reason, body=canonical(row.event)) for row in refused]
-    newest = max((event.at for event in taken), default=received.last_at)
-    lost = [_lost(batch, decision.lost, received=received, stamp=stamp)] if decision.lost else []
+    compared = compare(transaction, batch, decision, events=taken, broken=broken, pending=pending)
+    if not has_room(transaction, batch.gateway, (part.body for part in compared.broken)):
+        upto, ahead = greet(standing, run=batch.reach.run, acked=batch.reach.acked)
+        return _Taken(upto=upto, ahead=ahead, is_quarantine_full=True)
+    newest = max((event.at for event in compared.new), default=received.last_at)
+    own = [_lost(batch, decision.lost, received=received, stamp=stamp)] if decision.lost else []
+    if compared.is_forked:
+        alarm = sound_alarm(transaction, fork_of(batch, other=received.run), now=stamp.now)
+        own += [event for event in alarm if event.id not in pending]
     return _Taken(
         upto=decision.upto,
-        range=ReceivedRange(upto=decision.upto, last_at=newest),
-        events=[*lost, *taken],
-        broken=broken,
+        range=ReceivedRange(upto=decision.standing.upto, last_at=newest, run=decision.standing.run),
+        events=[*own, *compared.new],
+        broken=compared.broken,
+        is_forked=compared.is_forked,
     )
 
 

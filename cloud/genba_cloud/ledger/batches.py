@@ -63,15 +63,19 @@ NOTHING_CHANGED = Changed()
 class Appended:
     """What one append did.
 
-    `upto` answers an envelope: everything up to it is accounted for. `is_quarantine_full`: it holds what cannot be
-    taken, and there is no room to keep that, so that nothing of it was taken. `duplicates` counts client-made events
-    that were here already, `conflicts` are ids that were here with another content (which was not taken). `changed` of
-    envelopes that were committed together is what they changed together.
+    `upto` answers an envelope: everything up to it is accounted for with its sender. `ahead`: how far the collector
+    came with another run of the same gateway. `forked`: events of the sender differ from those of that one.
+    `is_quarantine_full`: it holds what cannot be taken, and there is no room to keep that, so that nothing of it was
+    taken. `duplicates` counts client-made events that were here already, `conflicts` are ids that were here with
+    another content (which was not taken). `changed` of envelopes that were committed together is what they changed
+    together.
     """
 
     events: tuple[LoggedEvent, ...] = ()
     upto: int | None = None
     is_quarantine_full: bool = False
+    ahead: int | None = None
+    forked: bool = False
     duplicates: int = 0
     conflicts: tuple[str, ...] = ()
     changed: Changed = field(default=NOTHING_CHANGED)

@@ -7,18 +7,25 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from genba_cloud.ledger.alarms import IdentityAlarm, sound_alarm
+from genba_cloud.ledger.append import Stamp, append_own
 from genba_cloud.ledger.batches import Appended, Changed
 from genba_cloud.store.port import Transaction
-from genba_cloud.store.read import Enrolment, GatewayRecord
+from genba_cloud.store.read import ALARM, Enrolment, GatewayRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySeen:
-    """A state message. `seen_at` (wall time) is None for a retained one: it says nothing about now."""
+    """A state message. `seen_at` (wall time) is None for a retained one: it says nothing about now.
+
+    `alarm`: what it shows to be wrong with the gateway's identity.
+    """
 
     gateway: str
     state: Mapping[str, Any]
     seen_at: datetime | None
+    enrolment: Enrolment = Enrolment.UNENROLLED
+    alarm: IdentityAlarm | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,26 +36,37 @@ class GatewayKept:
     appended: Appended = field(default_factory=Appended)
 
 
-def see_gateway(transaction: Transaction, seen: GatewaySeen) -> GatewayKept:
+def see_gateway(transaction: Transaction, seen: GatewaySeen, stamp: Stamp) -> GatewayKept:
     """Keep a gateway's state. One that nobody registered is taken in as unenrolled.
 
-    The last will only says that it is offline, in which epoch; what was known of its devices stays.
+    The last will only says that it is offline, in which epoch; what was known of its devices stays. The will of another
+    epoch than the present one says nothing of the gateway as it is now.
     """
+    appended = _changed(seen.gateway)
+    if seen.alarm is not None:
+        events = sound_alarm(transaction, seen.alarm, now=stamp.now)
+        appended = replace(append_own(transaction, events, stamp), changed=appended.changed)
     known = transaction.gateway(seen.gateway)
     before, sha256 = known or (
         GatewayRecord(gateway=seen.gateway, enrolment=Enrolment.UNENROLLED, online=False),
         "",
     )
     is_online = seen.state.get("online") is True
+    epoch = seen.state.get("epoch", before.epoch)
+    if not is_online and before.epoch not in (None, epoch):
+        return GatewayKept(record=before)
+    alarm = {ALARM: before.state[ALARM]} if ALARM in before.state else {}
+    said = {key: value for key, value in seen.state.items() if key != ALARM}
     record = replace(
         before,
         online=is_online,
-        epoch=seen.state.get("epoch", before.epoch),
+        enrolment=seen.enrolment,
+        epoch=epoch,
         seen_at=seen.seen_at or before.seen_at,
-        state=dict(seen.state) if is_online else {**before.state, "online": False},
+        state={**said, **alarm} if is_online else {**before.state, "online": False},
     )
     transaction.put_gateway(record, dispatch_sha256=sha256)
-    return GatewayKept(record=_read_back(transaction, seen.gateway), appended=_changed(seen.gateway))
+    return GatewayKept(record=_read_back(transaction, seen.gateway), appended=appended)
 
 
 def publish_dispatch(transaction: Transaction, gateway: str, sha256: str) -> GatewayKept:

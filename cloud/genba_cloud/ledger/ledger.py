@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -25,10 +25,21 @@ from genba_cloud.ledger.questions import (
     answer_question,
     assign_counts,
 )
+from genba_cloud.ledger.registrations import (
+    Enrolled,
+    Invitation,
+    Issue,
+    add_gateway,
+    enrol,
+    reissue,
+    remove_gateway,
+    renew_gateway,
+)
+from genba_cloud.ledger.registry import Registry
 from genba_cloud.ledger.shop_floor import QueueAppended, TagToBind, append_queue, change_tags, open_dispatch
 from genba_cloud.ledger.writer import Writer
 from genba_cloud.store.port import Quarantined, Store, Transaction
-from genba_cloud.store.read import QueueRow, Reads
+from genba_cloud.store.read import GatewayIdentity, QueueRow, Reads
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE
 from genba_shared.events import Event, Source
 
@@ -51,6 +62,8 @@ class Ledger:
         self._ids = OrderedIds()
         self._listeners: list[Listener] = []
         self._writer: Writer | None = None
+        self.registry = Registry(lambda: self.reads.identities())
+        self.enterprise = enterprise
 
     async def __aenter__(self) -> Self:
         if await asyncio.to_thread(_rebuild_old, self._store, self._enterprise):
@@ -136,7 +149,35 @@ class Ledger:
 
     async def see_gateway(self, seen: GatewaySeen) -> GatewayKept:
         """Keep a gateway's state message."""
-        return await self._run(lambda transaction: see_gateway(transaction, seen))
+        return await self._run(lambda transaction: see_gateway(transaction, seen, self._stamp()))
+
+    async def add_gateway(self, gateway: str, *, site: str | None) -> Invitation | Refused:
+        """Register a gateway of this enterprise; the invitation holds the code with which it enrols."""
+        now = datetime.now(UTC)
+        return await self._register(
+            lambda transaction: add_gateway(transaction, gateway, enterprise=self.enterprise, site=site, now=now)
+        )
+
+    async def renew_gateway(self, gateway: str) -> Invitation | Refused:
+        """A new code for a registered gateway."""
+        return await self._register(lambda transaction: renew_gateway(transaction, gateway, now=datetime.now(UTC)))
+
+    async def remove_gateway(self, gateway: str) -> GatewayIdentity | Refused:
+        """Take nothing more from this gateway."""
+        return await self._register(lambda transaction: remove_gateway(transaction, gateway, now=datetime.now(UTC)))
+
+    async def enrol(self, gateway: str, *, secret: str, public_key: bytes, issue: Issue) -> Enrolled | None:
+        """Take a gateway's key for its code; None: the code is not right."""
+        now = datetime.now(UTC)
+        return await self._register(
+            lambda transaction: enrol(transaction, gateway, secret=secret, public_key=public_key, now=now, issue=issue)
+        )
+
+    async def reissue(self, gateway: str, *, public_key: bytes, issue: Issue) -> Enrolled | None:
+        """A new certificate for the gateway's key; None: it has another one."""
+        return await self._register(
+            lambda transaction: reissue(transaction, gateway, public_key=public_key, issue=issue)
+        )
 
     async def publish_dispatch(self, gateway: str, sha256: str) -> GatewayKept:
         """Give a dispatch document with this content its version (`record.dispatch_published`)."""
@@ -155,6 +196,11 @@ class Ledger:
 
     def _stamp(self) -> Stamp:
         return Stamp(now=self._now(), next_id=self._ids.next)
+
+    async def _register(self, work: Callable[[Transaction], T]) -> T:
+        result = await self._run(work)
+        self.registry.forget()
+        return result
 
     async def _run(self, work: Callable[[Transaction], T]) -> T:
         return await self._entered().run(work)

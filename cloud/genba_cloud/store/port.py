@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from genba_cloud.core.facts import OrderPlan, ViewKey, WorkOrderPlan
-from genba_cloud.store.read import GatewayRecord, Quarantined, QueueRow, Reads
+from genba_cloud.store.read import GatewayIdentity, GatewayRecord, Quarantined, QueueRow, Reads
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE
 from genba_shared.errors import GenbaError
 from genba_shared.events import Event
@@ -66,10 +66,14 @@ class RangeKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedRange:
-    """Everything up to `upto` is accounted for; `last_at` is when the newest of the last batch of events happened."""
+    """Everything up to `upto` is accounted for; `last_at` is when the newest of the last batch of events happened.
+
+    `run`: the run of the gateway (one start of it) with which it was; None: it named none.
+    """
 
     upto: int = 0
     last_at: datetime | None = None
+    run: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +128,19 @@ class PlannedWork:
     plan: WorkOrderPlan
 
 
+class Identities(Protocol):
+    """The registered gateways, as one transaction sees them."""
+
+    def all(self) -> tuple[GatewayIdentity, ...]:
+        """Every gateway that was ever added, by name; removed ones too."""
+
+    def get(self, gateway: str) -> GatewayIdentity | None:
+        """The gateway of that name; locked until the end of the transaction."""
+
+    def put(self, identity: GatewayIdentity) -> None:
+        """Write it, new or changed."""
+
+
 class Transaction(Protocol):
     """One write transaction of one enterprise. It sees its own writes; nobody else sees them before it commits."""
 
@@ -169,6 +186,15 @@ class Transaction(Protocol):
 
     def set_received_ranges(self, values: Mapping[RangeKey, ReceivedRange]) -> None:
         """Move these ranges."""
+
+    def taken_leaves(self, ids: Iterable[str]) -> Mapping[str, bytes]:
+        """The leaves of those of a gateway's events that are in the log."""
+
+    def quarantined_bodies(self, ids: Iterable[str]) -> Mapping[str, frozenset[bytes]]:
+        """The bodies of those of a gateway's events that are in quarantine."""
+
+    def identities(self) -> Identities:
+        """Which gateways are registered, over all enterprises."""
 
     def client_leaves(self, ids: Iterable[str]) -> Mapping[str, bytes]:
         """Those of the client-made ids that are known, with the leaf of what they were used for."""

@@ -14,6 +14,7 @@ from genba_cloud.store.read import Reads
 from genba_cloud.store.reading import SqlReads
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE, META, METADATA, SCHEMA_VERSION, VIEWS_VERSION
 from genba_cloud.store.transaction import SqlTransaction
+from genba_cloud.store.upgrade import add_missing_columns
 from genba_shared.errors import UsageError
 
 _SCHEMES: Final = frozenset({"postgresql", "postgres"})
@@ -31,6 +32,7 @@ class PostgresStore:
         self._engine = _engine(url)
         try:
             with self._engine.begin() as connection:
+                add_missing_columns(connection)
                 METADATA.create_all(connection)
                 version = connection.scalar(select(META.c.value).where(META.c.key == "schema"))
                 if version is None:

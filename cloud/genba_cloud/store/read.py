@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.core.facts.plan import OrderPlan
@@ -94,7 +94,32 @@ class Enrolment(StrEnum):
     """Whether the plant engineer registered the gateway."""
 
     REGISTERED = "registered"
+    REMOVED = "removed"
     UNENROLLED = "unenrolled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayIdentity:
+    """A registered gateway. Times are wall time.
+
+    `public_key` None: it was added and is not enrolled yet. `removed_at`: from then on nothing of it is taken.
+    `code_hash` (SHA-256) and `code_until`: of the one-time code that is open.
+    """
+
+    gateway: str
+    enterprise: str
+    added_at: datetime
+    site: str | None = None
+    removed_at: datetime | None = None
+    public_key: bytes | None = None
+    enrolled_at: datetime | None = None
+    certificate_until: datetime | None = None
+    code_hash: bytes | None = None
+    code_until: datetime | None = None
+
+
+ALARM: Final = "identity_alarm"
+"""Key of a gateway's kept state under which the collector notes what is wrong with its identity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +130,8 @@ class GatewayRecord:
 
     `upto` is the greatest accounted-for seq of the facts lane in `epoch`. `dispatch_version` is what the gateway says
     it has; `dispatch_published` is what was last published. `last_at` is when the newest of its events happened.
-    `devices` maps a device to {"status", "since", "reason"}.
+    `devices` maps a device to {"status", "since", "reason"}. `run`: with which run of the gateway (one start of it)
+    `upto` was accounted for. `alarm`: what is wrong with its identity, until it is enrolled again.
     """
 
     gateway: str
@@ -123,6 +149,8 @@ class GatewayRecord:
     nodes: tuple[str, ...] = ()
     stocktakes: tuple[str, ...] = ()
     last_at: datetime | None = None
+    run: str | None = None
+    alarm: str | None = None
     devices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     state: Mapping[str, Any] = field(default_factory=dict)
 
@@ -262,6 +290,9 @@ class Reads(Protocol):
 
     def open_episodes(self) -> Mapping[str, LoggedEvent]:
         """By order: the newest episode event of each order whose episode is not closed."""
+
+    def identities(self) -> tuple[GatewayIdentity, ...]:
+        """Every gateway that was ever registered, over all enterprises, by name."""
 
     def quarantined(
         self, *, gateway: str | None = None, before: int | None = None, limit: int = 100

@@ -26,12 +26,14 @@ from genba_cloud.core.facts import (
 )
 from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.store import quarantine
+from genba_cloud.store.identities import SqlIdentities
 from genba_cloud.store.port import StoredOrder, StoredView
 from genba_cloud.store.read import (
     ALL_QUESTIONS,
     EVERYTHING,
     EventFilter,
     EventPage,
+    GatewayIdentity,
     GatewayRecord,
     LoggedEvent,
     OrderPage,
@@ -233,6 +235,11 @@ class SqlReads:
         query = query.where(LOG.c.position.in_(newest), LOG.c.kind != "episode_closed")
         with self._engine.connect() as connection:
             return {row.order_id: _logged(row) for row in connection.execute(query)}
+
+    def identities(self) -> tuple[GatewayIdentity, ...]:
+        """See the port."""
+        with self._engine.connect() as connection:
+            return SqlIdentities(connection).all()
 
     def quarantined(
         self, *, gateway: str | None = None, before: int | None = None, limit: int = 100

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, Select, select
 from genba_cloud.core.facts import NodePlan, OrderPlan, WorkOrderPlan
 from genba_cloud.store.driver import plain_time
 from genba_cloud.store.port import DamagedRowError, LogRow, StoredOrder, StoredView
-from genba_cloud.store.read import Enrolment, GatewayRecord
+from genba_cloud.store.read import ALARM, Enrolment, GatewayRecord
 from genba_cloud.store.tables import CUSTOMER_ORDER, GATEWAY, NODE, RECEIVED_RANGE, WORK_ORDER
 from genba_shared.errors import ContractError
 from genba_shared.events import Event, event_from_json, event_of_canonical, made_by
@@ -163,7 +163,7 @@ def gateway_rows(enterprise: str) -> Select[Any]:
         & (RECEIVED_RANGE.c.epoch == GATEWAY.c.epoch)
     )
     joined = GATEWAY.outerjoin(RECEIVED_RANGE, current)
-    columns = select(GATEWAY, RECEIVED_RANGE.c.upto, RECEIVED_RANGE.c.last_at).select_from(joined)
+    columns = select(GATEWAY, RECEIVED_RANGE.c.upto, RECEIVED_RANGE.c.last_at, RECEIVED_RANGE.c.run).select_from(joined)
     return columns.where(GATEWAY.c.enterprise == enterprise).order_by(GATEWAY.c.id)
 
 
@@ -186,6 +186,8 @@ def gateway_record(row: RowMapping) -> GatewayRecord:
         nodes=tuple(state.get("nodes", ())),
         stocktakes=tuple(state.get("stocktakes", ())),
         last_at=row["last_at"],
+        run=row["run"],
+        alarm=(state.get(ALARM) or {}).get("note"),
         devices=state.get("devices", {}),
         state=state,
     )

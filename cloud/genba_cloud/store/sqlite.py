@@ -25,6 +25,7 @@ from genba_cloud.store.tables import (
     VIEWS_VERSION,
 )
 from genba_cloud.store.transaction import SqlTransaction
+from genba_cloud.store.upgrade import add_missing_columns
 from genba_shared.errors import UsageError
 
 FILE: Final = "genba.db"
@@ -152,6 +153,7 @@ def _prepare(connection: Connection, file: Path) -> None:
         connection.execute(insert(META).values(key="schema", value=str(SCHEMA_VERSION)))
         connection.execute(insert(META).values(key="views", value=str(VIEWS_VERSION)))
     _check_version(connection, file)
+    add_missing_columns(connection)
     METADATA.create_all(connection)
     for index in LOG.indexes:  # a log of an older version has not all of them
         index.create(connection, checkfirst=True)

@@ -135,6 +135,7 @@ RECEIVED_RANGE = Table(
     Column("epoch", String, nullable=False),
     Column("upto", BigInteger, nullable=False),
     Column("last_at", Instant),
+    Column("run", String),
     PrimaryKeyConstraint("enterprise", "gateway", "lane", "epoch"),
 )
 

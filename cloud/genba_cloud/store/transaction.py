@@ -11,8 +11,10 @@ from sqlalchemy import Connection, Table, and_, delete, insert, select, update
 from genba_cloud.core.facts import Aggregate, ViewKey
 from genba_cloud.store import quarantine
 from genba_cloud.store.driver import insert_many, put_many
+from genba_cloud.store.identities import SqlIdentities, quarantined_bodies, taken_leaves
 from genba_cloud.store.memory import Memory
 from genba_cloud.store.port import (
+    Identities,
     Link,
     LogRow,
     PlannedWork,
@@ -144,7 +146,9 @@ class SqlTransaction:
         for part in chunks(sorted({key.gateway for key in keys})):
             query = self._all(RECEIVED_RANGE).where(table.gateway.in_(part)).with_for_update()
             for row in self._connection.execute(query.order_by(table.gateway, table.lane, table.epoch)):
-                found[RangeKey(row.gateway, row.lane, row.epoch)] = ReceivedRange(upto=row.upto, last_at=row.last_at)
+                found[RangeKey(row.gateway, row.lane, row.epoch)] = ReceivedRange(
+                    upto=row.upto, last_at=row.last_at, run=row.run
+                )
         return found
 
     def set_received(self, gateway: str, lane: str, epoch: str, value: ReceivedRange) -> None:
@@ -153,8 +157,23 @@ class SqlTransaction:
 
     def set_received_ranges(self, values: Mapping[RangeKey, ReceivedRange]) -> None:
         """See the port."""
-        rows = {tuple(key): {"upto": value.upto, "last_at": value.last_at} for key, value in sorted(values.items())}
+        rows = {
+            tuple(key): {"upto": value.upto, "last_at": value.last_at, "run": value.run}
+            for key, value in sorted(values.items())
+        }
         self._put_all(RECEIVED_RANGE, RangeKey._fields, rows)
+
+    def taken_leaves(self, ids: Iterable[str]) -> Mapping[str, bytes]:
+        """See the port."""
+        return taken_leaves(self._connection, self._enterprise, ids)
+
+    def quarantined_bodies(self, ids: Iterable[str]) -> Mapping[str, frozenset[bytes]]:
+        """See the port."""
+        return quarantined_bodies(self._connection, self._enterprise, ids)
+
+    def identities(self) -> Identities:
+        """See the port."""
+        return SqlIdentities(self._connection)
 
     def client_leaves(self, ids: Iterable[str]) -> Mapping[str, bytes]:
         """See the port."""

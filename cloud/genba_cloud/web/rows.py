@@ -115,6 +115,7 @@ class Gateway:
     seen_ms: int | None
     age: str
     lost: str
+    alarm: str
 
 
 def row_of(order: AssessedOrder, shown: Shown) -> Row:
@@ -218,6 +219,7 @@ def _gateway(record: GatewayRecord, shown: Shown, wall: datetime) -> Gateway:
         seen_ms=int(record.seen_at.timestamp() * 1000) if record.seen_at else None,
         age=age,
         lost=shown.say("gateway.lost", names=", ".join(lost)) if lost else "",
+        alarm=shown.say("gateway.alarm") if record.alarm else "",
     )
 
 

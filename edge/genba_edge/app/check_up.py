@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from genba_edge.app.control import Answer, NoAnswer, NoGateway, NotAllowed, ask
+from genba_edge.app.identity import FILE_NAME as IDENTITY_FILE
+from genba_edge.app.identity import certificate_of, load_identity
 from genba_edge.app.reach import TIMEOUT_S, Target, reach_all, targets_of
 from genba_edge.app.snapshot import address_of
 from genba_edge.core.diagnosis import Sureness
@@ -75,6 +77,7 @@ def examine(map_path: Path, *, state_dir: Path | None, broker: str | None) -> It
         return
     folder = state_dir or folder_of(map_path) / loaded.map.store.path
     yield from _folder(folder)
+    yield _identity(loaded.map, folder)
     yield from _certificates(loaded.map, folder, broker)
     yield from _serial_ports(loaded.map)
     status = _status(folder)
@@ -155,6 +158,24 @@ def _folder(folder: Path) -> Iterator[CheckUp]:
         yield _ok("state folder", str(folder))
     yield _disk(folder)
     yield _outbox(folder)
+
+
+def _identity(device_map: DeviceMap, folder: Path) -> CheckUp:
+    try:
+        identity = load_identity(folder, gateway=device_map.gateway.id)
+    except UsageError as exc:
+        return _fail("identity", str(exc), f"{AS_ITS_USER}; else enrol again: genba edge enrol")
+    if identity is None:
+        return _ok("identity", "not enrolled: only a collector on this machine takes its events")
+    if (folder / IDENTITY_FILE).stat().st_mode & _OTHERS:
+        return _fail(
+            "identity", "its key can be read by others", f"chmod 600 {folder / IDENTITY_FILE}, and enrol again"
+        )
+    return _ok(
+        "identity",
+        f"enrolled at {identity.collector}, key {identity.fingerprint[:16]}, certificate until "
+        f"{certificate_of(identity)[1]:%Y-%m-%d}",
+    )
 
 
 def _disk(folder: Path) -> CheckUp:

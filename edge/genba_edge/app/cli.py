@@ -17,6 +17,7 @@ COMMANDS: Final[tuple[tuple[str, str, str], ...]] = (
     ("check", "check", "check a device map offline: every problem with line and fix"),
     ("probe", "probe", "read every point of a map now and show what came"),
     ("doctor", "doctor", "folder, disk, clock, network: what would keep the gateway from working"),
+    ("enrol", "enrol", "give this gateway a key of its own, with a code from the collector"),
     ("run", "run_arguments", "run the gateway: read devices, derive events, deliver them"),
     ("reload", "reload", "give the running gateway another map, without a break"),
     ("explain", "explain", "say why an event was told: its inputs, the rule, the decision trail"),

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import time
 import uuid
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from genba_edge.app.fleet import Fleet
@@ -23,27 +23,25 @@ from genba_edge.app.history import History
 from genba_edge.app.inbox import Inbox
 from genba_edge.app.map_watch import MapWatch
 from genba_edge.app.pace import pace_of, tick_s
-from genba_edge.app.raw_file import RawWriter
-from genba_edge.app.sink import Sink
+from genba_edge.app.setup import GatewaySetup, Switch
 from genba_edge.app.snapshot import RecordView, Snapshot, device_now, station_states
 from genba_edge.core.deriver import Deriver
 from genba_edge.core.journal import Commit, Identity, Moment
 from genba_edge.core.map_change import MapChange, compare
 from genba_edge.core.present import Present
 from genba_edge.core.reporting import Reporter
-from genba_edge.core.succession import succeed
-from genba_edge.ports import Observation, Outbox
+from genba_edge.core.succession import begin_anew, succeed
+from genba_edge.ports import Observation
 from genba_edge.uplink import Uplink
-from genba_shared.broker import BrokerAddress
-from genba_shared.clock import ProductionClock, format_time
+from genba_shared.clock import format_time
 from genba_shared.device_map import DeviceMap, recorded_text
 from genba_shared.device_map.model import Stocktake
 from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.errors import OutboxFull
 from genba_shared.events import Event, StationState, StationStateChanged
-from genba_shared.supervisor import supervise
 from genba_shared.version import VERSION
 
+__all__ = ["Gateway", "GatewaySetup"]
 logger = logging.getLogger(__name__)
 
 SOFT_SAVE_S = 1.0  # wall: open passages are committed at least this often while reads arrive
@@ -51,30 +49,9 @@ CHECKPOINT_S = 60.0  # wall: how far back an unobserved interval may begin after
 FULL_RETRY_S = 5.0  # wall: how long to wait before a commit that the disk refused is tried again
 EVENTS_KEPT = 50  # for the status page
 SWITCH_S = 15.0  # wall: how long a new map may wait for a commit that is on its way
+EPOCH_RETRY_S = 5.0  # wall
+SETTLE_S = 10.0  # wall: how long derivation rests for the last events of an epoch
 _FULL = "the outbox cannot take the state of the old map (disk full?): the old map stays in force."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewaySetup:
-    """What a gateway is started with."""
-
-    device_map: DeviceMap
-    outbox: Outbox
-    clock: ProductionClock
-    state_dir: Path
-    broker: BrokerAddress | None
-    sink: Sink | None
-    raw: RawWriter | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class Switch:
-    """A new map that waits for the loop to take it over."""
-
-    device_map: DeviceMap
-    change: MapChange
-    taken: asyncio.Future[str] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    """The reason why it was not; empty: it was."""
 
 
 class Gateway:
@@ -123,7 +100,9 @@ class Gateway:
                 on_dispatch=self._take_dispatch,
                 clock=self._clock,
                 state_dir=setup.state_dir,
+                credentials=setup.credentials,
             )
+        self._epoch_due = 0.0
 
     @property
     def device_map(self) -> DeviceMap:
@@ -181,17 +160,17 @@ class Gateway:
         """Work until `stop` is set; then emit what is joined, commit, deliver what the link takes, and return."""
         await asyncio.to_thread(self._keep_map)
         self._fleet.start(self._fleet.make(self._map.devices.values()))
-        uplink = asyncio.create_task(supervise("uplink", self._uplink.run)) if self._uplink else None
+        if self._uplink is not None:
+            self._uplink.start()
         derive = asyncio.create_task(self._derive(stop))
         try:
             await derive
         finally:
             await self._fleet.stop_all()
             await self._finish()
-            if uplink is not None and self._uplink is not None:
+            if self._uplink is not None:
                 await self._uplink.drain(timeout_s=2.0)
-                uplink.cancel()
-                await asyncio.gather(uplink, return_exceptions=True)
+                await self._uplink.stop()
 
     async def reload(self, device_map: DeviceMap) -> MapChange:
         """Go on with another map. Drivers of devices that it does not change read on as if nothing had happened.
@@ -263,6 +242,32 @@ class Gateway:
                 await self._take_over(self._switch)
             if self._unstored is not None:
                 await self._store(self._unstored, stop)
+            if self._uplink is not None and self._uplink.in_doubt and time.monotonic() >= self._epoch_due:
+                await self._begin_epoch(self._uplink)
+                self._epoch_due = time.monotonic() + EPOCH_RETRY_S
+
+    async def _begin_epoch(self, uplink: Uplink) -> None:
+        """There is a copy of this gateway: go on under numbers that it cannot have, once nothing is held any more.
+
+        Nothing is derived meanwhile; what drivers emit waits in the inbox. Without a link it is tried again later.
+        """
+        if not uplink.is_connected or not await self._commit_all() or not await uplink.drain(timeout_s=SETTLE_S):
+            return
+        await uplink.stop()
+        saved, identity = self._outbox.load_state(), replace(self._identity, epoch=secrets.token_hex(16))
+        pace = pace_of(self._map, self._clock.speed)
+        new = begin_anew(self._map, self._present, identity=identity, saved=saved, pace=pace, moment=self._moment())
+        try:
+            await asyncio.to_thread(self._outbox.begin_epoch, identity.epoch, new.first.events, new.first.state)
+        except OutboxFull as exc:
+            logger.warning("new epoch not begun reason=%s retry_s=%.0f", exc, EPOCH_RETRY_S)
+        else:
+            logger.warning("new epoch gateway=%s epoch=%s: counters start anew", identity.gateway, identity.epoch)
+            self._identity, self._deriver = identity, new.deriver
+            self._note_events(new.first.events)
+            if self._sink is not None:
+                self._sink.write(new.first.events)
+        uplink.start()
 
     async def _take_over(self, switch: Switch) -> None:
         """Between two steps of the old derivation: commit all it knows, and let one with the new map go on from there.

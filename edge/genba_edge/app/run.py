@@ -16,8 +16,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from genba_edge.app.certificate_care import care_for
 from genba_edge.app.control import Answer, control_socket
 from genba_edge.app.gateway import Gateway, GatewaySetup
+from genba_edge.app.identity import GatewayIdentity, broker_of, load_identity
 from genba_edge.app.raw_file import RawWriter
 from genba_edge.app.reloads import Reloads
 from genba_edge.app.run_arguments import BROKER_VARIABLE
@@ -43,12 +45,15 @@ def run_gateway(args: argparse.Namespace) -> int:
     """Run until SIGTERM or Ctrl-C; everything that was counted is committed before it ends."""
     device_map = load_device_map(args.map)
     broker = _broker(args.broker or os.environ.get(BROKER_VARIABLE), device_map)
+    state_dir = args.state or folder_of(args.map) / device_map.store.path
+    identity = load_identity(state_dir, gateway=device_map.gateway.id)
+    if identity is not None:
+        broker = broker_of(identity, broker, state_dir)
     if broker is None and args.sink is None:
         raise UsageError(
             "nowhere to send events: add `collector: {mqtt: mqtt://HOST:1883}` to the map, or --broker URL, "
             "or --sink FILE.jsonl to write them to a file"
         )
-    state_dir = args.state or folder_of(args.map) / device_map.store.path
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     started = _Start(
         map_path=args.map,
@@ -58,6 +63,7 @@ def run_gateway(args: argparse.Namespace) -> int:
         sink=args.sink,
         record=args.record,
         status=args.status,
+        identity=identity,
     )
     asyncio.run(_run(started))
     return 0
@@ -81,6 +87,7 @@ class _Start:
     sink: Path | None
     record: Path | None
     status: str | None
+    identity: GatewayIdentity | None
 
 
 async def _run(start: _Start) -> None:
@@ -101,6 +108,9 @@ async def _run(start: _Start) -> None:
             if listen is not None:
                 url = await doors.enter_async_context(status_page(listen, gateway.snapshot))
             await doors.enter_async_context(_commands(gateway, start, url, hung_up))
+            if start.identity is not None:
+                care = asyncio.create_task(care_for(start.identity, start.state_dir))
+                doors.callback(care.cancel)
             _log_start(start, outbox, url)
             await gateway.run(stop)
         logger.info("gateway stopped gateway=%s undelivered=%d", start.device_map.gateway.id, outbox.mark().depth)
@@ -127,6 +137,7 @@ def _setup(start: _Start, outbox: SqliteOutbox, files: contextlib.ExitStack) -> 
         broker=start.broker,
         sink=sink,
         raw=raw,
+        credentials=start.identity.credentials if start.identity else None,
     )
 
 
@@ -161,11 +172,12 @@ def _is_in_terminal() -> bool:
 def _log_start(start: _Start, outbox: SqliteOutbox, url: str) -> None:
     mark = outbox.mark()
     logger.info(
-        "gateway started gateway=%s devices=%d broker=%s epoch=%s next_seq=%d",
+        "gateway started gateway=%s devices=%d broker=%s epoch=%s next_seq=%d key=%s",
         start.device_map.gateway.id,
         len(start.device_map.devices),
         start.broker or "none",
         mark.epoch,
         mark.next_seq,
+        start.identity.fingerprint[:16] if start.identity else "none",
     )
     logger.info("status page %s", url)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
+from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from genba_edge.core.counter_state import CounterState, Evidence, Held
+from genba_edge.core.journal import load
 from genba_shared.clock import format_time, parse_time
 from genba_shared.device_map.model import (
     CounterSettings,
@@ -96,6 +98,19 @@ def _counted(
             source=Source(type=device.source if isinstance(device, MqttInDevice) else SourceType.PLC, ref=str(ref)),
             follows_job=follows_job,
         )
+
+
+KEY: Final = "counter/"
+"""Of the saved state of counters; the point's name follows."""
+
+
+def counted_until(saved: Mapping[str, str]) -> dict[str, datetime]:
+    """By device, until when the counters that were saved are known; the earliest of its counters."""
+    until: dict[str, datetime] = {}
+    for name, value in load(saved, KEY).items():
+        device, seen_at = name.partition("/")[0], parse_time(value["seen_at"])
+        until[device] = min(seen_at, until.get(device, seen_at))
+    return until
 
 
 def load_counter(value: Mapping[str, Any]) -> CounterState:

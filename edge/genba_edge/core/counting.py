@@ -8,7 +8,7 @@ from typing import Any
 
 from genba_edge.core.attribution import Attribution
 from genba_edge.core.changeover import TellPieces
-from genba_edge.core.counted_point import CountedPoint, counted_points, load_counter, save_counter
+from genba_edge.core.counted_point import KEY, CountedPoint, counted_points, load_counter, save_counter
 from genba_edge.core.counter import advance, begin, go_on
 from genba_edge.core.counter_state import (
     EDGE_SLACK,
@@ -35,7 +35,6 @@ from genba_shared.events import Confidence, CountMethod, CountOption, DataQuesti
 KnownUntil = Callable[[PointRef], datetime | None]
 
 JOB_READ_LATE = timedelta(seconds=10)  # a polled job number may stand in a slower group than the counter
-_KEY = "counter/"
 
 
 class Counting:
@@ -57,7 +56,7 @@ class Counting:
         self._unsettled: set[PointRef] = set()  # a step waits for confirmation
         self._job_changed_at: dict[str, datetime] = {}
         self._former: dict[PointRef, CounterState] = {}  # of counters whose value means something else by now
-        for name, value in load(saved, _KEY).items():
+        for name, value in load(saved, KEY).items():
             device, _, point = name.partition("/")
             ref = PointRef(device, point)
             if ref in self._points:  # else the map changed; what is saved waits for the point to come back
@@ -315,7 +314,7 @@ class Counting:
         state = self._settled(ref)
         if state is not None:
             kept = {"pieces": self._attribution.emitted_total(ref), "meaning": self._points[ref].meaning}
-            self._journal.save(_KEY + str(ref), save_counter(state) | kept)
+            self._journal.save(KEY + str(ref), save_counter(state) | kept)
 
 
 def _held_at(state: CounterState, at: datetime) -> datetime:

@@ -5,6 +5,11 @@ envelopes, in order, up to a window; the collector answers with `upto`, and only
 not cover the oldest envelope, or no answer in time, sends delivery back to it: first that envelope alone, then, when
 it is through, the rest. An envelope that was answered five times without being covered is halved until one poisonous
 event stands alone and the collector can put it into quarantine. Without any answer nothing is split.
+
+Where copies of one state folder are about (a cloned card, a restored folder), the collector knows seqs that this
+gateway never gave out, or other events under the same seqs. Then what is held is sent one envelope at a time, marked
+as disputed, so that the collector can compare it with what it has; when all is accounted for, the gateway goes on in a
+new epoch. Nothing is let go before the collector says that it has seen this gateway's own rows.
 """
 
 from __future__ import annotations
@@ -52,15 +57,17 @@ class Delivery:
     """Where delivery stands.
 
     `acked` is the greatest acknowledgement ever received, `answered` the collector's latest answer on this connection
-    (None: it has not spoken yet, and nothing is sent). `rows` are held, loaded and not acknowledged; the first `sent`
-    of them are under way in `flights`. `cut`: the oldest envelope must not reach beyond this seq, so that a resend is
-    the same envelope. Up to seq `suspect_upto` envelopes hold at most `suspect_events`, because one of the events there
-    keeps being refused.
+    (None: it has not spoken yet, and nothing is sent). `in_doubt`: there is a copy of this gateway, and what is held is
+    disputed. Up to seq `ahead` the collector has events of an earlier run, or of a copy, and compares. `rows` are held,
+    loaded and not acknowledged; the first `sent` of them are under way in `flights`. `cut`: the oldest envelope must
+    not reach beyond this seq, so that a resend is the same envelope. Up to seq `suspect_upto` envelopes hold at most
+    `suspect_events`, because one of the events there keeps being refused.
     """
 
     acked: int
     answered: int | None = None
     in_doubt: bool = False
+    ahead: int = 0
     rows: tuple[Row, ...] = ()
     flights: tuple[Flight, ...] = ()
     sent: int = 0
@@ -88,10 +95,15 @@ class Disconnected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """The collector says that everything up to `upto` is accounted for; `next_seq` is the next that we give out."""
+    """The collector says that everything up to `upto` is accounted for; `next_seq` is the next that we give out.
+
+    `ahead`: how far it came with another run of this gateway. `forked`: that one's events differ from ours.
+    """
 
     upto: int
     next_seq: int
+    ahead: int = 0
+    forked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +137,7 @@ class Send:
     dropped: tuple[tuple[int, int], ...]
     prev: int
     acked: int
+    disputed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +149,10 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityInDoubt:
-    """The collector has seqs that we never gave out: a cloned card or a restored folder. Nothing is sent or deleted."""
+    """The collector has seqs that we never gave out, or others: a cloned card, a restored folder, a second gateway.
+
+    What is held is sent as disputed from now on; when nothing is held any more, a new epoch must begin.
+    """
 
     upto: int
     next_seq: int
@@ -197,23 +213,23 @@ def wants_rows(state: Delivery, settings: DeliverySettings = USUAL) -> int:
 
 def _without_answer(state: Delivery) -> Delivery:
     """Wait for the first answer; that one tells also about the oldest envelope that was under way (`is_answer_due`)."""
-    return replace(
-        state, answered=None, in_doubt=False, flights=(), sent=0, resend_at=None, cut=_cut_of(state), timeouts=0
-    )
+    return replace(state, answered=None, flights=(), sent=0, resend_at=None, cut=_cut_of(state), timeouts=0)
 
 
 def _take_answer(
     state: Delivery, answer: Answered, outputs: list[Output], *, now_s: float, settings: DeliverySettings
 ) -> Delivery:
-    if answer.upto >= answer.next_seq:
-        if not state.in_doubt:
-            outputs.append(IdentityInDoubt(upto=answer.upto, next_seq=answer.next_seq))
-        return replace(_without_answer(state), in_doubt=True)
+    known_upto = max(answer.upto, answer.ahead)
+    if not state.in_doubt and (answer.forked or known_upto >= answer.next_seq):
+        outputs.append(IdentityInDoubt(upto=known_upto, next_seq=answer.next_seq))
+        state = replace(state, in_doubt=True)
+    # what we never gave out is not ours: it says nothing about what we hold
+    upto = answer.upto if answer.upto < answer.next_seq else state.acked
     is_first = state.answered is None
-    state = replace(state, answered=answer.upto, in_doubt=False)
-    if answer.upto > state.acked:
-        outputs.append(Release(upto=answer.upto))
-        return _release(state, answer.upto, now_s=now_s, settings=settings)
+    state = replace(state, answered=upto, ahead=max(state.ahead, answer.ahead))
+    if upto > state.acked:
+        outputs.append(Release(upto=upto))
+        return _release(state, upto, now_s=now_s, settings=settings)
     if state.is_answer_due and state.rows:
         refusals = state.refusals + 1
         state = replace(state, refusals=refusals, is_answer_due=False)
@@ -277,7 +293,7 @@ def _cut_of(state: Delivery) -> int | None:
 
 
 def _has_room(state: Delivery, settings: DeliverySettings) -> bool:
-    if state.probing or state.acked < state.suspect_upto:
+    if state.probing or state.in_doubt or state.acked < max(state.suspect_upto, state.ahead):
         return not state.flights
     under_way = sum(flight.size for flight in state.flights)
     return len(state.flights) < settings.window_envelopes and under_way < settings.window_bytes
@@ -324,7 +340,14 @@ def _send_batch(
     before = state.rows[state.sent - 1].seq if state.sent else state.acked
     prev = before if state.sent or state.answered is None else min(state.answered, before)
     outputs.append(
-        Send(first=before + 1, last=batch[-1].seq, dropped=_gaps(before, batch), prev=prev, acked=state.acked)
+        Send(
+            first=before + 1,
+            last=batch[-1].seq,
+            dropped=_gaps(before, batch),
+            prev=prev,
+            acked=state.acked,
+            disputed=state.in_doubt,
+        )
     )
     if not state.flights:
         delay_s = _backed_off(settings.resend_s, state.timeouts, settings)

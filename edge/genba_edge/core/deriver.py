@@ -161,6 +161,12 @@ class Deriver:
             self._job_changes.settle(moment.now)
         self._job_changes.not_before = None
 
+    def begin_anew(self, known_until: Mapping[str, datetime], moment: Moment) -> None:
+        """A new epoch: say of each device since when what it made is not counted."""
+        self._journal.moment = moment
+        with self._supervisor.alone("new epoch"):
+            self._watch.begin_anew(known_until, moment.now)
+
     def _take(self, observation: Observation) -> None:
         match observation:
             case Sample():

@@ -57,6 +57,7 @@ _QUESTIONS: Final[Mapping[QuestionCause, str]] = {
     QuestionCause.MEANING: "the device map gives counter {about} another meaning",
     QuestionCause.WIP: "what is in zone {about} does not fit what came and went",
     QuestionCause.MAP: "the readings of {about} do not fit what the device map says of it",
+    QuestionCause.IDENTITY: "two gateways share the identity of {about}",
 }
 _COMMON: Final = frozenset(
     {"id", "kind", "at", "source", "seen_at", "clock", "boot", "mono_ms", "site", "because", "entered_at"}

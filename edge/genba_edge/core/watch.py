@@ -150,6 +150,12 @@ class Watch:
         self._followed = {ref for ref in self._followed if ref.device != device}
         self._say(device, min(begin - self._delay.get(device, timedelta(0)), at), at, GapCause.DEVICE)
 
+    def begin_anew(self, known_until: Mapping[str, datetime], now: datetime) -> None:
+        """What these devices said since then is not relied on, because a copy of this gateway may have told it."""
+        for device, begin in known_until.items():
+            if device in self._devices:
+                self._say(device, min(begin, now), now, GapCause.RESTORE)
+
     def save(self) -> None:
         """Put into the journal when each device was last heard of."""
         known = {**self._before_start, **self._heard}

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from genba_edge.outbox.database import FILE_NAME, full_disk_said, lock_folder, open_database
-from genba_edge.outbox.history import History, HistoryLimits, measure_between, time_of
+from genba_edge.outbox.history import History, HistoryLimits, measure_between, part_tables, time_of
 from genba_edge.ports import OutboxMark
 from genba_shared.errors import ContractError, OutboxFull
 from genba_shared.events import Event, event_from_own_json, event_to_json
@@ -102,17 +102,9 @@ class SqliteOutbox:
         self, rows: Sequence[tuple[int, str, str | None]], state: Mapping[str, str | None], *, next_seq: int
     ) -> None:
         with self._transaction() as connection:
-            connection.executemany("INSERT INTO event (seq, line, trail) VALUES (?, ?, ?)", rows)
             if rows:
                 connection.execute("UPDATE meta SET value = ? WHERE key = 'next_seq'", (next_seq,))
-            connection.executemany(
-                "INSERT OR REPLACE INTO state (key, value) VALUES (?, ?)",
-                [(_to_stored_key(key), _escaped(value)) for key, value in state.items() if value is not None],
-            )
-            connection.executemany(
-                "DELETE FROM state WHERE key = ?",
-                [(_to_stored_key(key),) for key, value in state.items() if value is None],
-            )
+            _write(connection, rows, state)
 
     def _made_room(self) -> bool:
         """On a full disk, history gives way to what the collector does not have yet; False: there is none left."""
@@ -126,6 +118,32 @@ class SqliteOutbox:
         logger.warning("disk full: history let go bytes=%d", self._history.size - left.size)
         self._history = left
         return True
+
+    def begin_epoch(self, epoch: str, events: Sequence[Event], state: Mapping[str, str | None]) -> None:
+        """See the port. History goes: its seqs are given out again, to other events.
+
+        Raises:
+            ContractError: events wait for the collector, or these do not continue the epoch; nothing was changed.
+            OutboxFull: the disk cannot take it; nothing was changed.
+        """
+        with self._lock:
+            if self._mark.depth:
+                raise ContractError(f"{self._mark.depth} events of epoch {self._mark.epoch} wait for the collector")
+            rows = [(seq, _to_stored(event), None) for seq, event in enumerate(events, start=1)]
+            for (seq, _, _), event in zip(rows, events, strict=True):
+                if event.id != f"{self._gateway}:{epoch}:{seq}":
+                    raise ContractError(f"event {event.id} is not seq {seq} of {epoch}")
+            with self._transaction() as connection:
+                for table in part_tables(connection):
+                    connection.execute(f"DROP TABLE {table}")
+                connection.execute("DELETE FROM event")
+                connection.execute("DELETE FROM map WHERE seq < (SELECT max(seq) FROM map)")
+                connection.execute("UPDATE map SET seq = 1")
+                meta = {"epoch": epoch, "acknowledged": 0, "next_seq": len(rows) + 1}
+                connection.executemany("UPDATE meta SET value = ? WHERE key = ?", [(meta[key], key) for key in meta])
+                _write(connection, rows, state)
+            self._mark = self._read_mark()
+            self._history = History.measured(self._connection, self._history.limits, upto=0)
 
     def note_map(self, *, sha256: str, text: str) -> None:
         """From the next event on the map with this hash and text is in force; the same once more changes nothing.
@@ -230,6 +248,20 @@ class SqliteOutbox:
                     "outbox row unreadable seq=%d reason=%s: it is declared dropped", seq, exc
                 )
             return None
+
+
+def _write(
+    connection: sqlite3.Connection, rows: Sequence[tuple[int, str, str | None]], state: Mapping[str, str | None]
+) -> None:
+    connection.executemany("INSERT INTO event (seq, line, trail) VALUES (?, ?, ?)", rows)
+    connection.executemany(
+        "INSERT OR REPLACE INTO state (key, value) VALUES (?, ?)",
+        [(_to_stored_key(key), _escaped(value)) for key, value in state.items() if value is not None],
+    )
+    connection.executemany(
+        "DELETE FROM state WHERE key = ?",
+        [(_to_stored_key(key),) for key, value in state.items() if value is None],
+    )
 
 
 def _to_stored(event: Event) -> str:

@@ -13,15 +13,20 @@ from genba_shared.dispatch_document import (
     join_parts,
 )
 from genba_shared.errors import ContractError
+from genba_shared.signing import Verify
 from genba_shared.topics import dispatch
 
 _MAX_DIGITS: Final = 4
 
 
 class DispatchInbox:
-    """Takes messages below a gateway's dispatch topic in any order and any mixture of versions."""
+    """Takes messages below a gateway's dispatch topic in any order and any mixture of versions.
 
-    def __init__(self, gateway: str) -> None:
+    `verify`: whether a signature is the collector's; an enrolled gateway takes no manifest without one.
+    """
+
+    def __init__(self, gateway: str, *, verify: Verify | None = None) -> None:
+        self._gateway, self._verify = gateway, verify
         self._topic = dispatch(gateway)
         self._manifest: DispatchManifest | None = None
         self._parts: dict[int, bytes] = {}
@@ -46,7 +51,7 @@ class DispatchInbox:
         if not payload:  # a retained topic was cleared
             return None
         if topic == self._topic:
-            self._manifest = DispatchManifest.from_json(payload)
+            self._manifest = self._checked(DispatchManifest.from_json(payload))
         else:
             number = topic.removeprefix(f"{self._topic}/")
             if not (number.isascii() and number.isdigit() and len(number) <= _MAX_DIGITS and int(number) < MAX_PARTS):
@@ -55,6 +60,11 @@ class DispatchInbox:
                 raise ContractError(f"dispatch part {number} has {len(payload)} bytes: at most {MAX_PART}")
             self._parts[int(number)] = payload
         return self._complete(newer_than)
+
+    def _checked(self, manifest: DispatchManifest) -> DispatchManifest:
+        if self._verify is not None and not self._verify(manifest.signature, manifest.covered(self._gateway)):
+            raise ContractError(f"dispatch version {manifest.version} is not signed by the collector")
+        return manifest
 
     def _complete(self, newer_than: int | None) -> DispatchDocument | None:
         manifest = self._manifest

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -36,8 +37,10 @@ from genba_edge.core.delivery import (
 from genba_edge.ports import Outbox
 from genba_edge.uplink.backlog import Backlog
 from genba_edge.uplink.client_id import load_client_id
+from genba_edge.uplink.credentials import Credentials
 from genba_edge.uplink.dispatch_inbox import DispatchInbox
-from genba_edge.uplink.envelopes import make_envelope, unsendable
+from genba_edge.uplink.envelopes import Sender, make_envelope, unsendable
+from genba_edge.uplink.forgeries import Forgeries
 from genba_shared import topics
 from genba_shared.acknowledgement import Acknowledgement
 from genba_shared.clock import ProductionClock
@@ -46,6 +49,8 @@ from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.errors import ContractError, UplinkError
 from genba_shared.events import Event
 from genba_shared.mqtt import BrokerAddress, MqttLink, Will
+from genba_shared.signing import sign_state
+from genba_shared.supervisor import supervise
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +60,7 @@ STATE_LOOK_S: Final = 1.0  # how often the state is compared with what was publi
 FLUSH_S: Final = 3.0  # how long acknowledgements may wait to be written to the outbox; each write costs the card a sync
 SILENCE_S: Final = 60.0  # connected, rows waiting, nothing acknowledged for this long: say so
 # no change of state that is worth a message
-_MOVES_ALL_THE_TIME: Final = frozenset({"at", "outbox", "next_seq", "data_age_s"})
+_MOVES_ALL_THE_TIME: Final = frozenset({"at", "outbox", "next_seq", "acked", "data_age_s"})
 
 State = Mapping[str, Any]
 
@@ -64,6 +69,8 @@ class Uplink:
     """Delivers the outbox for ever. `run` may be called again after it failed; `wake` and `drain` need a running one.
 
     `state` gives what is published about this gateway; `on_dispatch` gets every new dispatch document, on the loop.
+    `credentials`: those of an enrolled gateway, which signs what it sends and takes nothing that the collector did not
+    sign. Where there is a copy of this gateway (`in_doubt`), somebody must begin a new epoch and then `run` it again.
 
     Raises:
         UsageError: paho-mqtt is missing, or the broker address is not understood (by `run`).
@@ -81,6 +88,7 @@ class Uplink:
         clock: ProductionClock,
         state_dir: Path,
         settings: DeliverySettings = USUAL,
+        credentials: Credentials | None = None,
     ) -> None:
         self._outbox = outbox
         self._gateway = gateway
@@ -90,13 +98,17 @@ class Uplink:
         self._clock = clock
         self._state_dir = state_dir
         self._settings = settings
+        self._credentials = credentials
+        self._run = secrets.token_hex(4)  # tells this start of the gateway from copies of its state folder
+        self._forgeries = Forgeries(gateway)
         self._inbox: deque[Input] = deque()
         self._dispatch_messages: deque[tuple[str, bytes, bool]] = deque()
-        self._dispatch = DispatchInbox(gateway)
+        self._dispatch = DispatchInbox(gateway, verify=credentials.verify if credentials else None)
         self._wakeup = asyncio.Event()
         self._moved = asyncio.Event()
         self._connection = 0  # counts connections: what was decided for an earlier one is not sent on a later one
         self._lost_at: float | None = None
+        self._task: asyncio.Task[None] | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -113,6 +125,11 @@ class Uplink:
     def is_connected(self) -> bool:
         """Whether there is a connection to the broker."""
         return self._link is not None and self._link.connected
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether there is a copy of this gateway: when nothing is held any more, a new epoch must begin."""
+        return self._delivery.in_doubt
 
     def wake(self, events: Sequence[Event] = ()) -> None:
         """New events are in the outbox; `events`: exactly these, so that they need not be read from it again."""
@@ -131,6 +148,17 @@ class Uplink:
                 await self._backlog.flush()
                 return True
         return False
+
+    def start(self) -> None:
+        """Deliver in a task of its own, which is started again when it fails."""
+        self._task = asyncio.create_task(supervise("uplink", self.run))
+
+    async def stop(self) -> None:
+        """End what `start` began; what is acknowledged is written down."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
 
     async def run(self) -> None:
         """Deliver until cancelled."""
@@ -205,7 +233,8 @@ class Uplink:
             case IdentityInDoubt(upto=upto, next_seq=next_seq):
                 logger.error(
                     "identity in doubt gateway=%s upto=%d next_seq=%d: the collector knows events that this gateway "
-                    "never made (cloned card, restored folder); nothing is sent or deleted",
+                    "never made (cloned card, restored folder, second gateway); what is held is sent as disputed, then "
+                    "a new epoch begins",
                     self._gateway,
                     upto,
                     next_seq,
@@ -221,12 +250,18 @@ class Uplink:
         if any(isinstance(waiting, Withdrawn) for waiting in self._inbox):
             return  # decided before an event was withdrawn: it is decided again
         events = self._backlog.events(send)
-        epoch = self._outbox.mark().epoch
-        make = partial(make_envelope, send, events, gateway=self._gateway, epoch=epoch, clock=self._clock)
+        sender = Sender(
+            gateway=self._gateway,
+            epoch=self._outbox.mark().epoch,
+            run=self._run,
+            clock=self._clock,
+            sign=self._credentials.sign if self._credentials else None,
+        )
+        make = partial(make_envelope, send, events, sender)
         try:
             data = make() if len(events) <= FEW_EVENTS else await asyncio.to_thread(make)
         except ContractError as exc:
-            bad = unsendable(send, events, gateway=self._gateway, epoch=epoch, clock=self._clock)
+            bad = unsendable(send, events, sender)
             if not bad:
                 raise
             logger.error("events cannot be sent seqs=%s reason=%s: declared dropped", sorted(bad), exc)  # noqa: TRY400 - no bug of ours
@@ -264,17 +299,21 @@ class Uplink:
         """Publish the state when it changed, and every 10 s: the collector answers it with its acknowledgement."""
         if not link.connected:
             return
-        state = dict(self._state())
+        state = {**self._state(), "run": self._run, "acked": {"facts": self._delivery.acked}}
         steady = {key: value for key, value in state.items() if key not in _MOVES_ALL_THE_TIME}
         if now < self._state_due and steady == self._published:
             return
         with contextlib.suppress(UplinkError):
-            link.publish(topics.state(self._gateway), json.dumps(state), retain=True)
+            link.publish(topics.state(self._gateway), self._signed(state), retain=True)
             self._published = steady
             self._state_due = now + STATE_EVERY_S
 
-    def _offline(self) -> str:
-        return json.dumps({"online": False, "epoch": self._outbox.mark().epoch})
+    def _offline(self) -> str | bytes:
+        return self._signed({"online": False, "epoch": self._outbox.mark().epoch})
+
+    def _signed(self, state: State) -> str | bytes:
+        text = json.dumps(state)
+        return text if self._credentials is None else sign_state(self._gateway, text, self._credentials.sign)
 
     def _when_connected(self) -> None:
         self._connection += 1
@@ -310,9 +349,14 @@ class Uplink:
         except ContractError as exc:
             logger.warning("acknowledgement not understood gateway=%s reason=%s", self._gateway, exc)
             return
-        mark = self._outbox.mark()
-        if ack.lane is Lane.FACTS and ack.epoch == mark.epoch:
-            self._inbox.append(Answered(upto=ack.upto, next_seq=mark.next_seq))
+        keys = self._credentials
+        if keys is not None and not keys.verify(ack.signature, ack.covered(self._gateway)):
+            self._forgeries.note("acknowledgement", time.monotonic())
+            return
+        mark, runs = self._outbox.mark(), {self._run, None if self._credentials is None else self._run}
+        if ack.lane is Lane.FACTS and ack.epoch == mark.epoch and ack.run in runs:
+            answer = Answered(upto=ack.upto, next_seq=mark.next_seq, ahead=ack.ahead or 0, forked=ack.forked)
+            self._inbox.append(answer)
 
     async def _take_dispatch(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001 (as above)
         newer_than = int(self._state().get("dispatch_version", 0)) if retained else None

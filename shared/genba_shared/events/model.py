@@ -115,6 +115,7 @@ class QuestionCause(StrEnum):
     MEANING = "meaning"  # the device map gives the counter another meaning
     WIP = "wip"  # what is in a zone does not fit what came and went
     MAP = "map"  # the readings do not fit what the device map says of the point
+    IDENTITY = "identity"  # two gateways, or two copies of one, speak under one name
 
 
 class CountOption(NamedTuple):

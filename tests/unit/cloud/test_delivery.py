@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import genba_edge
-from genba_cloud.core.delivery import FROM_GATEWAYS, Answer, Reach, Take, admit, decide
+from genba_cloud.core.delivery import FROM_GATEWAYS, Answer, Reach, Standing, Take, admit, decide, greet
 from genba_shared.events import (
     EnvironmentSummarised,
     Event,
@@ -31,39 +31,87 @@ def reach(first: int, last: int, *, prev: int, acked: int = 0) -> Reach:
 
 
 def test_the_first_envelope_is_taken_whole() -> None:
-    assert decide(0, reach(1, 5, prev=0)) == Take(first=1, upto=5)
+    assert decide(Standing(), reach(1, 5, prev=0)) == Take(first=1, known_upto=0, upto=5, standing=Standing(upto=5))
 
 
 def test_a_repeated_envelope_is_answered_with_what_is_accounted_for() -> None:
-    assert decide(5, reach(1, 5, prev=0)) == Answer(upto=5)
+    assert decide(Standing(upto=5), reach(1, 5, prev=0)) == Answer(upto=5)
 
 
 def test_of_an_overlapping_envelope_only_the_new_part_is_taken() -> None:
-    assert decide(5, reach(4, 9, prev=3, acked=3)) == Take(first=6, upto=9)
+    assert decide(Standing(upto=5), reach(4, 9, prev=3, acked=3)) == Take(
+        first=6, known_upto=5, upto=9, standing=Standing(upto=9)
+    )
 
 
 def test_an_envelope_ahead_of_a_missing_one_is_answered_with_where_to_go_back() -> None:
-    assert decide(5, reach(10, 12, prev=9, acked=5)) == Answer(upto=5)
+    assert decide(Standing(upto=5), reach(10, 12, prev=9, acked=5)) == Answer(upto=5)
 
 
 def test_rows_that_the_gateway_dropped_do_not_stop_delivery() -> None:
-    assert decide(5, reach(10, 12, prev=5, acked=5)) == Take(first=10, upto=12)
+    assert decide(Standing(upto=5), reach(10, 12, prev=5, acked=5)) == Take(
+        first=10, known_upto=5, upto=12, standing=Standing(upto=12)
+    )
 
 
 def test_a_restored_collector_takes_the_next_envelope_and_names_what_it_lost() -> None:
-    assert decide(5, reach(21, 25, prev=20, acked=20)) == Take(first=21, upto=25, lost=(6, 20))
+    assert decide(Standing(upto=5), reach(21, 25, prev=20, acked=20)) == Take(
+        first=21, known_upto=5, upto=25, standing=Standing(upto=25), lost=(6, 20)
+    )
 
 
 def test_a_restored_collector_takes_the_envelope_after_its_answer_too() -> None:
-    assert decide(5, reach(21, 25, prev=5, acked=20)) == Take(first=21, upto=25, lost=(6, 20))
+    assert decide(Standing(upto=5), reach(21, 25, prev=5, acked=20)) == Take(
+        first=21, known_upto=5, upto=25, standing=Standing(upto=25), lost=(6, 20)
+    )
 
 
 def test_a_restored_collector_does_not_skip_what_the_gateway_still_holds() -> None:
-    assert decide(5, reach(31, 35, prev=30, acked=20)) == Answer(upto=5)
+    assert decide(Standing(upto=5), reach(31, 35, prev=30, acked=20)) == Answer(upto=5)
 
 
 def test_a_late_repeat_after_an_acknowledgement_that_got_lost_is_no_restore() -> None:
-    assert decide(20, reach(16, 25, prev=15, acked=15)) == Take(first=21, upto=25)
+    assert decide(Standing(upto=20), reach(16, 25, prev=15, acked=15)) == Take(
+        first=21, known_upto=20, upto=25, standing=Standing(upto=25)
+    )
+
+
+RUN, OTHER = "0000000a", "0000000b"
+
+
+def of_run(run: str, first: int, last: int, *, prev: int, acked: int, disputed: bool = False) -> Reach:
+    return Reach(first=first, last=last, prev=prev, acked=acked, run=run, disputed=disputed)
+
+
+def test_the_first_run_of_an_epoch_owns_it_at_once() -> None:
+    taken = decide(Standing(), of_run(RUN, 1, 3, prev=0, acked=0))
+    assert taken == Take(first=1, known_upto=0, upto=3, standing=Standing(upto=3, run=RUN))
+
+
+def test_of_a_later_run_everything_that_is_here_is_compared_before_it_is_accounted_for() -> None:
+    taken = decide(Standing(upto=9, run=OTHER), of_run(RUN, 5, 11, prev=4, acked=4))
+    assert taken == Take(first=5, known_upto=9, upto=11, standing=Standing(upto=11, run=RUN))
+
+
+def test_a_run_that_has_not_caught_up_is_answered_with_its_own_progress_and_the_other_stays() -> None:
+    taken = decide(Standing(upto=9, run=OTHER), of_run(RUN, 5, 7, prev=4, acked=4))
+    assert taken == Take(first=5, known_upto=9, upto=7, standing=Standing(upto=9, run=OTHER))
+
+
+def test_of_another_run_only_the_oldest_envelope_is_taken() -> None:
+    assert decide(Standing(upto=9, run=OTHER), of_run(RUN, 8, 11, prev=7, acked=4)) == Answer(upto=4)
+
+
+def test_a_disputed_envelope_is_compared_even_of_the_same_run() -> None:
+    taken = decide(Standing(upto=9, run=RUN), of_run(RUN, 5, 7, prev=4, acked=4, disputed=True))
+    assert taken == Take(first=5, known_upto=9, upto=7, standing=Standing(upto=9, run=RUN))
+
+
+def test_a_hello_of_another_run_is_answered_with_its_own_word_and_told_how_far_the_other_came() -> None:
+    assert greet(Standing(upto=9, run=RUN), run=RUN, acked=4) == (9, None)
+    assert greet(Standing(upto=9, run=OTHER), run=RUN, acked=4) == (4, 9)
+    assert greet(Standing(upto=3, run=OTHER), run=RUN, acked=4) == (3, 3)
+    assert greet(Standing(upto=9, run=OTHER), run=None, acked=0) == (9, None)
 
 
 def started(seq: int, *, gateway: str = "gw") -> NodeStarted:
