@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.impinj import ImpinjReader
-from tests.peers.postgres import PostgresServer, find_programs
+from tests.peers.postgres import SURVIVES_KILLS, PostgresServer, find_programs
 from tests.peers.process import ModbusPeer, ModbusRtuPeer, OpcUaPeer
 from tests.peers.reader import FieldReader
 from tests.peers.serial_bus import SerialBus
@@ -139,7 +139,7 @@ def shared_postgres() -> Iterator[PostgresServer]:
     programs = find_programs()
     if programs is None:
         pytest.skip("needs PostgreSQL (Debian: postgresql)")
-    with PostgresServer(programs) as server:
+    with PostgresServer(programs, settings=SURVIVES_KILLS) as server:
         yield server
 
 

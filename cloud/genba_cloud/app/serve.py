@@ -53,7 +53,7 @@ async def _serve(settings: ServeSettings, store: Store, clock: ProductionClock) 
     with contextlib.closing(listener):
         async with _broker(settings) as broker:
             wires = _Wires(broker, clock)
-            checks = {"broker": lambda: wires.connected}
+            checks = {"broker": lambda: wires.connected, "database": store.is_ready}
             collector_settings = CollectorSettings(data_dir=settings.data_dir, tls=settings.tls)
             async with (
                 run_collector(store, collector_settings, clock, ready_checks=checks) as collector,

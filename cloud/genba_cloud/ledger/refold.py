@@ -81,6 +81,7 @@ def _with_answers(views: dict[ViewKey, StoredView], told: Mapping[str, Attributi
 
 def rebuild(transaction: Transaction) -> int:
     """Fold every view again from the log; the number of views. Decisions are events: none is taken again."""
+    transaction.alone()
     views = fold_log(transaction)
     transaction.clear_views()
     transaction.put_views(views)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from genba_cloud.ledger.job_supervisor import failure_of
+from genba_cloud.store.again import committed
 from genba_cloud.store.port import Store, Transaction
 
 logger = logging.getLogger(__name__)
@@ -95,9 +96,11 @@ class Writer:
                 self._do([job])
 
     def _commit(self, group: Sequence[_Job[Any]]) -> None:
-        with self._store.transaction(self._enterprise) as transaction:
+        def work(transaction: Transaction) -> None:
             for job in group:
                 job.result = job.work(transaction)
+
+        committed(self._store, self._enterprise, work)
 
     def _deliver(self, group: Sequence[_Job[Any]]) -> None:
         for job in group:

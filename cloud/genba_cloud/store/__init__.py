@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from genba_cloud.store.again import committed
+from genba_cloud.store.errors import StoreAway, StoreClash
 from genba_cloud.store.port import Store, Transaction
 from genba_cloud.store.postgres import PostgresStore
 from genba_cloud.store.read import Reads
@@ -14,7 +16,10 @@ __all__ = [
     "Reads",
     "SqliteStore",
     "Store",
+    "StoreAway",
+    "StoreClash",
     "Transaction",
+    "committed",
     "open_reader",
     "open_store",
 ]

@@ -88,6 +88,13 @@ class PlannedWork:
 class Transaction(Protocol):
     """One write transaction of one enterprise. It sees its own writes; nobody else sees them before it commits."""
 
+    def alone(self) -> None:
+        """From here to the end of the transaction nobody else writes to this enterprise.
+
+        Raises:
+            StoreClash: others do just now: the work is to be done again in a transaction of `Store.alone`.
+        """
+
     def last_link(self) -> Link:
         """The newest link of the chain; number and positions are 0 and the hash is empty before the first."""
 
@@ -171,10 +178,23 @@ class Store(Protocol):
     """A database with the collector's tables in it."""
 
     def transaction(self, enterprise: str = DEFAULT_ENTERPRISE) -> AbstractContextManager[Transaction]:
-        """A write transaction: commits at the end of the block, rolls back when it raises. One at a time per store."""
+        """A write transaction: commits at the end of the block, rolls back when it raises.
+
+        Where the store has several writers, work that must not fail is done through `again.committed`.
+
+        Raises:
+            StoreAway: the database does not answer.
+            StoreClash: another writer was in the way.
+        """
+
+    def alone(self, enterprise: str = DEFAULT_ENTERPRISE) -> AbstractContextManager[Transaction]:
+        """A write transaction during which nobody else writes to this enterprise; raises as the other."""
 
     def reads(self, enterprise: str = DEFAULT_ENTERPRISE) -> Reads:
         """Everything that can be read."""
+
+    def is_ready(self) -> bool:
+        """Whether the database answers."""
 
     def close(self) -> None:
         """Close every connection and give up the lock."""

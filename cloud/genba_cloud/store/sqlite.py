@@ -50,6 +50,12 @@ class SqliteStore:
         with self._write_lock, self._writer.begin() as connection:
             yield SqlTransaction(connection, enterprise)
 
+    alone = transaction
+
+    def is_ready(self) -> bool:
+        """See the port; a file is always there."""
+        return True
+
     def reads(self, enterprise: str = DEFAULT_ENTERPRISE) -> Reads:
         """See the port."""
         return SqlReads(self._readers, enterprise)
@@ -83,6 +89,12 @@ class SqliteReader:
         """See the port; it reads one snapshot, and the database refuses to write."""
         with self._readers.begin() as connection:
             yield SqlTransaction(connection, enterprise)
+
+    alone = transaction
+
+    def is_ready(self) -> bool:
+        """See the port; a file is always there."""
+        return True
 
     def reads(self, enterprise: str = DEFAULT_ENTERPRISE) -> Reads:
         """See the port."""

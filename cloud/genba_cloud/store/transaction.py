@@ -59,6 +59,9 @@ class SqlTransaction:
         self._connection = connection
         self._enterprise = enterprise
 
+    def alone(self) -> None:
+        """See the port; a store with one writer has nobody else."""
+
     def last_link(self) -> Link:
         """See the port."""
         query = self._all(LINK).order_by(LINK.c.number.desc()).limit(1)
