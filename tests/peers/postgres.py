@@ -48,7 +48,7 @@ def find_programs() -> Path | None:
 class PostgresServer:
     """Use it as ``with PostgresServer(programs) as server``; `database()` makes an empty database and names its URL.
 
-    Commits are durable as in an installation (`fsync` and `synchronous_commit` are on), unless `settings` say otherwise.
+    Commits are durable as in an installation (`fsync`, `synchronous_commit`) unless `settings` say otherwise.
     Databases belong to a user without special rights, so that the rules of row-level security hold.
     """
 

@@ -36,6 +36,14 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogRange:
+    """Positions `first` to `last` of the log that are kept together."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedRange:
     """Everything up to `upto` is accounted for; `last_at` is when the newest of the last batch of events happened."""
 
@@ -106,6 +114,19 @@ class Transaction(Protocol):
 
     def links(self) -> Iterator[Link]:
         """The whole chain in order."""
+
+    def log_ranges(self) -> Sequence[LogRange]:
+        """The parts in which the log is kept, oldest first, by the positions that are still there; empty: none are.
+
+        Letting a whole part go is cheap.
+        """
+
+    def drop_log(self, upto: int) -> None:
+        """Let the events up to a position go, once they are archived; the links that cover them stay.
+
+        Raises:
+            StoreClash: somebody reads a part that would go; try later.
+        """
 
     def attributing_events(self, station: str) -> Sequence[Event]:
         """The station's events whose order matters, in log order: dispatch, and counts that name no node.

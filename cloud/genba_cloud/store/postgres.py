@@ -7,26 +7,36 @@ for: the transaction is given up, and its work is done again alone (`again.commi
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 
 from genba_cloud.store.errors import StoreAway
 from genba_cloud.store.port import Transaction
-from genba_cloud.store.postgres_health import Health
+from genba_cloud.store.postgres_health import Health, translate
+from genba_cloud.store.postgres_log import PART_POSITIONS, LogParts
 from genba_cloud.store.postgres_transaction import Access, PostgresTransaction, begin, log_holds
 from genba_cloud.store.read import Reads
 from genba_cloud.store.reading import SqlReads
-from genba_cloud.store.tables import DEFAULT_ENTERPRISE, META, METADATA, SCHEMA_VERSION, VIEWS_VERSION
+from genba_cloud.store.schema import Form, create, form_of, lock_form, older
+from genba_cloud.store.tables import DEFAULT_ENTERPRISE
+from genba_cloud.store.transaction import SqlTransaction
 from genba_shared.errors import UsageError
 
+logger = logging.getLogger(__name__)
+
 _SCHEMES: Final = frozenset({"postgresql", "postgres"})
-_CONNECTION: Final = {
-    "application_name": "genba",
+_OLDEST_SERVER: Final = 150_000
+_SERVER: Final = (
+    "SELECT current_setting('server_version_num')::int AS version, rolsuper OR rolbypassrls AS bypasses, "
+    "current_user AS role FROM pg_roles WHERE rolname = current_user"
+)
+_CONNECTION: Final[dict[str, Any]] = {
     "connect_timeout": 5,
     # A database behind a link that swallows everything is noticed within 10 s, not after the system's two hours.
     "keepalives_idle": 4,
@@ -38,45 +48,29 @@ _LONGEST_PAUSE: Final = "SET idle_in_transaction_session_timeout = '10s'"
 """A process that stands still in the middle of a transaction must not hold up all the others for ever."""
 
 
-class PostgresStore:
-    """The store of one database. Several processes may have it open."""
+class _Postgres:
+    """What a store and a reader share: connections by enterprise and purpose, and whether the server answers."""
 
     def __init__(self, url: str) -> None:
-        """Open the database of ``postgresql://USER[:PASSWORD]@HOST[:PORT]/DATABASE``, and make its tables.
+        """Connect, and see what kind of server and role this is.
 
         Raises:
-            UsageError: the URL is not of that form, the server does not answer, or its schema is another one.
+            UsageError: the URL is not of that form, the server does not answer or is too old.
         """
-        parsed = _parsed(url)
-        self._engine = _engine(parsed)
-        self._health = Health(
-            self._engine,
-            lambda: psycopg.connect(parsed.render_as_string(hide_password=False), connect_timeout=5).close(),
-            shown=shown(url),
-        )
+        self.name = shown(url)
+        self._engine = engine_of(url)
+        ask_url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._health = Health(self._engine, lambda: psycopg.connect(ask_url, **_CONNECTION).close(), shown=self.name)
         self._engines: dict[tuple[str, Access], Engine] = {}
         try:
             with self._engine.begin() as connection:
-                METADATA.create_all(connection)
-                version = connection.scalar(select(META.c.value).where(META.c.key == "schema"))
-                if version is None:
-                    connection.execute(insert(META).values(key="schema", value=str(SCHEMA_VERSION)))
-                    connection.execute(insert(META).values(key="views", value=str(VIEWS_VERSION)))
+                self._check(connection)
         except StoreAway as exc:
             self.close()
-            raise UsageError(f"{shown(url)} cannot be opened: {exc.reason}") from exc
-
-    @contextmanager
-    def transaction(self, enterprise: str = DEFAULT_ENTERPRISE) -> Iterator[Transaction]:
-        """See the port."""
-        with self._write(enterprise, Access.SHARED) as transaction:
-            yield transaction
-
-    @contextmanager
-    def alone(self, enterprise: str = DEFAULT_ENTERPRISE) -> Iterator[Transaction]:
-        """See the port."""
-        with self._write(enterprise, Access.ALONE) as transaction:
-            yield transaction
+            raise UsageError(f"{self.name} cannot be opened: {exc.reason}") from exc
+        except BaseException:
+            self.close()
+            raise
 
     def reads(self, enterprise: str = DEFAULT_ENTERPRISE) -> Reads:
         """See the port."""
@@ -91,11 +85,62 @@ class PostgresStore:
         self._health.close()
         self._engine.dispose()
 
+    def _engine_for(self, enterprise: str, access: Access) -> Engine:
+        key = (enterprise, access)
+        if key not in self._engines:
+            isolation = "REPEATABLE READ" if access is Access.READ else "READ COMMITTED"
+            self._engines[key] = self._engine.execution_options(
+                genba_enterprise=enterprise,
+                genba_access=access,
+                isolation_level=isolation,
+                postgresql_readonly=access is Access.READ,
+            )
+        return self._engines[key]
+
+    def _check(self, connection: Connection) -> None:
+        """Refuse a database that cannot be used."""
+        row = connection.execute(text(_SERVER)).one()
+        if row.version < _OLDEST_SERVER:
+            raise UsageError(f"{self.name} is PostgreSQL {row.version // 10_000}: genba needs 15 or later")
+        if row.bypasses:
+            logger.warning(
+                "role bypasses row-level security role=%s database=%s: nothing but genba itself keeps enterprises "
+                "apart; use a role that is no superuser",
+                row.role,
+                self.name,
+            )
+
+
+class PostgresStore(_Postgres):
+    """The store of one database. Several processes may have it open."""
+
+    def __init__(self, url: str, *, log_part_positions: int = PART_POSITIONS) -> None:
+        """Open the database of ``postgresql://USER[:PASSWORD]@HOST[:PORT]/DATABASE``; an empty one gets its tables.
+
+        Raises:
+            UsageError: the URL is not of that form, the server does not answer, or its schema is another one.
+        """
+        self._log_parts = LogParts(log_part_positions)
+        self._log_part_positions = log_part_positions
+        super().__init__(url)
+
+    @contextmanager
+    def transaction(self, enterprise: str = DEFAULT_ENTERPRISE) -> Iterator[Transaction]:
+        """See the port."""
+        with self._write(enterprise, Access.SHARED) as transaction:
+            yield transaction
+
+    @contextmanager
+    def alone(self, enterprise: str = DEFAULT_ENTERPRISE) -> Iterator[Transaction]:
+        """See the port."""
+        with self._write(enterprise, Access.ALONE) as transaction:
+            yield transaction
+
     @contextmanager
     def _write(self, enterprise: str, access: Access) -> Iterator[Transaction]:
         with self._engine_for(enterprise, access).connect() as connection:
             begun = connection.begin()
-            transaction = PostgresTransaction(connection, enterprise, access)
+            transaction = PostgresTransaction(connection, enterprise, access, self._log_parts)
             try:
                 yield transaction
             except BaseException:
@@ -103,10 +148,9 @@ class PostgresStore:
                 raise
             try:
                 begun.commit()
-            except StoreAway as exc:
+            except StoreAway:
                 if not self._was_committed(transaction):
                     raise
-                del exc
 
     def _was_committed(self, transaction: PostgresTransaction) -> bool:
         """Whether the transaction whose commit was not answered did commit: its link is in the chain, or it is not.
@@ -125,17 +169,38 @@ class PostgresStore:
         except StoreAway as exc:
             raise StoreAway(exc.reason, fate_is_known=False) from exc
 
-    def _engine_for(self, enterprise: str, access: Access) -> Engine:
-        key = (enterprise, access)
-        if key not in self._engines:
-            isolation = "REPEATABLE READ" if access is Access.READ else "READ COMMITTED"
-            self._engines[key] = self._engine.execution_options(
-                genba_enterprise=enterprise,
-                genba_access=access,
-                isolation_level=isolation,
-                postgresql_readonly=access is Access.READ,
-            )
-        return self._engines[key]
+    def _check(self, connection: Connection) -> None:
+        super()._check(connection)
+        lock_form(connection)
+        match form_of(connection, self.name):
+            case Form.EMPTY:
+                create(connection, log_part_positions=self._log_part_positions)
+            case Form.OLDER:
+                raise UsageError(older(connection, self.name))
+            case Form.CURRENT:
+                pass
+
+
+class PostgresReader(_Postgres):
+    """A store that only reads, beside collectors that write: one snapshot of everything in each transaction."""
+
+    @contextmanager
+    def transaction(self, enterprise: str = DEFAULT_ENTERPRISE) -> Iterator[Transaction]:
+        """See the port; the database refuses to write."""
+        with self._engine_for(enterprise, Access.READ).begin() as connection:
+            yield SqlTransaction(connection, enterprise)
+
+    alone = transaction
+
+    def _check(self, connection: Connection) -> None:
+        super()._check(connection)
+        match form_of(connection, self.name):
+            case Form.EMPTY:
+                raise UsageError(f"{self.name} holds no data of a collector: name its database with --db URL")
+            case Form.OLDER:
+                raise UsageError(older(connection, self.name))
+            case Form.CURRENT:
+                pass
 
 
 def _parsed(url: str) -> URL:
@@ -145,16 +210,21 @@ def _parsed(url: str) -> URL:
         parsed = None
     if parsed is None or parsed.drivername not in _SCHEMES or not parsed.database:
         raise UsageError(f"--db {shown(url)}: write postgresql://USER@HOST:5432/DATABASE")
-    return parsed.set(drivername="postgresql")
+    return parsed
 
 
-def _engine(url: URL) -> Engine:
+def engine_of(url: str, *, application: str = "genba") -> Engine:
+    """Connections to the database of a URL, under a name that others see; errors are those of the store.
+
+    Raises:
+        UsageError: the URL is not of the form that is expected.
+    """
     engine = create_engine(
-        url.set(drivername="postgresql+psycopg"),
+        _parsed(url).set(drivername="postgresql+psycopg"),
         pool_size=8,
         max_overflow=24,
         pool_pre_ping=True,
-        connect_args=dict(_CONNECTION),
+        connect_args={**_CONNECTION, "application_name": application},
     )
 
     def connected(connection: psycopg.Connection, _record: object) -> None:
@@ -168,6 +238,7 @@ def _engine(url: URL) -> Engine:
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begins)
+    event.listen(engine, "handle_error", translate)
     return engine
 
 

@@ -34,7 +34,7 @@ class Health:
         """Begin to watch.
 
         Args:
-            engine: its errors become `StoreAway` and `StoreClash` from now on.
+            engine: what it connects, and how that ends, is seen from now on.
             ask: connects once to the database, and raises psycopg's `OperationalError` where it cannot.
             shown: its name in the log, without secrets.
         """
@@ -73,20 +73,13 @@ class Health:
         if self._away_since is not None:
             raise StoreAway(f"{self._shown} is away")
 
-    def _failed(self, context: ExceptionContext) -> Exception | None:
+    def _failed(self, context: ExceptionContext) -> None:
         error = context.original_exception
-        if context.is_pre_ping or not isinstance(error, psycopg.Error):
-            return None
-        reason = str(error).strip().partition("\n")[0]
-        if context.connection is None and isinstance(error, psycopg.OperationalError):
-            self._gone(reason)
-            return StoreAway(reason)
-        if context.is_disconnect or error.sqlstate in _GOING:
-            self._asked_at = 0.0
-            return StoreAway(reason)
-        if error.sqlstate in _CLASHES:
-            return StoreClash(f"{_CLASHES[error.sqlstate]}: {reason}")
-        return None
+        if context.is_pre_ping or not isinstance(error, psycopg.OperationalError):
+            return
+        self._asked_at = 0.0
+        if context.connection is None:
+            self._gone(_reason(error))
 
     def _gone(self, reason: str) -> None:
         with self._lock:
@@ -108,3 +101,30 @@ class Health:
                 self._away_since = None
             logger.info("database back database=%s away_s=%.1f", self._shown, away_s)
             return
+
+
+def translate(context: ExceptionContext) -> StoreAway | StoreClash | None:
+    """A listener for `handle_error` of an engine: its errors become those of the store."""
+    error = context.original_exception
+    if context.is_pre_ping or not isinstance(error, psycopg.Error):
+        return None
+    is_lost = context.is_disconnect or (context.connection is None and isinstance(error, psycopg.OperationalError))
+    return error_of(error, is_lost=is_lost)
+
+
+def error_of(error: psycopg.Error, *, is_lost: bool) -> StoreAway | StoreClash | None:
+    """What the driver's error means to whoever uses the store; None: a fault of ours.
+
+    Args:
+        error: as psycopg raised it.
+        is_lost: whether the connection broke, or could not be made.
+    """
+    if is_lost or error.sqlstate in _GOING:
+        return StoreAway(_reason(error))
+    if error.sqlstate in _CLASHES:
+        return StoreClash(f"{_CLASHES[error.sqlstate]}: {_reason(error)}")
+    return None
+
+
+def _reason(error: psycopg.Error) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -12,7 +12,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from genba_cloud.core.facts import Aggregate, ViewKey
 from genba_cloud.store.errors import StoreClash
-from genba_cloud.store.port import Link, LogRow, ReceivedRange, StoredOrder, StoredView
+from genba_cloud.store.isolation import SETTING
+from genba_cloud.store.port import Link, LogRange, LogRow, ReceivedRange, StoredOrder, StoredView
+from genba_cloud.store.postgres_log import LogParts, copy_rows, drop, ranges
 from genba_cloud.store.read import GatewayRecord
 from genba_cloud.store.rows import chunks, gateway_record, gateway_rows, order_rows, orders_of, stored_view
 from genba_cloud.store.tables import GATEWAY, LINK, RECEIVED_RANGE, VIEW
@@ -27,9 +29,9 @@ _SLOTS: Final = 256
 """New views share this many locks, so that one transaction cannot fill the server's table of locks."""
 
 _BEGIN: Final = {
-    "read": "SELECT set_config('genba.enterprise', %s, true)",
-    "shared": f"SELECT set_config('genba.enterprise', %s, true), pg_advisory_xact_lock_shared({_WRITERS}, %s)",
-    "alone": f"SELECT set_config('genba.enterprise', %s, true), pg_advisory_xact_lock({_WRITERS}, %s)",
+    "read": f"SELECT set_config('{SETTING}', %s, true)",
+    "shared": f"SELECT set_config('{SETTING}', %s, true), pg_advisory_xact_lock_shared({_WRITERS}, %s)",
+    "alone": f"SELECT set_config('{SETTING}', %s, true), pg_advisory_xact_lock({_WRITERS}, %s)",
 }
 
 
@@ -57,10 +59,11 @@ def log_holds(connection: Connection, enterprise: str, link: Link) -> bool:
 class PostgresTransaction(SqlTransaction):
     """See `port.Transaction`. `link` is the newest link that was written here."""
 
-    def __init__(self, connection: Connection, enterprise: str, access: Access) -> None:
+    def __init__(self, connection: Connection, enterprise: str, access: Access, log_parts: LogParts) -> None:
         super().__init__(connection, enterprise)
         self.enterprise = enterprise
         self.link: Link | None = None
+        self._log_parts = log_parts
         self._is_alone = access is Access.ALONE
         self._has_views = False
         self._has_log = False
@@ -82,8 +85,19 @@ class PostgresTransaction(SqlTransaction):
 
     def append_log(self, rows: Sequence[LogRow], link: Link) -> None:
         """See the port."""
-        super().append_log(rows, link)
+        there = self._log_parts.for_positions(self._connection, link.last)
+        copy_rows(self._connection, self._enterprise, rows, there)
+        values = {"number": link.number, "first": link.first, "last": link.last, "hash": link.hash}
+        self._connection.execute(insert(LINK), {"enterprise": self._enterprise, **values})
         self.link = link
+
+    def log_ranges(self) -> Sequence[LogRange]:
+        """See the port."""
+        return ranges(self._connection, self._enterprise)
+
+    def drop_log(self, upto: int) -> None:
+        """See the port."""
+        drop(self._connection, self._enterprise, upto)
 
     def received(self, gateway: str, lane: str, epoch: str) -> ReceivedRange:
         """See the port; a range that was never there is made, so that there is a row to lock."""
