@@ -14,8 +14,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, MetaData
 
+from genba_cloud.store.accounts_postgres import POSTGRES_TABLES
 from genba_cloud.store.postgres_log import parts
 from genba_cloud.store.schema import revision_of
 from genba_cloud.store.tables import METADATA
@@ -131,12 +132,16 @@ class Migrations:
 
 def differences(connection: Connection) -> Sequence[Any]:
     """What the database's form has too much, too little or otherwise than the tables of this version; none: empty."""
-    of_log = {part.name for part in parts(connection)} if connection.dialect.name == "postgresql" else set()
+    is_postgres = connection.dialect.name == "postgresql"
+    of_log = {part.name for part in parts(connection)} if is_postgres else set()
+    wanted = MetaData()
+    for table in (*METADATA.sorted_tables, *(POSTGRES_TABLES.sorted_tables if is_postgres else ())):
+        table.to_metadata(wanted)
 
     def is_compared(subject: Any, name: str | None, kind: str, _reflected: bool, _against: Any) -> bool:  # noqa: FBT001 (Alembic's shape)
-        table = name if kind == "table" else getattr(getattr(subject, "table", None), "name", None)
-        return table not in of_log
+        owner = name if kind == "table" else getattr(getattr(subject, "table", None), "name", None)
+        return owner not in of_log
 
     options: dict[str, Any] = {"compare_type": True, "include_object": is_compared}
-    found: Sequence[Any] = compare_metadata(MigrationContext.configure(connection, opts=options), METADATA)
+    found: Sequence[Any] = compare_metadata(MigrationContext.configure(connection, opts=options), wanted)
     return found

@@ -16,7 +16,7 @@ from genba_cloud.store.errors import StoreAway
 from genba_cloud.store.lock import DataLock
 from genba_cloud.store.migrate import Migrations, Plan
 from genba_cloud.store.postgres import engine_of, shown
-from genba_cloud.store.schema import Form, form_of, lock_form
+from genba_cloud.store.schema import lock_form
 from genba_cloud.store.sqlite import FILE, copy_aside
 from genba_shared.errors import UsageError
 
@@ -82,7 +82,7 @@ class Migrating:
         return copy
 
 
-def bring_forward(file: Path) -> None:
+def bring_file_forward(file: Path) -> None:
     """Bring an SQLite file whose folder is held by this process to the newest revision."""
     engine = _sqlite_engine(file)
     try:
@@ -97,7 +97,7 @@ def opened_for_migration(data_dir: Path, url: str | None, *more: Path) -> Iterat
     """The database of a data folder, or that of a URL. `more`: folders with further revisions.
 
     Raises:
-        UsageError: there is no database of genba, a collector holds the folder, or the server does not answer.
+        UsageError: the folder holds no data, a collector holds the folder, or the server does not answer.
     """
     if url is None:
         file = data_dir / FILE
@@ -109,9 +109,6 @@ def opened_for_migration(data_dir: Path, url: str | None, *more: Path) -> Iterat
         lock, file = None, None
         engine, name = engine_of(url, application="genba-migrate"), shown(url)
     try:
-        with engine.connect() as connection:
-            if form_of(connection, name) is Form.EMPTY:
-                raise UsageError(f"{name} holds no data of a collector: the first start makes its tables")
         yield Migrating(name=name, engine=engine, migrations=Migrations(*more), file=file)
     except StoreAway as exc:
         raise UsageError(f"{name} cannot be opened: {exc.reason}") from exc

@@ -16,6 +16,8 @@ import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 
+from genba_cloud.store.accounts import Accounts
+from genba_cloud.store.accounts_postgres import PostgresAccounts
 from genba_cloud.store.errors import StoreAway
 from genba_cloud.store.port import Transaction
 from genba_cloud.store.postgres_health import Health, translate
@@ -75,6 +77,10 @@ class _Postgres:
     def reads(self, enterprise: str = DEFAULT_ENTERPRISE) -> Reads:
         """See the port."""
         return SqlReads(self._engine_for(enterprise, Access.READ), enterprise)
+
+    def accounts(self, enterprise: str = DEFAULT_ENTERPRISE) -> Accounts:
+        """The accounts that are kept beside the log."""
+        return PostgresAccounts(self._engine_for(enterprise, Access.APART))
 
     def is_ready(self) -> bool:
         """See the port."""

@@ -28,24 +28,31 @@ _NEW_VIEW: Final = 0x6E6263
 _SLOTS: Final = 256
 """New views share this many locks, so that one transaction cannot fill the server's table of locks."""
 
+_FOR: Final = f"SELECT set_config('{SETTING}', %s, true)"
 _BEGIN: Final = {
-    "read": f"SELECT set_config('{SETTING}', %s, true)",
+    "read": _FOR,
+    "apart": _FOR,
     "shared": f"SELECT set_config('{SETTING}', %s, true), pg_advisory_xact_lock_shared({_WRITERS}, %s)",
     "alone": f"SELECT set_config('{SETTING}', %s, true), pg_advisory_xact_lock({_WRITERS}, %s)",
 }
 
 
 class Access(StrEnum):
-    """What a transaction is for: to read one snapshot, to write beside others, to write while nobody else does."""
+    """What a transaction is for."""
 
     READ = "read"
+    """To read one snapshot."""
+    APART = "apart"
+    """To write what has nothing to do with the log: accounts."""
     SHARED = "shared"
+    """To write to the log beside other writers."""
     ALONE = "alone"
+    """To write to the log while nobody else does."""
 
 
 def begin(connection: Connection, enterprise: str, access: Access) -> None:
     """Say for which enterprise the transaction is, and enter it among the writers."""
-    arguments = (enterprise,) if access is Access.READ else (enterprise, _number(enterprise))
+    arguments = (enterprise, _number(enterprise)) if access in (Access.SHARED, Access.ALONE) else (enterprise,)
     connection.exec_driver_sql(_BEGIN[access], arguments)
 
 

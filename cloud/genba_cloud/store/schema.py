@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, func, insert, inspect, select, text
 
+from genba_cloud.store.accounts_postgres import POSTGRES_TABLES
 from genba_cloud.store.isolation import isolated_tables, isolating
 from genba_cloud.store.postgres_log import PART_POSITIONS, add_part
 from genba_cloud.store.tables import META, METADATA, REVISION, SCHEMA_VERSION, VIEWS_VERSION
@@ -76,7 +77,8 @@ def create(connection: Connection, *, log_part_positions: int = PART_POSITIONS) 
     VERSION_TABLE.create(connection)
     if connection.dialect.name == "postgresql":
         add_part(connection, 1, log_part_positions)
-        for statement in isolating(isolated_tables(METADATA)):
+        POSTGRES_TABLES.create_all(connection)
+        for statement in isolating(isolated_tables(METADATA, POSTGRES_TABLES)):
             connection.execute(text(statement))
     connection.execute(insert(VERSION_TABLE).values(version_num=REVISION))
     connection.execute(insert(META).values(key="schema", value=str(SCHEMA_VERSION)))

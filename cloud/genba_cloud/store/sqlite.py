@@ -142,9 +142,9 @@ def _engine(file: Path, *, begin: str, read_only: bool = False) -> Engine:
 
 def _bring_forward(file: Path) -> None:
     # Alembic takes a while to import, and nearly every start has nothing for it to do.
-    from genba_cloud.store.migrating import bring_forward
+    from genba_cloud.store.migrating import bring_file_forward
 
-    bring_forward(file)
+    bring_file_forward(file)
 
 
 def copy_aside(file: Path, name: str) -> Path:

@@ -28,6 +28,7 @@ _ISOLATED = (
     "node",
     "queue_row",
 )
+_ACCOUNTS = ("accounts", "sessions", "keys", "secrets", "answers")
 _STATES = "kind IN ('station_state_changed', 'station_changed_over')"
 
 
@@ -40,7 +41,8 @@ def upgrade() -> None:
     op.execute("INSERT INTO meta SELECT 'schema', '1' WHERE NOT EXISTS (SELECT 1 FROM meta WHERE key = 'schema')")
     if op.get_context().dialect.name == "postgresql":
         op.execute(f"CREATE TABLE log_from_1 PARTITION OF log FOR VALUES FROM (1) TO ({1 + PART_POSITIONS})")
-        for statement in isolating(_ISOLATED):
+        _accounts()
+        for statement in isolating((*_ISOLATED, *_ACCOUNTS)):
             op.execute(statement)
 
 
@@ -240,3 +242,48 @@ def _orders() -> None:
         sa.PrimaryKeyConstraint("number"),
         sa.UniqueConstraint("enterprise", "station", "work_order", "node"),
     )
+
+
+def _accounts() -> None:
+    _of_enterprise(
+        "accounts",
+        sa.Column("name", sa.Text(), primary_key=True),
+        sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column("must_choose", sa.Boolean(), nullable=False),
+        sa.Column("changed_at", sa.Float(), nullable=False),
+    )
+    _of_enterprise(
+        "sessions",
+        sa.Column("token_hash", sa.Text(), primary_key=True),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("seen_at", sa.Float(), nullable=False),
+    )
+    _index("ix_sessions_account", "sessions", ["account"])
+    _of_enterprise(
+        "keys",
+        sa.Column("id", sa.Text(), primary_key=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("secret_hash", sa.Text(), nullable=False),
+        sa.Column("scopes", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("revoked_at", sa.Float()),
+    )
+    _of_enterprise(
+        "secrets", sa.Column("name", sa.Text(), primary_key=True), sa.Column("value", sa.Text(), nullable=False)
+    )
+    _of_enterprise(
+        "answers",
+        sa.Column("who", sa.Text(), primary_key=True),
+        sa.Column("key", sa.Text(), primary_key=True),
+        sa.Column("request_hash", sa.Text(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+    )
+    _index("ix_answers_at", "answers", ["at"])
+
+
+def _of_enterprise(name: str, *columns: Any) -> None:
+    own = sa.text("current_setting('genba.enterprise')")
+    _table(name, sa.Column("enterprise", sa.String(), primary_key=True, server_default=own), *columns)
