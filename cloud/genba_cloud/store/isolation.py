@@ -29,3 +29,13 @@ def isolating(names: Iterable[str]) -> list[str]:
             f"CREATE POLICY {POLICY} ON {name} USING ({_OWN}) WITH CHECK ({_OWN})",
         )
     ]
+
+
+def opening(names: Iterable[str]) -> list[str]:
+    """Statements that let the owner see every row of these tables: a revision that changes rows begins with them."""
+    return [f"ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY" for name in names]
+
+
+def closing(names: Iterable[str]) -> list[str]:
+    """Statements that end `opening`."""
+    return [f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY" for name in names]

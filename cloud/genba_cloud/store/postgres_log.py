@@ -146,7 +146,8 @@ def drop(connection: Connection, enterprise: str, upto: int) -> None:
 
 
 def _has_others(connection: Connection, part: Part, enterprise: str) -> bool:
-    others = select(_table(part).c.position).where(_table(part).c.enterprise != enterprise).limit(1)
+    rows = _table(part)
+    others = select(rows.c.position).where(rows.c.enterprise != enterprise).limit(1)
     return connection.scalar(others) is not None
 
 

@@ -10,6 +10,7 @@ from alembic import op
 
 from genba_cloud.store.isolation import isolating
 from genba_cloud.store.postgres_log import PART_POSITIONS
+from genba_cloud.store.tables import VIEWS_VERSION
 
 revision = "0001"
 down_revision = None
@@ -30,6 +31,11 @@ _ISOLATED = (
 )
 _ACCOUNTS = ("accounts", "sessions", "keys", "secrets", "answers")
 _STATES = "kind IN ('station_state_changed', 'station_changed_over')"
+_NO_VIEWS = (
+    f"INSERT INTO meta SELECT 'views', '{VIEWS_VERSION}' WHERE NOT EXISTS (SELECT 1 FROM log) "  # noqa: S608 (a number)
+    "AND NOT EXISTS (SELECT 1 FROM meta WHERE key = 'views')"
+)
+"""Where there are no events, there are no views of an older form either."""
 
 
 def upgrade() -> None:
@@ -39,6 +45,7 @@ def upgrade() -> None:
     _views()
     _orders()
     op.execute("INSERT INTO meta SELECT 'schema', '1' WHERE NOT EXISTS (SELECT 1 FROM meta WHERE key = 'schema')")
+    op.execute(_NO_VIEWS)
     if op.get_context().dialect.name == "postgresql":
         op.execute(f"CREATE TABLE log_from_1 PARTITION OF log FOR VALUES FROM (1) TO ({1 + PART_POSITIONS})")
         _accounts()
