@@ -25,7 +25,7 @@ from genba_cloud.ledger import (
     rebuild,
     verify,
 )
-from genba_cloud.store import SqliteStore, open_reader
+from genba_cloud.store import SqliteStore, open_reader, open_store
 from genba_cloud.store.read import EventFilter, QueueRow
 from genba_shared.errors import ContractError
 from genba_shared.events import (
@@ -104,9 +104,9 @@ def envelope(*events: Event, first: int, last: int, prev: int, acked: int = 0) -
     return EnvelopeBatch(gateway="gw", lane="facts", epoch=EPOCH, reach=reach, events=events)
 
 
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    store = SqliteStore(tmp_path)
+@pytest.fixture(params=["postgres", "sqlite"])
+async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ledger]:
+    store = open_store(tmp_path, request.getfixturevalue("postgres_url") if request.param == "postgres" else None)
     async with Ledger(store, now=lambda: minute(100)) as opened:
         yield opened
     store.close()
