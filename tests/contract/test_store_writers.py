@@ -20,25 +20,10 @@ from genba_cloud.store.again import TRIES
 from genba_cloud.store.port import Link, LogRow, ReceivedRange, StoredView
 from genba_shared.events import to_line
 from tests.contract.a_writer import EPOCH, START, counted
-from tests.peers.postgres import SURVIVES_KILLS, PostgresServer, find_programs
+from tests.peers.postgres import PostgresServer
 
 WITHIN_S = 60.0
 VIEW = ViewKey(Aggregate.WORK_ORDER, "WO-1")
-
-
-@pytest.fixture(scope="module")
-def own_server() -> Iterator[PostgresServer]:
-    """A server that these tests may stop and kill."""
-    programs = find_programs()
-    if programs is None:
-        pytest.skip("needs PostgreSQL (Debian: postgresql)")
-    with PostgresServer(programs, settings=SURVIVES_KILLS) as server:
-        yield server
-
-
-@pytest.fixture
-def own_url(own_server: PostgresServer) -> str:
-    return own_server.database()
 
 
 @contextmanager
@@ -140,18 +125,18 @@ def test_processes_that_share_stations_and_work_orders_lose_nothing_and_count_no
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_a_database_that_restarts_in_the_middle_costs_nothing(
-    own_server: PostgresServer, own_url: str, end: str
+    mortal_postgres: PostgresServer, mortal_url: str, end: str
 ) -> None:
     with ExitStack() as stack:
-        PostgresStore(own_url).close()
-        writers = Writers(stack, own_url)
+        PostgresStore(mortal_url).close()
+        writers = Writers(stack, mortal_url)
         writers.start("a,b", "c,d", envelopes=15, events=10)
-        with opened(own_url) as store:
+        with opened(mortal_url) as store:
             until(lambda: store.reads().last_position() >= 100, "the writers do not write")
-        getattr(own_server, end)()
-        own_server.start()
+        getattr(mortal_postgres, end)()
+        mortal_postgres.start()
         writers.finish()
-    check_delivered(own_url, events=600)
+    check_delivered(mortal_url, events=600)
 
 
 @pytest.fixture
@@ -250,11 +235,11 @@ def test_work_that_must_be_alone_keeps_others_out(postgres_url: str, two: tuple[
 
 
 def test_a_connection_that_breaks_before_the_commit_costs_a_second_try(
-    own_server: PostgresServer, own_url: str
+    mortal_postgres: PostgresServer, mortal_url: str
 ) -> None:
     """The server ends the session while it commits, the first time only: a sequence is never rolled back."""
-    with opened(own_url) as store:
-        with psycopg.connect(own_server.url(own_url.rpartition("/")[2])) as connection:
+    with opened(mortal_url) as store:
+        with psycopg.connect(mortal_postgres.url(mortal_url.rpartition("/")[2])) as connection:
             connection.execute(_ENDS_FIRST_COMMIT)
         tries: list[int] = []
         committed(store, "default", lambda transaction: tries.append(append_one(transaction)))
@@ -262,11 +247,13 @@ def test_a_connection_that_breaks_before_the_commit_costs_a_second_try(
         assert store.reads().last_position() == 1
 
 
-def test_a_commit_that_was_done_and_not_answered_is_not_done_twice(own_server: PostgresServer, own_url: str) -> None:
+def test_a_commit_that_was_done_and_not_answered_is_not_done_twice(
+    mortal_postgres: PostgresServer, mortal_url: str
+) -> None:
     """The server has committed, waits for a standby that is not there, and its session is ended before it answers."""
     tries: list[int] = []
 
-    with opened(own_url) as store, psycopg.connect(own_server.url(), autocommit=True) as other:
+    with opened(mortal_url) as store, psycopg.connect(mortal_postgres.url(), autocommit=True) as other:
         other.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
         other.execute("SELECT pg_reload_conf()")
         try:
@@ -281,12 +268,12 @@ def test_a_commit_that_was_done_and_not_answered_is_not_done_twice(own_server: P
 
 
 def test_a_database_that_is_away_is_said_once_and_comes_back_by_itself(
-    own_server: PostgresServer, own_url: str, caplog: pytest.LogCaptureFixture
+    mortal_postgres: PostgresServer, mortal_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", logger="genba_cloud.store")
-    with opened(own_url) as store:
+    with opened(mortal_url) as store:
         assert store.is_ready()
-        own_server.stop()
+        mortal_postgres.stop()
         try:
             for _ in range(3):
                 with pytest.raises(StoreAway):
@@ -295,7 +282,7 @@ def test_a_database_that_is_away_is_said_once_and_comes_back_by_itself(
                     store.reads().last_position()
             assert not store.is_ready()
         finally:
-            own_server.start()
+            mortal_postgres.start()
         until(store.is_ready, "the database does not come back")
         assert committed(store, "default", append_one) == 1
     assert [record.message.split(" database=")[0] for record in caplog.records] == ["database away", "database back"]

@@ -147,3 +147,19 @@ def shared_postgres() -> Iterator[PostgresServer]:
 def postgres_url(shared_postgres: PostgresServer) -> str:
     """The URL of an empty database of its own."""
     return shared_postgres.database()
+
+
+@pytest.fixture(scope="module")
+def mortal_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server that the tests of a module may stop and kill; they leave it running."""
+    programs = find_programs()
+    if programs is None:
+        pytest.skip("needs PostgreSQL (Debian: postgresql)")
+    with PostgresServer(programs, settings=SURVIVES_KILLS) as server:
+        yield server
+
+
+@pytest.fixture
+def mortal_url(mortal_postgres: PostgresServer) -> str:
+    """The URL of an empty database on it."""
+    return mortal_postgres.database()

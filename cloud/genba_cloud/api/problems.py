@@ -13,8 +13,8 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from genba_cloud.core.facts.plan import Refused
-from genba_cloud.store.errors import StoreAway, StoreClash
 from genba_cloud.store.read import UnknownCursorError
+from genba_shared.errors import PassingError
 
 logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -84,9 +84,8 @@ def add_problem_answers(app: FastAPI) -> None:
         first = f"{errors[0]['path']}: {errors[0]['message']}" if errors else "the request is not understood"
         return answer(ApiProblem(422, first, errors=errors))
 
-    @app.exception_handler(StoreAway)
-    @app.exception_handler(StoreClash)
-    async def _later(_request: Request, _exc: StoreAway | StoreClash) -> Response:
+    @app.exception_handler(PassingError)
+    async def _later(_request: Request, _exc: PassingError) -> Response:
         # Its store says once in the log that it is away: not for every request.
         detail = "the database does not answer just now: nothing was changed that was not confirmed; try again"
         return answer(ApiProblem(503, detail, headers={"Retry-After": str(RETRY_AFTER_S)}))

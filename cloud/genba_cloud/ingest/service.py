@@ -19,7 +19,7 @@ from genba_cloud.store.port import Quarantined
 from genba_shared import topics
 from genba_shared.acknowledgement import Acknowledgement
 from genba_shared.codec import Lane
-from genba_shared.errors import ContractError, UplinkError, UsageError
+from genba_shared.errors import ContractError, PassingError, UplinkError, UsageError
 from genba_shared.mqtt import BrokerAddress, MqttLink
 
 logger = logging.getLogger(__name__)
@@ -159,6 +159,8 @@ class Ingest:
         answers: Answers = {}
         for task, result in zip(tasks, results, strict=True):
             match task, result:
+                case _, PassingError():
+                    logger.debug("not kept gateway=%s reason=%s", task.gateway, result)
                 case _, BaseException():
                     logger.error("not kept gateway=%s", task.gateway, exc_info=result)
                 case EnvelopeBatch(), Appended(upto=int(upto)):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from genba_shared.errors import GenbaError
+from genba_shared.errors import PassingError
 
 
-class StoreAway(GenbaError):
+class StoreAway(PassingError):
     """The database does not answer. Whoever has an answer to give says "later"; what was sent must be sent again.
 
     `fate_is_known`: nothing of the transaction was committed. Where it is False the connection broke while the
@@ -18,5 +18,5 @@ class StoreAway(GenbaError):
         self.fate_is_known = fate_is_known
 
 
-class StoreClash(GenbaError):
+class StoreClash(PassingError):
     """Another writer was in the way, and the database gave this transaction up: do the work again."""
