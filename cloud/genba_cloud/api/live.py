@@ -179,9 +179,7 @@ class Live:
                     async with asyncio.timeout_at(beat_at):
                         message = await subscription.next()
                 except TimeoutError:
-                    with contextlib.suppress(
-                        PassingError
-                    ):  # nobody can be asked: the client comes again
+                    with contextlib.suppress(PassingError):  # nobody can be asked: the client comes again
                         beat = await asyncio.to_thread(still_allowed)
                 if message is None and not beat:
                     return
