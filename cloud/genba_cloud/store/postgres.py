@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 import psycopg
@@ -64,15 +64,14 @@ class _Postgres:
         ask_url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._health = Health(self._engine, lambda: psycopg.connect(ask_url, **_CONNECTION).close(), shown=self.name)
         self._engines: dict[tuple[str, Access], Engine] = {}
-        try:
-            with self._engine.begin() as connection:
-                self._check(connection)
-        except StoreAway as exc:
-            self.close()
-            raise UsageError(f"{self.name} cannot be opened: {exc.reason}") from exc
-        except BaseException:
-            self.close()
-            raise
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            try:
+                with self._engine.begin() as connection:
+                    self._check(connection)
+            except StoreAway as exc:
+                raise UsageError(f"{self.name} cannot be opened: {exc.reason}") from exc
+            undo.pop_all()
 
     def reads(self, enterprise: str = DEFAULT_ENTERPRISE) -> Reads:
         """See the port."""
@@ -147,11 +146,7 @@ class PostgresStore(_Postgres):
         with self._engine_for(enterprise, access).connect() as connection:
             begun = connection.begin()
             transaction = PostgresTransaction(connection, enterprise, access, self._log_parts)
-            try:
-                yield transaction
-            except BaseException:
-                begun.rollback()
-                raise
+            yield transaction  # what is raised here rolls back: the connection is let go of with its transaction open
             try:
                 begun.commit()
             except StoreAway:

@@ -86,14 +86,13 @@ class SqliteReader:
                 f"{data_dir} holds no data of a collector ({FILE} is missing): name its folder with --data DIR"
             )
         self._readers = _engine(data_dir / FILE, begin="BEGIN", read_only=True)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._readers.dispose)
             with self._readers.begin() as connection:
                 name = str(data_dir / FILE)
                 if form_of(connection, name) is not Form.CURRENT:
                     raise UsageError(older(connection, name))
-        except BaseException:
-            self._readers.dispose()
-            raise
+            undo.pop_all()
 
     @contextmanager
     def transaction(self, enterprise: str = DEFAULT_ENTERPRISE) -> Iterator[Transaction]:
