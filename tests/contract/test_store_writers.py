@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -13,13 +14,13 @@ import psycopg
 import pytest
 
 from genba_cloud.core.facts import Aggregate, ViewKey
-from genba_cloud.ledger import verify
+from genba_cloud.ledger import Appended, Ledger, verify
 from genba_cloud.ledger.job_supervisor import failure_of
 from genba_cloud.store import PostgresStore, Store, StoreAway, StoreClash, Transaction, committed
 from genba_cloud.store.again import TRIES
 from genba_cloud.store.port import Link, LogRow, ReceivedRange, StoredView
 from genba_shared.events import to_line
-from tests.contract.a_writer import EPOCH, START, counted
+from tests.contract.a_writer import EPOCH, START, counted, envelope
 from tests.peers.postgres import PostgresServer
 
 WITHIN_S = 60.0
@@ -265,6 +266,37 @@ def test_a_commit_that_was_done_and_not_answered_is_not_done_twice(
             other.execute("SELECT pg_reload_conf()")
         assert tries == [1]
         assert store.reads().last_position() == 1
+
+
+def test_of_a_commit_whose_fate_nobody_can_tell_what_comes_again_is_known_by_its_range(
+    mortal_postgres: PostgresServer, mortal_url: str
+) -> None:
+    """The server has committed, waits for a standby that is not there, and is killed before it answers."""
+    lost: list[StoreAway] = []
+    batch = envelope("gw", 1, 10, 0)
+
+    async def send() -> Appended:
+        async with Ledger(store, now=lambda: START) as ledger:
+            return await ledger.append(batch)
+
+    def send_first() -> None:
+        with pytest.raises(StoreAway) as raised:
+            asyncio.run(send())
+        lost.append(raised.value)
+
+    with opened(mortal_url) as store, in_thread(send_first):
+        with psycopg.connect(mortal_postgres.url(), autocommit=True) as other:
+            other.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+            other.execute("SELECT pg_reload_conf()")
+            query = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+            until(lambda: other.execute(query).fetchall(), "no commit waits for a standby")
+            other.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        mortal_postgres.kill()
+    mortal_postgres.start()
+    assert [error.fate_is_known for error in lost] == [False]
+    with opened(mortal_url) as store:
+        again = asyncio.run(send())
+        assert (again.upto, again.events, store.reads().last_position()) == (10, (), 10)
 
 
 def test_a_database_that_is_away_is_said_once_and_comes_back_by_itself(

@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from genba_cloud.ledger.job_supervisor import failure_of
 from genba_cloud.store.again import committed
+from genba_cloud.store.errors import StoreAway
 from genba_cloud.store.port import Store, Transaction
 
 logger = logging.getLogger(__name__)
@@ -91,6 +92,9 @@ class Writer:
         error = failure_of(lambda: self._commit(group))
         if error is not None and len(group) == 1:
             group[0].result, group[0].error = None, error
+        elif isinstance(error, StoreAway):  # none of them would fare better, and what became of them may be unknown
+            for job in group:
+                job.result, job.error = None, error
         elif error is not None:
             for job in group:
                 self._do([job])

@@ -55,11 +55,12 @@ class Health:
             return False
         if time.monotonic() - self._asked_at < _ASKED_LATELY_S:
             return True
+        # Not by a connection of the pool: it would wait for ever for a server that stands still.
         try:
-            with self._engine.connect() as connection:
-                connection.exec_driver_sql("SELECT 1")
-        except StoreAway:
-            return self._away_since is None
+            self._ask()
+        except psycopg.OperationalError as exc:
+            self._gone(_reason(exc))
+            return False
         self._asked_at = time.monotonic()
         return True
 
@@ -88,6 +89,7 @@ class Health:
             self._away_since = time.monotonic()
             self._thread = threading.Thread(target=self._ask_until_back, name="database-watch", daemon=True)
             self._thread.start()
+        self._engine.dispose()  # what is idle in the pool leads to the same server
         logger.warning("database away database=%s reason=%s", self._shown, reason)
 
     def _ask_until_back(self) -> None:
