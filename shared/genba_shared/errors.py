@@ -67,6 +67,10 @@ class UsageError(GenbaError):
     """The command cannot do what was asked; the message says what would work. The shell prints it and exits with 2."""
 
 
+class PassingError(GenbaError):
+    """What many depend on is away for a while. Whoever noticed it first has said so: try again soon, log nothing."""
+
+
 class DeviceError(GenbaError):
     """A device did not give a usable answer. The station becomes unknown; retry with back-off; others go on."""
 

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from genba_shared.errors import PassingError
+
 logger = logging.getLogger(__name__)
 
 FIRST_RETRY_S: Final = 1.0
@@ -22,6 +24,8 @@ async def supervise(
 ) -> None:
     """Run a task for ever. It is started again after 1 s, later after up to 30 s while it keeps dying young.
 
+    One that ends because what it depends on is away is started again after `first_retry_s`, without a word.
+
     Args:
         name: for the log.
         run: starts the task; it may be called again after it raised or returned.
@@ -35,6 +39,10 @@ async def supervise(
         try:
             await run()
             logger.error("task ended by itself task=%s retry_s=%.0f", name, retry_s)
+        except PassingError as exc:
+            logger.debug("task waits task=%s retry_s=%.0f reason=%s", name, first_retry_s, exc)
+            await asyncio.sleep(first_retry_s)
+            continue
         except Exception as exc:
             logger.exception("task failed task=%s retry_s=%.0f", name, retry_s)
             if on_failure is not None:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from genba_cloud.core.facts import Aggregate, NodePlan, OrderPlan, ViewKey, WorkOrderPlan, timeline
-from genba_cloud.store import SqliteStore, Store, open_reader, open_store
+from genba_cloud.core.facts import Aggregate, OrderPlan, ViewKey
+from genba_cloud.store import SqliteStore, Store, open_reader
 from genba_cloud.store.port import (
     DamagedRowError,
     Link,
-    LogRow,
     Quarantined,
     RangeKey,
     ReceivedRange,
@@ -25,102 +23,16 @@ from genba_cloud.store.port import (
     StoredView,
 )
 from genba_cloud.store.read import Enrolment, EventFilter, GatewayRecord, QueueRow, UnknownCursorError
-from genba_cloud.store.station_events import LOOK_AHEAD, MOST_EVENTS, TooManyEventsError
-from genba_cloud.store.tables import IS_GAP, IS_OF_STATION
 from genba_shared.errors import UsageError
 from genba_shared.events import (
-    DataGapSeen,
     DispatchOpened,
     EpisodeClosed,
     EpisodeOpened,
     Event,
-    GapCause,
-    NodeStarted,
     PiecesCounted,
     Result,
-    Source,
-    SourceType,
-    StationState,
-    StationStateChanged,
-    to_line,
 )
-
-EPOCH = "0123456789abcdef0123456789abcdef"
-START = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
-PLC = Source(type=SourceType.PLC, ref="cutter1/good")
-
-IMPLEMENTATIONS = ("postgres", "sqlite")
-
-
-def minute(number: int) -> datetime:
-    return START + timedelta(minutes=number)
-
-
-@pytest.fixture(params=IMPLEMENTATIONS)
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], contextmanager[Store]]:
-    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else None
-
-    @contextmanager
-    def opened() -> Iterator[Store]:
-        store = open_store(tmp_path / "data", url)
-        try:
-            yield store
-        finally:
-            store.close()
-
-    return opened
-
-
-@pytest.fixture
-def store(reopen: Callable[[], contextmanager[Store]]) -> Iterator[Store]:
-    with reopen() as opened:
-        yield opened
-
-
-def started(seq: int, *, work_order: str = "WO-1", station: str = "CUT-1") -> Event:
-    return NodeStarted(
-        id=f"gw:{EPOCH}:{seq}", at=minute(seq), source=PLC, work_order=work_order, node="CUT", station=station
-    )
-
-
-def rows(*events: Event, first: int = 1) -> list[LogRow]:
-    return [
-        LogRow(position=position, received_at=minute(60), event=event, body=to_line(event).encode(), leaf=b"leaf" * 8)
-        for position, event in enumerate(events, start=first)
-    ]
-
-
-def log(store: Store, *events: Event, first: int = 1) -> None:
-    link = Link(number=first, first=first, last=first + len(events) - 1, hash=b"h" * 32)
-    with store.transaction() as transaction:
-        transaction.append_log(rows(*events, first=first), link)
-
-
-def node(code: str, *predecessors: str) -> NodePlan:
-    return NodePlan(
-        node=code,
-        quantity=8,
-        planned_start=minute(0),
-        planned_finish=minute(60),
-        predecessors=predecessors,
-        label={"en": code, "zh": "裁剪"},
-    )
-
-
-def order(number: str, *, promised: int = 90, work_orders: tuple[str, ...] = ()) -> StoredOrder:
-    works = tuple(
-        WorkOrderPlan(work_order=name, site="demo", item="shirt", quantity=8, nodes=(node("CUT"), node("SEW", "CUT")))
-        for name in work_orders or (f"WO-{number}",)
-    )
-    plan = OrderPlan(
-        order=number,
-        system="demo",
-        external_id=f"X-{number}",
-        customer="Blue Shirt Co",
-        promised=minute(promised),
-        work_orders=works,
-    )
-    return StoredOrder(plan=plan, baseline_start=minute(0), baseline_finish=minute(60))
+from tests.contract.stores import EPOCH, PLC, Reopen, log, minute, order, rows, started
 
 
 def test_a_fresh_store_is_empty(store: Store) -> None:
@@ -129,10 +41,10 @@ def test_a_fresh_store_is_empty(store: Store) -> None:
     assert reads.events().next is None
 
 
-def test_what_was_committed_is_there_after_reopening(reopen: Callable[[], contextmanager[Store]]) -> None:
-    with reopen() as first:
+def test_what_was_committed_is_there_after_reopening(reopen_store: Reopen) -> None:
+    with reopen_store() as first:
         log(first, started(1), started(2))
-    with reopen() as second:
+    with reopen_store() as second:
         assert [row.event for row in second.reads().events().items] == [started(1), started(2)]
 
 
@@ -465,104 +377,3 @@ def test_a_data_folder_has_one_owner(tmp_path: Path) -> None:
         SqliteStore(tmp_path)
     first.close()
     SqliteStore(tmp_path).close()
-
-
-def changed(seq: int, state: StationState, *, since: int, at: int, station: str = "CUT-1") -> Event:
-    return StationStateChanged(
-        id=f"gw:{EPOCH}:{seq}", at=minute(at), source=PLC, station=station, state=state, since=minute(since)
-    )
-
-
-def year_of_states() -> list[Event]:
-    """A change every 7 minutes for months, told 0 to 6 minutes late; now and then nobody looked for a while."""
-    told: list[Event] = []
-    states = (StationState.RUNNING, StationState.IDLE, StationState.SETUP, StationState.UNKNOWN)
-    for number in range(3_000):
-        since = 7 * number
-        told.append(changed(len(told) + 1, states[number % 4], since=since, at=since + number % 7))
-        if number % 50 == 0:
-            told.append(
-                DataGapSeen(
-                    id=f"gw:{EPOCH}:{len(told) + 1}",
-                    at=minute(since + 12),
-                    source=PLC,
-                    begin=minute(since + 2),
-                    end=minute(since + 12),
-                    cause=GapCause.DEVICE,
-                    subject="cutter1",
-                )
-            )
-    return told
-
-
-def keep_station(store: Store, *events: Event) -> None:
-    log(store, *events)
-    with store.transaction() as transaction:
-        transaction.put_views({ViewKey(Aggregate.STATION, "CUT-1"): StoredView(state={}, position=1)})
-
-
-def test_a_window_is_told_by_few_events_and_as_by_all_of_them(store: Store) -> None:
-    told = year_of_states()
-    keep_station(store, *told)
-    for begin, end in ((0, 60), (500, 530), (701, 703), (10_000, 11_440), (20_990, 30_000), (21_100, 21_200)):
-        found = store.reads().station_events("CUT-1", begin=minute(begin), end=minute(end))
-        assert found is not None
-        assert len(found) < 2 * LOOK_AHEAD + 240
-        window = {"begin": minute(begin), "end": minute(end)}
-        assert timeline(found, **window) == timeline(told, **window)
-
-
-def test_only_the_station_and_its_gateways_are_told(store: Store) -> None:
-    strange = DataGapSeen(
-        id=f"other:{EPOCH}:1",
-        at=minute(5),
-        source=PLC,
-        begin=minute(1),
-        end=minute(5),
-        cause=GapCause.DEVICE,
-        subject="cutter1",
-    )
-    restored = DataGapSeen(
-        id="00000000-0000-7000-8000-000000000001",
-        at=minute(50),
-        source=PLC,
-        begin=minute(2),
-        end=minute(4),
-        cause=GapCause.RESTORE,
-        subject="gw",
-    )
-    ours = changed(2, StationState.RUNNING, since=1, at=1)
-    theirs = changed(3, StationState.IDLE, since=1, at=1, station="CUT-2")
-    keep_station(store, strange, ours, theirs, restored)
-    assert store.reads().station_events("CUT-1", begin=minute(0), end=minute(10)) == (ours, restored)
-
-
-def test_of_a_station_that_was_never_heard_of_nothing_is_told(store: Store) -> None:
-    assert store.reads().station_events("CUT-9", begin=minute(0), end=minute(10)) is None
-
-
-def test_a_station_that_changes_all_the_time_is_told_in_parts(store: Store) -> None:
-    told = [changed(seq, StationState.RUNNING, since=1, at=1) for seq in range(1, MOST_EVENTS + 2)]
-    keep_station(store, *told)
-    with pytest.raises(TooManyEventsError):
-        store.reads().station_events("CUT-1", begin=minute(0), end=minute(10))
-
-
-def test_the_time_of_a_station_is_found_without_reading_the_log(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    with closing(SqliteStore(data)) as store:
-        keep_station(store, *year_of_states())
-    with closing(sqlite3.connect(data / "genba.db")) as connection:
-        connection.execute("DROP INDEX log_of_station_by_time")  # as a log of an older version
-        connection.commit()
-    with closing(SqliteStore(data)), closing(sqlite3.connect(data / "genba.db")) as connection:
-        plans = [
-            connection.execute(f"EXPLAIN QUERY PLAN SELECT body FROM log WHERE enterprise = ? AND {where}", values)
-            for where, values in (
-                (f"{IS_OF_STATION} AND station = ? AND kind = ? AND at > ? ORDER BY at, position", ("e", "s", "k", 1)),
-                (f"{IS_GAP} AND gateway = ? AND at > ? ORDER BY at, position", ("e", "g", 1)),
-            )
-        ]
-        used = ["; ".join(str(row[3]) for row in plan) for plan in plans]
-    assert "USING INDEX log_of_station_by_time" in used[0]
-    assert "USING INDEX log_of_gaps_by_time" in used[1]

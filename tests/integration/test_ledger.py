@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -26,7 +27,7 @@ from genba_cloud.ledger import (
     verify,
 )
 from genba_cloud.ledger.refold import PIECE
-from genba_cloud.store import SqliteStore, open_reader
+from genba_cloud.store import SqliteStore, open_reader, open_store
 from genba_cloud.store.port import DamagedRowError
 from genba_cloud.store.read import EventFilter, QueueRow
 from genba_shared.errors import ContractError
@@ -107,9 +108,9 @@ def envelope(*events: Event, first: int, last: int, prev: int, acked: int = 0) -
     return EnvelopeBatch(gateway="gw", lane="facts", epoch=EPOCH, reach=reach, events=events)
 
 
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    store = SqliteStore(tmp_path)
+@pytest.fixture(params=["postgres", "sqlite"])
+async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ledger]:
+    store = open_store(tmp_path, request.getfixturevalue("postgres_url") if request.param == "postgres" else None)
     async with Ledger(store, now=lambda: minute(100)) as opened:
         yield opened
     store.close()
@@ -188,6 +189,17 @@ async def test_client_events_are_taken_once_and_a_conflict_is_named(ledger: Ledg
     assert (len(first.events), first.duplicates) == (1, 1)
     assert (len(second.events), second.duplicates, second.conflicts) == (0, 1, (wip.id,))
     assert ledger.reads.wip()[0].count == 3
+
+
+async def test_the_longest_names_that_are_taken_fit_into_every_index(ledger: Ledger) -> None:
+    random = Random(1)
+    name = "".join(random.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=1000))
+    wip = WipChanged(id=name[::-1], at=minute(1), source=API, zone=name, count=3, by=3)
+    count = replace(counted(1, 3, 3), station=name, work_order=name)
+    assert len((await ledger.append_events([wip])).events) == 1
+    assert len((await ledger.append(envelope(count, first=1, last=1, prev=0))).events) == 1
+    with pytest.raises(ContractError, match="zone of an event is longer than 1000 bytes"):
+        await ledger.append_events([replace(wip, id=f"{UUID}1", zone=name + "a")])
 
 
 async def test_a_client_may_not_speak_for_a_gateway(ledger: Ledger) -> None:

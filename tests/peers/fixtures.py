@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.impinj import ImpinjReader
-from tests.peers.postgres import PostgresServer, find_programs
+from tests.peers.postgres import SURVIVES_KILLS, PostgresServer, find_programs
 from tests.peers.process import ModbusPeer, ModbusRtuPeer, OpcUaPeer
 from tests.peers.reader import FieldReader
 from tests.peers.serial_bus import SerialBus
@@ -139,7 +139,7 @@ def shared_postgres() -> Iterator[PostgresServer]:
     programs = find_programs()
     if programs is None:
         pytest.skip("needs PostgreSQL (Debian: postgresql)")
-    with PostgresServer(programs) as server:
+    with PostgresServer(programs, settings=SURVIVES_KILLS) as server:
         yield server
 
 
@@ -147,3 +147,19 @@ def shared_postgres() -> Iterator[PostgresServer]:
 def postgres_url(shared_postgres: PostgresServer) -> str:
     """The URL of an empty database of its own."""
     return shared_postgres.database()
+
+
+@pytest.fixture(scope="module")
+def mortal_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server that the tests of a module may stop and kill; they leave it running."""
+    programs = find_programs()
+    if programs is None:
+        pytest.skip("needs PostgreSQL (Debian: postgresql)")
+    with PostgresServer(programs, settings=SURVIVES_KILLS) as server:
+        yield server
+
+
+@pytest.fixture
+def mortal_url(mortal_postgres: PostgresServer) -> str:
+    """The URL of an empty database on it."""
+    return mortal_postgres.database()

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,9 @@ from typing import Self
 import psycopg
 
 START_S = 60.0
+USER = "genba"
+SURVIVES_KILLS = ("fsync = off",)
+"""Where processes are killed and the machine goes on, the system keeps what was written: no disk is waited for."""
 _DEBIAN = Path("/usr/lib/postgresql")
 _SETTINGS = (
     "listen_addresses = '127.0.0.1'",
@@ -44,11 +48,13 @@ def find_programs() -> Path | None:
 class PostgresServer:
     """Use it as ``with PostgresServer(programs) as server``; `database()` makes an empty database and names its URL.
 
-    Commits are durable as in an installation (`fsync` and `synchronous_commit` are on).
+    Commits are durable as in an installation (`fsync`, `synchronous_commit`) unless `settings` say otherwise.
+    Databases belong to a user without special rights, so that the rules of row-level security hold.
     """
 
-    def __init__(self, programs: Path) -> None:
+    def __init__(self, programs: Path, *, settings: Sequence[str] = ()) -> None:
         self._programs = programs
+        self._settings = (*_SETTINGS, *settings)
         self._folder = Path(tempfile.mkdtemp(prefix="genba-postgres-"))
         self._data = self._folder / "data"
         self._user = _unprivileged_user()
@@ -72,8 +78,10 @@ class PostgresServer:
         try:
             subprocess.run([*command, "-E", "UTF8", "--locale=C"], check=True, capture_output=True, **self._identity())
             with (self._data / "postgresql.conf").open("a") as file:
-                file.write("\n".join((*_SETTINGS, f"port = {self.port}", "")))
+                file.write("\n".join((*self._settings, f"port = {self.port}", "")))
             self.start()
+            with psycopg.connect(self.url(), autocommit=True) as connection:
+                connection.execute(f"CREATE ROLE {USER} LOGIN")  # type: ignore[arg-type]  # a name of our own
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
@@ -118,8 +126,8 @@ class PostgresServer:
         """The URL of a new, empty database."""
         name = f"test_{os.getpid()}_{next(self._numbers)}"
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]  # a name of our own
-        return self.url(name)
+            connection.execute(f"CREATE DATABASE {name} OWNER {USER}")  # type: ignore[arg-type]  # names of our own
+        return self.url(name, user=USER)
 
     def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None

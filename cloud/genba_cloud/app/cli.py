@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from genba_cloud.app import commands_identity, commands_quarantine
-from genba_cloud.app.collector import accounts_of
+from genba_cloud.app import commands_identity, commands_migrate, commands_quarantine
 from genba_cloud.app.control import ask
+from genba_cloud.app.database import (
+    accounts_in,
+    accounts_of,
+    add_database_arguments,
+    database_url,
+    opened_reader,
+    opened_store,
+)
 from genba_cloud.app.serve import serve
-from genba_cloud.app.settings import DEFAULT_DATA, DEFAULT_LISTEN, Address, ServeSettings
+from genba_cloud.app.settings import DEFAULT_LISTEN, Address, ServeSettings
 from genba_cloud.core.viewer import read_scopes
 from genba_cloud.ledger import rebuild, verify
-from genba_cloud.store import DEFAULT_ENTERPRISE, open_reader, open_store
+from genba_cloud.store import DEFAULT_ENTERPRISE, open_store
 from genba_cloud.store.accounts import Accounts
 from genba_cloud.store.accounts_authority import ADMIN, Authority
 from genba_cloud.store.lock import DataLock
@@ -52,6 +60,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     link = _sub(commands, "board-link", "print the board's read-only link", _board_link)
     link.add_argument("--renew", action="store_true", help="make every link given out before useless")
     commands_identity.add_to(commands, _sub)
+    commands_migrate.add_to(commands)
     _sub(commands, "rebuild", "fold all views again from the event log (not while a collector runs)", _rebuild)
     commands_quarantine.add_to(commands, _sub)
     _sub(commands, "verify", "prove the log's chain and that the views follow from it; only reads", _verify)
@@ -61,7 +70,9 @@ def _add_serve(commands: Any) -> None:
     parser = _sub(commands, "serve", "start the collector: broker, ingest, API and board", _serve)
     parser.add_argument("--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT", help=f"default {DEFAULT_LISTEN}")
     parser.add_argument("--broker", metavar="URL", help="use this broker (mqtt://127.0.0.1:1883), not the embedded one")
-    parser.add_argument("--db", metavar="URL", help="use this database, not SQLite in the data folder")
+    parser.add_argument(
+        "--migrate", action="store_true", help="bring the database of --db to this version's form first"
+    )
     parser.add_argument("--mqtt-port", type=int, metavar="N", help="port of the embedded broker; default: as last time")
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate (PEM); needed beyond 127.0.0.1")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key (PEM)")
@@ -69,7 +80,7 @@ def _add_serve(commands: Any) -> None:
 
 def _sub(commands: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
-    parser.add_argument("--data", type=Path, default=DEFAULT_DATA, metavar="DIR", help=f"default {DEFAULT_DATA}")
+    add_database_arguments(parser)
     parser.set_defaults(run_cloud=run)
     return parser
 
@@ -86,7 +97,8 @@ def _serve(arguments: argparse.Namespace) -> int:
             data_dir=arguments.data,
             listen=Address.parse(arguments.listen),
             broker=arguments.broker,
-            db=arguments.db,
+            db=database_url(arguments),
+            migrate=arguments.migrate,
             mqtt_port=arguments.mqtt_port,
             tls_cert=arguments.tls_cert,
             tls_key=arguments.tls_key,
@@ -102,7 +114,7 @@ def _key_create(arguments: argparse.Namespace) -> int:
     body = {"name": arguments.name, "scopes": sorted(scopes)}
     print(
         _with_accounts(
-            arguments.data,
+            arguments,
             here=lambda accounts: accounts.create_key(arguments.name, scopes),
             there=lambda: ask(arguments.data, "POST", "/api/v1/keys", body)["key"],
         )
@@ -112,7 +124,7 @@ def _key_create(arguments: argparse.Namespace) -> int:
 
 def _key_list(arguments: argparse.Namespace) -> int:
     rows = _with_accounts(
-        arguments.data,
+        arguments,
         here=lambda accounts: [
             (key.id, "revoked" if key.revoked_at else "works", ",".join(sorted(key.scopes)), key.name)
             for key in accounts.list_keys()
@@ -133,7 +145,7 @@ def _key_revoke(arguments: argparse.Namespace) -> int:
             raise UsageError(f"key {arguments.id} is not known, or revoked already: see `genba cloud key list`")
 
     _with_accounts(
-        arguments.data,
+        arguments,
         here=here,
         there=lambda: ask(arguments.data, "DELETE", f"/api/v1/keys/{quote(arguments.id, safe='')}"),
     )
@@ -142,7 +154,7 @@ def _key_revoke(arguments: argparse.Namespace) -> int:
 
 def _user_reset(arguments: argparse.Namespace) -> int:
     password = _with_accounts(
-        arguments.data,
+        arguments,
         here=lambda accounts: Authority(accounts, enterprise=DEFAULT_ENTERPRISE).reset_admin(),
         there=lambda: ask(arguments.data, "POST", "/api/v1/users/admin/reset")["one_time_password"],
     )
@@ -160,51 +172,42 @@ def _board_link(arguments: argparse.Namespace) -> int:
         method, path = ("POST", "/api/v1/board-link/renew") if arguments.renew else ("GET", "/api/v1/board-link")
         return str(ask(arguments.data, method, path)["path"])
 
-    print(_with_accounts(arguments.data, here=here, there=there))
+    print(_with_accounts(arguments, here=here, there=there))
     return 0
 
 
 def _rebuild(arguments: argparse.Namespace) -> int:
-    store = open_store(_existing(arguments.data))
-    try:
+    with opened_reader(arguments):
+        pass  # nothing is made in a folder or a database that was named by mistake
+    with opened_store(arguments) as store:
         print(f"views={rebuild(store)}")
-    finally:
-        store.close()
     return 0
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    store = open_reader(arguments.data)
-    try:
+    with opened_reader(arguments) as store:
         found = verify(store)
-    finally:
-        store.close()
     for difference in found.differences:
         print(difference)
     print(f"events={found.events} links={found.links} views={found.views} differences={len(found.differences)}")
     return 1 if found.differences else 0
 
 
-def _with_accounts(data_dir: Path, *, here: Callable[[Accounts], Any], there: Callable[[], Any]) -> Any:
-    """Do it in the file when no collector holds the folder, else through the collector that does."""
+def _with_accounts(arguments: argparse.Namespace, *, here: Callable[[Accounts], Any], there: Callable[[], Any]) -> Any:
+    """Do it in the database, which several may use; in the file when no collector holds it, else through that one."""
+    url = database_url(arguments)
+    if url is not None:
+        with closing(open_store(arguments.data, url)) as store:
+            return here(accounts_of(store, arguments.data))
     try:
-        lock = DataLock(data_dir)
+        lock = DataLock(arguments.data)
     except UsageError:
         return there()
     try:
-        accounts = accounts_of(data_dir)
-        try:
+        with closing(accounts_in(arguments.data)) as accounts:
             return here(accounts)
-        finally:
-            accounts.close()
     finally:
         lock.release()
-
-
-def _existing(data_dir: Path) -> Path:
-    """The folder, where it holds what a collector keeps; nothing is made in one that was named by mistake."""
-    open_reader(data_dir).close()
-    return data_dir
 
 
 COMMAND: Final = Command(

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
@@ -30,13 +29,13 @@ from genba_cloud.api import (
 )
 from genba_cloud.api.stock_taking import take_stock
 from genba_cloud.app.assessor import PERIOD_S, Assessor
+from genba_cloud.app.database import accounts_of
 from genba_cloud.core.assess import DEFAULT_POLICY, Policy
 from genba_cloud.core.facts import Refused
 from genba_cloud.core.viewer import Act, Subject, Viewer
 from genba_cloud.ingest.messages import reread
 from genba_cloud.ledger import AnswerToGive, CountsGiven, CountsToAssign, Ledger, QuestionAnswered
 from genba_cloud.store import DEFAULT_ENTERPRISE, Store
-from genba_cloud.store.accounts import Accounts, open_accounts
 from genba_cloud.store.accounts_authority import Authority
 from genba_cloud.store.pki import Pki, pin_of
 from genba_cloud.web import PageParts, QuestionParts, create_pages, create_question_pages, create_station_page
@@ -44,8 +43,6 @@ from genba_cloud.web.render import STATIC
 from genba_cloud.web.stock_take import TakeStock
 from genba_shared.clock import ProductionClock
 from genba_shared.supervisor import supervise
-
-ACCOUNTS_FILE: Final = "accounts.db"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +91,7 @@ async def run_collector(
         clock: plant time.
         ready_checks: by name, what must answer before the collector is ready.
     """
-    accounts = await asyncio.to_thread(open_accounts, settings.data_dir / ACCOUNTS_FILE)
+    accounts = await asyncio.to_thread(accounts_of, store, settings.data_dir)
     try:
         async with Ledger(store, now=clock.now) as ledger:
             authority = Authority(accounts, enterprise=DEFAULT_ENTERPRISE)
@@ -227,8 +224,3 @@ def _page_parts(
         secure_cookies=settings.tls,
         zone=settings.zone,
     )
-
-
-def accounts_of(data_dir: Path) -> Accounts:
-    """The accounts of a data folder, for commands that run while no collector does."""
-    return open_accounts(data_dir / ACCOUNTS_FILE)

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from genba_cloud.app.collector import Collector, CollectorSettings, run_collector
 from genba_cloud.app.control import new_token, remove_control, write_control
+from genba_cloud.app.database import opened
 from genba_cloud.app.garbage import look_seldom
 from genba_cloud.app.settings import ServeSettings
 from genba_cloud.app.web_server import bind, serve_http, url_of
 from genba_cloud.ingest import EmbeddedBroker, Ingest, check_broker, trust_of
-from genba_cloud.store import Store, open_store
+from genba_cloud.store import Store
 from genba_cloud.store.accounts_authority import ADMIN
 from genba_shared.clock import ProductionClock
 from genba_shared.supervisor import supervise
@@ -34,18 +35,18 @@ def serve(settings: ServeSettings) -> int:
     if settings.broker is not None:
         check_broker(settings.broker)
     clock = ProductionClock.from_environment()
-    with _opened(settings) as store:
+    if settings.migrate and settings.db is not None:
+        _bring_forward(settings)
+    with opened(settings.data_dir, settings.db) as store:
         asyncio.run(_serve(settings, store, clock))
     return 0
 
 
-@contextmanager
-def _opened(settings: ServeSettings) -> Iterator[Store]:
-    store = open_store(settings.data_dir, settings.db)
-    try:
-        yield store
-    finally:
-        store.close()
+def _bring_forward(settings: ServeSettings) -> None:
+    from genba_cloud.store.migrating import opened_for_migration  # Alembic: hardly any start needs it
+
+    with opened_for_migration(settings.data_dir, settings.db) as database:
+        database.run(database.forward())
 
 
 async def _serve(settings: ServeSettings, store: Store, clock: ProductionClock) -> None:
@@ -55,7 +56,7 @@ async def _serve(settings: ServeSettings, store: Store, clock: ProductionClock) 
     with contextlib.closing(listener):
         async with _broker(settings) as broker:
             wires = _Wires(broker, clock)
-            checks = {"broker": lambda: wires.connected}
+            checks = {"broker": lambda: wires.connected, "database": store.is_ready}
             collector_settings = CollectorSettings(
                 data_dir=settings.data_dir, tls=settings.tls, broker=broker, certificate=settings.tls_cert
             )

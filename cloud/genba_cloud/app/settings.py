@@ -44,12 +44,16 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeSettings:
-    """What `serve` was asked for. `broker` None: the embedded one, on `mqtt_port` (None: the port of last time)."""
+    """What `serve` was asked for. `broker` None: the embedded one, on `mqtt_port` (None: the port of last time).
+
+    `migrate`: bring a PostgreSQL database to the form of this version first; an SQLite file always is.
+    """
 
     data_dir: Path
     listen: Address
     broker: str | None = None
     db: str | None = None
+    migrate: bool = False
     mqtt_port: int | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from genba_cloud.core.facts.plan import is_in_time
+from genba_cloud.core.names import LONGEST_NAME_BYTES, too_long_a_name
 from genba_shared.events import (
     DataGapSeen,
     DataQuestioned,
@@ -160,6 +161,8 @@ def admit(
             rejected.append(Rejected(event=event, reason=f"{event.kind} does not come from a gateway"))
         elif not is_in_time(event.at):
             rejected.append(Rejected(event=event, reason=f"at {event.at.year} is no time: 1970 to 2199"))
+        elif (field := too_long_a_name(event)) is not None:
+            rejected.append(Rejected(event=event, reason=f"{field} is longer than {LONGEST_NAME_BYTES} bytes"))
         else:
             taken[made.seq] = event
     return tuple(taken.values()), tuple(rejected)

@@ -15,13 +15,15 @@ from genba_cloud.ledger import Appended, Ledger
 from genba_cloud.store.read import GatewayRecord, Reads
 from genba_shared import topics
 from genba_shared.dispatch_document import DispatchDocument, split_parts
-from genba_shared.errors import ContractError, UplinkError
+from genba_shared.errors import ContractError, PassingError, UplinkError
 from genba_shared.signing import Sign
 
 logger = logging.getLogger(__name__)
 
 DEBOUNCE_S: Final = 0.1
 """Wall time in which changes are gathered before documents are made."""
+AWAY_S: Final = 1.0
+"""Wall time until a store that is away is asked again."""
 
 Publish = Callable[[str, bytes], None]
 """Publish a retained message; raises UplinkError where there is no connection."""
@@ -89,9 +91,20 @@ class Dispatcher:
                 await self._wake.wait()
                 await asyncio.sleep(DEBOUNCE_S)
                 self._wake.clear()
-                await self._publish_all()
+                try:
+                    await self._publish_all()
+                except PassingError as exc:
+                    self._begin_anew()
+                    logger.debug("dispatch waits reason=%s", exc)
+                    await asyncio.sleep(AWAY_S)
         finally:
             unsubscribe()
+
+    def _begin_anew(self) -> None:
+        """What was about to be published is not: read everything, and send every gateway its document."""
+        self._stale = None
+        self._must_publish |= set(self._gateways)
+        self._wake.set()
 
     async def _publish_all(self) -> None:
         forced, self._must_publish = self._must_publish, set()

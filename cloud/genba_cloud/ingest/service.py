@@ -21,7 +21,7 @@ from genba_cloud.store.port import Quarantined
 from genba_shared import topics
 from genba_shared.acknowledgement import Acknowledgement
 from genba_shared.codec import Lane
-from genba_shared.errors import ContractError, UplinkError
+from genba_shared.errors import ContractError, PassingError, UplinkError
 from genba_shared.mqtt import MqttLink
 from genba_shared.signing import split_state, state_text
 
@@ -212,6 +212,8 @@ class Ingest:
         for task, result in zip(tasks, results, strict=True):
             answer: Acknowledgement | None = None
             match task, result:
+                case _, PassingError():
+                    logger.debug("not kept gateway=%s reason=%s", task.gateway, result)
                 case _, BaseException():
                     logger.error("not kept gateway=%s", task.gateway, exc_info=result)
                 case EnvelopeBatch(), Appended(upto=int()):

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from genba_cloud.core.delivery import Answer, Standing, Take, admit, decide, greet
+from genba_cloud.core.names import LONGEST_NAME_BYTES, too_long_a_name
 from genba_cloud.ledger.alarms import COLLECTOR, fork_of, sound_alarm
 from genba_cloud.ledger.batches import NOTHING_CHANGED, Appended, Broken, EnvelopeBatch
 from genba_cloud.ledger.chain import as_stored, canonical, leaf_of, link_hash
@@ -130,7 +131,7 @@ def append_events(transaction: Transaction, events: Sequence[Event], stamp: Stam
     """Take events with client-made ids; one whose id is known is not taken again.
 
     Raises:
-        ContractError: an event has the id of a gateway's event.
+        ContractError: an event has the id of a gateway's event, or a name that is too long.
     """
     leaves: dict[str, bytes] = {}
     known = transaction.client_leaves(event.id for event in events)
@@ -139,6 +140,8 @@ def append_events(transaction: Transaction, events: Sequence[Event], stamp: Stam
     for event in events:
         if EventId.parse(event.id) is not None:
             raise ContractError(f"id {event.id} is a gateway's: write a UUID")
+        if (field := too_long_a_name(event)) is not None:
+            raise ContractError(f"{field} of an event is longer than {LONGEST_NAME_BYTES} bytes")
         leaf = leaf_of(canonical(event))
         there = known.get(event.id) or leaves.get(event.id)
         if there is None:

@@ -38,6 +38,7 @@ from genba_cloud.ledger.registrations import (
 from genba_cloud.ledger.registry import Registry
 from genba_cloud.ledger.shop_floor import QueueAppended, TagToBind, append_queue, change_tags, open_dispatch
 from genba_cloud.ledger.writer import Writer
+from genba_cloud.store.again import committed
 from genba_cloud.store.port import Quarantined, Store, Transaction
 from genba_cloud.store.read import GatewayIdentity, QueueRow, Reads
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE
@@ -219,17 +220,14 @@ class Ledger:
 
 
 def _rebuild_old(store: Store, enterprise: str) -> bool:
-    with store.transaction(enterprise) as transaction:
-        return refold.rebuild_old(transaction)
+    return committed(store, enterprise, refold.rebuild_old)
 
 
 def rebuild(store: Store, enterprise: str = DEFAULT_ENTERPRISE) -> int:
     """Fold every view again from the log, without a running collector."""
-    with store.transaction(enterprise) as transaction:
-        return refold.rebuild(transaction)
+    return committed(store, enterprise, refold.rebuild)
 
 
 def verify(store: Store, enterprise: str = DEFAULT_ENTERPRISE) -> proof.Verified:
     """Prove the chain and the views, without a running collector."""
-    with store.transaction(enterprise) as transaction:
-        return proof.verify(transaction)
+    return committed(store, enterprise, proof.verify)

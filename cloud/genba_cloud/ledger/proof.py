@@ -24,6 +24,7 @@ class Verified:
 
 def verify(transaction: Transaction) -> Verified:
     """Recompute every leaf, every link and every view, and name what differs. Writes nothing."""
+    transaction.alone()
     differences = list(_log_differences(transaction))
     last = transaction.last_link()
     if not transaction.views_are_current():

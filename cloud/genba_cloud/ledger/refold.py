@@ -139,6 +139,7 @@ def rebuild(transaction: Transaction) -> int:
     Raises:
         DamagedRowError: an event is not what was committed; the views stay as they are.
     """
+    transaction.alone()
     return _write(transaction, fold_log(transaction, _undamaged(transaction.log())))
 
 
@@ -150,6 +151,7 @@ def rebuild_old(transaction: Transaction) -> bool:
     """
     if transaction.views_are_current():
         return False
+    transaction.alone()
     _write(transaction, fold_log(transaction))
     return True
 

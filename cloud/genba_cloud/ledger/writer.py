@@ -18,6 +18,8 @@ from typing import Any, Final, Generic, TypeVar
 
 from genba_cloud.ledger.batches import Appended, EnvelopeBatch, together
 from genba_cloud.ledger.job_supervisor import failure_of
+from genba_cloud.store.again import committed
+from genba_cloud.store.errors import StoreAway
 from genba_cloud.store.port import Store, Transaction
 
 logger = logging.getLogger(__name__)
@@ -128,12 +130,15 @@ class Writer:
         error = failure_of(lambda: self._commit(group))
         if error is not None and len(group) == 1:
             group[0].result, group[0].error = None, error
+        elif isinstance(error, StoreAway):  # none of them would fare better, and what became of them may be unknown
+            for job in group:
+                job.result, job.error = None, error
         elif error is not None:
             for job in group:
                 self._do([job])
 
     def _commit(self, group: Sequence[_Job[Any]]) -> None:
-        with self._store.transaction(self._enterprise) as transaction:
+        def work(transaction: Transaction) -> None:
             for are_envelopes, jobs in groupby(group, key=_is_envelope):
                 if are_envelopes:
                     self._take_envelopes(transaction, list(jobs))
@@ -141,6 +146,8 @@ class Writer:
                 for job in jobs:
                     assert job.work is not None  # noqa: S101 (a job is one or the other)
                     job.result = job.told = job.work(transaction)
+
+        committed(self._store, self._enterprise, work)
 
     def _take_envelopes(self, transaction: Transaction, jobs: Sequence[_Job[Any]]) -> None:
         results = self._append(transaction, [job.batch for job in jobs if job.batch is not None])

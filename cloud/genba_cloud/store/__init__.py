@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from genba_cloud.store.again import committed
+from genba_cloud.store.errors import StoreAway, StoreClash
 from genba_cloud.store.port import Store, Transaction
-from genba_cloud.store.postgres import PostgresStore
+from genba_cloud.store.postgres import PostgresReader, PostgresStore
 from genba_cloud.store.read import Reads
 from genba_cloud.store.sqlite import SqliteReader, SqliteStore
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE
@@ -14,7 +16,10 @@ __all__ = [
     "Reads",
     "SqliteStore",
     "Store",
+    "StoreAway",
+    "StoreClash",
     "Transaction",
+    "committed",
     "open_reader",
     "open_store",
 ]
@@ -35,4 +40,4 @@ def open_reader(data_dir: Path, url: str | None = None) -> Store:
     Raises:
         UsageError: there is no data, its schema is another one, or the URL is not understood.
     """
-    return SqliteReader(data_dir) if url is None else PostgresStore(url)
+    return SqliteReader(data_dir) if url is None else PostgresReader(url)

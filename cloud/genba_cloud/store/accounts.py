@@ -1,8 +1,8 @@
 """Accounts, sessions, machine keys and answers kept for repeated requests: who may speak to the collector.
 
-Kept in a database of its own beside the event log (``accounts.db`` in the data folder): nothing in it is a fact of
-production, `rebuild` never touches it, and it can be written while the ledger is busy. Secrets are stored as hashes
-only; times are wall time, in seconds since 1970.
+Beside an SQLite log they are kept in a file of their own (``accounts.db`` in the data folder), which can be written
+while the ledger is busy; in PostgreSQL beside the log. Nothing in them is a fact of production, and `rebuild` never
+touches them. Secrets are stored as hashes only; times are wall time, in seconds since 1970.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects import postgresql, sqlite
 
 from genba_cloud.core.viewer import Scope
 
@@ -27,10 +27,10 @@ ANSWER_KEPT_S: Final = 24 * 3600
 _TOUCH_S: Final = 60
 _ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # no 0/o, 1/l/i: it is read from a terminal and typed
 
-_metadata = sa.MetaData()
+TABLES: Final = sa.MetaData()
 _accounts = sa.Table(
     "accounts",
-    _metadata,
+    TABLES,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("password_hash", sa.Text, nullable=False),
     sa.Column("must_choose", sa.Boolean, nullable=False),
@@ -38,7 +38,7 @@ _accounts = sa.Table(
 )
 _sessions = sa.Table(
     "sessions",
-    _metadata,
+    TABLES,
     sa.Column("token_hash", sa.Text, primary_key=True),
     sa.Column("account", sa.Text, nullable=False, index=True),
     sa.Column("created_at", sa.Float, nullable=False),
@@ -46,7 +46,7 @@ _sessions = sa.Table(
 )
 _keys = sa.Table(
     "keys",
-    _metadata,
+    TABLES,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("secret_hash", sa.Text, nullable=False),
@@ -55,11 +55,11 @@ _keys = sa.Table(
     sa.Column("revoked_at", sa.Float),
 )
 _secrets = sa.Table(
-    "secrets", _metadata, sa.Column("name", sa.Text, primary_key=True), sa.Column("value", sa.Text, nullable=False)
+    "secrets", TABLES, sa.Column("name", sa.Text, primary_key=True), sa.Column("value", sa.Text, nullable=False)
 )
 _answers = sa.Table(
     "answers",
-    _metadata,
+    TABLES,
     sa.Column("who", sa.Text, primary_key=True),
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("request_hash", sa.Text, nullable=False),
@@ -99,12 +99,12 @@ class KeptAnswer:
 
 
 class Accounts:
-    """The accounts database. Thread-safe; every method is one short transaction."""
+    """The accounts of one installation. Thread-safe; every method is one short transaction."""
 
     def __init__(self, engine: sa.Engine, *, wall: Callable[[], float] = time.time) -> None:
         self._engine = engine
         self._wall = wall
-        _metadata.create_all(engine)
+        self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
 
     def close(self) -> None:
         """Let go of the database."""
@@ -199,7 +199,7 @@ class Accounts:
         with self._engine.begin() as connection:
             value = connection.execute(wanted).scalar_one_or_none()
         if value is None:
-            new = insert(_secrets).values(name=name, value=secrets.token_hex(32)).on_conflict_do_nothing()
+            new = self._insert(_secrets).values(name=name, value=secrets.token_hex(32)).on_conflict_do_nothing()
             with self._engine.begin() as connection:
                 connection.execute(new)  # somebody else may be doing the same: one of both values stays
                 value = connection.execute(wanted).scalar_one()
@@ -246,6 +246,7 @@ def open_accounts(path: Path, *, wall: Callable[[], float] = time.time) -> Accou
         path.touch(mode=0o600)
     engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 10})
     sa.event.listen(engine, "connect", _prepare)
+    TABLES.create_all(engine)
     return Accounts(engine, wall=wall)
 
 

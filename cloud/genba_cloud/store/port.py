@@ -65,6 +65,14 @@ class RangeKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogRange:
+    """Positions `first` to `last` of the log that are kept together."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedRange:
     """Everything up to `upto` is accounted for; `last_at` is when the newest of the last batch of events happened.
 
@@ -144,6 +152,13 @@ class Identities(Protocol):
 class Transaction(Protocol):
     """One write transaction of one enterprise. It sees its own writes; nobody else sees them before it commits."""
 
+    def alone(self) -> None:
+        """From here to the end of the transaction nobody else writes to this enterprise.
+
+        Raises:
+            StoreClash: others do just now: the work is to be done again in a transaction of `Store.alone`.
+        """
+
     def last_link(self) -> Link:
         """The newest link of the chain; number and positions are 0 and the hash is empty before the first."""
 
@@ -159,6 +174,19 @@ class Transaction(Protocol):
 
     def links(self) -> Iterator[Link]:
         """The whole chain in order."""
+
+    def log_ranges(self) -> Sequence[LogRange]:
+        """The parts in which the log is kept, oldest first, by the positions that are still there; empty: none are.
+
+        Letting a whole part go is cheap.
+        """
+
+    def drop_log(self, upto: int) -> None:
+        """Let the events up to a position go, once they are archived; the links that cover them stay.
+
+        Raises:
+            StoreClash: somebody reads a part that would go; try later.
+        """
 
     def attributing_events(self, station: str) -> Sequence[Event]:
         """The station's events whose order matters, in log order: dispatch, and counts that name no node.
@@ -258,10 +286,23 @@ class Store(Protocol):
     """A database with the collector's tables in it."""
 
     def transaction(self, enterprise: str = DEFAULT_ENTERPRISE) -> AbstractContextManager[Transaction]:
-        """A write transaction: commits at the end of the block, rolls back when it raises. One at a time per store."""
+        """A write transaction: commits at the end of the block, rolls back when it raises.
+
+        Where the store has several writers, work that must not fail is done through `again.committed`.
+
+        Raises:
+            StoreAway: the database does not answer.
+            StoreClash: another writer was in the way.
+        """
+
+    def alone(self, enterprise: str = DEFAULT_ENTERPRISE) -> AbstractContextManager[Transaction]:
+        """A write transaction during which nobody else writes to this enterprise; raises as the other."""
 
     def reads(self, enterprise: str = DEFAULT_ENTERPRISE) -> Reads:
         """Everything that can be read."""
+
+    def is_ready(self) -> bool:
+        """Whether the database answers."""
 
     def close(self) -> None:
         """Close every connection and give up the lock."""

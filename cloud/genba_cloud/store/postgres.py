@@ -1,81 +1,249 @@
-"""The store for a region: PostgreSQL 15 or later, written by several workers at once."""
+"""The store for a region: PostgreSQL 15 or later, written by several processes at once.
+
+Every transaction shares the enterprise's lock of writers, or holds it alone. Inside, locks are taken in one order: the
+row of the received range, the views by key, and last the end of the log. What is locked out of that order is not waited
+for: the transaction is given up, and its work is done again alone (`again.committed`).
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
 
-from sqlalchemy import Engine, create_engine, func, insert, make_url, select
-from sqlalchemy.exc import ArgumentError, OperationalError
+import psycopg
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError
 
-from genba_cloud.store.port import Link, Transaction
+from genba_cloud.store.accounts import Accounts
+from genba_cloud.store.accounts_postgres import PostgresAccounts
+from genba_cloud.store.errors import StoreAway
+from genba_cloud.store.port import Transaction
+from genba_cloud.store.postgres_health import Health, translate
+from genba_cloud.store.postgres_log import PART_POSITIONS, LogParts
+from genba_cloud.store.postgres_transaction import Access, PostgresTransaction, begin, log_holds
 from genba_cloud.store.read import Reads
 from genba_cloud.store.reading import SqlReads
-from genba_cloud.store.tables import DEFAULT_ENTERPRISE, META, METADATA, SCHEMA_VERSION, VIEWS_VERSION
+from genba_cloud.store.schema import Form, create, form_of, lock_form, older
+from genba_cloud.store.tables import DEFAULT_ENTERPRISE
 from genba_cloud.store.transaction import SqlTransaction
-from genba_cloud.store.upgrade import add_missing_columns
 from genba_shared.errors import UsageError
 
+logger = logging.getLogger(__name__)
+
 _SCHEMES: Final = frozenset({"postgresql", "postgres"})
+_OLDEST_SERVER: Final = 150_000
+_SERVER: Final = (
+    "SELECT current_setting('server_version_num')::int AS version, rolsuper OR rolbypassrls AS bypasses, "
+    "current_user AS role FROM pg_roles WHERE rolname = current_user"
+)
+_CONNECTION: Final[dict[str, Any]] = {
+    "connect_timeout": 5,
+    # A database behind a link that swallows everything is noticed within 10 s, not after the system's two hours.
+    "keepalives_idle": 4,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+_LONGEST_PAUSE: Final = "SET idle_in_transaction_session_timeout = '10s'"
+"""A process that stands still in the middle of a transaction must not hold up all the others for ever."""
 
 
-class PostgresStore:
-    """The store of one database. Several processes may have it open; positions are given out under one short lock."""
+class _Postgres:
+    """What a store and a reader share: connections by enterprise and purpose, and whether the server answers."""
 
     def __init__(self, url: str) -> None:
-        """Open the database of ``postgresql://USER[:PASSWORD]@HOST[:PORT]/DATABASE``, and make its tables.
+        """Connect, and see what kind of server and role this is.
+
+        Raises:
+            UsageError: the URL is not of that form, the server does not answer or is too old.
+        """
+        self.name = shown(url)
+        self._engine = engine_of(url)
+        ask_url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._health = Health(self._engine, lambda: psycopg.connect(ask_url, **_CONNECTION).close(), shown=self.name)
+        self._engines: dict[tuple[str, Access], Engine] = {}
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            try:
+                with self._engine.begin() as connection:
+                    self._check(connection)
+            except StoreAway as exc:
+                raise UsageError(f"{self.name} cannot be opened: {exc.reason}") from exc
+            undo.pop_all()
+
+    def reads(self, enterprise: str = DEFAULT_ENTERPRISE) -> Reads:
+        """See the port."""
+        return SqlReads(self._engine_for(enterprise, Access.READ), enterprise)
+
+    def accounts(self, enterprise: str = DEFAULT_ENTERPRISE) -> Accounts:
+        """The accounts that are kept beside the log."""
+        return PostgresAccounts(self._engine_for(enterprise, Access.APART))
+
+    def is_ready(self) -> bool:
+        """See the port."""
+        return self._health.is_ready()
+
+    def close(self) -> None:
+        """See the port."""
+        self._health.close()
+        self._engine.dispose()
+
+    def _engine_for(self, enterprise: str, access: Access) -> Engine:
+        key = (enterprise, access)
+        if key not in self._engines:
+            isolation = "REPEATABLE READ" if access is Access.READ else "READ COMMITTED"
+            self._engines[key] = self._engine.execution_options(
+                genba_enterprise=enterprise,
+                genba_access=access,
+                isolation_level=isolation,
+                postgresql_readonly=access is Access.READ,
+            )
+        return self._engines[key]
+
+    def _check(self, connection: Connection) -> None:
+        """Refuse a database that cannot be used."""
+        row = connection.execute(text(_SERVER)).one()
+        if row.version < _OLDEST_SERVER:
+            raise UsageError(f"{self.name} is PostgreSQL {row.version // 10_000}: genba needs 15 or later")
+        if row.bypasses:
+            logger.warning(
+                "role bypasses row-level security role=%s database=%s: nothing but genba itself keeps enterprises "
+                "apart; use a role that is no superuser",
+                row.role,
+                self.name,
+            )
+
+
+class PostgresStore(_Postgres):
+    """The store of one database. Several processes may have it open."""
+
+    def __init__(self, url: str, *, log_part_positions: int = PART_POSITIONS) -> None:
+        """Open the database of ``postgresql://USER[:PASSWORD]@HOST[:PORT]/DATABASE``; an empty one gets its tables.
 
         Raises:
             UsageError: the URL is not of that form, the server does not answer, or its schema is another one.
         """
-        self._engine = _engine(url)
-        try:
-            with self._engine.begin() as connection:
-                add_missing_columns(connection)
-                METADATA.create_all(connection)
-                version = connection.scalar(select(META.c.value).where(META.c.key == "schema"))
-                if version is None:
-                    connection.execute(insert(META).values(key="schema", value=str(SCHEMA_VERSION)))
-                    connection.execute(insert(META).values(key="views", value=str(VIEWS_VERSION)))
-        except OperationalError as exc:
-            raise UsageError(f"{_shown(url)} cannot be opened: {exc.orig}") from exc
+        self._log_parts = LogParts(log_part_positions)
+        self._log_part_positions = log_part_positions
+        super().__init__(url)
 
     @contextmanager
     def transaction(self, enterprise: str = DEFAULT_ENTERPRISE) -> Iterator[Transaction]:
         """See the port."""
-        with self._engine.begin() as connection:
-            yield PostgresTransaction(connection, enterprise)
+        with self._write(enterprise, Access.SHARED) as transaction:
+            yield transaction
 
-    def reads(self, enterprise: str = DEFAULT_ENTERPRISE) -> Reads:
+    @contextmanager
+    def alone(self, enterprise: str = DEFAULT_ENTERPRISE) -> Iterator[Transaction]:
         """See the port."""
-        return SqlReads(self._engine, enterprise)
+        with self._write(enterprise, Access.ALONE) as transaction:
+            yield transaction
 
-    def close(self) -> None:
-        """See the port."""
-        self._engine.dispose()
+    @contextmanager
+    def _write(self, enterprise: str, access: Access) -> Iterator[Transaction]:
+        with self._engine_for(enterprise, access).connect() as connection:
+            begun = connection.begin()
+            transaction = PostgresTransaction(connection, enterprise, access, self._log_parts)
+            yield transaction  # what is raised here rolls back: the connection is let go of with its transaction open
+            try:
+                begun.commit()
+            except StoreAway:
+                if not self._was_committed(transaction):
+                    raise
+
+    def _was_committed(self, transaction: PostgresTransaction) -> bool:
+        """Whether the transaction whose commit was not answered did commit: its link is in the chain, or it is not.
+
+        What wrote no link has nothing that could be there twice: it may be done again.
+
+        Raises:
+            StoreAway: that cannot be asked now.
+        """
+        if transaction.link is None:
+            return False
+        enterprise = transaction.enterprise
+        try:
+            with self._engine_for(enterprise, Access.SHARED).begin() as connection:
+                return log_holds(connection, enterprise, transaction.link)
+        except StoreAway as exc:
+            raise StoreAway(exc.reason, fate_is_known=False) from exc
+
+    def _check(self, connection: Connection) -> None:
+        super()._check(connection)
+        lock_form(connection)
+        match form_of(connection, self.name):
+            case Form.EMPTY:
+                create(connection, log_part_positions=self._log_part_positions)
+            case Form.OLDER:
+                raise UsageError(older(connection, self.name))
+            case Form.CURRENT:
+                pass
 
 
-class PostgresTransaction(SqlTransaction):
-    """What PostgreSQL does in its own way: the end of the log belongs to one transaction at a time."""
+class PostgresReader(_Postgres):
+    """A store that only reads, beside collectors that write: one snapshot of everything in each transaction."""
 
-    def last_link(self) -> Link:
-        """See the port; from here to the end of the transaction nobody else appends to this enterprise's log."""
-        self._connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"log of {self._enterprise}"))))
-        return super().last_link()
+    @contextmanager
+    def transaction(self, enterprise: str = DEFAULT_ENTERPRISE) -> Iterator[Transaction]:
+        """See the port; the database refuses to write."""
+        with self._engine_for(enterprise, Access.READ).begin() as connection:
+            yield SqlTransaction(connection, enterprise)
+
+    alone = transaction
+
+    def _check(self, connection: Connection) -> None:
+        super()._check(connection)
+        match form_of(connection, self.name):
+            case Form.EMPTY:
+                raise UsageError(f"{self.name} holds no data of a collector: name its database with --db URL")
+            case Form.OLDER:
+                raise UsageError(older(connection, self.name))
+            case Form.CURRENT:
+                pass
 
 
-def _engine(url: str) -> Engine:
+def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError:
         parsed = None
     if parsed is None or parsed.drivername not in _SCHEMES or not parsed.database:
-        raise UsageError(f"--db {_shown(url)}: write postgresql://USER@HOST:5432/DATABASE")
-    return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=8, max_overflow=8)
+        raise UsageError(f"--db {shown(url)}: write postgresql://USER@HOST:5432/DATABASE")
+    return parsed
 
 
-def _shown(url: str) -> str:
+def engine_of(url: str, *, application: str = "genba") -> Engine:
+    """Connections to the database of a URL, under a name that others see; errors are those of the store.
+
+    Raises:
+        UsageError: the URL is not of the form that is expected.
+    """
+    engine = create_engine(
+        _parsed(url).set(drivername="postgresql+psycopg"),
+        pool_size=8,
+        max_overflow=24,
+        pool_pre_ping=True,
+        connect_args={**_CONNECTION, "application_name": application},
+    )
+
+    def connected(connection: psycopg.Connection, _record: object) -> None:
+        connection.execute(_LONGEST_PAUSE)
+        connection.commit()
+
+    def begins(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if "genba_enterprise" in options:
+            begin(connection, options["genba_enterprise"], options["genba_access"])
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begins)
+    event.listen(engine, "handle_error", translate)
+    return engine
+
+
+def shown(url: str) -> str:
     """The URL without what is secret in it."""
     head, at, tail = url.rpartition("@")
     return f"{head.partition('://')[0]}://…@{tail}" if at else url

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, create_engine, event
 
 from genba_cloud.store.lock import DataLock
 from genba_cloud.store.memory import Memory
 from genba_cloud.store.port import RangeKey, ReceivedRange, Transaction
 from genba_cloud.store.read import Reads
 from genba_cloud.store.reading import SqlReads
-from genba_cloud.store.tables import (
-    DEFAULT_ENTERPRISE,
-    LOG,
-    META,
-    METADATA,
-    RETIRED_INDEXES,
-    SCHEMA_VERSION,
-    VIEWS_VERSION,
-)
+from genba_cloud.store.schema import Form, create, form_of, older
+from genba_cloud.store.tables import DEFAULT_ENTERPRISE
 from genba_cloud.store.transaction import SqlTransaction
-from genba_cloud.store.upgrade import add_missing_columns
 from genba_shared.errors import UsageError
 
 FILE: Final = "genba.db"
-_VERSION: Final = select(META.c.value).where(META.c.key == "schema")
 _BUSY_MS: Final = 10_000  # another process may read a backup or verify while we write
 WRITER_PRAGMAS: Final = (
     "journal_mode=WAL",
@@ -59,7 +51,11 @@ class SqliteStore:
             self._readers = _engine(data_dir / FILE, begin="BEGIN", read_only=True)
             undo.callback(self._readers.dispose)
             with self._writer.begin() as connection:
-                _prepare(connection, data_dir / FILE)
+                form = form_of(connection, str(data_dir / FILE))
+                if form is Form.EMPTY:
+                    create(connection)
+            if form is Form.OLDER:
+                _bring_forward(data_dir / FILE)
             undo.pop_all()  # it is open: `close` lets go of all this
 
     @contextmanager
@@ -71,6 +67,12 @@ class SqliteStore:
                 transaction = SqliteTransaction(connection, enterprise, memory)
                 yield transaction
             transaction.committed()
+
+    alone = transaction
+
+    def is_ready(self) -> bool:
+        """See the port; a file is always there."""
+        return True
 
     def reads(self, enterprise: str = DEFAULT_ENTERPRISE) -> Reads:
         """See the port."""
@@ -106,14 +108,25 @@ class SqliteReader:
                 f"{data_dir} holds no data of a collector ({FILE} is missing): name its folder with --data DIR"
             )
         self._readers = _engine(data_dir / FILE, begin="BEGIN", read_only=True)
-        with self._readers.begin() as connection:
-            _check_version(connection, data_dir / FILE)
+        with ExitStack() as undo:
+            undo.callback(self._readers.dispose)
+            with self._readers.begin() as connection:
+                name = str(data_dir / FILE)
+                if form_of(connection, name) is not Form.CURRENT:
+                    raise UsageError(older(connection, name))
+            undo.pop_all()
 
     @contextmanager
     def transaction(self, enterprise: str = DEFAULT_ENTERPRISE) -> Iterator[Transaction]:
         """See the port; it reads one snapshot, and the database refuses to write."""
         with self._readers.begin() as connection:
             yield SqlTransaction(connection, enterprise)
+
+    alone = transaction
+
+    def is_ready(self) -> bool:
+        """See the port; a file is always there."""
+        return True
 
     def reads(self, enterprise: str = DEFAULT_ENTERPRISE) -> Reads:
         """See the port."""
@@ -147,21 +160,20 @@ def _engine(file: Path, *, begin: str, read_only: bool = False) -> Engine:
     return engine
 
 
-def _prepare(connection: Connection, file: Path) -> None:
-    META.create(connection, checkfirst=True)
-    if connection.scalar(_VERSION) is None:
-        connection.execute(insert(META).values(key="schema", value=str(SCHEMA_VERSION)))
-        connection.execute(insert(META).values(key="views", value=str(VIEWS_VERSION)))
-    _check_version(connection, file)
-    add_missing_columns(connection)
-    METADATA.create_all(connection)
-    for index in LOG.indexes:  # a log of an older version has not all of them
-        index.create(connection, checkfirst=True)
-    for name in RETIRED_INDEXES:
-        connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
+def _bring_forward(file: Path) -> None:
+    # Alembic takes a while to import, and nearly every start has nothing for it to do.
+    from genba_cloud.store.migrating import bring_file_forward
+
+    bring_file_forward(file)
 
 
-def _check_version(connection: Connection, file: Path) -> None:
-    version = connection.scalar(_VERSION)
-    if version != str(SCHEMA_VERSION):
-        raise UsageError(f"{file} has schema {version}, this version of genba reads {SCHEMA_VERSION}")
+def copy_aside(file: Path, name: str) -> Path:
+    """A copy of the database in the same folder, whole and on the disk, also while its write-ahead log is not empty."""
+    copy, unfinished = file.with_name(name), file.with_name(f"{name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(unfinished)) as target:
+        target.execute("PRAGMA synchronous=FULL")
+        source.backup(target)
+    unfinished.chmod(file.stat().st_mode)
+    unfinished.replace(copy)
+    return copy

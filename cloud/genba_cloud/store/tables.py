@@ -27,7 +27,10 @@ from sqlalchemy import (
     text,
 )
 
+REVISION: Final = "0001"
+"""The newest revision of these tables: the last file of ``migrations/versions``."""
 SCHEMA_VERSION: Final = 1
+"""Raised only where a version of genba that knows nothing of revisions must be kept from opening the database."""
 VIEWS_VERSION: Final = 2
 """Form of the stored views. They follow from the log: a store that holds an older form folds them again when opened."""
 DEFAULT_ENTERPRISE: Final = "default"
@@ -43,10 +46,15 @@ class Instant(TypeDecorator[datetime]):
     impl = BigInteger
     cache_ok = True
 
+    @staticmethod
+    def to_milliseconds(value: datetime | None) -> int | None:
+        """The number that is kept."""
+        return None if value is None else (value - _EPOCH) // _MILLISECOND
+
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
         """Python to database."""
         del dialect
-        return None if value is None else (value - _EPOCH) // _MILLISECOND
+        return self.to_milliseconds(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Database to Python."""
@@ -78,6 +86,7 @@ LOG = Table(
     Column("body", LargeBinary, nullable=False),
     Column("leaf", LargeBinary, nullable=False),
     PrimaryKeyConstraint("enterprise", "position"),
+    postgresql_partition_by="RANGE (position)",
 )
 for _name in ("gateway", "order_id", "work_order", "station", "zone"):
     Index(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, delete, insert, select, update
+from sqlalchemy import Connection, Table, and_, delete, func, insert, select, update
 
 from genba_cloud.core.facts import Aggregate, ViewKey
 from genba_cloud.store import quarantine
@@ -16,6 +16,7 @@ from genba_cloud.store.memory import Memory
 from genba_cloud.store.port import (
     Identities,
     Link,
+    LogRange,
     LogRow,
     PlannedWork,
     Quarantined,
@@ -76,6 +77,9 @@ class SqlTransaction:
             self._memory.views.keep(self._views)
             self._memory.plans.keep(self._plans)
 
+    def alone(self) -> None:
+        """See the port; a store with one writer has nobody else."""
+
     def last_link(self) -> Link:
         """See the port."""
         query = self._all(LINK).order_by(LINK.c.number.desc()).limit(1)
@@ -102,6 +106,16 @@ class SqlTransaction:
         query = self._all(LINK).order_by(LINK.c.number)
         for row in self._connection.execute(query.execution_options(yield_per=1000)).mappings():
             yield _link(row)
+
+    def log_ranges(self) -> Sequence[LogRange]:
+        """See the port; all of it is one part."""
+        query = select(func.min(LOG.c.position), func.max(LOG.c.position)).where(LOG.c.enterprise == self._enterprise)
+        first, last = self._connection.execute(query).one()
+        return () if first is None else (LogRange(first=first, last=last),)
+
+    def drop_log(self, upto: int) -> None:
+        """See the port."""
+        self._connection.execute(delete(LOG).where(LOG.c.enterprise == self._enterprise, LOG.c.position <= upto))
 
     def attributing_events(self, station: str) -> Sequence[Event]:
         """See the port."""

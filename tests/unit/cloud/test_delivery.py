@@ -133,6 +133,13 @@ def test_an_event_at_a_time_that_no_factory_can_mean_is_rejected_alone(at: datet
     assert [row.reason for row in rejected] == [f"at {at.year} is no time: 1970 to 2199"]
 
 
+def test_an_event_with_a_name_too_long_to_look_it_up_by_is_rejected_alone() -> None:
+    longest, longer = replace(started(1), work_order="裁" * 333), replace(started(2), work_order="裁" * 334)
+    taken, rejected = admit([longest, longer], gateway="gw", epoch=EPOCH, first=1, last=2)
+    assert taken == (longest,)
+    assert [row.reason for row in rejected] == ["work_order is longer than 1000 bytes"]
+
+
 def test_an_event_of_a_gateway_whose_clock_was_never_set_is_taken() -> None:
     unset = replace(started(1), at=datetime(1970, 1, 1, tzinfo=UTC))
     assert admit([unset], gateway="gw", epoch=EPOCH, first=1, last=1) == ((unset,), ())

@@ -1,0 +1,83 @@
+"""Which database a command is about: ``--db URL``, ``GENBA_DB``, or SQLite in the data folder; and how it is opened."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
+from pathlib import Path
+from typing import Final
+
+from genba_cloud.app.settings import DEFAULT_DATA
+from genba_cloud.store import PostgresStore, Store, open_reader, open_store
+from genba_cloud.store.accounts import Accounts, open_accounts
+from genba_cloud.store.lock import DataLock
+
+DATABASE_VARIABLE: Final = "GENBA_DB"
+ACCOUNTS_FILE: Final = "accounts.db"
+
+
+def add_database_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--data DIR`` and ``--db URL``."""
+    parser.add_argument("--data", type=Path, default=DEFAULT_DATA, metavar="DIR", help=f"default {DEFAULT_DATA}")
+    parser.add_argument(
+        "--db",
+        metavar="URL",
+        help="PostgreSQL, not SQLite in DIR: postgresql://USER@HOST:5432/DATABASE; with a password, put it into the "
+        f"environment variable {DATABASE_VARIABLE}: everybody on the machine can see arguments",
+    )
+
+
+def database_url(arguments: argparse.Namespace) -> str | None:
+    """The URL that was given, or that of the environment; None: SQLite in the data folder."""
+    return arguments.db or os.environ.get(DATABASE_VARIABLE) or None
+
+
+@contextmanager
+def opened_store(arguments: argparse.Namespace) -> Iterator[Store]:
+    """The store to write to. The data folder is held as well: no collector uses it meanwhile.
+
+    Raises:
+        UsageError: the folder is in use, the database does not answer, or its form is another one.
+    """
+    with opened(arguments.data, database_url(arguments)) as store:
+        yield store
+
+
+@contextmanager
+def opened(data_dir: Path, url: str | None) -> Iterator[Store]:
+    """The same, by folder and URL."""
+    # SQLite's store takes the lock of the folder itself.
+    with nullcontext() if url is None else _held(data_dir), closing(open_store(data_dir, url)) as store:
+        yield store
+
+
+@contextmanager
+def opened_reader(arguments: argparse.Namespace) -> Iterator[Store]:
+    """The store only to read: works beside a running collector.
+
+    Raises:
+        UsageError: there is no data, or the database does not answer.
+    """
+    with closing(open_reader(arguments.data, database_url(arguments))) as store:
+        yield store
+
+
+def accounts_of(store: Store, data_dir: Path) -> Accounts:
+    """The accounts that belong to a store: beside the log in PostgreSQL, else in a file of the data folder."""
+    return store.accounts() if isinstance(store, PostgresStore) else accounts_in(data_dir)
+
+
+def accounts_in(data_dir: Path) -> Accounts:
+    """The accounts of a data folder."""
+    return open_accounts(data_dir / ACCOUNTS_FILE)
+
+
+@contextmanager
+def _held(data_dir: Path) -> Iterator[None]:
+    lock = DataLock(data_dir)
+    try:
+        yield
+    finally:
+        lock.release()

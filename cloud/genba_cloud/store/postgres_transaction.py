@@ -1,0 +1,200 @@
+"""A write transaction on PostgreSQL: what it locks, in which order, and how it writes many rows at once."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, func, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+
+from genba_cloud.core.facts import Aggregate, ViewKey
+from genba_cloud.store.errors import StoreClash
+from genba_cloud.store.isolation import SETTING
+from genba_cloud.store.port import Link, LogRange, LogRow, ReceivedRange, StoredOrder, StoredView
+from genba_cloud.store.postgres_log import LogParts, copy_rows, drop, ranges
+from genba_cloud.store.read import GatewayRecord
+from genba_cloud.store.rows import chunks, gateway_record, gateway_rows, order_rows, orders_of, stored_view
+from genba_cloud.store.tables import GATEWAY, LINK, RECEIVED_RANGE, VIEW
+from genba_cloud.store.transaction import SqlTransaction
+from genba_shared.events import Event
+
+_WRITERS: Final = 0x6E6261
+"""Families of advisory locks: all writers of an enterprise, the end of its log, and views that are not there yet."""
+_LOG: Final = 0x6E6262
+_NEW_VIEW: Final = 0x6E6263
+_SLOTS: Final = 256
+"""New views share this many locks, so that one transaction cannot fill the server's table of locks."""
+
+_FOR: Final = f"SELECT set_config('{SETTING}', %s, true)"
+_BEGIN: Final = {
+    "read": _FOR,
+    "apart": _FOR,
+    "shared": f"SELECT set_config('{SETTING}', %s, true), pg_advisory_xact_lock_shared({_WRITERS}, %s)",
+    "alone": f"SELECT set_config('{SETTING}', %s, true), pg_advisory_xact_lock({_WRITERS}, %s)",
+}
+
+
+class Access(StrEnum):
+    """What a transaction is for."""
+
+    READ = "read"
+    """To read one snapshot."""
+    APART = "apart"
+    """To write what has nothing to do with the log: accounts."""
+    SHARED = "shared"
+    """To write to the log beside other writers."""
+    ALONE = "alone"
+    """To write to the log while nobody else does."""
+
+
+def begin(connection: Connection, enterprise: str, access: Access) -> None:
+    """Say for which enterprise the transaction is, and enter it among the writers."""
+    arguments = (enterprise, _number(enterprise)) if access in (Access.SHARED, Access.ALONE) else (enterprise,)
+    connection.exec_driver_sql(_BEGIN[access], arguments)
+
+
+def log_holds(connection: Connection, enterprise: str, link: Link) -> bool:
+    """Whether this very link is in the chain; a transaction that may still be committing is waited for."""
+    connection.execute(select(func.pg_advisory_xact_lock(_LOG, _number(enterprise))))
+    kept = select(LINK.c.hash).where(LINK.c.enterprise == enterprise, LINK.c.number == link.number)
+    return connection.scalar(kept) == link.hash
+
+
+class PostgresTransaction(SqlTransaction):
+    """See `port.Transaction`. `link` is the newest link that was written here."""
+
+    def __init__(self, connection: Connection, enterprise: str, access: Access, log_parts: LogParts) -> None:
+        super().__init__(connection, enterprise)
+        self.enterprise = enterprise
+        self.link: Link | None = None
+        self._log_parts = log_parts
+        self._is_alone = access is Access.ALONE
+        self._has_views = False
+        self._has_log = False
+
+    def alone(self) -> None:
+        """See the port."""
+        if self._is_alone:
+            return
+        if not self._connection.scalar(select(func.pg_try_advisory_xact_lock(_WRITERS, _number(self._enterprise)))):
+            raise StoreClash("others write, and this work must be alone")
+        self._is_alone = True
+
+    def last_link(self) -> Link:
+        """See the port; from here to the end of the transaction nobody else appends to this enterprise's log."""
+        if not self._has_log:
+            self._connection.execute(select(func.pg_advisory_xact_lock(_LOG, _number(self._enterprise))))
+            self._has_log = True
+        return super().last_link()
+
+    def append_log(self, rows: Sequence[LogRow], link: Link) -> None:
+        """See the port."""
+        there = self._log_parts.for_positions(self._connection, link.last)
+        copy_rows(self._connection, self._enterprise, rows, there)
+        values = {"number": link.number, "first": link.first, "last": link.last, "hash": link.hash}
+        self._connection.execute(insert(LINK), {"enterprise": self._enterprise, **values})
+        self.link = link
+
+    def log_ranges(self) -> Sequence[LogRange]:
+        """See the port."""
+        return ranges(self._connection, self._enterprise)
+
+    def drop_log(self, upto: int) -> None:
+        """See the port."""
+        drop(self._connection, self._enterprise, upto)
+
+    def received(self, gateway: str, lane: str, epoch: str) -> ReceivedRange:
+        """See the port; a range that was never there is made, so that there is a row to lock."""
+        table = RECEIVED_RANGE.c
+        key = {"enterprise": self._enterprise, "gateway": gateway, "lane": lane, "epoch": epoch}
+        where = [table[name] == value for name, value in key.items()]
+        query = select(table.upto, table.last_at, table.run).where(*where).with_for_update(nowait=self._must_not_wait())
+        row = self._connection.execute(query).first()
+        if row is None:
+            self._connection.execute(insert(RECEIVED_RANGE).values(**key, upto=0).on_conflict_do_nothing())
+            row = self._connection.execute(query).one()
+        return ReceivedRange(upto=row.upto, last_at=row.last_at, run=row.run)
+
+    def views(self, keys: Iterable[ViewKey]) -> Mapping[ViewKey, StoredView]:
+        """See the port; views that are not there are locked by their names, and looked for once more."""
+        wanted = sorted(set(keys))
+        found = self._lock_views(wanted)
+        missing = [key for key in wanted if key not in found]
+        if missing:
+            self._lock_names(missing)
+            found.update(self._lock_views(missing))
+        self._has_views = self._has_views or bool(wanted)
+        return found
+
+    def events_by_id(self, ids: Iterable[str]) -> Mapping[str, Event]:
+        """See the port. Only answers ask for events by id, and an event that comes just now must not be overlooked."""
+        wanted = list(ids)
+        if wanted:
+            self.alone()
+        return super().events_by_id(wanted)
+
+    def gateway(self, gateway: str) -> tuple[GatewayRecord, str] | None:
+        """See the port."""
+        query = gateway_rows(self._enterprise).where(GATEWAY.c.id == gateway)
+        locked = query.with_for_update(of=GATEWAY, nowait=self._must_not_wait())
+        row = self._connection.execute(locked).mappings().first()
+        return (gateway_record(row), row["dispatch_sha256"]) if row else None
+
+    def _one_order(self, where: Any) -> StoredOrder | None:
+        query = order_rows(self._enterprise).where(where).with_for_update(nowait=self._must_not_wait())
+        found = self._connection.execute(query).mappings().all()
+        return next(iter(orders_of(self._connection, self._enterprise, found)), None)
+
+    def _must_not_wait(self) -> bool:
+        """Whether somebody may be waiting for what is held here already."""
+        return not self._is_alone and (self._has_views or self._has_log)
+
+    def _lock_views(self, keys: Sequence[ViewKey]) -> dict[ViewKey, StoredView]:
+        found: dict[ViewKey, StoredView] = {}
+        for part in chunks(keys):
+            named = tuple_(VIEW.c.aggregate, VIEW.c.id).in_([(str(key.aggregate), key.id) for key in part])
+            query = self._all(VIEW).where(named).order_by(VIEW.c.aggregate, VIEW.c.id)
+            for row in self._connection.execute(query.with_for_update(nowait=self._must_not_wait())).mappings():
+                found[ViewKey(Aggregate(row["aggregate"]), row["id"])] = stored_view(row)
+        return found
+
+    def _lock_names(self, keys: Iterable[ViewKey]) -> None:
+        slots = sorted({_slot(self._enterprise, key) for key in keys})
+        if not self._must_not_wait():
+            lock = func.pg_advisory_xact_lock(_NEW_VIEW, func.unnest(slots))
+            self._connection.execute(select(lock))
+            return
+        taken = select(func.pg_try_advisory_xact_lock(_NEW_VIEW, func.unnest(slots)))
+        if not all(self._connection.scalars(taken)):
+            raise StoreClash("a view is being made by another writer")
+
+    def _put_all(self, table: Table, key: Sequence[str], rows: Mapping[tuple[str, ...], Mapping[str, Any]]) -> None:
+        if not rows:
+            return
+        values = [
+            {"enterprise": self._enterprise, **dict(zip(key, names, strict=True)), **row} for names, row in rows.items()
+        ]
+        self._connection.execute(_upsert(table, ("enterprise", *key), values[0]), values)
+
+    def _put(self, table: Table, key: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
+        values = {"enterprise": self._enterprise, **key, **fields}
+        self._connection.execute(_upsert(table, ("enterprise", *key), values), [values])
+
+
+def _upsert(table: Table, key: Sequence[str], names: Iterable[str]) -> Any:
+    new = insert(table)
+    changed = {name: new.excluded[name] for name in names if name not in key}
+    return new.on_conflict_do_update(index_elements=list(key), set_=changed)
+
+
+def _slot(enterprise: str, key: ViewKey) -> int:
+    return _number(f"{enterprise}\0{key.aggregate}\0{key.id}") % _SLOTS
+
+
+def _number(text: str) -> int:
+    """A 32-bit number of a name, for advisory locks: two names that share one only wait for each other."""
+    unsigned = zlib.crc32(text.encode())
+    return unsigned - (1 << 32) if unsigned >= 1 << 31 else unsigned

@@ -1,0 +1,101 @@
+"""The parts of the log: what a store says of them, and that archived events go without the others noticing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg
+import pytest
+
+from genba_cloud.store import PostgresStore, Store
+from genba_cloud.store.port import Link, LogRange
+from tests.contract.stores import log, rows, started
+
+
+def test_an_empty_log_has_no_parts(store: Store) -> None:
+    with store.transaction() as transaction:
+        assert transaction.log_ranges() == ()
+
+
+def test_the_log_is_told_in_parts_by_what_is_still_there(store: Store) -> None:
+    log(store, started(1), started(2), started(3))
+    with store.transaction() as transaction:
+        transaction.drop_log(1)
+        assert transaction.log_ranges() == (LogRange(first=2, last=3),)
+
+
+def test_events_that_are_dropped_are_gone_and_their_links_stay(store: Store) -> None:
+    log(store, started(1), started(2))
+    log(store, started(3), first=3)
+    with store.transaction() as transaction:
+        transaction.drop_log(2)
+        assert [row.position for row in transaction.log()] == [3]
+        assert [link.last for link in transaction.links()] == [2, 3]
+        assert transaction.last_link().last == 3
+    log(store, started(4), first=4)
+    assert [row.position for row in store.reads().events().items] == [3, 4]
+
+
+def test_events_of_another_enterprise_are_not_dropped(store: Store) -> None:
+    log(store, started(1))
+    with store.transaction("other") as transaction:
+        transaction.append_log(rows(started(1)), Link(number=1, first=1, last=1, hash=b""))
+    with store.transaction() as transaction:
+        transaction.drop_log(1)
+    assert (store.reads().events().items, len(store.reads("other").events().items)) == ((), 1)
+
+
+@pytest.fixture
+def small(postgres_url: str) -> Iterator[PostgresStore]:
+    """A store whose log has parts of four positions."""
+    with closing(PostgresStore(postgres_url, log_part_positions=4)) as opened:
+        yield opened
+
+
+def parts(url: str) -> list[str]:
+    with psycopg.connect(url) as connection:
+        query = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'log'::regclass ORDER BY 1"
+        return [name for (name,) in connection.execute(query)]
+
+
+def test_a_part_is_made_before_it_is_needed(postgres_url: str, small: PostgresStore) -> None:
+    assert parts(postgres_url) == ["log_from_1"]
+    log(small, started(1), started(2))
+    assert parts(postgres_url) == ["log_from_1"]
+    log(small, started(3), first=3)
+    assert parts(postgres_url) == ["log_from_1", "log_from_5"]
+
+
+def test_events_of_one_commit_may_fill_several_parts(postgres_url: str, small: PostgresStore) -> None:
+    log(small, *(started(seq) for seq in range(1, 11)))
+    assert [row.position for row in small.reads().events().items] == list(range(1, 11))
+    with small.transaction() as transaction:
+        assert transaction.log_ranges() == (
+            LogRange(first=1, last=4),
+            LogRange(first=5, last=8),
+            LogRange(first=9, last=10),
+        )
+
+
+def test_a_part_whose_commit_failed_is_made_again(postgres_url: str, small: PostgresStore) -> None:
+    with pytest.raises(ZeroDivisionError), small.transaction() as transaction:  # noqa: PT012
+        transaction.append_log(rows(*(started(seq) for seq in range(1, 7))), Link(number=1, first=1, last=6, hash=b""))
+        raise ZeroDivisionError
+    assert parts(postgres_url) == ["log_from_1"]
+    log(small, *(started(seq) for seq in range(1, 7)))
+    assert parts(postgres_url) == ["log_from_1", "log_from_5"]
+
+
+def test_a_whole_part_goes_at_once_and_what_others_need_of_it_stays(postgres_url: str, small: PostgresStore) -> None:
+    log(small, *(started(seq) for seq in range(1, 11)))
+    with small.transaction("other") as transaction:
+        events = rows(*(started(seq) for seq in range(1, 7)))
+        transaction.append_log(events, Link(number=1, first=1, last=6, hash=b""))
+    with small.transaction("other") as transaction:
+        transaction.drop_log(4)
+    with small.transaction() as transaction:
+        transaction.drop_log(9)
+        assert transaction.log_ranges() == (LogRange(first=10, last=10),)
+    assert parts(postgres_url) == ["log_from_5", "log_from_9"]
+    assert [row.position for row in small.reads("other").events().items] == [5, 6]
