@@ -10,12 +10,15 @@ from sqlalchemy import MetaData
 SETTING: Final = "genba.enterprise"
 """Set at the start of every transaction, for that transaction: whose rows it may see and write."""
 POLICY: Final = "own_enterprise"
+OPEN: Final = frozenset({"gateway_identity"})
+"""Tables that say to which enterprise something belongs, and so are read before that is known: no customer's data."""
 _OWN: Final = f"enterprise = current_setting('{SETTING}', true)"
 
 
 def isolated_tables(*metadata: MetaData) -> list[str]:
-    """Every table that says to whom its rows belong."""
-    return [table.name for one in metadata for table in one.sorted_tables if "enterprise" in table.c]
+    """Every table that says to whom its rows belong, but for those that must be `OPEN`."""
+    tables = (table for one in metadata for table in one.sorted_tables if "enterprise" in table.c)
+    return [table.name for table in tables if table.name not in OPEN]
 
 
 def isolating(names: Iterable[str]) -> list[str]:
