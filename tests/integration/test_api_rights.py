@@ -55,6 +55,7 @@ ALLOWED = {
     "GET /api/v1/board-link": "a",
     "POST /api/v1/board-link/renew": "a",
     "POST /api/v1/users/admin/reset": "a",
+    "POST /api/v1/heads": "a",
     "GET /": "nwarodebq",
     "GET /board/link/{token}": "nwarodebq",
     "GET /board": "arb",

@@ -12,12 +12,13 @@ from fastapi.responses import JSONResponse, Response
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from genba_cloud.api import admin, health, reading, station_state, stock_taking, writing
+from genba_cloud.api import admin, health, proofs, reading, station_state, stock_taking, writing
 from genba_cloud.api.guard import Guard
 from genba_cloud.api.health import Metrics
 from genba_cloud.api.live import Live
 from genba_cloud.api.middleware import LARGEST_BODY, RequestRules
 from genba_cloud.api.problems import add_problem_answers
+from genba_cloud.api.proofs import MakeHead
 from genba_cloud.api.visible import Desk
 from genba_cloud.ledger import Ledger
 from genba_cloud.store.accounts_authority import Authority
@@ -40,6 +41,7 @@ class ApiParts:
     ledger: Ledger
     authority: Authority
     live: Live
+    make_head: MakeHead
     metrics: Metrics = field(default_factory=Metrics)
     ready_checks: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
     tls: bool = False
@@ -60,6 +62,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
     app.state.ledger = parts.ledger
     app.state.authority = parts.authority
     app.state.live = parts.live
+    app.state.make_head = parts.make_head
     app.state.metrics = parts.metrics
     app.state.ready_checks = dict(parts.ready_checks)
     app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=4)  # it leaves event streams alone
@@ -72,6 +75,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
         ("write", writing.router),
         ("write", stock_taking.router),
         ("administration", admin.router),
+        ("administration", proofs.router),
     ):
         app.include_router(router, prefix=PREFIX, tags=[name])
     app.include_router(_description(), prefix=PREFIX)

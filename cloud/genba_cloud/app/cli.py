@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from genba_cloud.app import commands_proofs
 from genba_cloud.app.collector import accounts_of
 from genba_cloud.app.control import ask
 from genba_cloud.app.serve import serve
 from genba_cloud.app.settings import DEFAULT_DATA, DEFAULT_LISTEN, Address, ServeSettings
 from genba_cloud.core.viewer import read_scopes
-from genba_cloud.ledger import rebuild, verify
+from genba_cloud.ledger import rebuild
 from genba_cloud.store import DEFAULT_ENTERPRISE, open_reader, open_store
 from genba_cloud.store.accounts import Accounts
 from genba_cloud.store.accounts_authority import ADMIN, Authority
@@ -49,7 +50,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     link = _sub(commands, "board-link", "print the board's read-only link", _board_link)
     link.add_argument("--renew", action="store_true", help="make every link given out before useless")
     _sub(commands, "rebuild", "fold all views again from the event log (not while a collector runs)", _rebuild)
-    _sub(commands, "verify", "prove the log's chain and that the views follow from it; only reads", _verify)
+    commands_proofs.add_to(commands)
 
 
 def _add_serve(commands: Any) -> None:
@@ -60,6 +61,7 @@ def _add_serve(commands: Any) -> None:
     parser.add_argument("--mqtt-port", type=int, metavar="N", help="port of the embedded broker; default: as last time")
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate (PEM); needed beyond 127.0.0.1")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key (PEM)")
+    parser.add_argument("--signing-key", type=Path, metavar="FILE", help="signs heads of the log (PEM, Ed25519)")
 
 
 def _sub(commands: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
@@ -85,6 +87,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             mqtt_port=arguments.mqtt_port,
             tls_cert=arguments.tls_cert,
             tls_key=arguments.tls_key,
+            signing_key=arguments.signing_key,
         )
     )
 
@@ -166,18 +169,6 @@ def _rebuild(arguments: argparse.Namespace) -> int:
     finally:
         store.close()
     return 0
-
-
-def _verify(arguments: argparse.Namespace) -> int:
-    store = open_reader(arguments.data)
-    try:
-        found = verify(store)
-    finally:
-        store.close()
-    for difference in found.differences:
-        print(difference)
-    print(f"events={found.events} links={found.links} views={found.views} differences={len(found.differences)}")
-    return 1 if found.differences else 0
 
 
 def _with_accounts(data_dir: Path, *, here: Callable[[Accounts], Any], there: Callable[[], Any]) -> Any:

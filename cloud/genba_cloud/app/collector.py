@@ -29,10 +29,12 @@ from genba_cloud.api import (
 )
 from genba_cloud.api.stock_taking import take_stock
 from genba_cloud.app.assessor import PERIOD_S, Assessor
+from genba_cloud.app.head_keeper import HeadKeeper
 from genba_cloud.core.assess import DEFAULT_POLICY, Policy
 from genba_cloud.core.facts import Refused
 from genba_cloud.core.viewer import Act, Subject, Viewer
 from genba_cloud.ledger import AnswerToGive, CountsGiven, CountsToAssign, Ledger, QuestionAnswered
+from genba_cloud.ledger.signing import HeadSigner
 from genba_cloud.store import DEFAULT_ENTERPRISE, Store
 from genba_cloud.store.accounts import Accounts, open_accounts
 from genba_cloud.store.accounts_authority import Authority
@@ -47,12 +49,17 @@ ACCOUNTS_FILE: Final = "accounts.db"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorSettings:
-    """How a collector looks at its data. `zone`: in which pages show times; None is the zone of this machine."""
+    """How a collector looks at its data.
+
+    `zone`: in which pages show times; None is the zone of this machine. `signing_key` signs heads of the log; None is
+    the key of the data folder.
+    """
 
     data_dir: Path
     policy: Policy = DEFAULT_POLICY
     zone: tzinfo | None = None
     tls: bool = False
+    signing_key: Path | None = None
     assess_every_s: float = PERIOD_S
 
 
@@ -65,6 +72,7 @@ class Collector:
     live: Live
     metrics: Metrics
     desk: Desk
+    heads: HeadKeeper
     app: FastAPI
     one_time_password: str | None
 
@@ -86,25 +94,34 @@ async def run_collector(
         ready_checks: by name, what must answer before the collector is ready.
     """
     accounts = await asyncio.to_thread(open_accounts, settings.data_dir / ACCOUNTS_FILE)
+    heads = HeadKeeper(store=store, data_dir=settings.data_dir, signer=_signer(settings), now=clock.now)
     try:
         async with Ledger(store, now=clock.now) as ledger:
             authority = Authority(accounts, enterprise=DEFAULT_ENTERPRISE)
             password = await asyncio.to_thread(authority.ensure_admin)
             collector = _built(
-                ledger, authority, settings, clock, ready_checks=ready_checks or {}, one_time_password=password
+                ledger, authority, heads, settings, clock, ready_checks=ready_checks or {}, one_time_password=password
             )
             assessor = Assessor(
                 ledger=ledger, desk=collector.desk, live=collector.live, period_s=settings.assess_every_s
             )
             async with _tasks(collector, assessor):
                 yield collector
+        await asyncio.to_thread(heads.make_or_say)
     finally:
         accounts.close()
+
+
+def _signer(settings: CollectorSettings) -> HeadSigner:
+    if settings.signing_key is not None:
+        return HeadSigner.open(settings.signing_key)
+    return HeadSigner.of_folder(settings.data_dir)
 
 
 def _built(
     ledger: Ledger,
     authority: Authority,
+    heads: HeadKeeper,
     settings: CollectorSettings,
     clock: ProductionClock,
     *,
@@ -125,6 +142,7 @@ def _built(
         ledger=ledger,
         authority=authority,
         live=live,
+        make_head=heads.answer,
         metrics=metrics,
         ready_checks=ready_checks,
         tls=settings.tls,
@@ -135,6 +153,7 @@ def _built(
         live=live,
         metrics=metrics,
         desk=desk,
+        heads=heads,
         app=create_app(parts, pages=_pages(ledger, desk, authority, settings), static=STATIC),
         one_time_password=one_time_password,
     )
@@ -146,6 +165,7 @@ async def _tasks(collector: Collector, assessor: Assessor) -> AsyncIterator[None
     tasks = [
         asyncio.create_task(supervise("live", collector.live.run), name="live"),
         asyncio.create_task(supervise("assessor", assessor.run), name="assessor"),
+        asyncio.create_task(supervise("heads", collector.heads.run), name="heads"),
     ]
     try:
         yield

@@ -54,7 +54,9 @@ async def _serve(settings: ServeSettings, store: Store, clock: ProductionClock) 
         async with _broker(settings) as broker:
             wires = _Wires(broker, clock)
             checks = {"broker": lambda: wires.connected}
-            collector_settings = CollectorSettings(data_dir=settings.data_dir, tls=settings.tls)
+            collector_settings = CollectorSettings(
+                data_dir=settings.data_dir, tls=settings.tls, signing_key=settings.signing_key
+            )
             async with (
                 run_collector(store, collector_settings, clock, ready_checks=checks) as collector,
                 wires.attached_to(collector),

@@ -139,7 +139,7 @@ class Ledger:
 
     async def verify(self) -> proof.Verified:
         """Prove the chain, and that the views follow from the log."""
-        return await self._run(proof.verify)
+        return await self._run(lambda transaction: proof.verify(transaction, self._enterprise))
 
     def _stamp(self) -> Stamp:
         return Stamp(now=self._now(), next_id=self._ids.next)
@@ -168,7 +168,9 @@ def rebuild(store: Store, enterprise: str = DEFAULT_ENTERPRISE) -> int:
         return refold.rebuild(transaction)
 
 
-def verify(store: Store, enterprise: str = DEFAULT_ENTERPRISE) -> proof.Verified:
-    """Prove the chain and the views, without a running collector."""
+def verify(
+    store: Store, enterprise: str = DEFAULT_ENTERPRISE, anchors: proof.Anchors = proof.NOTHING_ELSEWHERE
+) -> proof.Verified:
+    """Prove the chain, the heads and the views, without a running collector."""
     with store.transaction(enterprise) as transaction:
-        return proof.verify(transaction)
+        return proof.verify(transaction, enterprise, anchors)

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from genba_cloud.core.facts import OrderPlan, ViewKey, WorkOrderPlan
 from genba_cloud.store.read import GatewayRecord, QueueRow, Reads
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE
 from genba_shared.events import Event
+
+if TYPE_CHECKING:
+    from genba_cloud.store.proofs import Proofs  # it speaks of the rows of this module
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,10 @@ class PlannedWork:
 
 class Transaction(Protocol):
     """One write transaction of one enterprise. It sees its own writes; nobody else sees them before it commits."""
+
+    @property
+    def proofs(self) -> Proofs:
+        """Heads, archives and keys of subjects, and the log as it really stands."""
 
     def last_link(self) -> Link:
         """The newest link of the chain; number and positions are 0 and the hash is empty before the first."""

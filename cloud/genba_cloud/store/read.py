@@ -8,10 +8,11 @@ every record through the visibility function.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.core.facts.plan import OrderPlan
@@ -25,6 +26,9 @@ from genba_cloud.core.facts.views import (
     ZoneFacts,
 )
 from genba_shared.events import Event
+
+if TYPE_CHECKING:
+    from genba_cloud.store.proofs import Proofs  # it speaks of what this module is imported by
 
 
 class UnknownCursorError(ValueError):
@@ -174,6 +178,9 @@ class QuarantineRecord:
 
 class Reads(Protocol):
     """Everything that is read, for one enterprise."""
+
+    def proofs(self) -> AbstractContextManager[Proofs]:
+        """Heads, archives and keys of subjects, and the log as it really stands, in one snapshot."""
 
     def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
         """A page of orders.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +27,7 @@ from genba_cloud.core.facts import (
 )
 from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.store.port import StoredOrder, StoredView
+from genba_cloud.store.proofs import Proofs
 from genba_cloud.store.read import (
     ALL_QUESTIONS,
     EVERYTHING,
@@ -67,6 +69,12 @@ class SqlReads:
     def __init__(self, engine: Engine, enterprise: str) -> None:
         self._engine = engine
         self._enterprise = enterprise
+
+    @contextmanager
+    def proofs(self) -> Iterator[Proofs]:
+        """See the port."""
+        with self._engine.connect() as connection:
+            yield Proofs(connection, self._enterprise)
 
     def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
         """See the port. The cursor is the number of the last order of the page before."""

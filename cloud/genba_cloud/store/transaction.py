@@ -17,6 +17,7 @@ from genba_cloud.store.port import (
     StoredOrder,
     StoredView,
 )
+from genba_cloud.store.proofs import Proofs
 from genba_cloud.store.read import GatewayRecord, QueueRow
 from genba_cloud.store.rows import (
     chunks,
@@ -58,6 +59,11 @@ class SqlTransaction:
     def __init__(self, connection: Connection, enterprise: str) -> None:
         self._connection = connection
         self._enterprise = enterprise
+
+    @property
+    def proofs(self) -> Proofs:
+        """See the port."""
+        return Proofs(self._connection, self._enterprise)
 
     def last_link(self) -> Link:
         """See the port."""
