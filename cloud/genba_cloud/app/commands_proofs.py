@@ -25,12 +25,12 @@ from genba_shared.errors import UsageError
 
 def add_to(commands: Any) -> None:
     """Add the commands."""
-    check = _sub(commands, "verify", "prove the log, its chain, its heads and the views; only reads", _verify)
+    check = add_command(commands, "verify", "prove the log, its chain, its heads and the views; only reads", _verify)
     check.add_argument("--heads", type=Path, metavar="FILE", help="heads that were kept elsewhere (heads.jsonl)")
     check.add_argument("--public-key", type=Path, metavar="FILE", help=f"who signed them; default DIR/{PUBLIC_FILE}")
-    head = _sub(commands, "head", "sign what stands in the log now, and print it", _head)
+    head = add_command(commands, "head", "sign what stands in the log now, and print it", _head)
     head.add_argument("--signing-key", type=Path, metavar="FILE", help="default: the key in the data folder")
-    prove = _sub(commands, "prove", "print the proof that one event stands in the log, as JSON", _prove)
+    prove = add_command(commands, "prove", "print the proof that one event stands in the log, as JSON", _prove)
     prove.add_argument("event", metavar="EVENT_ID")
     proof = commands.add_parser("check-proof", help="check such a proof; needs no data", description="check a proof")
     proof.add_argument("file", type=Path, metavar="FILE")
@@ -38,7 +38,10 @@ def add_to(commands: Any) -> None:
     proof.set_defaults(run_cloud=_check_proof, data=DEFAULT_DATA)
 
 
-def _sub(commands: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+def add_command(
+    commands: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int]
+) -> argparse.ArgumentParser:
+    """Add a command that works on a data folder or a database."""
     parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA, metavar="DIR", help=f"default {DEFAULT_DATA}")
     parser.add_argument("--db", metavar="URL", help="the database, where it is not SQLite in the data folder")
