@@ -14,6 +14,7 @@ from genba_cloud.core.facts import ChangeOver, StateInterval, changeovers, timel
 from genba_cloud.core.facts.views import Lifecycle, Question, StationFacts, TagBinding, ZoneFacts
 from genba_cloud.core.horizon import known_until
 from genba_cloud.core.viewer import Act, Sight, Subject, Viewer, may, sight, without_names
+from genba_cloud.ledger.sealing import NO_KEY, Seals
 from genba_cloud.store.read import (
     EventFilter,
     EventPage,
@@ -27,7 +28,7 @@ from genba_cloud.store.read import (
     Unassigned,
 )
 from genba_cloud.store.station_events import TooManyEventsError
-from genba_shared.events import EventId
+from genba_shared.events import Event, EventId
 
 _HALVINGS: Final = 12
 """How often the time is halved that is looked at of a station that changes too often: from eight hours to seconds."""
@@ -42,6 +43,26 @@ class Desk:
     now: Callable[[], datetime]
     policy: Policy
     index: OrderIndex
+    seals: Seals = NO_KEY
+
+    def opened_question(self, question: Question) -> Question:
+        """The question with what people wrote, as it may be read."""
+        return self.opened_questions([question])[0]
+
+    def opened_questions(self, questions: Sequence[Question]) -> tuple[Question, ...]:
+        """The questions with what people wrote, as it may be read."""
+        with self.reads.proofs() as proofs:
+            return self.seals.opened_questions(proofs, questions)
+
+    def opened_page(self, page: EventPage) -> EventPage:
+        """The events with what people wrote, as it may be read."""
+        with self.reads.proofs() as proofs:
+            return replace(page, items=self.seals.opened_events(proofs, page.items))
+
+    def opened(self, events: Sequence[Event]) -> tuple[Event, ...]:
+        """The events with what people wrote, as it may be read."""
+        with self.reads.proofs() as proofs:
+            return self.seals.opened(proofs, events)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +171,7 @@ class VisibleReads:
         events = self._desk.reads.station_events(station, begin=looked_at, end=end)
         if events is None:
             return None
+        events = self._desk.opened(events)
         strangers = {made.gateway if (made := EventId.parse(event.id)) else "" for event in events} - until.keys()
         now = self._desk.now()
         return StationTimeline(
@@ -176,12 +198,14 @@ class VisibleReads:
     def questions(self, *, where: QuestionFilter, cursor: str | None, limit: int) -> QuestionPage:
         """What gateways could not decide."""
         self._require(Subject.QUESTIONS)
-        return self._desk.reads.questions(where=where, cursor=cursor, limit=limit)
+        page = self._desk.reads.questions(where=where, cursor=cursor, limit=limit)
+        return replace(page, items=self._desk.opened_questions(page.items))
 
     def question(self, question: str) -> Question | None:
         """One of them."""
         self._require(Subject.QUESTIONS)
-        return self._desk.reads.question(question)
+        found = self._desk.reads.question(question)
+        return None if found is None else self._desk.opened_question(found)
 
     def open_questions(self) -> int | None:
         """How many wait for an answer; None where the viewer may not know."""
@@ -236,7 +260,7 @@ class VisibleReads:
     def events(self, *, after: int, limit: int, where: EventFilter) -> EventPage:
         """Events of the log."""
         self._require(Subject.EVENTS)
-        return self._desk.reads.events(after=after, limit=limit, where=where)
+        return self._desk.opened_page(self._desk.reads.events(after=after, limit=limit, where=where))
 
     def last_position(self) -> int:
         """Position of the newest event."""

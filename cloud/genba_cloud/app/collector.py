@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from genba_cloud.core.assess import DEFAULT_POLICY, Policy
 from genba_cloud.core.facts import Refused
 from genba_cloud.core.viewer import Act, Subject, Viewer
 from genba_cloud.ledger import AnswerToGive, CountsGiven, CountsToAssign, Ledger, QuestionAnswered
+from genba_cloud.ledger.sealing import InstallationKey, Seals
 from genba_cloud.ledger.signing import HeadSigner
 from genba_cloud.store import DEFAULT_ENTERPRISE, Store
 from genba_cloud.store.accounts import Accounts, open_accounts
@@ -45,6 +47,7 @@ from genba_shared.clock import ProductionClock
 from genba_shared.supervisor import supervise
 
 ACCOUNTS_FILE: Final = "accounts.db"
+KEY_VARIABLE: Final = "GENBA_KEY_FILE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,22 +97,45 @@ async def run_collector(
         ready_checks: by name, what must answer before the collector is ready.
     """
     accounts = await asyncio.to_thread(open_accounts, settings.data_dir / ACCOUNTS_FILE)
-    heads = HeadKeeper(store=store, data_dir=settings.data_dir, signer=_signer(settings), now=clock.now)
+    keys = _Keys(
+        heads=HeadKeeper(store=store, data_dir=settings.data_dir, signer=_signer(settings), now=clock.now),
+        seals=Seals(installation=installation_key(settings.data_dir)),
+    )
     try:
-        async with Ledger(store, now=clock.now) as ledger:
+        async with Ledger(store, now=clock.now, seals=keys.seals) as ledger:
             authority = Authority(accounts, enterprise=DEFAULT_ENTERPRISE)
             password = await asyncio.to_thread(authority.ensure_admin)
             collector = _built(
-                ledger, authority, heads, settings, clock, ready_checks=ready_checks or {}, one_time_password=password
+                ledger,
+                authority,
+                keys,
+                settings,
+                clock,
+                ready_checks=ready_checks or {},
+                one_time_password=password,
             )
             assessor = Assessor(
                 ledger=ledger, desk=collector.desk, live=collector.live, period_s=settings.assess_every_s
             )
             async with _tasks(collector, assessor):
                 yield collector
-        await asyncio.to_thread(heads.make_or_say)
+        await asyncio.to_thread(keys.heads.make_or_say)
     finally:
         accounts.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Keys:
+    """What signs heads of the log, and what seals the words of people."""
+
+    heads: HeadKeeper
+    seals: Seals
+
+
+def installation_key(data_dir: Path) -> InstallationKey:
+    """The key that wraps the keys of people: that of GENBA_KEY_FILE, else of the data folder."""
+    named = os.environ.get(KEY_VARIABLE)
+    return InstallationKey.open(Path(named)) if named else InstallationKey.of_folder(data_dir)
 
 
 def _signer(settings: CollectorSettings) -> HeadSigner:
@@ -121,7 +147,7 @@ def _signer(settings: CollectorSettings) -> HeadSigner:
 def _built(
     ledger: Ledger,
     authority: Authority,
-    heads: HeadKeeper,
+    keys: _Keys,
     settings: CollectorSettings,
     clock: ProductionClock,
     *,
@@ -134,6 +160,7 @@ def _built(
         now=clock.now,
         policy=settings.policy,
         index=OrderIndex(),
+        seals=keys.seals,
     )
     live = Live(reads_of=lambda viewer: VisibleReads(desk, viewer), enterprise=DEFAULT_ENTERPRISE, now=clock.now)
     metrics = Metrics()
@@ -142,7 +169,7 @@ def _built(
         ledger=ledger,
         authority=authority,
         live=live,
-        make_head=heads.answer,
+        make_head=keys.heads.answer,
         metrics=metrics,
         ready_checks=ready_checks,
         tls=settings.tls,
@@ -153,7 +180,7 @@ def _built(
         live=live,
         metrics=metrics,
         desk=desk,
-        heads=heads,
+        heads=keys.heads,
         app=create_app(parts, pages=_pages(ledger, desk, authority, settings), static=STATIC),
         one_time_password=one_time_password,
     )

@@ -228,6 +228,8 @@ class Proofs:
     def erase_subject_keys(self, subject: bytes, *, at: datetime) -> tuple[str, ...]:
         """Forget the keys of a subject and whose they were; their ids."""
         names = tuple(row.key for row in self.subject_keys(subject))
+        if self._connection.dialect.name == "sqlite":  # else the bytes would lie on in a page that is free
+            self._connection.exec_driver_sql("PRAGMA secure_delete=ON")
         gone = update(SUBJECT_KEY).where(SUBJECT_KEY.c.enterprise == self._enterprise, SUBJECT_KEY.c.subject == subject)
         self._connection.execute(gone.values(subject=None, wrapped=None, erased_at=at))
         return names
