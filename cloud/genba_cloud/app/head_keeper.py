@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,7 @@ class HeadKeeper:
     signer: HeadSigner
     now: Callable[[], datetime]
     every_s: float = EVERY_S
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def make(self) -> Head | None:
         """Sign what stands in the log now; None for an empty one.
@@ -35,8 +37,9 @@ class HeadKeeper:
         Raises:
             LogDamagedError: the log is not what was signed before.
         """
-        head = make_head(self.store, DEFAULT_ENTERPRISE, self.signer, now=self.now())
-        publish_heads(self.store, DEFAULT_ENTERPRISE, self.data_dir)
+        with self._one_at_a_time:  # who stops waits here for one that is being made, before the store is closed
+            head = make_head(self.store, DEFAULT_ENTERPRISE, self.signer, now=self.now())
+            publish_heads(self.store, DEFAULT_ENTERPRISE, self.data_dir)
         return head
 
     def answer(self) -> Mapping[str, Any] | None:
