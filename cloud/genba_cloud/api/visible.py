@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from genba_cloud.api.order_index import OrderIndex
@@ -16,6 +16,7 @@ from genba_cloud.core.horizon import known_until
 from genba_cloud.core.viewer import Act, Sight, Subject, Viewer, may, sight, without_names
 from genba_cloud.ledger.sealing import NO_KEY, Seals
 from genba_cloud.store.read import (
+    ArchivedError,
     EventFilter,
     EventPage,
     GatewayRecord,
@@ -28,8 +29,10 @@ from genba_cloud.store.read import (
     Unassigned,
 )
 from genba_cloud.store.station_events import TooManyEventsError
+from genba_shared.clock import format_time
 from genba_shared.events import Event, EventId
 
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _HALVINGS: Final = 12
 """How often the time is halved that is looked at of a station that changes too often: from eight hours to seconds."""
 
@@ -132,6 +135,9 @@ class VisibleReads:
             return self._timeline(station, begin=begin, end=end, looked_at=begin, until=self._horizons())
         except TooManyEventsError:
             raise ApiProblem(422, "the station changed too often in that time: ask for a shorter one") from None
+        except ArchivedError as exc:
+            said = f"what stations did until {format_time(exc.until)} is archived: ask for a later time"
+            raise ApiProblem(410, said, archived_until=format_time(exc.until)) from None
 
     def station_names(self) -> tuple[str, ...]:
         """Every station, by name."""
@@ -159,6 +165,8 @@ class VisibleReads:
         for _ in range(_HALVINGS):
             try:
                 return self._timeline(station, begin=begin, end=end, looked_at=looked_at, until=until)
+            except ArchivedError as exc:
+                looked_at = exc.until + _MILLISECOND
             except TooManyEventsError:
                 looked_at = end - (end - looked_at) / 2
         return StationTimeline(
@@ -261,6 +269,16 @@ class VisibleReads:
         """Events of the log."""
         self._require(Subject.EVENTS)
         return self._desk.opened_page(self._desk.reads.events(after=after, limit=limit, where=where))
+
+    def from_log(self, after: int) -> VisibleReads:
+        """Itself, where the log still holds everything behind a position; ApiProblem 410 where that is archived."""
+        self._require(Subject.EVENTS)
+        with self._desk.reads.proofs() as proofs:
+            archived = proofs.archived_upto()
+        if after < archived:
+            said = f"events up to position {archived} are archived: read on with after={archived}"
+            raise ApiProblem(410, said, archived_upto=archived)
+        return self
 
     def last_position(self) -> int:
         """Position of the newest event."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from genba_cloud.app import commands_backup, commands_proofs, commands_subject
+from genba_cloud.app import commands_archive, commands_backup, commands_proofs, commands_subject
 from genba_cloud.app.collector import accounts_of
 from genba_cloud.app.control import ask
 from genba_cloud.app.serve import serve
@@ -52,6 +52,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     _sub(commands, "rebuild", "fold all views again from the event log (not while a collector runs)", _rebuild)
     commands_proofs.add_to(commands)
     commands_backup.add_to(commands)
+    commands_archive.add_to(commands)
     commands_subject.add_to(commands)
 
 

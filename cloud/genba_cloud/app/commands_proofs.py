@@ -14,12 +14,14 @@ from genba_cloud.app.control import ask
 from genba_cloud.app.head_keeper import HeadKeeper
 from genba_cloud.app.settings import DEFAULT_DATA
 from genba_cloud.ledger import verify
+from genba_cloud.ledger.archive import whole_rows
 from genba_cloud.ledger.heads import Head, read_heads
 from genba_cloud.ledger.inclusion import Inclusion, path_to
 from genba_cloud.ledger.proof import Anchors
 from genba_cloud.ledger.signing import PUBLIC_FILE, HeadSigner, HeadVerifier
 from genba_cloud.store import DEFAULT_ENTERPRISE, Store, open_reader, open_store
 from genba_cloud.store.lock import is_held
+from genba_cloud.store.proofs import Proofs, event_of_row
 from genba_shared.errors import UsageError
 
 
@@ -107,7 +109,7 @@ def _head(arguments: argparse.Namespace) -> int:
 
 def _prove(arguments: argparse.Namespace) -> int:
     with reading(arguments) as store, store.reads(DEFAULT_ENTERPRISE).proofs() as proofs:
-        found = proofs.row_of(arguments.event)
+        found = _find(proofs, arguments.event)
         if found is None:
             raise UsageError(f"event {arguments.event} is not in the log")
         position, body = found
@@ -115,10 +117,20 @@ def _prove(arguments: argparse.Namespace) -> int:
         if row is None:
             raise UsageError(f"no head covers position {position} yet: make one with `genba cloud head`")
         head = Head.of_row(DEFAULT_ENTERPRISE, row)
-        path = path_to(head, position, proofs.leaves(after=0))
+        path = path_to(head, position, ((row.position, row.leaf) for row in whole_rows(proofs)))
     proof = Inclusion(position=position, body=body.decode(), path=path, head=head)
     print(json.dumps(proof.to_json(), ensure_ascii=False, indent=2))
     return 0
+
+
+def _find(proofs: Proofs, name: str) -> tuple[int, bytes] | None:
+    """Position and body of an event, also of an archived one."""
+    found = proofs.row_of(name)
+    if found is not None or not proofs.archives():
+        return found
+    hint = json.dumps(name, ensure_ascii=False).encode()
+    mine = (row for row in whole_rows(proofs) if hint in row.body and event_of_row(row).id == name)
+    return next(((row.position, row.body) for row in mine), None)
 
 
 def _check_proof(arguments: argparse.Namespace) -> int:

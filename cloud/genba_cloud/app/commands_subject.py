@@ -10,6 +10,7 @@ from typing import Any
 from genba_cloud.app.collector import accounts_of, installation_key
 from genba_cloud.app.commands_proofs import add_command, reading, writing
 from genba_cloud.app.control import ask
+from genba_cloud.ledger.archive import whole_rows
 from genba_cloud.ledger.sealing import Seals
 from genba_cloud.ledger.subjects import events_of_subject
 from genba_cloud.store import DEFAULT_ENTERPRISE
@@ -32,7 +33,7 @@ def add_to(commands: Any) -> None:
 def _export(arguments: argparse.Namespace) -> int:
     with reading(arguments) as store, store.reads(DEFAULT_ENTERPRISE).proofs() as proofs:
         seals = Seals(installation=installation_key(arguments.data))
-        for logged in events_of_subject(proofs.rows(), proofs, seals, arguments.subject):
+        for logged in events_of_subject(whole_rows(proofs), proofs, seals, arguments.subject):
             received = {"position": logged.position, "received_at": format_time(logged.received_at)}
             print(json.dumps({**received, **event_to_json(logged.event)}, ensure_ascii=False))
     return 0

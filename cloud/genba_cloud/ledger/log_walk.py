@@ -11,7 +11,7 @@ from genba_cloud.ledger.chain import canonical, leaf_of, link_hash
 from genba_cloud.ledger.heads import Head
 from genba_cloud.ledger.signing import HeadVerifier
 from genba_cloud.store.port import Link
-from genba_cloud.store.proofs import Answered, RawRow, event_of_row, wrong_columns
+from genba_cloud.store.proofs import Answered, ArchiveRow, RawRow, event_of_row, wrong_columns
 from genba_shared.errors import ContractError
 from genba_shared.events import Event, EventId
 
@@ -47,7 +47,7 @@ class _Made(NamedTuple):
 
 
 class Walk:
-    """Use it once: `through` yields the findings, the other members are of use after it has ended."""
+    """Use it once: `signatures`, then the parts of the log in order by `through` or `past`, then `end`."""
 
     def __init__(self, evidence: Evidence) -> None:
         self._answered = {(one.gateway, one.epoch): one for one in evidence.answered}
@@ -55,6 +55,7 @@ class Walk:
         self._heads = sorted(evidence.heads, key=lambda head: head.size)
         self._verifier = evidence.verifier
         self._edge = Edge()
+        self._previous = Link(number=0, first=0, last=0, hash=b"")
         self._proven_upto = 0
         self._bad: list[int] = []
         self.last = 0
@@ -63,7 +64,34 @@ class Walk:
 
     def through(self, rows: Iterable[RawRow], links: Iterable[Link]) -> Iterator[Finding]:
         """Everything that is wrong, in the order of the log; at most `MOST_FINDINGS`."""
-        for number, finding in enumerate(self._findings(_Rows(rows), links)):
+        yield from self._noted(self._findings(_Rows(rows), links))
+
+    def past(self, row: ArchiveRow, words: str) -> Iterator[Finding]:
+        """Go on behind an archive that cannot be read. What follows is proven by its last link and its tree's peaks.
+
+        That these are right shows with the next head: it is signed over them, too.
+        """
+        yield from self._noted([Finding(row.first, words)])
+        self._previous = Link(number=row.last_link, first=row.first, last=row.last, hash=row.last_hash)
+        self._edge = Edge(row.last, row.peaks)
+        self._heads = [head for head in self._heads if head.size > row.last]
+        self.last = self._proven_upto = row.last
+        self.links = row.last_link
+
+    def end(self) -> Iterator[Finding]:
+        """What stands behind the last link, and what should stand there."""
+        for head in self._heads:
+            signed = f"head at position {head.size}, signed {_time(head)}"
+            yield Finding(self.last + 1, f"{signed}: the log ends at position {self.last}")
+
+    def signatures(self) -> Iterator[Finding]:
+        """Heads that nobody with the key signed."""
+        for head in self._heads:
+            if self._verifier is not None and not head.is_signed_by(self._verifier):
+                yield Finding(None, f"head at position {head.size}: not signed with the key {self._verifier.name}")
+
+    def _noted(self, findings: Iterable[Finding]) -> Iterator[Finding]:
+        for number, finding in enumerate(findings):
             if number == MOST_FINDINGS:
                 yield Finding(None, f"more than {MOST_FINDINGS} differences: the others are not listed")
                 return
@@ -79,23 +107,16 @@ class Walk:
                 yield answered, seen
 
     def _findings(self, rows: _Rows, links: Iterable[Link]) -> Iterator[Finding]:
-        for head in self._heads:
-            if self._verifier is not None and not head.is_signed_by(self._verifier):
-                yield Finding(None, f"head at position {head.size}: not signed with the key {self._verifier.name}")
-        previous = Link(number=0, first=0, last=0, hash=b"")
         for link in links:
             self.links += 1
-            yield from self._link(previous, link, rows)
+            yield from self._link(self._previous, link, rows)
             yield from self._heads_so_far()
-            previous = link
+            self._previous = link
         left: list[Finding] = []
         for row, _ in self._checked(rows, _LARGEST, left):
             yield Finding(row.position, f"event at position {row.position}: no link covers it")
             yield from _emptied(left)
         yield from self._heads_so_far()
-        for head in self._heads:
-            signed = f"head at position {head.size}, signed {head.at:%Y-%m-%d %H:%M} UTC"
-            yield Finding(self.last + 1, f"{signed}: the log ends at position {self.last}")
 
     def _link(self, previous: Link, link: Link, rows: _Rows) -> Iterator[Finding]:
         expected = self.last + 1

@@ -5,17 +5,18 @@ The log is read as a stream: memory does not grow with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from genba_cloud.core.facts import ViewKey
+from genba_cloud.ledger import archive
 from genba_cloud.ledger.answers import empty_view
 from genba_cloud.ledger.heads import Head
 from genba_cloud.ledger.log_walk import Evidence, Finding, Walk
 from genba_cloud.ledger.refold import fold_log
 from genba_cloud.ledger.signing import HeadVerifier
 from genba_cloud.store.port import StoredView, Transaction
-from genba_cloud.store.proofs import Proofs
+from genba_cloud.store.proofs import Proofs, RawRow
 
 _MOST_MISSING = 20
 
@@ -51,7 +52,7 @@ def verify(transaction: Transaction, enterprise: str, anchors: Anchors = NOTHING
     proofs = transaction.proofs
     heads = [Head.of_row(enterprise, row) for row in proofs.heads()]
     walk = Walk(Evidence(answered=proofs.answered(), heads=[*heads, *anchors.heads], verifier=anchors.verifier))
-    findings = [*walk.through(proofs.rows(), proofs.links()), *_lost(proofs, walk)]
+    findings = [*_findings(proofs, walk), *_lost(proofs, walk)]
     differences = [finding.words for finding in findings]
     positions = [finding.position for finding in findings if finding.position is not None]
     views = 0
@@ -67,6 +68,51 @@ def verify(transaction: Transaction, enterprise: str, anchors: Anchors = NOTHING
         differences=tuple(differences),
         first_bad=min(positions, default=None),
     )
+
+
+def _findings(proofs: Proofs, walk: Walk) -> Iterator[Finding]:
+    """Archives and log as one stream. An archive that cannot be read is said, and what stands behind it is proven."""
+    yield from walk.signatures()
+    archives = proofs.archives()
+    kept = _Kept(proofs.rows(upto=archives[-1].last) if archives else ())
+    for row in archives:
+        try:
+            archive.require(row)
+        except archive.ArchiveError as exc:
+            yield from walk.past(row, str(exc))
+        else:
+            yield from walk.through(kept.compared(archive.rows_of(row)), archive.links_of(row))
+            yield from kept.differing()
+    if archives:
+        yield from walk.through(proofs.rows(after=archives[-1].last), proofs.links())
+    else:
+        yield from walk.through(proofs.rows(), proofs.links())
+    yield from walk.end()
+
+
+class _Kept:
+    """Rows that stayed in the log although they are archived: they must be what the archive says."""
+
+    def __init__(self, rows: Iterable[RawRow]) -> None:
+        self._rows = iter(rows)
+        self._next = next(self._rows, None)
+        self._found: list[Finding] = []
+
+    def compared(self, rows: Iterable[RawRow]) -> Iterator[RawRow]:
+        """The same rows, each compared with what stayed of it."""
+        for row in rows:
+            while self._next is not None and self._next.position < row.position:
+                self._next = next(self._rows, None)
+            mine = self._next
+            if mine is not None and mine.position == row.position and (mine.body, mine.leaf) != (row.body, row.leaf):
+                words = f"event at position {row.position}: the log keeps another one than the archive"
+                self._found.append(Finding(row.position, words))
+            yield row
+
+    def differing(self) -> Iterator[Finding]:
+        """What was found since the last call."""
+        found, self._found = self._found, []
+        yield from found
 
 
 def _lost(proofs: Proofs, walk: Walk) -> Iterable[Finding]:

@@ -18,6 +18,7 @@ from genba_cloud.core.facts import (
     owned_by,
 )
 from genba_cloud.ledger.answers import effect_of, empty_view
+from genba_cloud.ledger.archive import whole_log
 from genba_cloud.store.port import StoredView, Transaction
 from genba_cloud.store.work import answered_with, assigned_with, attribution_to_json, dealt_with
 from genba_shared.events import Event
@@ -27,7 +28,7 @@ def fold_log(transaction: Transaction) -> dict[ViewKey, StoredView]:
     """Every view, folded from the whole log. `position` is that of the newest event folded into it."""
     positions: dict[str, int] = {}
     events: list[Event] = []
-    for row in transaction.log():
+    for row in whole_log(transaction):
         positions[row.event.id] = row.position
         events.append(row.event)
     views: dict[ViewKey, StoredView] = {}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final
 
 from sqlalchemy import Connection, delete, exists, func, insert, select, type_coerce, update
@@ -55,6 +56,9 @@ class ArchiveRow:
     last: int
     first_link: int
     last_link: int
+    last_hash: bytes
+    peaks: tuple[bytes, ...]
+    until: datetime
     at: datetime
     file: str
     sha256: str
@@ -87,12 +91,16 @@ class Proofs:
         self._connection = connection
         self._enterprise = enterprise
 
-    def rows(self) -> Iterator[RawRow]:
-        """The whole log in order, read piece by piece."""
+    def rows(self, *, after: int | None = None, upto: int | None = None) -> Iterator[RawRow]:
+        """The log in order, read piece by piece; all of it, or what stands behind a position, or up to one."""
         names = ("position", "received_at", *_INDEXED, "body", "leaf")
         # No type of ours may read it: what does not fit the column must be told, not stop the proof.
         query = select(*(type_coerce(LOG.c[name], NullType()).label(name) for name in names))
         query = query.where(LOG.c.enterprise == self._enterprise).order_by(LOG.c.position)
+        if after is not None:
+            query = query.where(LOG.c.position > after)
+        if upto is not None:
+            query = query.where(LOG.c.position <= upto)
         for row in self._connection.execute(query.execution_options(yield_per=_PIECE)).mappings():
             yield RawRow(
                 position=_number(row["position"]),
@@ -102,11 +110,13 @@ class Proofs:
                 columns={name: row[name] for name in _INDEXED},
             )
 
-    def links(self) -> Iterator[Link]:
-        """The whole chain in order."""
+    def links(self, *, after: int | None = None) -> Iterator[Link]:
+        """The chain in order; all of it, or what stands behind a link."""
         names = ("number", "first", "last", "hash")
         query = select(*(type_coerce(LINK.c[name], NullType()).label(name) for name in names))
         query = query.where(LINK.c.enterprise == self._enterprise).order_by(LINK.c.number)
+        if after is not None:
+            query = query.where(LINK.c.number > after)
         for row in self._connection.execute(query.execution_options(yield_per=_PIECE)):
             first, last = _number(row.first), _number(row.last)
             yield Link(number=_number(row.number), first=first, last=last, hash=_bytes(row.hash))
@@ -139,11 +149,14 @@ class Proofs:
         newest = select(func.max(LOG.c.position)).where(LOG.c.enterprise == self._enterprise)
         return self._connection.scalar(newest) or 0
 
-    def drop_log(self, upto: int) -> int:
-        """Delete the log up to a position, with the links that cover it; the number of rows. Archive them before."""
-        gone = self._connection.execute(delete(LOG).where(LOG.c.enterprise == self._enterprise, LOG.c.position <= upto))
-        self._connection.execute(delete(LINK).where(LINK.c.enterprise == self._enterprise, LINK.c.last <= upto))
-        return gone.rowcount
+    def drop_log(self, first: int, last: int, *, kept: Sequence[int]) -> None:
+        """Delete the rows from `first` to `last`, but for those that are needed where they are, and their links."""
+        borders = [first - 1, *kept, last + 1]
+        for low, high in pairwise(borders):
+            if high - low > 1:
+                is_between = (LOG.c.position > low) & (LOG.c.position < high)
+                self._connection.execute(delete(LOG).where(LOG.c.enterprise == self._enterprise, is_between))
+        self._connection.execute(delete(LINK).where(LINK.c.enterprise == self._enterprise, LINK.c.last <= last))
 
     def answered(self) -> tuple[Answered, ...]:
         """How far each gateway was answered."""
@@ -193,6 +206,9 @@ class Proofs:
                 last=row.last,
                 first_link=row.first_link,
                 last_link=row.last_link,
+                last_hash=row.last_hash,
+                peaks=_peaks(row.peaks),
+                until=row.until,
                 at=row.at,
                 file=row.file,
                 sha256=row.sha256,
@@ -205,9 +221,15 @@ class Proofs:
         newest = select(func.max(ARCHIVE.c.last)).where(ARCHIVE.c.enterprise == self._enterprise)
         return self._connection.scalar(newest) or 0
 
+    def archived_until(self) -> datetime | None:
+        """When the newest of those events happened that a station's timeline needs and that are archived."""
+        newest = select(func.max(ARCHIVE.c.until)).where(ARCHIVE.c.enterprise == self._enterprise)
+        until: datetime | None = self._connection.scalar(newest)
+        return until
+
     def add_archive(self, row: ArchiveRow) -> None:
         """Note an archive."""
-        values = {name: getattr(row, name) for name in ArchiveRow.__slots__}
+        values = {name: getattr(row, name) for name in ArchiveRow.__slots__} | {"peaks": b"".join(row.peaks)}
         self._connection.execute(insert(ARCHIVE).values(enterprise=self._enterprise, **values))
 
     def subject_keys(self, subject: bytes) -> tuple[SubjectKeyRow, ...]:
@@ -270,8 +292,13 @@ def _number(value: Any) -> int:
 
 
 def _head(row: Any) -> HeadRow:
-    peaks = tuple(row.peaks[start : start + 32] for start in range(0, len(row.peaks), 32))
-    return HeadRow(size=row.size, at=row.at, root=row.root, peaks=peaks, key=row.key, signature=row.signature)
+    return HeadRow(
+        size=row.size, at=row.at, root=row.root, peaks=_peaks(row.peaks), key=row.key, signature=row.signature
+    )
+
+
+def _peaks(joined: bytes) -> tuple[bytes, ...]:
+    return tuple(joined[start : start + 32] for start in range(0, len(joined), 32))
 
 
 def _subject_key(row: Any) -> SubjectKeyRow:

@@ -35,6 +35,14 @@ class UnknownCursorError(ValueError):
     """A paging cursor that this store did not give out."""
 
 
+class ArchivedError(ValueError):
+    """What is asked for is archived; `until` is when the newest of the archived events of that kind happened."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"archived until {until:%Y-%m-%d %H:%M:%S} UTC")
+        self.until = until
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRecord:
     """An order: the plan, the frozen baseline, and the facts of each of its work orders (by work order id).
@@ -158,10 +166,14 @@ ALL_QUESTIONS = QuestionFilter()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventPage:
-    """Events in log order; `next` is the position to read on from, None where the log ends."""
+    """Events in log order; `next` is the position to read on from, None where the log ends.
+
+    What stands at positions up to `archived_upto` is in archives, and not among the items.
+    """
 
     items: tuple[LoggedEvent, ...]
     next: int | None
+    archived_upto: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +230,7 @@ class Reads(Protocol):
 
         Raises:
             TooManyEventsError: the interval holds too many to answer at once.
+            ArchivedError: some of them may be archived.
         """
 
     def queue(self, station: str) -> tuple[QueueRow, ...]:

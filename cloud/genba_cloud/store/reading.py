@@ -31,6 +31,7 @@ from genba_cloud.store.proofs import Proofs
 from genba_cloud.store.read import (
     ALL_QUESTIONS,
     EVERYTHING,
+    ArchivedError,
     EventFilter,
     EventPage,
     GatewayRecord,
@@ -143,6 +144,9 @@ class SqlReads:
         with self._engine.connect() as connection:
             if connection.scalar(known) is None:
                 return None
+            until = Proofs(connection, self._enterprise).archived_until()
+            if until is not None and begin <= until:
+                raise ArchivedError(until)
             return station_events(connection, self._enterprise, station, begin=begin, end=end)
 
     def queue(self, station: str) -> tuple[QueueRow, ...]:
@@ -216,11 +220,13 @@ class SqlReads:
 
     def events(self, *, after: int = 0, limit: int = 1000, where: EventFilter = EVERYTHING) -> EventPage:
         """See the port."""
-        query = self._log().where(LOG.c.position > after, *self._matching(where))
         with self._engine.connect() as connection:
+            archived = Proofs(connection, self._enterprise).archived_upto()
+            query = self._log().where(LOG.c.position > max(after, archived), *self._matching(where))
             found = connection.execute(query.order_by(LOG.c.position).limit(limit + 1)).all()
         items = tuple(_logged(row) for row in found[:limit])
-        return EventPage(items=items, next=items[-1].position if len(found) > limit and items else None)
+        more = items[-1].position if len(found) > limit and items else None
+        return EventPage(items=items, next=more, archived_upto=archived)
 
     def last_position(self) -> int:
         """See the port."""

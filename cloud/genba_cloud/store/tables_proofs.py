@@ -30,12 +30,18 @@ ARCHIVE: Final = Table(
     Column("last", BigInteger, nullable=False),
     Column("first_link", BigInteger, nullable=False),
     Column("last_link", BigInteger, nullable=False),
+    Column("last_hash", LargeBinary, nullable=False),
+    Column("peaks", LargeBinary, nullable=False),
+    Column("until", Instant, nullable=False),
     Column("at", Instant, nullable=False),
     Column("file", String, nullable=False),
     Column("sha256", String, nullable=False),
     PrimaryKeyConstraint("enterprise", "first"),
 )
-"""Files that hold positions `first` to `last`, which are no longer in the log. `file` is an absolute path."""
+"""Files that hold positions `first` to `last`, which are no longer in the log. `file` is an absolute path.
+
+`last_hash` is that of the last link, and `peaks` are those of the Merkle tree up to there: chain and heads go on from
+them. `until` is when the newest of those of its events happened that a station's timeline needs."""
 
 SUBJECT_KEY: Final = Table(
     "subject_key",
