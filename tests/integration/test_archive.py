@@ -16,11 +16,12 @@ import pytest_asyncio
 
 from genba_cloud.core.facts import Refused, ViewKey
 from genba_cloud.ledger import AnswerToGive, EnvelopeBatch, Ledger, rebuild, verify
-from genba_cloud.ledger.archive import ArchiveError, archive
+from genba_cloud.ledger.archive import ArchiveError, archive, rows_of
 from genba_cloud.ledger.heads import LogDamagedError
+from genba_cloud.ledger.sealing import InstallationKey, Seals
 from genba_cloud.store import DEFAULT_ENTERPRISE, SqliteStore, Store
 from genba_cloud.store.port import StoredView
-from genba_cloud.store.proofs import ArchiveRow
+from genba_cloud.store.proofs import ArchiveRow, event_of_row
 from genba_cloud.store.read import ArchivedError
 from genba_shared.events import (
     DispatchOpened,
@@ -272,3 +273,29 @@ async def test_the_command_archives_and_proofs_of_old_events_go_on(tmp_path: Pat
     assert (code, said) == (0, "events=9 links=5 heads=10 views=2 differences=0\n")
     code, said, _ = await command("prove", f"gw:{EPOCH}:3", "--data", str(data))
     assert (code, json.loads(said)["position"]) == (0, 3)
+
+
+async def test_on_postgresql_words_are_sealed_erased_and_archived_as_on_sqlite(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    database = Database(data_dir=tmp_path, url=postgres_url)
+    store = database.store()
+    seals = Seals(installation=InstallationKey.of_folder(tmp_path))
+    async with Ledger(store, now=lambda: START, seals=seals) as ledger:
+        person = Source(type=SourceType.PERSON, ref="Zhang San")
+        said = EventCorrected(id=str(uuid.uuid4()), at=START, source=person, target="t", pieces=1, note="why")
+        await ledger.append_events([said])
+        for seq in range(1, 4):
+            await ledger.append(batch(unnamed(seq) if seq == 1 else counted(seq), first=seq))
+        assert (await ledger.append_events([said])).duplicates == 1
+        with store.transaction() as transaction:
+            row = archive(transaction, DEFAULT_ENTERPRISE, upto=3, folder=tmp_path / "archive", now=START)
+        assert row is not None
+        assert (row.last, database.run("SELECT position FROM log ORDER BY position")) == (3, [(2,), (4,)])
+        assert len(await ledger.erase_subject("Zhang San")) == 1
+        await ledger.append(batch(unnamed(4, at=0), first=4))
+        with store.reads().proofs() as proofs:
+            [opened] = seals.opened(proofs, [event_of_row(one) for one in rows_of(row)][:1])
+    assert (opened.source.ref, getattr(opened, "note", None)) == ("(erased)", "(erased)")
+    assert verify(store).differences == ()
+    store.close()

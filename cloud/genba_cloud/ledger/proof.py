@@ -84,7 +84,7 @@ def _findings(proofs: Proofs, walk: Walk) -> Iterator[Finding]:
             yield from walk.through(kept.compared(archive.rows_of(row)), archive.links_of(row))
             yield from kept.differing()
     if archives:
-        yield from walk.through(proofs.rows(after=archives[-1].last), proofs.links())
+        yield from walk.through(proofs.rows(after=archives[-1].last), proofs.links(after=archives[-1].last_link))
     else:
         yield from walk.through(proofs.rows(), proofs.links())
     yield from walk.end()

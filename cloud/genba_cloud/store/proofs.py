@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, type_coerce, update
+from sqlalchemy import Connection, RowMapping, delete, exists, func, insert, select, type_coerce, update
 from sqlalchemy.types import NullType
 
 from genba_cloud.store.port import Link, LogRow
@@ -101,7 +101,7 @@ class Proofs:
             query = query.where(LOG.c.position > after)
         if upto is not None:
             query = query.where(LOG.c.position <= upto)
-        for row in self._connection.execute(query.execution_options(yield_per=_PIECE)).mappings():
+        for row in self._stream(query):
             yield RawRow(
                 position=_number(row["position"]),
                 received_ms=_number(row["received_at"]),
@@ -117,15 +117,15 @@ class Proofs:
         query = query.where(LINK.c.enterprise == self._enterprise).order_by(LINK.c.number)
         if after is not None:
             query = query.where(LINK.c.number > after)
-        for row in self._connection.execute(query.execution_options(yield_per=_PIECE)):
-            first, last = _number(row.first), _number(row.last)
-            yield Link(number=_number(row.number), first=first, last=last, hash=_bytes(row.hash))
+        for row in self._stream(query):
+            first, last = _number(row["first"]), _number(row["last"])
+            yield Link(number=_number(row["number"]), first=first, last=last, hash=_bytes(row["hash"]))
 
     def leaves(self, *, after: int) -> Iterator[tuple[int, bytes]]:
         """Positions and leaves of the log behind a position, in order."""
         query = select(LOG.c.position, LOG.c.leaf).where(LOG.c.enterprise == self._enterprise, LOG.c.position > after)
-        for row in self._connection.execute(query.order_by(LOG.c.position).execution_options(yield_per=_PIECE)):
-            yield row.position, row.leaf
+        for row in self._stream(query.order_by(LOG.c.position)):
+            yield row["position"], row["leaf"]
 
     def row_of(self, event_id: str) -> tuple[int, bytes] | None:
         """Position and body of an event; None where the log does not hold it."""
@@ -255,6 +255,11 @@ class Proofs:
         gone = update(SUBJECT_KEY).where(SUBJECT_KEY.c.enterprise == self._enterprise, SUBJECT_KEY.c.subject == subject)
         self._connection.execute(gone.values(subject=None, wrapped=None, erased_at=at))
         return names
+
+    def _stream(self, query: Any) -> Iterator[RowMapping]:
+        """The rows piece by piece; who stops in between leaves no cursor open."""
+        with self._connection.execute(query.execution_options(yield_per=_PIECE)) as found:
+            yield from found.mappings()
 
     def _keys(self) -> Any:
         return select(SUBJECT_KEY).where(SUBJECT_KEY.c.enterprise == self._enterprise)
