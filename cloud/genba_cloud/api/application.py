@@ -12,13 +12,14 @@ from fastapi.responses import JSONResponse, Response
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from genba_cloud.api import admin, enrolment, health, quarantine, reading, station_state, stock_taking, writing
+from genba_cloud.api import admin, enrolment, health, proofs, quarantine, reading, station_state, stock_taking, writing
 from genba_cloud.api.enrolment import Enrolling
 from genba_cloud.api.guard import Guard
 from genba_cloud.api.health import Metrics
 from genba_cloud.api.live import Live
 from genba_cloud.api.middleware import LARGEST_BODY, RequestRules
 from genba_cloud.api.problems import add_problem_answers
+from genba_cloud.api.proofs import MakeHead
 from genba_cloud.api.visible import Desk
 from genba_cloud.ledger import Ledger
 from genba_cloud.ledger.quarantine import Reread
@@ -46,6 +47,7 @@ class ApiParts:
     authority: Authority
     live: Live
     reread: Reread
+    make_head: MakeHead
     metrics: Metrics = field(default_factory=Metrics)
     ready_checks: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
     tls: bool = False
@@ -68,6 +70,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
     app.state.authority = parts.authority
     app.state.live = parts.live
     app.state.reread = parts.reread
+    app.state.make_head = parts.make_head
     app.state.metrics = parts.metrics
     app.state.enrolling = parts.enrolling
     app.state.ready_checks = dict(parts.ready_checks)
@@ -83,6 +86,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
         ("administration", admin.router),
         ("administration", quarantine.router),
         ("gateways", enrolment.router),
+        ("administration", proofs.router),
     ):
         app.include_router(router, prefix=PREFIX, tags=[name])
     app.include_router(_description(), prefix=PREFIX)

@@ -196,3 +196,9 @@ def _node(node: NodeBody, quantity: int) -> NodePlan:
         predecessors=tuple(node.predecessors),
         label=dict(node.label),
     )
+
+
+class SubjectBody(_Body):
+    """Whose words are erased: an account, or kind and name of another source (``api:erp``)."""
+
+    subject: Annotated[str, Field(min_length=1, max_length=200)]

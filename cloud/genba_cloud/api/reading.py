@@ -207,7 +207,7 @@ def list_events(
     where = EventFilter(
         kinds=tuple(kind or ()), order=order, work_order=work_order, station=station, zone=zone, gateway=gateway
     )
-    return _events(reads, after, limit, EVERYTHING if where == EventFilter() else where)
+    return _events(reads.from_log(after), after, limit, EVERYTHING if where == EventFilter() else where)
 
 
 @router.get(
@@ -244,4 +244,5 @@ def _known(reads: VisibleReads, order: str) -> AssessedOrder:
 
 def _events(reads: VisibleReads, after: int, limit: int, where: EventFilter) -> Response:
     page = reads.events(after=after, limit=limit, where=where)
-    return JSONResponse({"items": [event_view(item) for item in page.items], "next": page.next})
+    items = [event_view(item) for item in page.items]
+    return JSONResponse({"items": items, "next": page.next, "archived_upto": page.archived_upto})

@@ -349,10 +349,11 @@ class GatewaysShape(TypedDict):
 
 
 class EventsShape(TypedDict):
-    """Events in log order: each is the event's JSON with `position` and `received_at`; `next` is where to read on."""
+    """Events in log order, with `position` and `received_at`. Those up to `archived_upto` are in archives, not here."""
 
     items: list[dict[str, Any]]
     next: int | None
+    archived_upto: int
 
 
 class RefusedEventShape(TypedDict):

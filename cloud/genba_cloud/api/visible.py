@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from genba_cloud.api.order_index import OrderIndex
@@ -14,7 +14,9 @@ from genba_cloud.core.facts import ChangeOver, StateInterval, changeovers, timel
 from genba_cloud.core.facts.views import Lifecycle, Question, StationFacts, TagBinding, ZoneFacts
 from genba_cloud.core.horizon import known_until
 from genba_cloud.core.viewer import Act, Sight, Subject, Viewer, may, sight, without_names
+from genba_cloud.ledger.sealing import NO_KEY, Seals
 from genba_cloud.store.read import (
+    ArchivedError,
     EventFilter,
     EventPage,
     GatewayRecord,
@@ -27,8 +29,10 @@ from genba_cloud.store.read import (
     Unassigned,
 )
 from genba_cloud.store.station_events import TooManyEventsError
-from genba_shared.events import EventId
+from genba_shared.clock import format_time
+from genba_shared.events import Event, EventId
 
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _HALVINGS: Final = 12
 """How often the time is halved that is looked at of a station that changes too often: from eight hours to seconds."""
 
@@ -42,6 +46,26 @@ class Desk:
     now: Callable[[], datetime]
     policy: Policy
     index: OrderIndex
+    seals: Seals = NO_KEY
+
+    def opened_question(self, question: Question) -> Question:
+        """The question with what people wrote, as it may be read."""
+        return self.opened_questions([question])[0]
+
+    def opened_questions(self, questions: Sequence[Question]) -> tuple[Question, ...]:
+        """The questions with what people wrote, as it may be read."""
+        with self.reads.proofs() as proofs:
+            return self.seals.opened_questions(proofs, questions)
+
+    def opened_page(self, page: EventPage) -> EventPage:
+        """The events with what people wrote, as it may be read."""
+        with self.reads.proofs() as proofs:
+            return replace(page, items=self.seals.opened_events(proofs, page.items))
+
+    def opened(self, events: Sequence[Event]) -> tuple[Event, ...]:
+        """The events with what people wrote, as it may be read."""
+        with self.reads.proofs() as proofs:
+            return self.seals.opened(proofs, events)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +135,9 @@ class VisibleReads:
             return self._timeline(station, begin=begin, end=end, looked_at=begin, until=self._horizons())
         except TooManyEventsError:
             raise ApiProblem(422, "the station changed too often in that time: ask for a shorter one") from None
+        except ArchivedError as exc:
+            said = f"what stations did until {format_time(exc.until)} is archived: ask for a later time"
+            raise ApiProblem(410, said, archived_until=format_time(exc.until)) from None
 
     def station_names(self) -> tuple[str, ...]:
         """Every station, by name."""
@@ -138,6 +165,8 @@ class VisibleReads:
         for _ in range(_HALVINGS):
             try:
                 return self._timeline(station, begin=begin, end=end, looked_at=looked_at, until=until)
+            except ArchivedError as exc:
+                looked_at = exc.until + _MILLISECOND
             except TooManyEventsError:
                 looked_at = end - (end - looked_at) / 2
         return StationTimeline(
@@ -150,6 +179,7 @@ class VisibleReads:
         events = self._desk.reads.station_events(station, begin=looked_at, end=end)
         if events is None:
             return None
+        events = self._desk.opened(events)
         strangers = {made.gateway if (made := EventId.parse(event.id)) else "" for event in events} - until.keys()
         now = self._desk.now()
         return StationTimeline(
@@ -176,12 +206,14 @@ class VisibleReads:
     def questions(self, *, where: QuestionFilter, cursor: str | None, limit: int) -> QuestionPage:
         """What gateways could not decide."""
         self._require(Subject.QUESTIONS)
-        return self._desk.reads.questions(where=where, cursor=cursor, limit=limit)
+        page = self._desk.reads.questions(where=where, cursor=cursor, limit=limit)
+        return replace(page, items=self._desk.opened_questions(page.items))
 
     def question(self, question: str) -> Question | None:
         """One of them."""
         self._require(Subject.QUESTIONS)
-        return self._desk.reads.question(question)
+        found = self._desk.reads.question(question)
+        return None if found is None else self._desk.opened_question(found)
 
     def open_questions(self) -> int | None:
         """How many wait for an answer; None where the viewer may not know."""
@@ -236,7 +268,17 @@ class VisibleReads:
     def events(self, *, after: int, limit: int, where: EventFilter) -> EventPage:
         """Events of the log."""
         self._require(Subject.EVENTS)
-        return self._desk.reads.events(after=after, limit=limit, where=where)
+        return self._desk.opened_page(self._desk.reads.events(after=after, limit=limit, where=where))
+
+    def from_log(self, after: int) -> VisibleReads:
+        """Itself, where the log still holds everything behind a position; ApiProblem 410 where that is archived."""
+        self._require(Subject.EVENTS)
+        with self._desk.reads.proofs() as proofs:
+            archived = proofs.archived_upto()
+        if after < archived:
+            said = f"events up to position {archived} are archived: read on with after={archived}"
+            raise ApiProblem(410, said, archived_upto=archived)
+        return self
 
     def last_position(self) -> int:
         """Position of the newest event."""

@@ -190,7 +190,8 @@ async def post_answer(
     )
     if answered is None:
         raise ApiProblem.not_found(f"question {question!r:.200}")
-    return await once.answered({"question": question_view(answered.question), "changed": answered.changed})
+    shown = await asyncio.to_thread(request.app.state.desk.opened_question, answered.question)
+    return await once.answered({"question": question_view(shown), "changed": answered.changed})
 
 
 @router.post("/questions/assign", summary="Give counts without an owner to a node", response_model=AssignedShape)

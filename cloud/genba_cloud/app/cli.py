@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from genba_cloud.app import commands_identity, commands_migrate, commands_quarantine
+from genba_cloud.app import (
+    commands_archive,
+    commands_backup,
+    commands_identity,
+    commands_migrate,
+    commands_proofs,
+    commands_quarantine,
+    commands_subject,
+)
 from genba_cloud.app.control import ask
 from genba_cloud.app.database import (
     accounts_in,
@@ -22,7 +30,7 @@ from genba_cloud.app.database import (
 from genba_cloud.app.serve import serve
 from genba_cloud.app.settings import DEFAULT_LISTEN, Address, ServeSettings
 from genba_cloud.core.viewer import read_scopes
-from genba_cloud.ledger import rebuild, verify
+from genba_cloud.ledger import rebuild
 from genba_cloud.store import DEFAULT_ENTERPRISE, open_store
 from genba_cloud.store.accounts import Accounts
 from genba_cloud.store.accounts_authority import ADMIN, Authority
@@ -63,7 +71,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     commands_migrate.add_to(commands)
     _sub(commands, "rebuild", "fold all views again from the event log (not while a collector runs)", _rebuild)
     commands_quarantine.add_to(commands, _sub)
-    _sub(commands, "verify", "prove the log's chain and that the views follow from it; only reads", _verify)
+    commands_proofs.add_to(commands)
+    commands_backup.add_to(commands)
+    commands_archive.add_to(commands)
+    commands_subject.add_to(commands)
 
 
 def _add_serve(commands: Any) -> None:
@@ -76,6 +87,7 @@ def _add_serve(commands: Any) -> None:
     parser.add_argument("--mqtt-port", type=int, metavar="N", help="port of the embedded broker; default: as last time")
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate (PEM); needed beyond 127.0.0.1")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key (PEM)")
+    parser.add_argument("--signing-key", type=Path, metavar="FILE", help="signs heads of the log (PEM, Ed25519)")
 
 
 def _sub(commands: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
@@ -88,6 +100,8 @@ def _sub(commands: Any, name: str, summary: str, run: Callable[[argparse.Namespa
 def _run(arguments: argparse.Namespace) -> int:
     run: Callable[[argparse.Namespace], int] = arguments.run_cloud
     arguments.data = arguments.data.expanduser()
+    if "db" in arguments:
+        arguments.db = database_url(arguments)
     return run(arguments)
 
 
@@ -102,6 +116,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             mqtt_port=arguments.mqtt_port,
             tls_cert=arguments.tls_cert,
             tls_key=arguments.tls_key,
+            signing_key=arguments.signing_key,
         )
     )
 
@@ -182,15 +197,6 @@ def _rebuild(arguments: argparse.Namespace) -> int:
     with opened_store(arguments) as store:
         print(f"views={rebuild(store)}")
     return 0
-
-
-def _verify(arguments: argparse.Namespace) -> int:
-    with opened_reader(arguments) as store:
-        found = verify(store)
-    for difference in found.differences:
-        print(difference)
-    print(f"events={found.events} links={found.links} views={found.views} differences={len(found.differences)}")
-    return 1 if found.differences else 0
 
 
 def _with_accounts(arguments: argparse.Namespace, *, here: Callable[[Accounts], Any], there: Callable[[], Any]) -> Any:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
@@ -30,11 +32,14 @@ from genba_cloud.api import (
 from genba_cloud.api.stock_taking import take_stock
 from genba_cloud.app.assessor import PERIOD_S, Assessor
 from genba_cloud.app.database import accounts_of
+from genba_cloud.app.head_keeper import HeadKeeper
 from genba_cloud.core.assess import DEFAULT_POLICY, Policy
 from genba_cloud.core.facts import Refused
 from genba_cloud.core.viewer import Act, Subject, Viewer
 from genba_cloud.ingest.messages import reread
 from genba_cloud.ledger import AnswerToGive, CountsGiven, CountsToAssign, Ledger, QuestionAnswered
+from genba_cloud.ledger.sealing import InstallationKey, Seals
+from genba_cloud.ledger.signing import HeadSigner
 from genba_cloud.store import DEFAULT_ENTERPRISE, Store
 from genba_cloud.store.accounts_authority import Authority
 from genba_cloud.store.pki import Pki, pin_of
@@ -44,18 +49,22 @@ from genba_cloud.web.stock_take import TakeStock
 from genba_shared.clock import ProductionClock
 from genba_shared.supervisor import supervise
 
+KEY_VARIABLE: Final = "GENBA_KEY_FILE"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorSettings:
-    """How a collector looks at its data. `zone`: in which pages show times; None is the zone of this machine.
+    """How a collector looks at its data.
 
-    `broker`: as gateways reach it; `certificate`: of the API, where it has one of its own.
+    `zone`: in which pages show times; None is the zone of this machine. `signing_key` signs heads of the log; None is
+    the key of the data folder. `broker`: as gateways reach it; `certificate`: of the API, where it has one of its own.
     """
 
     data_dir: Path
     policy: Policy = DEFAULT_POLICY
     zone: tzinfo | None = None
     tls: bool = False
+    signing_key: Path | None = None
     assess_every_s: float = PERIOD_S
     broker: str = ""
     certificate: Path | None = None
@@ -70,6 +79,7 @@ class Collector:
     live: Live
     metrics: Metrics
     desk: Desk
+    heads: HeadKeeper
     app: FastAPI
     pki: Pki
     one_time_password: str | None
@@ -92,26 +102,59 @@ async def run_collector(
         ready_checks: by name, what must answer before the collector is ready.
     """
     accounts = await asyncio.to_thread(accounts_of, store, settings.data_dir)
+    keys = _Keys(
+        heads=HeadKeeper(store=store, data_dir=settings.data_dir, signer=_signer(settings), now=clock.now),
+        seals=Seals(installation=installation_key(settings.data_dir)),
+    )
     try:
-        async with Ledger(store, now=clock.now) as ledger:
+        async with Ledger(store, now=clock.now, seals=keys.seals) as ledger:
             authority = Authority(accounts, enterprise=DEFAULT_ENTERPRISE)
             password = await asyncio.to_thread(authority.ensure_admin)
             pki = await asyncio.to_thread(Pki, settings.data_dir)
             collector = _built(
-                ledger, authority, settings, clock, pki=pki, ready_checks=ready_checks or {}, one_time_password=password
+                ledger,
+                authority,
+                keys,
+                settings,
+                clock,
+                pki=pki,
+                ready_checks=ready_checks or {},
+                one_time_password=password,
             )
             assessor = Assessor(
                 ledger=ledger, desk=collector.desk, live=collector.live, period_s=settings.assess_every_s
             )
             async with _tasks(collector, assessor):
                 yield collector
+        await asyncio.to_thread(keys.heads.make_or_say)
     finally:
         accounts.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Keys:
+    """What signs heads of the log, and what seals the words of people."""
+
+    heads: HeadKeeper
+    seals: Seals
+
+
+def installation_key(data_dir: Path) -> InstallationKey:
+    """The key that wraps the keys of people: that of GENBA_KEY_FILE, else of the data folder."""
+    named = os.environ.get(KEY_VARIABLE)
+    return InstallationKey.open(Path(named)) if named else InstallationKey.of_folder(data_dir)
+
+
+def _signer(settings: CollectorSettings) -> HeadSigner:
+    if settings.signing_key is not None:
+        return HeadSigner.open(settings.signing_key)
+    return HeadSigner.of_folder(settings.data_dir)
 
 
 def _built(
     ledger: Ledger,
     authority: Authority,
+    keys: _Keys,
     settings: CollectorSettings,
     clock: ProductionClock,
     *,
@@ -125,6 +168,7 @@ def _built(
         now=clock.now,
         policy=settings.policy,
         index=OrderIndex(),
+        seals=keys.seals,
     )
     live = Live(reads_of=lambda viewer: VisibleReads(desk, viewer), enterprise=DEFAULT_ENTERPRISE, now=clock.now)
     metrics = Metrics()
@@ -134,6 +178,7 @@ def _built(
         authority=authority,
         live=live,
         reread=reread,
+        make_head=keys.heads.answer,
         metrics=metrics,
         ready_checks=ready_checks,
         tls=settings.tls,
@@ -151,6 +196,7 @@ def _built(
         live=live,
         metrics=metrics,
         desk=desk,
+        heads=keys.heads,
         app=create_app(parts, pages=_pages(ledger, desk, authority, settings), static=STATIC),
         pki=pki,
         one_time_password=one_time_password,
@@ -163,6 +209,7 @@ async def _tasks(collector: Collector, assessor: Assessor) -> AsyncIterator[None
     tasks = [
         asyncio.create_task(supervise("live", collector.live.run), name="live"),
         asyncio.create_task(supervise("assessor", assessor.run), name="assessor"),
+        asyncio.create_task(supervise("heads", collector.heads.run), name="heads"),
     ]
     try:
         yield

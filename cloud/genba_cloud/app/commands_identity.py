@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from genba_cloud.app.control import ask
+from genba_cloud.app.database import in_store
 from genba_cloud.core.facts import Refused
 from genba_cloud.ledger.registrations import Invitation, add_gateway, remove_gateway, renew_gateway
-from genba_cloud.store import DEFAULT_ENTERPRISE, open_store
-from genba_cloud.store.lock import DataLock
+from genba_cloud.store import DEFAULT_ENTERPRISE, Store
 from genba_cloud.store.port import Transaction
 from genba_shared.clock import format_time
 from genba_shared.errors import UsageError
@@ -42,7 +42,7 @@ def _add(arguments: argparse.Namespace) -> int:
     now, body = datetime.now(UTC), {"gateway": arguments.name, "site": arguments.site}
     _print_code(
         _do(
-            arguments.data,
+            arguments,
             here=lambda transaction: _code_of(
                 add_gateway(transaction, arguments.name, enterprise=DEFAULT_ENTERPRISE, site=arguments.site, now=now)
             ),
@@ -56,7 +56,7 @@ def _renew(arguments: argparse.Namespace) -> int:
     now, path = datetime.now(UTC), f"/api/v1/gateways/{quote(arguments.name, safe='')}/renew"
     _print_code(
         _do(
-            arguments.data,
+            arguments,
             here=lambda transaction: _code_of(renew_gateway(transaction, arguments.name, now=now)),
             there=lambda: ask(arguments.data, "POST", path),
         )
@@ -70,12 +70,12 @@ def _remove(arguments: argparse.Namespace) -> int:
     def here(transaction: Transaction) -> None:
         _accepted(remove_gateway(transaction, arguments.name, now=now))
 
-    _do(arguments.data, here=here, there=lambda: ask(arguments.data, "DELETE", path))
+    _do(arguments, here=here, there=lambda: ask(arguments.data, "DELETE", path))
     return 0
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    for row in _do(arguments.data, here=_rows_here, there=lambda: _rows_there(arguments.data)):
+    for row in _do(arguments, here=_rows_here, there=lambda: _rows_there(arguments.data)):
         sys.stdout.write("  ".join(row) + "\n")
     return 0
 
@@ -150,15 +150,11 @@ def _accepted(result: T | Refused) -> T:
     return result
 
 
-def _do(data_dir: Path, *, here: Callable[[Transaction], T], there: Callable[[], T]) -> T:
-    """Do it in the database when no collector holds the folder, else through the collector that does."""
-    try:
-        DataLock(data_dir).release()
-    except UsageError:
-        return there()
-    store = open_store(data_dir)
-    try:
+def _do(arguments: argparse.Namespace, *, here: Callable[[Transaction], T], there: Callable[[], T]) -> T:
+    """Do it in the database, or through the collector that holds it."""
+
+    def in_transaction(store: Store) -> T:
         with store.transaction() as transaction:
             return here(transaction)
-    finally:
-        store.close()
+
+    return in_store(arguments, here=in_transaction, there=there)

@@ -11,11 +11,11 @@ from typing import Any, Final, TypeVar
 
 from genba_cloud.api.quarantine import body_shape
 from genba_cloud.app.control import ask
+from genba_cloud.app.database import in_store, opened_reader
 from genba_cloud.ingest.messages import reread
 from genba_cloud.ledger import Ledger
 from genba_cloud.ledger.quarantine import Retried
-from genba_cloud.store import Store, open_reader, open_store
-from genba_cloud.store.lock import DataLock
+from genba_cloud.store import Store
 from genba_cloud.store.read import QuarantineRecord
 from genba_shared.clock import ProductionClock, format_time
 from genba_shared.errors import UsageError
@@ -64,8 +64,7 @@ def add_to(commands: Any, sub: Sub) -> None:
 
 def _list(arguments: argparse.Namespace) -> int:
     rows: list[QuarantineRecord] = []
-    store = open_reader(arguments.data)
-    try:
+    with opened_reader(arguments) as store:
         while len(rows) < arguments.limit:
             before = rows[-1].number if rows else None
             page = store.reads().quarantined(
@@ -74,8 +73,6 @@ def _list(arguments: argparse.Namespace) -> int:
             if not page:
                 break
             rows += page
-    finally:
-        store.close()
     for row in rows:
         what = row.event_id or "envelope"
         print(f"{row.number}  {format_time(row.received_at)}  {row.gateway}  {what}  {row.size} bytes  {row.reason}")
@@ -84,11 +81,8 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    store = open_reader(arguments.data)
-    try:
+    with opened_reader(arguments) as store:
         row = store.reads().quarantined_body(arguments.number)
-    finally:
-        store.close()
     if row is None:
         raise UsageError(f"there is no quarantined row {arguments.number}: see `genba cloud quarantine list`")
     if arguments.out is not None:
@@ -112,7 +106,7 @@ def _retry(arguments: argparse.Namespace) -> int:
         stays = tuple((number, answer["stays"]) for number, answer in answers if answer["stays"] is not None)
         return Retried(taken=sum(answer["taken"] for _, answer in answers), stays=stays)
 
-    retried = _with_store(arguments.data, here=here, there=there)
+    retried = _do(arguments, here=here, there=there)
     for number, reason in retried.stays:
         print(f"{number} stays: {reason}")
     print(f"taken={retried.taken} stays={len(retried.stays)}")
@@ -134,19 +128,11 @@ def _drop(arguments: argparse.Namespace) -> int:
             ask(arguments.data, "DELETE", f"/api/v1/quarantine/{number}")
         return len(arguments.numbers)
 
-    print(f"dropped={_with_store(arguments.data, here=here, there=there)}")
+    print(f"dropped={_do(arguments, here=here, there=there)}")
     return 0
 
 
-def _with_store(data_dir: Path, *, here: Callable[[Store], T], there: Callable[[], T]) -> T:
-    """Do it in the database when no collector holds the folder, else through the collector that does."""
-    open_reader(data_dir).close()  # nothing is made in a folder that was named by mistake
-    try:
-        DataLock(data_dir).release()
-    except UsageError:
-        return there()
-    store = open_store(data_dir)
-    try:
-        return here(store)
-    finally:
-        store.close()
+def _do(arguments: argparse.Namespace, *, here: Callable[[Store], T], there: Callable[[], T]) -> T:
+    with opened_reader(arguments):
+        pass  # nothing is made in a folder or a database that was named by mistake
+    return in_store(arguments, here=here, there=there)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from genba_cloud.app.settings import DEFAULT_DATA
 from genba_cloud.store import PostgresStore, Store, open_reader, open_store
 from genba_cloud.store.accounts import Accounts, open_accounts
-from genba_cloud.store.lock import DataLock
+from genba_cloud.store.lock import DataLock, is_held
+
+T = TypeVar("T")
 
 DATABASE_VARIABLE: Final = "GENBA_DB"
 ACCOUNTS_FILE: Final = "accounts.db"
@@ -62,6 +64,19 @@ def opened_reader(arguments: argparse.Namespace) -> Iterator[Store]:
     """
     with closing(open_reader(arguments.data, database_url(arguments))) as store:
         yield store
+
+
+def in_store(arguments: argparse.Namespace, *, here: Callable[[Store], T], there: Callable[[], T]) -> T:
+    """Do it in PostgreSQL, which several may use; in SQLite when no collector holds the folder, else through that one.
+
+    Raises:
+        UsageError: the database does not answer, or its form is another one.
+    """
+    url = database_url(arguments)
+    if url is None and is_held(arguments.data):
+        return there()
+    with closing(open_store(arguments.data, url)) as store:
+        return here(store)
 
 
 def accounts_of(store: Store, data_dir: Path) -> Accounts:

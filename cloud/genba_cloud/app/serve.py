@@ -58,7 +58,11 @@ async def _serve(settings: ServeSettings, store: Store, clock: ProductionClock) 
             wires = _Wires(broker, clock)
             checks = {"broker": lambda: wires.connected, "database": store.is_ready}
             collector_settings = CollectorSettings(
-                data_dir=settings.data_dir, tls=settings.tls, broker=broker, certificate=settings.tls_cert
+                data_dir=settings.data_dir,
+                tls=settings.tls,
+                signing_key=settings.signing_key,
+                broker=broker,
+                certificate=settings.tls_cert,
             )
             async with (
                 run_collector(store, collector_settings, clock, ready_checks=checks) as collector,

@@ -57,6 +57,7 @@ class ServeSettings:
     mqtt_port: int | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    signing_key: Path | None = None
 
     @property
     def tls(self) -> bool:

@@ -18,6 +18,7 @@ from genba_cloud.core.facts import (
     settlements_of,
     target_of,
 )
+from genba_cloud.ledger.archive import find_events
 from genba_cloud.store.port import StoredView, Transaction
 from genba_cloud.store.work import answered_with, attribution_of, attribution_to_json, dealt_with, state_of
 from genba_shared.events import DataQuestioned, Event, PiecesCounted, Result
@@ -57,7 +58,7 @@ def missing_targets(transaction: Transaction, views: Views, events: Iterable[Eve
     unknown = [key.id for key in sorted(keys) if views.get(key).state["target"] is None]
     if not unknown:
         return {}
-    found = transaction.events_by_id(unknown)
+    found = find_events(transaction, unknown)
     return {
         ViewKey(Aggregate.QUESTION, name): event
         for name, event in found.items()

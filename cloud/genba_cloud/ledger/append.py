@@ -15,6 +15,7 @@ from genba_cloud.ledger.batches import NOTHING_CHANGED, Appended, Broken, Envelo
 from genba_cloud.ledger.chain import as_stored, canonical, leaf_of, link_hash
 from genba_cloud.ledger.copies import compare
 from genba_cloud.ledger.folding import fold_events
+from genba_cloud.ledger.sealing import NO_KEY, Seals
 from genba_cloud.store.port import Link, LogRow, Quarantined, RangeKey, ReceivedRange, Transaction
 from genba_cloud.store.read import LoggedEvent
 from genba_shared.clock import to_milliseconds
@@ -27,10 +28,11 @@ QUARANTINE_BYTES: Final = 100_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
-    """What the shell gives to a write: the plant time at which it is taken, and ids for events made here."""
+    """What the shell gives to a write: the plant time at which it is taken, ids for events made here, and seals."""
 
     now: datetime
     next_id: Callable[[], str]
+    seals: Seals = NO_KEY
 
 
 def append_envelope(transaction: Transaction, batch: EnvelopeBatch, stamp: Stamp) -> Appended:
@@ -142,12 +144,11 @@ def append_events(transaction: Transaction, events: Sequence[Event], stamp: Stam
             raise ContractError(f"id {event.id} is a gateway's: write a UUID")
         if (field := too_long_a_name(event)) is not None:
             raise ContractError(f"{field} of an event is longer than {LONGEST_NAME_BYTES} bytes")
-        leaf = leaf_of(canonical(event))
         there = known.get(event.id) or leaves.get(event.id)
         if there is None:
-            leaves[event.id] = leaf
+            leaves[event.id] = stamp.seals.mark_of(transaction.proofs, event, stamp.now)
             new.append(as_stored(event))
-        elif there == leaf:
+        elif stamp.seals.is_same(transaction.proofs, there, event):
             duplicates += 1
         else:
             conflicts.append(event.id)
@@ -160,6 +161,7 @@ def append_own(transaction: Transaction, events: Sequence[Event], stamp: Stamp) 
     """Take events that are known to be new: fold, log, chain, views."""
     if not events:
         return Appended()
+    events = stamp.seals.seal(transaction.proofs, events, stamp.now)
     folded = fold_events(transaction, events)
     received_at = to_milliseconds(stamp.now)
     bodies = [canonical(event) for event in events]  # before the end of the log is locked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from genba_shared.events import Event, canonical_json, event_from_json, event_to_json
 
@@ -23,7 +23,7 @@ def leaf_of(body: bytes) -> bytes:
     return hashlib.sha256(body).digest()
 
 
-def link_hash(previous: bytes, *, first: int, last: int, leaves: Sequence[bytes]) -> bytes:
+def link_hash(previous: bytes, *, first: int, last: int, leaves: Iterable[bytes]) -> bytes:
     """SHA-256 of the previous link's hash (empty at the start), both positions (8 bytes, big-endian) and the leaves."""
     digest = hashlib.sha256(previous)
     digest.update(first.to_bytes(8, "big") + last.to_bytes(8, "big"))

@@ -36,6 +36,7 @@ from genba_cloud.ledger.registrations import (
     renew_gateway,
 )
 from genba_cloud.ledger.registry import Registry
+from genba_cloud.ledger.sealing import NO_KEY, Seals
 from genba_cloud.ledger.shop_floor import QueueAppended, TagToBind, append_queue, change_tags, open_dispatch
 from genba_cloud.ledger.writer import Writer
 from genba_cloud.store.again import committed
@@ -53,13 +54,22 @@ T = TypeVar("T")
 class Ledger:
     """Use it as ``async with Ledger(store, now=clock.now) as ledger``; the store is closed by whoever opened it.
 
-    `now` gives plant time. All methods may be called from the event loop that entered the ledger, and from no other.
+    `now` gives plant time. Without `seals` what people write is refused. All methods may be called from the event loop
+    that entered the ledger, and from no other.
     """
 
-    def __init__(self, store: Store, *, now: Callable[[], datetime], enterprise: str = DEFAULT_ENTERPRISE) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        now: Callable[[], datetime],
+        enterprise: str = DEFAULT_ENTERPRISE,
+        seals: Seals = NO_KEY,
+    ) -> None:
         self._store = store
         self._enterprise = enterprise
         self._now = now
+        self._seals = seals
         self._ids = OrderedIds()
         self._listeners: list[Listener] = []
         self._writer: Writer | None = None
@@ -188,15 +198,19 @@ class Ledger:
         """Fold every view again from the log; the number of views."""
         return await self._run(refold.rebuild)
 
+    async def erase_subject(self, subject: str) -> tuple[str, ...]:
+        """Make what a person wrote unreadable for ever; ids of the keys that were destroyed."""
+        return await self._run(lambda transaction: self._seals.erase(transaction.proofs, subject, self._now()))
+
     async def verify(self) -> proof.Verified:
         """Prove the chain, and that the views follow from the log."""
-        return await self._run(proof.verify)
+        return await self._run(lambda transaction: proof.verify(transaction, self._enterprise))
 
     def _append_envelopes(self, transaction: Transaction, batches: Sequence[EnvelopeBatch]) -> Sequence[Appended]:
         return append_envelopes(transaction, batches, self._stamp())
 
     def _stamp(self) -> Stamp:
-        return Stamp(now=self._now(), next_id=self._ids.next)
+        return Stamp(now=self._now(), next_id=self._ids.next, seals=self._seals)
 
     async def _register(self, work: Callable[[Transaction], T]) -> T:
         result = await self._run(work)
@@ -228,6 +242,8 @@ def rebuild(store: Store, enterprise: str = DEFAULT_ENTERPRISE) -> int:
     return committed(store, enterprise, refold.rebuild)
 
 
-def verify(store: Store, enterprise: str = DEFAULT_ENTERPRISE) -> proof.Verified:
-    """Prove the chain and the views, without a running collector."""
-    return committed(store, enterprise, proof.verify)
+def verify(
+    store: Store, enterprise: str = DEFAULT_ENTERPRISE, anchors: proof.Anchors = proof.NOTHING_ELSEWHERE
+) -> proof.Verified:
+    """Prove the chain, the heads and the views, without a running collector."""
+    return committed(store, enterprise, lambda transaction: proof.verify(transaction, enterprise, anchors))

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from genba_cloud.core.facts import Aggregate, Question, QuestionAnswer, QuestionKind, Refused, ViewKey
 from genba_cloud.ledger.append import Stamp, append_own
+from genba_cloud.ledger.archive import find_events
 from genba_cloud.ledger.batches import Appended
 from genba_cloud.ledger.shop_floor import unknown_node
 from genba_cloud.store.port import Transaction
@@ -115,7 +116,7 @@ def _questions(transaction: Transaction, names: Iterable[str]) -> dict[str, Ques
 
 
 def _not_asked(transaction: Transaction, name: str) -> Refused | None:
-    if not transaction.events_by_id([name]):
+    if not find_events(transaction, [name]):
         return None
     return Refused(reason=f"event {name} asks nothing", accepted="an event of the list of questions")
 

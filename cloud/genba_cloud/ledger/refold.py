@@ -20,6 +20,7 @@ from genba_cloud.core.facts import (
     owned_by,
 )
 from genba_cloud.ledger.answers import effect_of, empty_view
+from genba_cloud.ledger.archive import whole_log
 from genba_cloud.ledger.chain import leaf_of
 from genba_cloud.store.port import DamagedRowError, LogRow, StoredView, Transaction
 from genba_cloud.store.work import answered_with, assigned_with, attribution_to_json, dealt_with, state_of
@@ -30,13 +31,13 @@ PIECE: Final = 2000
 
 
 def fold_log(transaction: Transaction, rows: Iterable[LogRow] | None = None) -> dict[ViewKey, StoredView]:
-    """Every view, folded from the whole log. `position` is that of the newest event folded into it.
+    """Every view, folded from the whole log, archives included. `position` is that of the newest event folded into it.
 
     The log is read piece by piece: what is held is the views, however many events they come from. `rows` are those of
     the log, should they be looked at on their way.
     """
     folding = _LogFolding(transaction)
-    for part in _pieces(transaction.log() if rows is None else rows):
+    for part in _pieces(whole_log(transaction) if rows is None else rows):
         folding.take(part)
     states, told = folding.finish()
     views = {
@@ -140,7 +141,7 @@ def rebuild(transaction: Transaction) -> int:
         DamagedRowError: an event is not what was committed; the views stay as they are.
     """
     transaction.alone()
-    return _write(transaction, fold_log(transaction, _undamaged(transaction.log())))
+    return _write(transaction, fold_log(transaction, _undamaged(whole_log(transaction))))
 
 
 def rebuild_old(transaction: Transaction) -> bool:

@@ -37,3 +37,16 @@ class DataLock:
     def release(self) -> None:
         """Give the lock up."""
         self._file.close()
+
+
+def is_held(data_dir: Path) -> bool:
+    """Whether a process holds the folder just now; nothing is made in one that is not there."""
+    path = data_dir / "lock"
+    if not path.exists():
+        return False
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False

@@ -6,13 +6,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from genba_cloud.core.facts import OrderPlan, ViewKey, WorkOrderPlan
 from genba_cloud.store.read import GatewayIdentity, GatewayRecord, Quarantined, QueueRow, Reads
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE
 from genba_shared.errors import GenbaError
 from genba_shared.events import Event
+
+if TYPE_CHECKING:
+    from genba_cloud.store.proofs import Proofs  # it speaks of the rows of this module
 
 __all__ = [
     "Link",
@@ -158,6 +161,10 @@ class Transaction(Protocol):
         Raises:
             StoreClash: others do just now: the work is to be done again in a transaction of `Store.alone`.
         """
+
+    @property
+    def proofs(self) -> Proofs:
+        """Heads, archives and keys of subjects, and the log as it really stands."""
 
     def last_link(self) -> Link:
         """The newest link of the chain; number and positions are 0 and the hash is empty before the first."""

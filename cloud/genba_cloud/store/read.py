@@ -8,10 +8,11 @@ every record through the visibility function.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.core.facts.plan import OrderPlan
@@ -26,9 +27,20 @@ from genba_cloud.core.facts.views import (
 )
 from genba_shared.events import Event
 
+if TYPE_CHECKING:
+    from genba_cloud.store.proofs import Proofs  # it speaks of what this module is imported by
+
 
 class UnknownCursorError(ValueError):
     """A paging cursor that this store did not give out."""
+
+
+class ArchivedError(ValueError):
+    """What is asked for is archived; `until` is when the newest of the archived events of that kind happened."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"archived until {until:%Y-%m-%d %H:%M:%S} UTC")
+        self.until = until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,10 +194,14 @@ ALL_QUESTIONS = QuestionFilter()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventPage:
-    """Events in log order; `next` is the position to read on from, None where the log ends."""
+    """Events in log order; `next` is the position to read on from, None where the log ends.
+
+    What stands at positions up to `archived_upto` is in archives, and not among the items.
+    """
 
     items: tuple[LoggedEvent, ...]
     next: int | None
+    archived_upto: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +229,9 @@ class QuarantineRecord:
 
 class Reads(Protocol):
     """Everything that is read, for one enterprise."""
+
+    def proofs(self) -> AbstractContextManager[Proofs]:
+        """Heads, archives and keys of subjects, and the log as it really stands, in one snapshot."""
 
     def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
         """A page of orders.
@@ -250,6 +269,7 @@ class Reads(Protocol):
 
         Raises:
             TooManyEventsError: the interval holds too many to answer at once.
+            ArchivedError: some of them may be archived.
         """
 
     def queue(self, station: str) -> tuple[QueueRow, ...]:

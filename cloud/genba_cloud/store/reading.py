@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -28,9 +29,11 @@ from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.store import quarantine
 from genba_cloud.store.identities import SqlIdentities
 from genba_cloud.store.port import StoredOrder, StoredView
+from genba_cloud.store.proofs import Proofs
 from genba_cloud.store.read import (
     ALL_QUESTIONS,
     EVERYTHING,
+    ArchivedError,
     EventFilter,
     EventPage,
     GatewayIdentity,
@@ -71,6 +74,12 @@ class SqlReads:
     def __init__(self, engine: Engine, enterprise: str) -> None:
         self._engine = engine
         self._enterprise = enterprise
+
+    @contextmanager
+    def proofs(self) -> Iterator[Proofs]:
+        """See the port."""
+        with self._engine.connect() as connection:
+            yield Proofs(connection, self._enterprise)
 
     def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
         """See the port. The cursor is the number of the last order of the page before."""
@@ -139,6 +148,9 @@ class SqlReads:
         with self._engine.connect() as connection:
             if connection.scalar(known) is None:
                 return None
+            until = Proofs(connection, self._enterprise).archived_until()
+            if until is not None and begin <= until:
+                raise ArchivedError(until)
             return station_events(connection, self._enterprise, station, begin=begin, end=end)
 
     def queue(self, station: str) -> tuple[QueueRow, ...]:
@@ -212,11 +224,13 @@ class SqlReads:
 
     def events(self, *, after: int = 0, limit: int = 1000, where: EventFilter = EVERYTHING) -> EventPage:
         """See the port."""
-        query = self._log().where(LOG.c.position > after, *self._matching(where))
         with self._engine.connect() as connection:
+            archived = Proofs(connection, self._enterprise).archived_upto()
+            query = self._log().where(LOG.c.position > max(after, archived), *self._matching(where))
             found = connection.execute(query.order_by(LOG.c.position).limit(limit + 1)).all()
         items = tuple(_logged(row) for row in found[:limit])
-        return EventPage(items=items, next=items[-1].position if len(found) > limit and items else None)
+        more = items[-1].position if len(found) > limit and items else None
+        return EventPage(items=items, next=more, archived_upto=archived)
 
     def last_position(self) -> int:
         """See the port."""

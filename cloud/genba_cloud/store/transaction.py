@@ -25,6 +25,7 @@ from genba_cloud.store.port import (
     StoredOrder,
     StoredView,
 )
+from genba_cloud.store.proofs import Proofs
 from genba_cloud.store.read import GatewayRecord, QueueRow
 from genba_cloud.store.rows import (
     chunks,
@@ -79,6 +80,11 @@ class SqlTransaction:
 
     def alone(self) -> None:
         """See the port; a store with one writer has nobody else."""
+
+    @property
+    def proofs(self) -> Proofs:
+        """See the port."""
+        return Proofs(self._connection, self._enterprise)
 
     def last_link(self) -> Link:
         """See the port."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from genba_cloud.core.facts.views import Question, QuestionKind
 from genba_cloud.ledger import AnswerToGive, CountsToAssign
+from genba_cloud.ledger.sealing import ERASED, UNREADABLE
 from genba_cloud.web.rows import Shown, When
 from genba_shared.events import CountMethod, Result
 from genba_shared.events.json_form import is_text
@@ -137,7 +138,7 @@ def card_of(question: Question, shown: Shown, owners: Owners, *, questions: tupl
         asks=_asks(question, shown),
         span=_span(question, shown),
         at=shown.when(question.at),
-        read=question.note or "",
+        read=_personal(question.note or "", shown),
         choices=tuple(_choices(question, shown, near)),
         owners=tuple(
             OwnerItem(value=json.dumps(one), text=_owner_text(*one), is_likely=one == now or near == [one])
@@ -146,7 +147,7 @@ def card_of(question: Question, shown: Shown, owners: Owners, *, questions: tupl
         counted=question.counted,
         is_open=question.is_open,
         answered=_answered(question, shown),
-        note=shown.say("question.note", note=answer.note) if answer and answer.note else "",
+        note=shown.say("question.note", note=_personal(answer.note, shown)) if answer and answer.note else "",
     )
 
 
@@ -187,13 +188,19 @@ def _span(question: Question, shown: Shown) -> str:
     return shown.say("question.span", since=shown.when(question.since).text, at=at)
 
 
+def _personal(text: str, shown: Shown) -> str:
+    """What somebody wrote, or in the page's language that it was erased or cannot be read."""
+    words = {ERASED: "personal.erased", UNREADABLE: "personal.unreadable"}
+    return shown.say(words[text]) if text in words else text
+
+
 def _answered(question: Question, shown: Shown) -> str:
     answer = question.answer
     if answer is None:
         return ""
     pieces = shown.say("order.pieces", count=answer.pieces)
     owner = _owner_text(answer.work_order, answer.node)
-    by = shown.say("question.by", by=answer.by, time=shown.when(answer.at).text)
+    by = shown.say("question.by", by=_personal(answer.by, shown), time=shown.when(answer.at).text)
     return " · ".join(part for part in (pieces, owner, by) if part)
 
 

@@ -1,0 +1,42 @@
+"""Which words of an event people wrote, or say who somebody is: these can be erased, the event itself cannot."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from genba_shared.events import CountsAssigned, Event, EventCorrected, EventId, SourceType
+
+NOTE: Final = "note"
+REASON: Final = "reason"
+REF: Final = "source.ref"
+
+_PEOPLE: Final = frozenset({SourceType.PERSON, SourceType.SCAN})
+_WRITERS: Final = _PEOPLE | {SourceType.SUPPLIER, SourceType.CARRIER, SourceType.PARTNER}
+_ANSWERS: Final = (CountsAssigned, EventCorrected)
+_OPAQUE: Final = re.compile(
+    r"admin|local|board|key:[A-Za-z0-9_-]+|[a-z]{0,3}[0-9]+|[a-z]{1,10}[-_:][0-9]+"
+    r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+)
+
+
+def personal_fields(event: Event) -> tuple[str, ...]:
+    """Names of the fields that hold personal words.
+
+    What a gateway says of its readings is not personal, nor what the collector or another system says. Of what people
+    and other companies say, and of every answer to a question, it is `note` and `reason`; and of people who they are,
+    where that is no opaque id.
+    """
+    kind = event.source.type
+    if not (kind in _WRITERS or isinstance(event, _ANSWERS)) or EventId.parse(event.id) is not None:
+        return ()
+    found = [name for name in (NOTE, REASON) if getattr(event, name, None) is not None]
+    if kind in _PEOPLE and _OPAQUE.fullmatch(event.source.ref) is None:
+        found.append(REF)
+    return tuple(found)
+
+
+def subject_of(event: Event) -> str:
+    """Whose words they are: the account of a person, or the kind and name of another source (``api:erp``)."""
+    source = event.source
+    return source.ref if source.type is SourceType.PERSON else f"{source.type}:{source.ref}"

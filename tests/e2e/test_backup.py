@@ -1,0 +1,162 @@
+"""The database is destroyed and a backup put back: nothing is pretended, and what gateways deliver goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from genba_cloud.store import SqliteStore
+from tests.integration.log_history import Database, write_log
+from tests.integration.mqtt_peers import eventually
+from tests.integration.test_api_command import Running, command, serving
+from tests.integration.test_uplink import Gateway
+from tests.peers.postgres import PostgresServer
+
+
+@asynccontextmanager
+async def reading(running: Running, key: str) -> AsyncIterator[httpx.AsyncClient]:
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(base_url=f"{running.url}/api/v1", headers=headers) as client:
+        yield client
+
+
+async def stopped(running: Running) -> None:
+    running.process.terminate()
+    assert await running.process.wait() == 0
+
+
+async def events_of(running: Running, key: str) -> list[dict[str, Any]]:
+    async with reading(running, key) as client:
+        found: list[dict[str, Any]] = (await client.get("/events")).json()["items"]
+        return found
+
+
+async def deliver(gateway: Gateway, pieces: int, upto: int) -> None:
+    gateway.count(pieces)
+    await eventually(lambda: gateway.outbox.mark().acknowledged == upto, within_s=60)
+
+
+async def the_story(data: Path, backup: Path, places: list[str], destroy: Any) -> None:
+    """Deliver 5, back up, deliver 5 more, destroy the database, restore, deliver 2 more."""
+    folder = data.parent / "gateway"
+    folder.mkdir()
+    where = ["--data", str(data), *places]
+    async with serving(data, *places) as running:
+        key = (await command("key", "create", "erp", "--scopes", "read", "--data", str(data)))[1].strip()
+        async with Gateway(folder, running.mqtt).running() as gateway:
+            await deliver(gateway, 5, 5)
+            code, said, problem = await command("backup", str(backup), *where)
+            assert (code, problem) == (0, "")
+            await deliver(gateway, 5, 10)
+            code, said, problem = await command("restore", str(backup), *where, "--replace")
+            assert code == 2
+            assert "in use" in problem
+        await stopped(running)
+    await destroy()
+    code, said, problem = await command("restore", str(backup), *where, "--replace")
+    assert (code, said.splitlines()[-1], problem) == (0, "restored events=5 differences=0", "")
+    async with serving(data, *places) as running:
+        async with Gateway(folder, running.mqtt).running() as gateway:
+            await deliver(gateway, 2, 12)
+        events = await events_of(running, key)
+        await stopped(running)
+    made = [event["id"].split(":")[-1] for event in events if event["kind"] == "pieces_counted"]
+    assert made == ["1", "2", "3", "4", "5", "11", "12"]
+    [gap] = [event for event in events if event["kind"] == "data_gap_seen"]
+    assert (gap["cause"], gap["subject"], " 6..10 " in gap["reason"]) == ("restore", "line-1", True)
+    assert (await command("verify", *where))[0] == 0
+
+
+async def test_sqlite_is_destroyed_and_restored_and_delivery_goes_on(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+
+    async def destroy() -> None:
+        (data / "genba.db").write_bytes(b"garbage" * 5000)
+
+    await the_story(data, tmp_path / "backup", [], destroy)
+    [aside] = data.glob("replaced_*")
+    assert (aside / "genba.db").read_bytes()[:7] == b"garbage"
+
+
+async def test_a_dropped_postgresql_database_is_restored_and_delivery_goes_on(
+    tmp_path: Path, shared_postgres: PostgresServer
+) -> None:
+    url = shared_postgres.database()
+
+    async def destroy() -> None:
+        name = url.rpartition("/")[2]
+        with psycopg.connect(shared_postgres.url(), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name}")
+
+    await the_story(tmp_path / "data", tmp_path / "backup", ["--db", url], destroy)
+
+
+async def test_a_postgresql_database_that_is_not_empty_is_set_aside(
+    tmp_path: Path, shared_postgres: PostgresServer
+) -> None:
+    database = Database(data_dir=tmp_path / "data", url=shared_postgres.database())
+    database.data_dir.mkdir()
+    store = database.store()
+    await write_log(store, database.data_dir)
+    store.close()
+    where = ["--data", str(database.data_dir), "--db", str(database.url)]
+    assert (await command("backup", str(tmp_path / "backup"), *where))[0] == 0
+    database.cut(2)
+    assert (await command("restore", str(tmp_path / "backup"), *where))[0] == 2
+    code, said, _ = await command("restore", str(tmp_path / "backup"), *where, "--replace")
+    assert (code, said.splitlines()[-1]) == (0, "restored events=9 differences=0")
+    assert database.run("SELECT count(*) FROM log") == [(9,)]
+    [(schema,)] = database.run("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, 'replaced_')")
+    assert database.run(f"SELECT count(*) FROM {schema}.log") == [(1,)]
+
+
+@pytest.fixture
+async def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    store = SqliteStore(folder)
+    await write_log(store, folder)
+    store.close()
+    return folder
+
+
+async def test_a_backup_overwrites_nothing_and_keeps_keys_private(data: Path, tmp_path: Path) -> None:
+    code, said, _ = await command("backup", str(tmp_path / "backup"), "--data", str(data))
+    assert (code, said.split(maxsplit=1)[1]) == (0, "files=4 events=9 differences=0\n")
+    code, _, problem = await command("backup", str(tmp_path / "backup"), "--data", str(data))
+    assert (code, "is there already" in problem) == (2, True)
+    assert stat.S_IMODE((tmp_path / "backup" / "head-key.pem").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "backup").stat().st_mode) == 0o700
+
+
+async def test_a_damaged_backup_is_refused_and_changes_nothing(data: Path, tmp_path: Path) -> None:
+    backup = tmp_path / "backup"
+    assert (await command("backup", str(backup), "--data", str(data)))[0] == 0
+    content = bytearray((backup / "genba.db").read_bytes())
+    content[len(content) // 2] ^= 1
+    (backup / "genba.db").write_bytes(content)
+    code, _, problem = await command("restore", str(backup), "--data", str(tmp_path / "new"))
+    assert (code, "genba.db is not what was written" in problem) == (1, True)
+    assert not (tmp_path / "new").exists()
+    manifest = json.loads((backup / "backup.json").read_text())
+    manifest["files"]["../data/genba.db"] = manifest["files"].pop("genba.db")
+    (backup / "backup.json").write_text(json.dumps(manifest))
+    code, _, problem = await command("restore", str(backup), "--data", str(tmp_path / "new"))
+    assert (code, "lies outside of the backup" in problem) == (1, True)
+
+
+async def test_a_log_that_was_tampered_with_is_copied_and_said(data: Path, tmp_path: Path) -> None:
+    await asyncio.to_thread(Database(data_dir=data).change_body, 5, leaf=False)
+    code, said, _ = await command("backup", str(tmp_path / "backup"), "--data", str(data))
+    assert (code, said.splitlines()[-1].split()[-1]) == (1, "first_bad=5")
+    assert (tmp_path / "backup" / "backup.json").exists()
