@@ -62,6 +62,11 @@ def _add_serve(commands: Any) -> None:
     parser.add_argument("--broker", metavar="URL", help="use this broker (mqtt://127.0.0.1:1883), not the embedded one")
     parser.add_argument("--db", metavar="URL", help="use this database, not SQLite in the data folder")
     parser.add_argument("--mqtt-port", type=int, metavar="N", help="port of the embedded broker; default: as last time")
+    parser.add_argument(
+        "--mqtt-listen",
+        metavar="HOST:PORT",
+        help="let the embedded broker listen there for enrolled gateways of other machines, over TLS (0.0.0.0:8883)",
+    )
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate (PEM); needed beyond 127.0.0.1")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key (PEM)")
 
@@ -87,6 +92,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             broker=arguments.broker,
             db=arguments.db,
             mqtt_port=arguments.mqtt_port,
+            mqtt_listen=Address.parse(arguments.mqtt_listen) if arguments.mqtt_listen else None,
             tls_cert=arguments.tls_cert,
             tls_key=arguments.tls_key,
         )
