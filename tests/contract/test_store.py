@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from genba_cloud.core.facts import Aggregate, NodePlan, OrderPlan, ViewKey, WorkOrderPlan, timeline
 from genba_cloud.store import SqliteStore, Store, open_reader, open_store
 from genba_cloud.store.port import Link, LogRow, Quarantined, ReceivedRange, StoredOrder, StoredView
-from genba_cloud.store.read import Enrolment, EventFilter, GatewayRecord, QueueRow, UnknownCursorError
+from genba_cloud.store.read import Enrolment, EventFilter, GatewayIdentity, GatewayRecord, QueueRow, UnknownCursorError
 from genba_cloud.store.station_events import LOOK_AHEAD, MOST_EVENTS, TooManyEventsError
 from genba_cloud.store.tables import IS_GAP, IS_OF_STATION
 from genba_shared.errors import UsageError
@@ -111,6 +112,37 @@ def order(number: str, *, promised: int = 90, work_orders: tuple[str, ...] = ())
         work_orders=works,
     )
     return StoredOrder(plan=plan, baseline_start=minute(0), baseline_finish=minute(60))
+
+
+def test_who_is_registered_is_kept_over_all_enterprises_and_changes_with_the_transaction(store: Store) -> None:
+    added = GatewayIdentity(gateway="gw-b", enterprise="one", added_at=minute(1), code_hash=b"h", code_until=minute(9))
+    other = GatewayIdentity(gateway="gw-a", enterprise="two", added_at=minute(2), site="plant-a")
+    with store.transaction("one") as transaction:
+        transaction.identities().put(added)
+        transaction.identities().put(other)
+    enrolled = replace(added, public_key=bytes(32), enrolled_at=minute(3), code_hash=None, code_until=None)
+    with store.transaction("two") as transaction:
+        assert transaction.identities().get("gw-b") == added
+        transaction.identities().put(enrolled)
+        assert transaction.identities().get("gw-c") is None
+    assert store.reads("three").identities() == (other, enrolled)
+
+
+def test_what_another_run_delivered_is_found_by_id(store: Store) -> None:
+    ids = [f"gw:{EPOCH}:{seq}" for seq in (1, 2, 3)]
+    with store.transaction() as transaction:
+        transaction.quarantine(
+            [
+                Quarantined(gateway="gw", reason="x", received_at=minute(1), body=body, event_id=ids[1])
+                for body in (b"a", b"b")
+            ]
+        )
+        transaction.set_received("gw", "facts", EPOCH, ReceivedRange(upto=3, run="0000000a"))
+        assert transaction.received("gw", "facts", EPOCH).run == "0000000a"
+        assert transaction.quarantined_bodies(ids) == {ids[1]: {b"a", b"b"}}
+        assert transaction.taken_leaves(ids) == {}
+    with store.transaction("another") as transaction:
+        assert transaction.quarantined_bodies(ids) == {}
 
 
 def test_a_fresh_store_is_empty(store: Store) -> None:
@@ -487,3 +519,16 @@ def test_the_time_of_a_station_is_found_without_reading_the_log(tmp_path: Path) 
         used = ["; ".join(str(row[3]) for row in plan) for plan in plans]
     assert "USING INDEX log_of_station_by_time" in used[0]
     assert "USING INDEX log_of_gaps_by_time" in used[1]
+
+
+def test_a_file_of_a_version_before_gateways_enrolled_opens_and_keeps_what_is_accounted_for(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path)) as store, store.transaction() as transaction:
+        transaction.set_received("gw", "facts", EPOCH, ReceivedRange(upto=7, last_at=minute(1)))
+    with closing(sqlite3.connect(tmp_path / "genba.db")) as file:
+        file.execute("ALTER TABLE received_range DROP COLUMN run")
+        file.execute("DROP TABLE gateway_identity")
+        file.commit()
+    with closing(SqliteStore(tmp_path)) as store:
+        with store.transaction() as transaction:
+            assert transaction.received("gw", "facts", EPOCH) == ReceivedRange(upto=7, last_at=minute(1))
+        assert store.reads().identities() == ()
