@@ -145,7 +145,7 @@ def _public_listener(settings: ServeSettings) -> PublicListener | None:
     if settings.mqtt_listen is None:
         return None
     pki, host = Pki(settings.data_dir), settings.mqtt_listen.host
-    names = {"localhost", "127.0.0.1", "::1", socket.gethostname(), socket.getfqdn()}
+    names = {"localhost", "127.0.0.1", "::1", socket.gethostname()}
     with contextlib.suppress(OSError):
         names |= {str(found[4][0]) for found in socket.getaddrinfo(socket.gethostname(), None)}
     certificate, key = pki.issue_server("broker", sorted(names if _is_any(host) else {*names, host}))
