@@ -18,6 +18,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from genba_cloud.core.delivery import Reach
+from genba_cloud.ingest.acknowledging import answer_to_hello
+from genba_cloud.ledger import EnvelopeBatch, GatewaySeen
 from genba_cloud.ledger.registrations import add_gateway, enrol
 from genba_cloud.store import open_reader
 from genba_cloud.store.pki import Pki, pin_of
@@ -25,6 +28,7 @@ from genba_edge.app.certificate_care import is_due
 from genba_edge.app.enrolment_client import renew
 from genba_edge.app.identity import broker_of, certificate_of, load_identity
 from genba_shared.cli import main
+from genba_shared.events import PiecesCounted, Result, Source, SourceType
 from genba_shared.signing import new_key, public_of, to_base64
 from tests.browser.support import Bench, bench
 from tests.e2e.demo_run import wait_for
@@ -105,6 +109,45 @@ async def test_a_code_expires(desk: Bench, tmp_path: Path) -> None:
         )
 
     assert await ledger._run(late) is None
+
+
+def envelope(run: str, delta: int) -> EnvelopeBatch:
+    event = PiecesCounted(
+        id=f"gw-1:{'e' * 32}:1",
+        at=datetime(2026, 1, 5, 7, 0, tzinfo=UTC),
+        source=Source(type=SourceType.PLC, ref="cutter1/good"),
+        station="CUT-1",
+        point="cutter1/good",
+        result=Result.GOOD,
+        delta=delta,
+        total=delta,
+        counter_epoch=0,
+        since=datetime(2026, 1, 5, 6, 59, tzinfo=UTC),
+    )
+    reach = Reach(first=1, last=1, prev=0, acked=0, run=run)
+    return EnvelopeBatch(gateway="gw-1", lane="facts", epoch="e" * 32, reach=reach, events=(event,))
+
+
+async def test_the_alarm_about_a_copy_is_shown_everywhere_until_the_gateway_is_enrolled_again(desk: Bench) -> None:
+    ledger = desk.collector.ledger
+    assert not (await ledger.append(envelope("0000000a", 1))).forked
+    assert not (await ledger.append(envelope("0000000b", 1))).forked  # the same event, from a restarted gateway
+    assert (await ledger.append(envelope("0000000c", 5))).forked
+    state = {"online": True, "epoch": "e" * 32, "run": "0000000c", "acked": {"facts": 0}}
+    for run, is_told in (("0000000c", True), ("0000000d", False)):  # an answer that got lost is given again
+        seen = GatewaySeen(gateway="gw-1", state={**state, "run": run}, seen_at=None)
+        answer = answer_to_hello(seen, (await ledger.see_gateway(seen)).record)
+        assert answer is not None
+        assert answer.forked is is_told
+    assert ledger.reads.last_position() == 2  # the event, and the alarm once
+    assert len(ledger.reads.quarantined()) == 1
+    (listed,) = (await desk["reader"].get("/api/v1/gateways")).json()["items"]
+    assert "two gateways share the identity of gw-1" in listed["alarm"]
+    assert "alarm: two gateways share this identity" in (await desk["board"].get("/board/gateways")).text
+    (event,) = (await desk["reader"].get("/api/v1/events?kind=data_questioned")).json()["items"]
+    assert (event["cause"], event["point"]) == ("identity", "gw-1")
+    await desk["nobody"].post("/api/v1/enrol", json=body(await code_of(desk)))
+    assert (await desk["reader"].get("/api/v1/gateways")).json()["items"][0]["alarm"] is None
 
 
 async def test_nothing_secret_is_listed_and_only_the_hash_of_a_code_is_kept(desk: Bench) -> None:

@@ -15,6 +15,7 @@ import re
 import shutil
 import signal
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, files
@@ -35,6 +36,7 @@ START_S: Final = 15.0
 STOP_S: Final = 5.0
 FIRST_RETRY_S: Final = 0.1
 LAST_RETRY_S: Final = 5.0
+SAID_A_MINUTE: Final = 20  # lines of the broker that are passed on
 STEADY_S: Final = 10.0  # a broker that ran this long is started again without waiting
 _RANDOM_PORT: Final = -1  # in NATS settings: any free port
 _MQTT_LINE: Final = re.compile(rb"Listening for MQTT clients on \w+://[^ ]*:(\d+)")
@@ -71,6 +73,7 @@ class EmbeddedBroker:
         self._process: asyncio.subprocess.Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._said_at: deque[float] = deque(maxlen=SAID_A_MINUTE)
         self._last_lines: deque[str] = deque(maxlen=5)
 
     @property
@@ -175,8 +178,16 @@ class EmbeddedBroker:
                 ready.set()
             text = line.decode(errors="replace").rstrip()
             self._last_lines.append(text)
-            if "[ERR]" in text or "[FTL]" in text:
+            if ("[ERR]" in text or "[FTL]" in text) and self._may_say():
                 logger.warning("broker says %s", text)
+
+    def _may_say(self) -> bool:
+        """At most so many lines a minute: one who tries forbidden topics makes the broker say so each time."""
+        now = time.monotonic()
+        if len(self._said_at) == SAID_A_MINUTE and now - self._said_at[0] < 60.0:
+            return False
+        self._said_at.append(now)
+        return True
 
     async def _stop(self) -> None:
         process, self._process = self._process, None

@@ -33,7 +33,7 @@ from genba_shared.signing import Sign, fingerprint
 FOLDER: Final = "identity"
 CA_VALID: Final = timedelta(days=20 * 365)
 GATEWAY_VALID: Final = timedelta(days=365)
-SERVER_VALID: Final = timedelta(days=365)
+SERVER_VALID: Final = timedelta(days=10 * 365)  # made anew at each start, which may be years apart
 _SLACK: Final = timedelta(days=1)  # the clock of a gateway without a battery may be behind
 _OWNER_ONLY: Final = 0o600
 
