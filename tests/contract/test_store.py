@@ -22,7 +22,7 @@ from genba_cloud.store.port import (
     StoredOrder,
     StoredView,
 )
-from genba_cloud.store.read import Enrolment, EventFilter, GatewayRecord, QueueRow, UnknownCursorError
+from genba_cloud.store.read import Enrolment, EventFilter, GatewayIdentity, GatewayRecord, QueueRow, UnknownCursorError
 from genba_shared.errors import UsageError
 from genba_shared.events import (
     DispatchOpened,
@@ -33,6 +33,37 @@ from genba_shared.events import (
     Result,
 )
 from tests.contract.stores import EPOCH, PLC, Reopen, log, minute, order, rows, started
+
+
+def test_who_is_registered_is_kept_over_all_enterprises_and_changes_with_the_transaction(store: Store) -> None:
+    added = GatewayIdentity(gateway="gw-b", enterprise="one", added_at=minute(1), code_hash=b"h", code_until=minute(9))
+    other = GatewayIdentity(gateway="gw-a", enterprise="two", added_at=minute(2), site="plant-a")
+    with store.transaction("one") as transaction:
+        transaction.identities().put(added)
+        transaction.identities().put(other)
+    enrolled = replace(added, public_key=bytes(32), enrolled_at=minute(3), code_hash=None, code_until=None)
+    with store.transaction("two") as transaction:
+        assert transaction.identities().get("gw-b") == added
+        transaction.identities().put(enrolled)
+        assert transaction.identities().get("gw-c") is None
+    assert store.reads("three").identities() == (other, enrolled)
+
+
+def test_what_another_run_delivered_is_found_by_id(store: Store) -> None:
+    ids = [f"gw:{EPOCH}:{seq}" for seq in (1, 2, 3)]
+    with store.transaction() as transaction:
+        transaction.quarantine(
+            [
+                Quarantined(gateway="gw", reason="x", received_at=minute(1), body=body, event_id=ids[1])
+                for body in (b"a", b"b")
+            ]
+        )
+        transaction.set_received("gw", "facts", EPOCH, ReceivedRange(upto=3, run="0000000a"))
+        assert transaction.received("gw", "facts", EPOCH).run == "0000000a"
+        assert transaction.quarantined_bodies(ids) == {ids[1]: {b"a", b"b"}}
+        assert transaction.taken_leaves(ids) == {}
+    with store.transaction("another") as transaction:
+        assert transaction.quarantined_bodies(ids) == {}
 
 
 def test_a_fresh_store_is_empty(store: Store) -> None:

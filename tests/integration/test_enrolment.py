@@ -18,16 +18,23 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from genba_cloud.core.delivery import Reach
+from genba_cloud.ingest.acknowledging import answer_to_hello
+from genba_cloud.ledger import EnvelopeBatch, GatewaySeen
 from genba_cloud.ledger.registrations import add_gateway, enrol
+from genba_cloud.store import open_reader
 from genba_cloud.store.pki import Pki, pin_of
 from genba_edge.app.certificate_care import is_due
 from genba_edge.app.enrolment_client import renew
 from genba_edge.app.identity import broker_of, certificate_of, load_identity
 from genba_shared.cli import main
+from genba_shared.events import PiecesCounted, Result, Source, SourceType
 from genba_shared.signing import new_key, public_of, to_base64
 from tests.browser.support import Bench, bench
 from tests.e2e.demo_run import wait_for
+from tests.integration.mqtt_peers import free_port
 from tests.peers.certificates import Authority
+from tests.peers.process import ModbusPeer
 
 MAP = """
 version: 1
@@ -104,6 +111,45 @@ async def test_a_code_expires(desk: Bench, tmp_path: Path) -> None:
     assert await ledger._run(late) is None
 
 
+def envelope(run: str, delta: int) -> EnvelopeBatch:
+    event = PiecesCounted(
+        id=f"gw-1:{'e' * 32}:1",
+        at=datetime(2026, 1, 5, 7, 0, tzinfo=UTC),
+        source=Source(type=SourceType.PLC, ref="cutter1/good"),
+        station="CUT-1",
+        point="cutter1/good",
+        result=Result.GOOD,
+        delta=delta,
+        total=delta,
+        counter_epoch=0,
+        since=datetime(2026, 1, 5, 6, 59, tzinfo=UTC),
+    )
+    reach = Reach(first=1, last=1, prev=0, acked=0, run=run)
+    return EnvelopeBatch(gateway="gw-1", lane="facts", epoch="e" * 32, reach=reach, events=(event,))
+
+
+async def test_the_alarm_about_a_copy_is_shown_everywhere_until_the_gateway_is_enrolled_again(desk: Bench) -> None:
+    ledger = desk.collector.ledger
+    assert not (await ledger.append(envelope("0000000a", 1))).forked
+    assert not (await ledger.append(envelope("0000000b", 1))).forked  # the same event, from a restarted gateway
+    assert (await ledger.append(envelope("0000000c", 5))).forked
+    state = {"online": True, "epoch": "e" * 32, "run": "0000000c", "acked": {"facts": 0}}
+    for run, is_told in (("0000000c", True), ("0000000d", False)):  # an answer that got lost is given again
+        seen = GatewaySeen(gateway="gw-1", state={**state, "run": run}, seen_at=None)
+        answer = answer_to_hello(seen, (await ledger.see_gateway(seen)).record)
+        assert answer is not None
+        assert answer.forked is is_told
+    assert ledger.reads.last_position() == 2  # the event, and the alarm once
+    assert len(ledger.reads.quarantined()) == 1
+    (listed,) = (await desk["reader"].get("/api/v1/gateways")).json()["items"]
+    assert "two gateways share the identity of gw-1" in listed["alarm"]
+    assert "alarm: two gateways share this identity" in (await desk["board"].get("/board/gateways")).text
+    (event,) = (await desk["reader"].get("/api/v1/events?kind=data_questioned")).json()["items"]
+    assert (event["cause"], event["point"]) == ("identity", "gw-1")
+    await desk["nobody"].post("/api/v1/enrol", json=body(await code_of(desk)))
+    assert (await desk["reader"].get("/api/v1/gateways")).json()["items"][0]["alarm"] is None
+
+
 async def test_nothing_secret_is_listed_and_only_the_hash_of_a_code_is_kept(desk: Bench) -> None:
     code = await code_of(desk)
     listed = await desk["admin"].get("/api/v1/gateways/registered")
@@ -115,26 +161,31 @@ async def test_nothing_secret_is_listed_and_only_the_hash_of_a_code_is_kept(desk
 
 
 @contextlib.contextmanager
-def collector(folder: Path, *, certificate: tuple[Path, Path] | None = None) -> Iterator[str]:
-    """`genba cloud serve` as a process; its URL."""
-    tls = ["--tls-cert", str(certificate[0]), "--tls-key", str(certificate[1])] if certificate else []
-    log = folder / "serve.log"
-    command = [sys.executable, "-m", "genba_shared.cli", "cloud", "serve", "--data", str(folder / "data"), *tls]
+def running(log: Path, *command: str) -> Iterator[None]:
+    """A command of genba as a process, for the time of the block."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--listen", "127.0.0.1:0"],
+            [sys.executable, "-m", "genba_shared.cli", *command],
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, "GENBA_PARENT": str(os.getpid())},
         )
     try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+@contextlib.contextmanager
+def collector(folder: Path, *options: str) -> Iterator[str]:
+    """`genba cloud serve` as a process; its URL."""
+    log, data = folder / "serve.log", str(folder / "data")
+    with running(log, "cloud", "serve", "--data", data, "--listen", "127.0.0.1:0", *options):
         ready = wait_for(
             "ready", lambda: next((x for x in log.read_text().splitlines() if x.startswith("ready")), None)
         )
         yield ready.split("url=")[1].split()[0]
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
 
 
 def code_from(capsys: pytest.CaptureFixture[str], *command: str) -> str:
@@ -150,7 +201,7 @@ def test_a_gateway_enrols_with_the_collector_that_the_code_names_and_with_no_oth
     certificate = authority.issue("collector")
     plant, data, state = tmp_path / "plant.yaml", tmp_path / "data", tmp_path / "state"
     plant.write_text(MAP)
-    with collector(tmp_path, certificate=certificate) as url:
+    with collector(tmp_path, "--tls-cert", str(certificate[0]), "--tls-key", str(certificate[1])) as url:
         code = code_from(capsys, "add", "gw-1", "--data", str(data))
         secret, _, pin = code.partition(".")
         assert pin == pin_of(certificate[0])
@@ -176,6 +227,30 @@ def test_a_gateway_enrols_with_the_collector_that_the_code_names_and_with_no_oth
         assert main(["cloud", "gateway", "remove", "gw-1", "--data", str(data)]) == 0
         with pytest.raises(Exception, match="the collector refuses"):
             renew(identity)
+
+
+@pytest.mark.peer("libmodbus")
+def test_an_enrolled_gateway_delivers_to_the_embedded_broker_over_tls_until_it_is_removed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], modbus_peer: ModbusPeer
+) -> None:
+    plant, data, state = tmp_path / "plant.yaml", tmp_path / "data", tmp_path / "state"
+    plant.write_text(MAP.replace("127.0.0.1:5999", f"127.0.0.1:{modbus_peer.port}"))
+    with collector(tmp_path, "--mqtt-listen", f"127.0.0.1:{free_port()}") as url:
+        (tmp_path / "code").write_text(code_from(capsys, "add", "gw-1", "--data", str(data)))
+        code_file = ["--code-file", str(tmp_path / "code"), "--state", str(state)]
+        assert main(["edge", "enrol", str(plant), "--collector", url, *code_file]) == 0
+        with running(tmp_path / "edge.log", "edge", "run", str(plant), "--state", str(state), "--status", "off"):
+            wait_for("uplink", lambda: "uplink connected" in (tmp_path / "edge.log").read_text() or None)
+            modbus_peer.set("holding", 0, 1)
+            with contextlib.closing(open_reader(data)) as store:
+                wait_for("events in the log", lambda: store.reads().last_position() or None)
+                assert main(["cloud", "gateway", "remove", "gw-1", "--data", str(data)]) == 0
+                wait_for("removed", lambda: "uplink lost" in (tmp_path / "edge.log").read_text() or None)
+                position = store.reads().last_position()
+                modbus_peer.set("holding", 0, 2)
+                assert main(["cloud", "gateway", "list", "--data", str(data)]) == 0
+                assert "gw-1  removed" in capsys.readouterr().out
+                assert store.reads().last_position() == position
 
 
 def test_the_private_key_and_the_authority_are_their_owners_alone_and_certificates_fit(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A state folder that is put back from a backup: the gateway program goes on in a new epoch and counts nothing twice."""
+"""A state folder that is put back from a backup: the gateway goes on in a new epoch and counts nothing twice."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from pathlib import Path
 DRIVERS = "edge/genba_edge/drivers/"
 CORE = "edge/genba_edge/core/"
 MAP = "shared/genba_shared/device_map/"
+ATTACKS = "tests/integration/test_identity_attacks.py::"
 ZONES = "tests/unit/edge/test_zones.py::"
 HISTORY = "tests/unit/edge/test_histories_golden.py::test_a_history_gives_exactly_these_events"
 
@@ -264,5 +265,42 @@ GUARDS = (
         text="self.tags.take_back_way_out()",
         without="pass",
         test=ZONES + "test_a_tag_that_was_not_gone_after_all_says_that_others_may_be_here_too",
+    ),
+    Guard(
+        name="nobody signs for another gateway",
+        files="cloud/genba_cloud/ingest/trust.py",
+        text="return None if known.verify(signature, covered) else Refusal.SIGNATURE",
+        without="return None",
+        test=ATTACKS + "test_an_envelope_on_another_gateways_topic_is_refused_even_with_that_name",
+    ),
+    Guard(
+        name="an acknowledgement that the collector did not sign deletes nothing",
+        files="edge/genba_edge/uplink/uplink.py",
+        text="if keys is not None and not keys.verify(",
+        without="if keys is None and not keys.verify(",
+        test=ATTACKS + "test_a_forged_acknowledgement_deletes_nothing",
+    ),
+    Guard(
+        name="what another run of a gateway delivered is compared, not skipped",
+        files="cloud/genba_cloud/core/delivery.py",
+        text="is_same_run = reach.run in (None, standing.run) and not reach.disputed",
+        without="is_same_run = True",
+        test="tests/property/test_forked_histories_laws.py::"
+        "test_every_event_of_every_copy_is_in_the_log_once_or_in_quarantine_with_an_alarm",
+    ),
+    Guard(
+        name="of another run nothing is taken before what it holds",
+        files="cloud/genba_cloud/core/delivery.py",
+        text="if not is_same_run and reach.prev > reach.acked:",
+        without="if False:",
+        test="tests/unit/cloud/test_delivery.py::test_of_another_run_only_the_oldest_envelope_is_taken",
+    ),
+    Guard(
+        name="in a new epoch counters start at their present reading",
+        files=CORE + "succession.py",
+        text="if key not in forgotten",
+        without="if key",
+        test="tests/unit/edge/test_new_epoch.py::"
+        "test_a_counter_starts_at_its_present_reading_and_the_pieces_between_are_a_gap",
     ),
 )

@@ -229,7 +229,7 @@ ACTIONS = st.sampled_from(["produce", "produce", "run", "run", "cut", "restart",
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_every_event_of_every_copy_is_in_the_log_once_or_in_quarantine_with_an_alarm(data: st.DataObject) -> None:
     world = World(data)
     for _ in range(data.draw(st.integers(2, 14))):

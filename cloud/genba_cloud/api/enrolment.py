@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from genba_cloud.api.bodies import Name
 from genba_cloud.api.guard import Guard
 from genba_cloud.api.problems import ApiProblem
-from genba_cloud.api.shapes import EnrolledShape, IdentitiesShape, IdentityShape, InvitationShape
+from genba_cloud.api.shapes_identity import EnrolledShape, IdentitiesShape, IdentityShape, InvitationShape
 from genba_cloud.core.facts import Refused
 from genba_cloud.core.viewer import Act, Subject
 from genba_cloud.ledger import Ledger

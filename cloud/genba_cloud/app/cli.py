@@ -85,6 +85,11 @@ def _add_serve(commands: Any) -> None:
         "--migrate", action="store_true", help="bring the database of --db to this version's form first"
     )
     parser.add_argument("--mqtt-port", type=int, metavar="N", help="port of the embedded broker; default: as last time")
+    parser.add_argument(
+        "--mqtt-listen",
+        metavar="HOST:PORT",
+        help="let the embedded broker listen there for enrolled gateways of other machines, over TLS (0.0.0.0:8883)",
+    )
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate (PEM); needed beyond 127.0.0.1")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key (PEM)")
     parser.add_argument("--signing-key", type=Path, metavar="FILE", help="signs heads of the log (PEM, Ed25519)")
@@ -114,6 +119,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             db=database_url(arguments),
             migrate=arguments.migrate,
             mqtt_port=arguments.mqtt_port,
+            mqtt_listen=Address.parse(arguments.mqtt_listen) if arguments.mqtt_listen else None,
             tls_cert=arguments.tls_cert,
             tls_key=arguments.tls_key,
             signing_key=arguments.signing_key,

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Iterator, Mapping
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -16,13 +17,17 @@ from genba_cloud.app.database import opened
 from genba_cloud.app.garbage import look_seldom
 from genba_cloud.app.settings import ServeSettings
 from genba_cloud.app.web_server import bind, serve_http, url_of
-from genba_cloud.ingest import EmbeddedBroker, Ingest, check_broker, trust_of
+from genba_cloud.ingest import EmbeddedBroker, Ingest, PublicListener, Strangers, check_broker, is_local, trust_of
+from genba_cloud.ingest.nats_access import COLLECTOR
 from genba_cloud.store import Store
 from genba_cloud.store.accounts_authority import ADMIN
+from genba_cloud.store.pki import Pki
 from genba_shared.clock import ProductionClock
 from genba_shared.supervisor import supervise
 
 logger = logging.getLogger(__name__)
+
+Reload = Callable[[], Awaitable[None]]
 
 
 def serve(settings: ServeSettings) -> int:
@@ -54,14 +59,16 @@ async def _serve(settings: ServeSettings, store: Store, clock: ProductionClock) 
     stop = _stop_signal()
     listener = bind(settings.listen)
     with contextlib.closing(listener):
-        async with _broker(settings) as broker:
-            wires = _Wires(broker, clock)
+        public = await asyncio.to_thread(_public_listener, settings)
+        async with _broker(settings, store, public) as (broker, reload):
+            strangers = Strangers.WELCOME if public is None and is_local(broker) else Strangers.REFUSED
+            wires = _Wires(broker, clock, strangers, reload)
             checks = {"broker": lambda: wires.connected, "database": store.is_ready}
             collector_settings = CollectorSettings(
                 data_dir=settings.data_dir,
                 tls=settings.tls,
                 signing_key=settings.signing_key,
-                broker=broker,
+                broker=public.address if public else broker,
                 certificate=settings.tls_cert,
             )
             async with (
@@ -71,7 +78,7 @@ async def _serve(settings: ServeSettings, store: Store, clock: ProductionClock) 
             ):
                 url = url_of(listener, tls=settings.tls)
                 with _controllable(settings.data_dir, collector, url, settings.tls_cert):
-                    _announce(collector, url=url, broker=broker)
+                    _announce(collector, url=url, broker=public.address if public else broker)
                     await stop.wait()
                     logger.info("stopping")
                 collector.live.end()
@@ -80,9 +87,11 @@ async def _serve(settings: ServeSettings, store: Store, clock: ProductionClock) 
 class _Wires:
     """The ingest of this process; made anew whenever its task had to be started again."""
 
-    def __init__(self, broker: str, clock: ProductionClock) -> None:
+    def __init__(self, broker: str, clock: ProductionClock, strangers: Strangers, reload: Reload) -> None:
         self._broker = broker
         self._clock = clock
+        self._strangers = strangers
+        self._reload = reload
         self._ingest: Ingest | None = None
 
     @property
@@ -103,28 +112,64 @@ class _Wires:
                 collector.ledger,
                 broker=self._broker,
                 now=self._clock.now,
-                trust=trust_of(collector.ledger, broker=self._broker, sign=collector.pki.sign),
+                trust=trust_of(
+                    collector.ledger, broker=self._broker, strangers=self._strangers, sign=collector.pki.sign
+                ),
                 count_refused=lambda reason: collector.metrics.count("genba_refused_total", reason=reason),
             )
             await self._ingest.run()
 
         collector.metrics.watch(self.figures)
         task = asyncio.create_task(supervise("ingest", run), name="ingest")
+        unsubscribe = collector.ledger.subscribe_registrations(self._reload)
         try:
             yield
         finally:
+            unsubscribe()
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
 
 @asynccontextmanager
-async def _broker(settings: ServeSettings) -> AsyncIterator[str]:
+async def _broker(
+    settings: ServeSettings, store: Store, public: PublicListener | None
+) -> AsyncIterator[tuple[str, Reload]]:
+    """The broker's URL, and what makes it take over who is enrolled."""
     if settings.broker is not None:
-        yield settings.broker
+        yield settings.broker, _nothing_to_reload
         return
-    async with EmbeddedBroker(settings.data_dir, mqtt_port=settings.mqtt_port) as broker:
-        yield broker.url
+    identities = store.reads().identities
+    broker = EmbeddedBroker(settings.data_dir, mqtt_port=settings.mqtt_port, public=public, identities=identities)
+    async with broker:
+        yield broker.url, broker.reload
+
+
+async def _nothing_to_reload() -> None:
+    """Another's broker has rules of its own."""
+
+
+def _public_listener(settings: ServeSettings) -> PublicListener | None:
+    """Certificates for the embedded broker and for the collector's own connection to it, made anew at each start."""
+    if settings.mqtt_listen is None:
+        return None
+    pki, host = Pki(settings.data_dir), settings.mqtt_listen.host
+    names = {"localhost", "127.0.0.1", "::1", socket.gethostname()}
+    with contextlib.suppress(OSError):
+        names |= {str(found[4][0]) for found in socket.getaddrinfo(socket.gethostname(), None)}
+    certificate, key = pki.issue_server("broker", sorted(names if _is_any(host) else {*names, host}))
+    return PublicListener(
+        host=host,
+        port=settings.mqtt_listen.port,
+        certificate=certificate,
+        key=key,
+        ca=pki.ca_file,
+        client=pki.issue_server("collector", [COLLECTOR]),
+    )
+
+
+def _is_any(host: str) -> bool:
+    return host in {"0.0.0.0", "::"}  # noqa: S104 (compared, not bound)
 
 
 @contextmanager

@@ -47,6 +47,7 @@ class ServeSettings:
     """What `serve` was asked for. `broker` None: the embedded one, on `mqtt_port` (None: the port of last time).
 
     `migrate`: bring a PostgreSQL database to the form of this version first; an SQLite file always is.
+    `mqtt_listen`: where the embedded one listens for gateways on other machines, over TLS, for enrolled ones only.
     """
 
     data_dir: Path
@@ -55,6 +56,7 @@ class ServeSettings:
     db: str | None = None
     migrate: bool = False
     mqtt_port: int | None = None
+    mqtt_listen: Address | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
     signing_key: Path | None = None
@@ -75,6 +77,10 @@ class ServeSettings:
         for path in (self.tls_cert, self.tls_key):
             if path is not None and not path.is_file():
                 raise UsageError(f"{path} is not a file: give a certificate and its key in PEM form")
+        if self.mqtt_listen is not None and (self.broker is not None or self.mqtt_port is not None):
+            raise UsageError("--mqtt-listen is for the embedded broker: leave --broker and --mqtt-port out")
+        if self.mqtt_listen is not None and self.mqtt_listen.port == 0:
+            raise UsageError("--mqtt-listen needs a port of its own, for example 0.0.0.0:8883: gateways remember it")
         if not self.listen.is_loopback() and not self.tls:
             raise UsageError(
                 f"--listen {self.listen.host}:{self.listen.port} can be reached from other machines: passwords and "

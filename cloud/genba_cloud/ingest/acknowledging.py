@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from genba_cloud.core.delivery import Standing, greet
 from genba_cloud.ledger import Appended, EnvelopeBatch, GatewaySeen
-from genba_cloud.store.read import GatewayRecord
+from genba_cloud.store.read import ALARM, GatewayRecord
 from genba_shared.acknowledgement import Acknowledgement
 from genba_shared.codec import Lane
 
@@ -35,4 +35,6 @@ def answer_to_hello(seen: GatewaySeen, record: GatewayRecord) -> Acknowledgement
         return None
     run, acked = seen.state.get("run"), seen.state.get("acked", {}).get("facts", 0)
     upto, ahead = greet(Standing(upto=record.upto, run=record.run), run=run, acked=acked)
-    return Acknowledgement(lane=Lane.FACTS, epoch=epoch, upto=upto, run=run, ahead=ahead)
+    alarm = record.state.get(ALARM) or {}
+    is_forked = run is not None and (alarm.get("epoch"), alarm.get("run")) == (epoch, run)
+    return Acknowledgement(lane=Lane.FACTS, epoch=epoch, upto=upto, run=run, ahead=ahead, forked=is_forked)

@@ -13,14 +13,19 @@ import logging
 import os
 import re
 import shutil
+import signal
 import sys
+import time
 from collections import deque
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from genba_cloud.ingest.leftover import end_leftover
+from genba_cloud.ingest.nats_access import PublicListener, authorization
+from genba_cloud.store.read import GatewayIdentity
 from genba_shared.errors import UsageError
 from genba_shared.process import PARENT_VARIABLE
 
@@ -31,6 +36,7 @@ START_S: Final = 15.0
 STOP_S: Final = 5.0
 FIRST_RETRY_S: Final = 0.1
 LAST_RETRY_S: Final = 5.0
+SAID_A_MINUTE: Final = 20  # lines of the broker that are passed on
 STEADY_S: Final = 10.0  # a broker that ran this long is started again without waiting
 _RANDOM_PORT: Final = -1  # in NATS settings: any free port
 _MQTT_LINE: Final = re.compile(rb"Listening for MQTT clients on \w+://[^ ]*:(\d+)")
@@ -47,8 +53,19 @@ class EmbeddedBroker:
     The kernel ends the broker with the thread that started it, which runs this event loop: let it be the main one.
     """
 
-    def __init__(self, data_dir: Path, *, mqtt_port: int | None = None) -> None:
-        """`mqtt_port` None: the port of the last time, and any free one the first time."""
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        mqtt_port: int | None = None,
+        public: PublicListener | None = None,
+        identities: Callable[[], Sequence[GatewayIdentity]] = lambda: (),
+    ) -> None:
+        """`mqtt_port` None: the port of the last time, and any free one the first time.
+
+        `public`: listen for other machines, over TLS, and let in nobody but the enrolled of `identities`.
+        """
+        self._public, self._identities = public, identities
         self._folder = data_dir / "broker"
         self._notes = self._folder / "broker.json"
         self._settings = self._folder / "nats.conf"
@@ -56,12 +73,20 @@ class EmbeddedBroker:
         self._process: asyncio.subprocess.Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._said_at: deque[float] = deque(maxlen=SAID_A_MINUTE)
         self._last_lines: deque[str] = deque(maxlen=5)
 
     @property
     def url(self) -> str:
         """Where gateways on this machine connect: ``mqtt://127.0.0.1:PORT``."""
-        return f"mqtt://127.0.0.1:{self._port}"
+        return f"mqtt://127.0.0.1:{self._port}" if self._public is None else self._public.url
+
+    async def reload(self) -> None:
+        """Take over who is enrolled now; whoever no longer is loses the connection."""
+        if self._public is None or self.pid is None:
+            return
+        await asyncio.to_thread(self._write_settings)
+        os.kill(self.pid, signal.SIGHUP)
 
     @property
     def pid(self) -> int | None:
@@ -77,6 +102,8 @@ class EmbeddedBroker:
         self._folder.mkdir(parents=True, exist_ok=True)
         notes = self._read_notes()
         await asyncio.to_thread(end_leftover, notes.get("pid"), str(self._settings))
+        if self._public is not None:
+            self._port = self._public.port
         if self._port is None:
             self._port = notes.get("mqtt_port", _RANDOM_PORT)
         if not await self._start():
@@ -151,8 +178,16 @@ class EmbeddedBroker:
                 ready.set()
             text = line.decode(errors="replace").rstrip()
             self._last_lines.append(text)
-            if "[ERR]" in text or "[FTL]" in text:
+            if ("[ERR]" in text or "[FTL]" in text) and self._may_say():
                 logger.warning("broker says %s", text)
+
+    def _may_say(self) -> bool:
+        """At most so many lines a minute: one who tries forbidden topics makes the broker say so each time."""
+        now = time.monotonic()
+        if len(self._said_at) == SAID_A_MINUTE and now - self._said_at[0] < 60.0:
+            return False
+        self._said_at.append(now)
+        return True
 
     async def _stop(self) -> None:
         process, self._process = self._process, None
@@ -169,7 +204,7 @@ class EmbeddedBroker:
             self._reader = None
 
     def _write_settings(self) -> None:
-        settings = {
+        settings: dict[str, Any] = {
             "server_name": "genba-embedded",
             "listen": f"127.0.0.1:{_RANDOM_PORT}",
             "jetstream": {
@@ -179,6 +214,10 @@ class EmbeddedBroker:
             },
             "mqtt": {"listen": f"127.0.0.1:{self._port}"},
         }
+        if self._public is not None:
+            host = f"[{self._public.host}]" if ":" in self._public.host else self._public.host
+            settings["mqtt"] = {"listen": f"{host}:{self._public.port}", "tls": self._public.tls()}
+            settings["authorization"] = authorization(self._identities())
         self._settings.write_text(json.dumps(settings, indent=2))  # NATS reads JSON as its own format
 
     def _read_notes(self) -> dict[str, Any]:

@@ -50,6 +50,8 @@ class Copies:
         return IdentityAlarm(
             gateway=gateway,
             subject=f"live {runs}",
+            epoch=start[0],
+            run=run,
             note=f"two gateways share the identity of {gateway}: runs {runs} are connected in turns. Stop one of them, "
             "and enrol it under a name of its own",
         )

@@ -26,6 +26,7 @@ from genba_shared.errors import ContractError, UsageError
 from genba_shared.events import EventId, event_from_json
 
 MAX_STATE: Final = 256 * 1024
+KEPT_OF_REFUSED: Final = 4096  # bytes: the whole header; whoever sends rubbish must not fill the disk
 MAX_NAME: Final = 120  # characters of a topic that names no gateway
 _UP: Final = "genba/1/up/"
 
@@ -45,7 +46,7 @@ def read_envelope(topic: str, payload: bytes, *, now: datetime, trust: Trust) ->
     name = gateway or topic[:MAX_NAME]
 
     def refused(reason: Refusal, why: str) -> Refused:
-        row = Quarantined(gateway=name, reason=f"{reason}: {why}", received_at=now, body=payload)
+        row = Quarantined(gateway=name, reason=f"{reason}: {why}", received_at=now, body=payload[:KEPT_OF_REFUSED])
         return Refused(gateway=name, reason=reason, row=row)
 
     if len(payload) > MAX_ENVELOPE:

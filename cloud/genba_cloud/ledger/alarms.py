@@ -22,11 +22,16 @@ _NAMES: Final = uuid.UUID("6f0f6a5e-3a3c-4f0e-9d43-1d5b7a3d2c11")  # of alarms: 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityAlarm:
-    """Two gateways, or two copies of one, speak under one name. `subject` tells one such finding from another."""
+    """Two gateways, or two copies of one, speak under one name. `subject` tells one such finding from another.
+
+    The one that must go on in a new epoch is that of `epoch` and `run`; every hello of it is told so.
+    """
 
     gateway: str
     subject: str
     note: str
+    epoch: str
+    run: str | None
 
 
 def fork_of(batch: EnvelopeBatch, *, other: str | None) -> IdentityAlarm:
@@ -35,6 +40,8 @@ def fork_of(batch: EnvelopeBatch, *, other: str | None) -> IdentityAlarm:
     return IdentityAlarm(
         gateway=batch.gateway,
         subject=f"{batch.epoch} {runs}",
+        epoch=batch.epoch,
+        run=batch.reach.run,
         note=f"two gateways share the identity of {batch.gateway}: runs {runs} sent different events under the same "
         f"numbers of epoch {batch.epoch}; those that came second are in quarantine",
     )
@@ -51,7 +58,8 @@ def sound_alarm(transaction: Transaction, alarm: IdentityAlarm, *, now: datetime
         GatewayRecord(gateway=alarm.gateway, enrolment=Enrolment.UNENROLLED, online=False),
         "",
     )
-    state = {**record.state, ALARM: {"at": format_time(at), "note": alarm.note}}
+    noted = {"at": format_time(at), "note": alarm.note, "epoch": alarm.epoch, "run": alarm.run}
+    state = {**record.state, ALARM: noted}
     transaction.put_gateway(replace(record, state=state), dispatch_sha256=sha256)
     event = DataQuestioned(
         id=name, at=at, source=COLLECTOR, point=alarm.gateway, note=alarm.note, cause=QuestionCause.IDENTITY

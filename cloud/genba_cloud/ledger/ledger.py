@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self, TypeVar
@@ -72,6 +72,7 @@ class Ledger:
         self._seals = seals
         self._ids = OrderedIds()
         self._listeners: list[Listener] = []
+        self._registered: list[Callable[[], Awaitable[None]]] = []
         self._writer: Writer | None = None
         self.registry = Registry(lambda: self.reads.identities())
         self.enterprise = enterprise
@@ -106,6 +107,15 @@ class Ledger:
         """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def subscribe_registrations(self, listener: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+        """Wait for `listener` after every change of who is registered, before whoever made it goes on.
+
+        Returns:
+            A function that ends the subscription.
+        """
+        self._registered.append(listener)
+        return lambda: self._registered.remove(listener)
 
     async def append(self, batch: EnvelopeBatch) -> Appended:
         """Take an envelope; `upto` of the result is what to acknowledge."""
@@ -215,6 +225,8 @@ class Ledger:
     async def _register(self, work: Callable[[Transaction], T]) -> T:
         result = await self._run(work)
         self.registry.forget()
+        for listener in tuple(self._registered):
+            await listener()
         return result
 
     async def _run(self, work: Callable[[Transaction], T]) -> T:

@@ -33,7 +33,7 @@ from genba_shared.signing import Sign, fingerprint
 FOLDER: Final = "identity"
 CA_VALID: Final = timedelta(days=20 * 365)
 GATEWAY_VALID: Final = timedelta(days=365)
-SERVER_VALID: Final = timedelta(days=365)
+SERVER_VALID: Final = timedelta(days=10 * 365)  # made anew at each start, which may be years apart
 _SLACK: Final = timedelta(days=1)  # the clock of a gateway without a battery may be behind
 _OWNER_ONLY: Final = 0o600
 
@@ -84,7 +84,9 @@ class Pki:
         key, until = Ed25519PublicKey.from_public_bytes(public_key), now + GATEWAY_VALID
         builder = self._builder(subject_of(gateway, public_key), key, now=now, until=until)
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
-        certificate = builder.add_extension(usage, critical=False).sign(self._ca_key, hashes.SHA256())
+        names = x509.SubjectAlternativeName([x509.DNSName(mapped_name(gateway, public_key))])
+        builder = builder.add_extension(usage, critical=False).add_extension(names, critical=False)
+        certificate = builder.sign(self._ca_key, hashes.SHA256())
         return certificate.public_bytes(Encoding.PEM).decode(), until
 
     def issue_server(self, name: str, hosts: Iterable[str]) -> tuple[Path, Path]:
@@ -116,6 +118,11 @@ def subject_of(gateway: str, public_key: bytes) -> x509.Name:
             x509.NameAttribute(NameOID.SERIAL_NUMBER, fingerprint(public_key)[:32]),
         ]
     )
+
+
+def mapped_name(gateway: str, public_key: bytes) -> str:
+    """By which a broker knows the holder of a gateway's present key; it stands in the certificate as a DNS name."""
+    return f"{fingerprint(public_key)[:32]}.{gateway}.gateway.genba"
 
 
 def pin_of(certificate: Path) -> str:

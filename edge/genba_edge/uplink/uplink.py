@@ -151,6 +151,7 @@ class Uplink:
 
     def start(self) -> None:
         """Deliver in a task of its own, which is started again when it fails."""
+        self._begin()  # nothing of what was decided before, perhaps in another epoch, holds any more
         self._task = asyncio.create_task(supervise("uplink", self.run))
 
     async def stop(self) -> None:
