@@ -22,7 +22,7 @@ from genba_cloud.store.port import Store, Transaction
 
 logger = logging.getLogger(__name__)
 
-GROUP: Final = 64
+GROUP: Final = 256
 """Jobs that share a commit at most: bounds how long the first of them waits."""
 GROUP_EVENTS: Final = 4096
 """No further job joins a group that holds so many events of envelopes: the same bound, where gateways have backlogs."""
@@ -79,18 +79,21 @@ class Writer:
 
     async def run(self, work: Callable[[Transaction], T]) -> T:
         """Do the work in a transaction; returns when it is committed. What it raises rolls it back and comes out."""
-        return await self._done(_Job(work=work, future=self._loop.create_future()))
-
-    async def take(self, batch: EnvelopeBatch) -> Appended:
-        """Append an envelope, with those that wait beside it; returns when it is committed."""
-        return await self._done(_Job(batch=batch, future=self._loop.create_future()))
-
-    async def _done(self, job: _Job[T]) -> T:
         if self._closed:
             raise RuntimeError("the ledger is closed")
+        job: _Job[T] = _Job(work=work, future=self._loop.create_future())
         self._jobs.put(job)
         # A caller that gives up does not undo what is on its way; the result is only no longer waited for.
-        return await asyncio.shield(job.future)
+        return await job.future
+
+    async def take(self, batches: Sequence[EnvelopeBatch]) -> list[Appended | BaseException]:
+        """Append envelopes, with those that wait beside them; returns when all are committed, or have failed."""
+        if self._closed:
+            raise RuntimeError("the ledger is closed")
+        jobs: list[_Job[Appended]] = [_Job(batch=batch, future=self._loop.create_future()) for batch in batches]
+        for job in jobs:
+            self._jobs.put(job)
+        return await asyncio.gather(*(job.future for job in jobs), return_exceptions=True)
 
     async def close(self) -> None:
         """Finish what was given, then end the thread."""
@@ -150,7 +153,7 @@ class Writer:
 
     def _deliver(self, group: Sequence[_Job[Any]]) -> None:
         for job in group:
-            if job.error is None:
+            if job.error is None and job.told is not None:
                 # In a callback of its own: a listener that fails must not keep anybody else waiting.
                 self._loop.call_soon(self._committed, job.told)
             if job.future.done():
