@@ -19,14 +19,15 @@ async def take(ledger: Ledger, messages: Sequence[Message], *, now: datetime) ->
     """Decode, check, append, fold and commit these messages; the acknowledgements, one for each gateway."""
     trust = trust_of(ledger, broker="mqtt://127.0.0.1")
     batches = await asyncio.to_thread(_read, messages, now, trust)
-    results = await asyncio.gather(*(ledger.append(batch) for batch in batches))
-    answers = {
-        (batch.gateway, batch.lane, batch.epoch): result.upto for batch, result in zip(batches, results, strict=True)
-    }
+    results = await ledger.append_all(batches)
+    answers: dict[tuple[str, str, str], int] = {}
+    for batch, result in zip(batches, results, strict=True):
+        if isinstance(result, BaseException):
+            raise result
+        if result.upto is not None:
+            answers[batch.gateway, batch.lane, batch.epoch] = result.upto
     return [
-        Acknowledgement(lane=Lane(lane), epoch=epoch, upto=upto).to_json()
-        for (_, lane, epoch), upto in answers.items()
-        if upto is not None
+        Acknowledgement(lane=Lane(lane), epoch=epoch, upto=upto).to_json() for (_, lane, epoch), upto in answers.items()
     ]
 
 

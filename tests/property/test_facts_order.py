@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genba_cloud.core.facts import FOLDS, ViewKey, members_of
@@ -204,6 +204,7 @@ def folded_as_it_arrives(history: Sequence[Event]) -> dict[ViewKey, dict[str, An
     return views
 
 
+@settings(deadline=None)
 @given(st.data(), HISTORIES)
 def test_any_order_and_any_repeats_give_the_same_views(data: st.DataObject, history: tuple[Event, ...]) -> None:
     repeats = data.draw(st.lists(st.sampled_from(history), max_size=5))
@@ -211,6 +212,7 @@ def test_any_order_and_any_repeats_give_the_same_views(data: st.DataObject, hist
     assert folded_at_once(other) == folded_at_once(history)
 
 
+@settings(deadline=None)
 @given(st.data(), HISTORIES)
 def test_folding_as_events_arrive_equals_folding_them_all_at_once(
     data: st.DataObject, history: tuple[Event, ...]
@@ -219,6 +221,7 @@ def test_folding_as_events_arrive_equals_folding_them_all_at_once(
     assert folded_as_it_arrives(arrival) == folded_at_once(history)
 
 
+@settings(deadline=None)
 @given(HISTORIES)
 def test_a_folded_view_survives_its_json_form(history: tuple[Event, ...]) -> None:
     for key, view in folded_at_once(history).items():

@@ -119,7 +119,14 @@ class Ledger:
 
     async def append(self, batch: EnvelopeBatch) -> Appended:
         """Take an envelope; `upto` of the result is what to acknowledge."""
-        return await self._entered().take(batch)
+        (result,) = await self._entered().take([batch])
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    async def append_all(self, batches: Sequence[EnvelopeBatch]) -> list[Appended | BaseException]:
+        """Take envelopes that came together; of each, what `append` gives or raises. One does not hurt the others."""
+        return await self._entered().take(batches)
 
     async def append_events(self, events: Sequence[Event]) -> Appended:
         """Take events with client-made ids (UUIDs): from people, other systems, and the collector's own decisions.

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final, Generic, TypeVar
@@ -24,10 +24,10 @@ from genba_cloud.store.port import Store, Transaction
 
 logger = logging.getLogger(__name__)
 
-GROUP: Final = 64
-"""Jobs that share a commit at most: bounds how long the first of them waits."""
+GROUP: Final = 256
+"""With so many jobs a group is full: bounds how long the first of them waits."""
 GROUP_EVENTS: Final = 4096
-"""No further job joins a group that holds so many events of envelopes: the same bound, where gateways have backlogs."""
+"""With so many events of envelopes it is full as well: the same bound, where gateways have backlogs."""
 
 T = TypeVar("T")
 
@@ -42,6 +42,37 @@ class _Job(Generic[T]):
     result: T | None = None
     told: object = None
     error: Exception | None = None
+
+
+class _Group:
+    """Jobs that share a commit."""
+
+    def __init__(self) -> None:
+        self.jobs: list[_Job[Any]] = []
+        self._events = 0
+
+    def add(self, jobs: Iterable[_Job[Any]]) -> None:
+        """Let these join."""
+        for job in jobs:
+            self.jobs.append(job)
+            self._events += 0 if job.batch is None else len(job.batch.events)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is to be committed, whatever else waits."""
+        return len(self.jobs) >= GROUP or self._events >= GROUP_EVENTS
+
+
+def _groups(jobs: Iterable[_Job[Any]]) -> Iterator[Sequence[_Job[Any]]]:
+    """The jobs in groups that are full, and the rest."""
+    group = _Group()
+    for job in jobs:
+        group.add([job])
+        if group.is_full:
+            yield group.jobs
+            group = _Group()
+    if group.jobs:
+        yield group.jobs
 
 
 def _is_envelope(job: _Job[Any]) -> bool:
@@ -73,7 +104,7 @@ class Writer:
         self._append = append
         self._enterprise = enterprise
         self._committed = committed
-        self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Sequence[_Job[Any]] | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
@@ -81,18 +112,21 @@ class Writer:
 
     async def run(self, work: Callable[[Transaction], T]) -> T:
         """Do the work in a transaction; returns when it is committed. What it raises rolls it back and comes out."""
-        return await self._done(_Job(work=work, future=self._loop.create_future()))
-
-    async def take(self, batch: EnvelopeBatch) -> Appended:
-        """Append an envelope, with those that wait beside it; returns when it is committed."""
-        return await self._done(_Job(batch=batch, future=self._loop.create_future()))
-
-    async def _done(self, job: _Job[T]) -> T:
         if self._closed:
             raise RuntimeError("the ledger is closed")
-        self._jobs.put(job)
+        job: _Job[T] = _Job(work=work, future=self._loop.create_future())
+        self._jobs.put([job])
         # A caller that gives up does not undo what is on its way; the result is only no longer waited for.
-        return await asyncio.shield(job.future)
+        return await job.future
+
+    async def take(self, batches: Sequence[EnvelopeBatch]) -> list[Appended | BaseException]:
+        """Append envelopes, with those that wait beside them; returns when all are committed, or have failed."""
+        if self._closed:
+            raise RuntimeError("the ledger is closed")
+        jobs: list[_Job[Appended]] = [_Job(batch=batch, future=self._loop.create_future()) for batch in batches]
+        for group in _groups(jobs):
+            self._jobs.put(group)
+        return await asyncio.gather(*(job.future for job in jobs), return_exceptions=True)
 
     async def close(self) -> None:
         """Finish what was given, then end the thread."""
@@ -110,20 +144,18 @@ class Writer:
             if is_last:
                 return
 
-    def _take(self) -> tuple[list[_Job[Any]], bool]:
-        group: list[_Job[Any]] = []
-        events = 0
-        job = self._jobs.get()
-        while job is not None:
-            group.append(job)
-            events += 0 if job.batch is None else len(job.batch.events)
-            if len(group) == GROUP or events >= GROUP_EVENTS:
-                return group, False
+    def _take(self) -> tuple[Sequence[_Job[Any]], bool]:
+        group = _Group()
+        jobs = self._jobs.get()
+        while jobs is not None:
+            group.add(jobs)
+            if group.is_full:
+                return group.jobs, False
             try:
-                job = self._jobs.get_nowait()
+                jobs = self._jobs.get_nowait()
             except queue.Empty:
-                return group, False
-        return group, True
+                return group.jobs, False
+        return group.jobs, True
 
     def _do(self, group: Sequence[_Job[Any]]) -> None:
         """All in one transaction; where one fails, each in its own, so that the others do not suffer."""
@@ -157,7 +189,7 @@ class Writer:
 
     def _deliver(self, group: Sequence[_Job[Any]]) -> None:
         for job in group:
-            if job.error is None:
+            if job.error is None and job.told is not None:
                 # In a callback of its own: a listener that fails must not keep anybody else waiting.
                 self._loop.call_soon(self._committed, job.told)
             if job.future.done():

@@ -69,11 +69,31 @@ def log_values(enterprise: str, row: LogRow) -> dict[str, Any]:
     }
 
 
-def log_parameters(enterprise: str, row: LogRow) -> tuple[Any, ...]:
-    """The same as the driver takes them, in the order of the table."""
-    values = log_values(enterprise, row)
-    values["at"], values["received_at"] = plain_time(row.event.at), plain_time(row.received_at)
-    return tuple(values.values())
+def log_parameters(enterprise: str, rows: Iterable[LogRow]) -> list[tuple[Any, ...]]:
+    """The same of many rows as the driver takes them, in the order of the table."""
+    found: list[tuple[Any, ...]] = []
+    for row in rows:
+        event = row.event
+        made = made_by(event.id)
+        found.append(
+            (
+                enterprise,
+                row.position,
+                event.id,
+                event.kind,
+                plain_time(event.at),
+                made.gateway if made else None,
+                getattr(event, "order", None),
+                event.work_order,
+                event.station,
+                getattr(event, "zone", None),
+                getattr(event, "tag", None),
+                plain_time(row.received_at),
+                row.body,
+                row.leaf,
+            )
+        )
+    return found
 
 
 def stored_view(row: RowMapping) -> StoredView:

@@ -94,7 +94,7 @@ class SqlTransaction:
 
     def append_log(self, rows: Sequence[LogRow], link: Link) -> None:
         """See the port."""
-        insert_many(self._connection, LOG, [log_parameters(self._enterprise, row) for row in rows])
+        insert_many(self._connection, LOG, log_parameters(self._enterprise, rows))
         values = {"number": link.number, "first": link.first, "last": link.last, "hash": link.hash}
         self._connection.execute(insert(LINK), [{"enterprise": self._enterprise, **values}])
 
