@@ -7,7 +7,7 @@ from PLC registers and tag reads that change as in a plant, about one event a se
 
 * `batch100_ratio`: envelopes of 100 events that can be read by themselves, whole, with header, hash, a signature of 64
   bytes and check sum, ÷ the same 100 events as JSON lines compressed by zstd of the same level.
-* `live_ratio`: the gateway's outbox and uplink, grouping for at most 0.9 s, over mosquitto to a collector that
+* `live_ratio`: the gateway's outbox and uplink, grouping for at most 0.8 s, over mosquitto to a collector that
   acknowledges together what came in 8 s, ÷ one JSON message for each event at QoS 1 over the same broker at the same
   time. Counted on the gateway's link: what both ends said, and the headers of all segments, acknowledgements of MQTT
   and TCP included. Neither way's connecting is counted, nor the gateway's state (a message every 10 s), which a sender
