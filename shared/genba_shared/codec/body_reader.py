@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from genba_shared.codec.budget import Budget
 from genba_shared.codec.buffer import Reader
-from genba_shared.codec.columns import MOST_HEX, read_integers
+from genba_shared.codec.columns import read_integers
 from genba_shared.codec.layout import COMMON, CONTEXT_FIELDS, ROW_FIELDS, kind_fields, rows_by_code
 from genba_shared.codec.rejection import Bad, Rejected, json_name, kept_block, raw_row
 from genba_shared.codec.upcast import Upcaster, upcast, upcaster_of
@@ -24,6 +24,7 @@ from genba_shared.events.model import Event
 from genba_shared.events.schema import Field
 
 _new: Final = object.__new__
+_CLASSES: Final[list[type[Event]]] = [KINDS_BY_CODE.get(code, Event) for code in range(256)]
 
 
 def read_body(
@@ -49,10 +50,10 @@ class _Made:
         self._refused: dict[int, Rejected] = {}
         self._texts = read_texts(reader)
         codes = reader.raw(len(seqs))
-        self._events: list[Event] = [_new(KINDS_BY_CODE.get(code, Event)) for code in codes]
-        any(map(_GIVE_ID, self._events, [prefix + str(seq) for seq in seqs]))
+        self._events: list[Event] = list(map(_new, map(_CLASSES.__getitem__, codes)))
+        any(map(_GIVE_ID, self._events, map(prefix.__add__, map(str, seqs))))
         self._rows = Rows(seqs)
-        self._budget = Budget(self._texts.items, rows=len(seqs), longest_hex=2 * MOST_HEX)
+        self._budget = Budget(self._texts.items, rows=len(seqs))
         self._common = self._read_common(reader)
         for code, numbers in rows_by_code(codes).items():
             self._read_kind(code, numbers, reader.blob(most=reader.left))

@@ -70,7 +70,7 @@ class _ColumnReader:
         count = reader.varint(most=MAX_STRINGS)
         lengths = read_integers(reader, count) if count else []
         self._strings = [text_of(reader.raw(length)) for length in lengths]
-        self.budget = Budget(self._strings, rows=rows, longest_hex=0)
+        self.budget = Budget(self._strings, rows=rows)
 
     def read_kind(
         self, code: int, block: bytes, common: dict[str, _Column], *, seqs: Sequence[int]
