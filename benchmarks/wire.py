@@ -7,7 +7,7 @@ from PLC registers and tag reads that change as in a plant, about one event a se
 
 * `batch100_ratio`: envelopes of 100 events that can be read by themselves, whole, with header, hash, a signature of 64
   bytes and check sum, ÷ the same 100 events as JSON lines compressed by zstd of the same level.
-* `live_ratio`: the gateway's outbox and uplink, grouping for at most 0.9 s, over mosquitto to a collector that
+* `live_ratio`: the gateway's outbox and uplink, grouping for at most 0.8 s, over mosquitto to a collector that
   acknowledges together what came in 8 s, ÷ one JSON message for each event at QoS 1 over the same broker at the same
   time. Counted on the gateway's link: what both ends said, and the headers of all segments, acknowledgements of MQTT
   and TCP included. Neither way's connecting is counted, nor the gateway's state (a message every 10 s), which a sender
@@ -17,10 +17,10 @@ from PLC registers and tag reads that change as in a plant, about one event a se
   thingsboard-gateway sends when it forwards 1,000 points at 1 Hz: both really sent for a while over counted links, and
   scaled to a day.
 * `speed_ratio`: events → JSON objects → `json.dumps` → bytes → `json.loads` → events, ÷ encode + decode of an
-  envelope, compressed and hashed, for 100 and for 1,000 events: the lesser of the two. Both begin and end with checked events.
-  JSON's objects are made and read by the product's own `event_to_json` and `event_from_json`; beside it, `bare_ratio` is
-  `json.dumps` and `json.loads` alone, of dictionaries that are ready, without events, compression or hash: C code that
-  does less. All times are CPU time, in turns.
+  envelope, compressed and hashed, for 100 and for 1,000 events: the lesser of the two. Both begin and end with checked
+  events; JSON's objects are made and read by the product's own `event_to_json` and `event_from_json`. Beside it,
+  `bare_ratio` is `json.dumps` and `json.loads` alone, of dictionaries that are ready, without events, compression or
+  hash: C code that does less. All times are CPU time, in turns, the best of some rounds.
 
 Exit code 2: something that the measurement needs cannot be had; the message says what.
 """
@@ -41,10 +41,10 @@ from typing import Final
 
 import zstandard
 
-from benchmarks.edge import gateways, thingsboard
-from benchmarks.edge.collector import Collector, broker
-from benchmarks.edge.processes import CannotMeasure, wait_until
-from benchmarks.edge.servers import modbus_server
+from benchmarks.edge import thingsboard
+from benchmarks.edge.collector import broker
+from benchmarks.edge.processes import CannotMeasure
+from benchmarks.stream.days import RAW_GROUP_S, SIGNATURE, derived_day, raw_day
 from benchmarks.stream.delivery import (
     ACKNOWLEDGE_S,
     LIVE,
@@ -54,10 +54,9 @@ from benchmarks.stream.delivery import (
     OutboxSender,
     quiet,
 )
-from benchmarks.stream.events import GATEWAY, NOBODY, Factory, Made, realistic_events
+from benchmarks.stream.events import GATEWAY, NOBODY, Factory, Made, made_between, realistic_events
 from benchmarks.stream.link import CountedLink, Traffic
 from benchmarks.stream.plant import T0
-from genba_edge.core.delivery import USUAL
 from genba_shared.codec import Codec, Envelope, Header, decode, encode
 from genba_shared.codec.compression import ZSTD_LEVEL
 from genba_shared.events import Event, event_from_json, event_to_json, to_line
@@ -66,14 +65,10 @@ GOALS: Final = {"batch100_ratio": 0.55, "live_ratio": 0.55, "raw_ratio": 0.0033}
 """The most that a figure may be."""
 LEAST: Final = {"speed_ratio": 3.0}
 """The least that a figure may be."""
-SIGNATURE: Final = bytes(range(101, 165))  # as hard to compress as a real one: it is not compressed at all
 SIZES: Final = (1, 2, 5, 20, 100, 400, 1000)
 SPEEDS: Final = (5, 100, 1000)
 LIVE_SEEDS: Final = (6, 7, 8, 9)
 AT_WORK_S: Final = 1200.0  # second of the plant at which live sending begins: work orders end and begin by then
-RAW_POINTS: Final = 1000
-RAW_GROUP_S: Final = 60
-DAY_S: Final = 86_400
 PARTS: Final = ("batch", "speed", "live", "raw")
 
 
@@ -119,7 +114,7 @@ def envelope_of(events: Sequence[Event], codec: Codec = Codec.ZSTD) -> Envelope:
 
 def cut(events: Sequence[Event], size: int, most: int) -> list[Sequence[Event]]:
     """Batches of one size, of at most so many events together, but at least two."""
-    count = max(2, min(len(events), most) // size)
+    count = min(max(2, most // size), len(events) // size)
     return [events[first : first + size] for first in range(0, count * size, size) if first + size <= len(events)]
 
 
@@ -128,67 +123,68 @@ def lines(events: Sequence[Event]) -> bytes:
     return "\n".join(map(to_line, events)).encode()
 
 
+def _row(*cells: str | float) -> None:
+    """A row of a table, in columns of the same width."""
+    print("".join(f"{cell:>12}" if isinstance(cell, str) else f"{cell:12,.4g}" for cell in cells), flush=True)
+
+
 def batch_part(events: Sequence[Event], report: Report) -> None:
     """Bytes of envelopes."""
-    print(
-        f"\n{'events in one':>14}{'envelope':>10}{'JSON+zstd':>11}{'ratio':>7}{'with zlib':>11}{'JSON+zlib':>11}{'ratio':>7}{'JSON':>7}   bytes an event"
-    )
+    print("\nbytes an event; JSON compressed by the same codec")
+    _row("events in one", "envelope", "JSON, zstd", "ratio", "envelope", "JSON, zlib", "ratio", "JSON")
     pack = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress
-    for size in SIZES:
+    for size in (each for each in SIZES if 2 * each <= len(events)):
         batches = cut(events, size, 2000)
         count = size * len(batches)
-        ours, theirs = (
-            sum(len(encode(envelope_of(each, codec))) for each in batches) for codec in (Codec.ZSTD, Codec.ZLIB)
-        )
-        as_json = [lines(each) for each in batches]
-        by_zstd, by_zlib = (
-            sum(len(pack(each)) for each in as_json),
-            sum(len(zlib.compress(each, 9)) for each in as_json),
-        )
-        print(
-            f"{size:14}{ours / count:10.1f}{by_zstd / count:11.1f}{ours / by_zstd:7.3f}"
-            f"{theirs / count:11.1f}{by_zlib / count:11.1f}{theirs / by_zlib:7.3f}{sum(map(len, as_json)) / count:7.0f}",
-            flush=True,
+        plain = [lines(each) for each in batches]
+        by_zstd = sum(len(encode(envelope_of(each, Codec.ZSTD))) for each in batches) / count
+        by_zlib = sum(len(encode(envelope_of(each, Codec.ZLIB))) for each in batches) / count
+        json_zstd = sum(len(pack(each)) for each in plain) / count
+        json_zlib = sum(len(zlib.compress(each, 9)) for each in plain) / count
+        ratio = by_zstd / json_zstd
+        _row(
+            str(size), by_zstd, json_zstd, ratio, by_zlib, json_zlib, by_zlib / json_zlib, sum(map(len, plain)) / count
         )
         if size == 100:
-            report.figures["batch100_ratio"] = ours / by_zstd
+            report.figures["batch100_ratio"] = ratio
 
 
 def speed_part(events: Sequence[Event], report: Report, *, rounds: int) -> None:
     """CPU time of envelopes and of JSON."""
-    print(
-        f"\n{'events in one':>14}{'encode':>10}{'decode':>10}{'both':>10}{'JSON':>10}{'ratio':>7}{'bare JSON':>11}{'ratio':>7}   events/s of CPU"
-    )
-    for size in SPEEDS:
+    print("\nevents a second of CPU time")
+    _row("events in one", "encode", "decode", "both", "JSON", "ratio", "bare JSON", "ratio")
+    for size in (each for each in SPEEDS if 2 * each <= len(events)):
         batches = cut(events, size, 2000)
         count = size * len(batches)
-        envelopes = [envelope_of(each) for each in batches]
-        wire = [encode(each) for each in envelopes]
-        ready = [[event_to_json(event) for event in each] for each in batches]
-        ways: dict[str, Callable[[], object]] = {
-            "encode": lambda envelopes=envelopes: [encode(each) for each in envelopes],  # type: ignore[misc]
-            "decode": lambda wire=wire: [decode(each) for each in wire],  # type: ignore[misc]
-            "json": lambda batches=batches: [from_json(as_json(each)) for each in batches],  # type: ignore[misc]
-            "bare": lambda ready=ready: [json.loads(dumped(each)) for each in ready],  # type: ignore[misc]
-        }
-        best = dict.fromkeys(ways, float("inf"))
-        for _ in range(rounds):
-            for name, way in ways.items():
-                began = time.process_time()
-                way()
-                best[name] = min(best[name], time.process_time() - began)
+        best = _best_times(batches, rounds)
         both = best["encode"] + best["decode"]
         ratio, bare = best["json"] / both, best["bare"] / both
-        print(
-            f"{size:14}{count / best['encode']:10,.0f}{count / best['decode']:10,.0f}{count / both:10,.0f}"
-            f"{count / best['json']:10,.0f}{ratio:7.2f}{count / best['bare']:11,.0f}{bare:7.2f}",
-            flush=True,
-        )
+        rates = [count / seconds for seconds in (best["encode"], best["decode"], both, best["json"])]
+        _row(str(size), *rates, ratio, count / best["bare"], bare)
         if size >= 100:
             report.figures["speed_ratio"] = min(ratio, report.figures.get("speed_ratio", ratio))
             report.figures["bare_ratio"] = min(bare, report.figures.get("bare_ratio", bare))
-        report.figures[f"encode{size}_rate"] = count / best["encode"]
-        report.figures[f"decode{size}_rate"] = count / best["decode"]
+        report.figures[f"encode{size}_rate"], report.figures[f"decode{size}_rate"] = rates[:2]
+
+
+def _best_times(batches: Sequence[Sequence[Event]], rounds: int) -> dict[str, float]:
+    """CPU seconds of each way with all batches: the best of so many rounds, in which they take turns."""
+    envelopes = [envelope_of(each) for each in batches]
+    wire = [encode(each) for each in envelopes]
+    ready = [[event_to_json(event) for event in each] for each in batches]
+    ways: dict[str, Callable[[], object]] = {
+        "encode": lambda: [encode(each) for each in envelopes],
+        "decode": lambda: [decode(each) for each in wire],
+        "json": lambda: [from_json(as_json(each)) for each in batches],
+        "bare": lambda: [json.loads(dumped(each)) for each in ready],
+    }
+    best = dict.fromkeys(ways, float("inf"))
+    for _ in range(rounds):
+        for name, way in ways.items():
+            began = time.process_time()
+            way()
+            best[name] = min(best[name], time.process_time() - began)
+    return best
 
 
 def dumped(objects: Sequence[dict[str, object]]) -> bytes:
@@ -216,17 +212,30 @@ class Live:
     arrivals: Arrivals
 
 
-async def live_factory(gateway: str, made: Sequence[Made], *, folder: Path, port: int) -> Live:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRun:
+    """How long is sent live, from which second of the plant on, by which factories, acknowledged after how long."""
+
+    seconds: float
+    begin_s: float = AT_WORK_S
+    seeds: Sequence[int] = LIVE_SEEDS
+    acknowledge_s: float = ACKNOWLEDGE_S
+
+
+QUICK_LIVE: Final = LiveRun(seconds=3.0, begin_s=NOBODY, seeds=LIVE_SEEDS[:1], acknowledge_s=0.5)
+
+
+async def live_factory(gateway: str, made: Sequence[Made], *, folder: Path, port: int, wait_s: float) -> Live:
     """Send what one factory makes, as it is made, both ways."""
     with CountedLink(port) as our_link, CountedLink(port) as their_link:
-        collector = Acknowledger(port, gateway=gateway, wait_s=ACKNOWLEDGE_S)
+        collector = Acknowledger(port, gateway=gateway, wait_s=wait_s)
         theirs = JsonSender(their_link, gateway=gateway)
         ours = OutboxSender(folder / gateway, our_link, gateway=gateway, collector=collector, settings=LIVE)
         async with collector.listening(), theirs.running(), ours.running():
             our_start, their_start = await quiet(our_link), await quiet(their_link)
             began = time.monotonic()
             for each in made:
-                await asyncio.sleep(max(0.0, began + each.second - AT_WORK_S - time.monotonic()))
+                await asyncio.sleep(max(0.0, began + each.second - time.monotonic()))
                 ours.send(each.events)
                 theirs.send(each.events)
             await ours.delivered()
@@ -239,15 +248,17 @@ async def live_factory(gateway: str, made: Sequence[Made], *, folder: Path, port
     )
 
 
-def live_part(report: Report, *, folder: Path, port: int, seconds: float) -> None:
+def live_part(report: Report, run: LiveRun, *, folder: Path, port: int) -> None:
     """Bytes on the links of some factories, each with a gateway of its own, while events are sent as they are made."""
-
-    made = {name: _at_work(name, seed, seconds) for seed, name in ((seed, f"{GATEWAY}-{seed}") for seed in LIVE_SEEDS)}
+    end_s = run.begin_s + run.seconds
+    factories = {f"{GATEWAY}-{seed}": Factory(seed, gateway=f"{GATEWAY}-{seed}") for seed in run.seeds}
+    made = {name: made_between(factory, run.begin_s, end_s) for name, factory in factories.items()}
 
     async def all_of_them() -> list[Live]:
-        return await asyncio.gather(
-            *(live_factory(name, each, folder=folder, port=port) for name, each in made.items())
+        senders = (
+            live_factory(name, each, folder=folder, port=port, wait_s=run.acknowledge_s) for name, each in made.items()
         )
+        return await asyncio.gather(*senders)
 
     found = asyncio.run(all_of_them())
     count = sum(one.events for one in found)
@@ -261,9 +272,7 @@ def live_part(report: Report, *, folder: Path, port: int, seconds: float) -> Non
         ("envelopes", ours, sum(one.ours.segments for one in found), messages),
         ("JSON, QoS 1", theirs, sum(one.theirs.segments for one in found), count),
     )
-    print(
-        f"\nlive, {len(found)} gateways, {count} events in {seconds:.0f} s; slowest after {max(took_s) * 1000:.0f} ms"
-    )
+    print(f"\nlive, {len(found)} gateways, {run.seconds:.0f} s, {count} events, the slowest after {max(took_s):.2f} s")
     for name, size, segments, parts in rows:
         print(
             f"  {name:12}{size / count:6.0f} bytes an event on the wire, {count / parts:.2f} events in a message, "
@@ -272,49 +281,6 @@ def live_part(report: Report, *, folder: Path, port: int, seconds: float) -> Non
         )
     if len(took_s) != count or max(took_s) > 1.0:
         print(f"  NOT AS AGREED: {len(took_s)} of {count} arrived, the slowest after {max(took_s):.2f} s")
-
-
-async def derived_day(*, folder: Path, port: int, seconds: float) -> tuple[float, int]:
-    """Bytes on the link of a day of envelopes of at most a minute, and events of a day; sent as fast as answered."""
-    made = [each for each in _first_of(Factory(7), NOBODY + seconds) if each.second > NOBODY]
-    minutes: dict[int, list[Event]] = {}
-    for each in made:
-        minutes.setdefault(int(each.second - NOBODY) // RAW_GROUP_S, []).extend(each.events)
-    with CountedLink(port) as link:
-        collector = Acknowledger(port, gateway=GATEWAY, wait_s=0.0)
-        sender = OutboxSender(folder / "derived", link, gateway=GATEWAY, collector=collector, settings=USUAL)
-        async with collector.listening(), sender.running():
-            start = await quiet(link)
-            for events in minutes.values():
-                sender.send(events)
-                await sender.delivered()
-            traffic = (await quiet(link)).since(start)
-    bytes_sent = traffic.wire + collector.arrivals.unsigned * len(SIGNATURE)
-    return bytes_sent * DAY_S / seconds, round(sum(map(len, minutes.values())) * DAY_S / seconds)
-
-
-def raw_day(*, folder: Path, port: int, seconds: float) -> float:
-    """Bytes on the link of a day of thingsboard-gateway, from what it sends in so many seconds."""
-    with Collector(port) as collector, CountedLink(port) as link, modbus_server(folder, period_ms=1370) as server:
-        thingsboard.configure_modbus(folder, server.port, mqtt=link.port, points=RAW_POINTS)
-        with gateways.thingsboard_gateway(folder) as process:
-            wait_until(
-                lambda: process.poll() is not None or collector.kinds.total() >= RAW_POINTS,
-                what="the first values of thingsboard-gateway",
-            )
-            time.sleep(5.0)  # what it sends once
-            collector.clear()
-            start, began = link.traffic(), time.monotonic()
-            time.sleep(seconds)
-            took_s, traffic, values = time.monotonic() - began, link.traffic().since(start), collector.kinds.total()
-    if values < 0.9 * RAW_POINTS * took_s:
-        raise CannotMeasure(f"thingsboard-gateway sent {values} values in {took_s:.0f} s")
-    print(
-        f"\nraw, thingsboard-gateway, {RAW_POINTS} points at 1 Hz: {values / took_s:.0f} values/s, "
-        f"{traffic.wire / took_s:,.0f} bytes/s on the wire",
-        flush=True,
-    )
-    return traffic.wire / took_s * DAY_S
 
 
 def raw_part(report: Report, *, folder: Path, port: int, seconds: float, derived_s: float) -> None:
@@ -328,20 +294,6 @@ def raw_part(report: Report, *, folder: Path, port: int, seconds: float, derived
         f"(scaled from {derived_s / 60:.0f} minutes)",
         flush=True,
     )
-
-
-def _at_work(gateway: str, seed: int, seconds: float) -> list[Made]:
-    factory = Factory(seed, gateway=gateway)
-    return [each for each in _first_of(factory, AT_WORK_S + seconds) if each.second > AT_WORK_S]
-
-
-def _first_of(factory: Factory, seconds: float) -> list[Made]:
-    found: list[Made] = []
-    for made in factory.made():
-        if made.second > seconds:
-            break
-        found.append(made)
-    return found
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -360,7 +312,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def measure(args: argparse.Namespace, report: Report) -> None:
     """The parts, one after the other."""
     if {"batch", "speed"} & set(args.parts):
-        _, events = realistic_events(300 if args.quick else 3000)
+        _, events = realistic_events(250 if args.quick else 3000)
         if "batch" in args.parts:
             batch_part(events, report)
         if "speed" in args.parts:
@@ -369,8 +321,8 @@ def measure(args: argparse.Namespace, report: Report) -> None:
         with tempfile.TemporaryDirectory(prefix="genba-bench-") as name, broker(Path(name)) as port:
             folder = Path(name)
             if "live" in args.parts:
-                seconds = 5.0 if args.quick else args.live_seconds
-                live_part(report, folder=folder, port=port, seconds=seconds)
+                run = QUICK_LIVE if args.quick else LiveRun(seconds=args.live_seconds)
+                live_part(report, run, folder=folder, port=port)
             if "raw" in args.parts:
                 seconds, derived_s = (3.0, 600.0) if args.quick else (args.raw_seconds, 3600.0)
                 raw_part(report, folder=folder, port=port, seconds=seconds, derived_s=derived_s)

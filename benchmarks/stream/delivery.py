@@ -22,8 +22,8 @@ from genba_shared.codec import Envelope, decode
 from genba_shared.events import Event, to_line
 from genba_shared.mqtt import MqttLink
 
-LIVE: Final = replace(USUAL, group_s=0.9, resend_s=20.0)
-"""A link that is paid by the byte: events wait for company for at most 0.9 s, and acknowledgements may come late."""
+LIVE: Final = replace(USUAL, group_s=0.8, resend_s=20.0)
+"""A link that is paid by the byte: events wait for company for at most 0.8 s, and acknowledgements may come late."""
 ACKNOWLEDGE_S: Final = 8.0
 """How long the collector of the measurement waits with an acknowledgement, while few envelopes are under way."""
 WITHIN_S: Final = 20.0
@@ -86,6 +86,8 @@ class Acknowledger:
         self._epoch = epoch
 
     def _answer(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
         self._due = None
         answer = Acknowledgement(epoch=self._epoch, upto=self.upto)
         self._link.publish(topics.ack(self._gateway), answer.to_json())

@@ -128,6 +128,17 @@ class Factory:
                 self._crossings.remove(crossing)
 
 
+def made_between(factory: Factory, begin_s: float, end_s: float) -> list[Made]:
+    """What a factory makes between two seconds of its plant, by the seconds since the first."""
+    found: list[Made] = []
+    for made in factory.made():
+        if made.second > end_s:
+            break
+        if made.second > begin_s:
+            found.append(Made(made.second - begin_s, made.events))
+    return found
+
+
 def realistic_events(count: int, *, seed: int = 5, gateway: str = GATEWAY) -> tuple[str, list[Event]]:
     """The epoch, and so many events in a row of a factory at work."""
     factory = Factory(seed, gateway=gateway)

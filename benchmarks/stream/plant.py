@@ -19,7 +19,7 @@ QUANTITIES: Final = (24, 36, 48, 60)
 ORDERS: Final = 400  # of each line: more than a day needs
 BUNDLE: Final = 6
 GATES: Final = 2  # into the hand-over zone and out of it
-_CYCLE_S: Final = (20.0, 55.0)
+_CYCLE_S: Final = (18.0, 48.0)
 _STOP_EACH: Final = 0.015  # of the pieces are followed by a stop
 _SCRAP: Final = 0.02
 

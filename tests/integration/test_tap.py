@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
 import subprocess
@@ -13,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from genba_shared import topics
+from genba_shared.cli.tap import COMMAND
 from genba_shared.codec import Envelope, Header, best_codec, encode
 from genba_shared.events import NodeStarted, Source, SourceType
 from genba_shared.mqtt import MqttLink
-from tests.integration.mqtt_peers import Mosquitto, eventually, free_port
+from tests.integration.mqtt_peers import Mosquitto, NatsServer, eventually, free_port
 
 EPOCH = "0123456789abcdef0123456789abcdef"
 AT = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
@@ -33,7 +35,9 @@ PROGRAM = (
 )
 
 
-def envelope(gateway: str, first: int, last: int) -> bytes:
+def envelope(
+    gateway: str, first: int, last: int, *, dropped: tuple[tuple[int, int], ...] = (), signature: bytes = b""
+) -> bytes:
     header = Header(
         codec=best_codec(),
         gateway=gateway,
@@ -44,18 +48,27 @@ def envelope(gateway: str, first: int, last: int) -> bytes:
         acked=0,
         wall=AT,
         mono_ms=1,
+        dropped=dropped,
+        signature=signature,
     )
     events = tuple(
         NodeStarted(
             id=f"{gateway}:{EPOCH}:{seq}",
             at=AT,
             source=Source(type=SourceType.PLC, ref="裁断機"),
-            work_order="WO-1",
+            station=f"CUT-{seq % 2}",
+            work_order=f"WO-{seq}",
             node="CUT",
         )
-        for seq in range(first, last + 1)
+        for seq in header.seqs()
     )
     return encode(Envelope(header=header, events=events))
+
+
+def shown(out: str) -> list[str]:
+    """What is on each line of the output: the seq of an event, or the name of another object."""
+    objects = [json.loads(line) for line in out.splitlines()]
+    return [obj["id"].rpartition(":")[2] if "id" in obj else next(iter(obj)) for obj in objects]
 
 
 @pytest.fixture
@@ -72,7 +85,7 @@ def tap(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-async def publish(broker: Mosquitto, *payloads: tuple[str, bytes]) -> None:
+async def publish(broker: Mosquitto | NatsServer, *payloads: tuple[str, bytes]) -> None:
     async with MqttLink(broker.url, "sender") as link:
         await eventually(lambda: link.connected)
         for gateway, payload in payloads:
@@ -116,7 +129,76 @@ def test_a_broker_that_is_not_there_is_said_in_one_sentence() -> None:
     assert out == ""
 
 
-@pytest.mark.parametrize(("arguments", "text"), [(("http://x",), "mqtt://HOST"), (("x", "--gateway", "Line 1"), "a-z")])
+async def test_envelopes_are_kept_as_they_came_and_shown_from_their_files(broker: Mosquitto, tmp_path: Path) -> None:
+    kept = tmp_path / "report"
+    process = tap(broker.url, "--raw", str(kept), "--count", "3")
+    assert process.stderr is not None
+    assert "listening on" in process.stderr.readline()
+    signed = envelope("line-1", 1, 4, dropped=((2, 3),), signature=bytes(64))
+    await publish(broker, ("line-1", signed), ("line-1", b"noise"), ("line-1", envelope("line-1", 5, 5)))
+    out, err = process.communicate(timeout=20)
+    assert shown(out) == ["1", "4", "5"]
+    assert "gateway line-1, epoch 0123456789abcdef0123456789abcdef, envelopes of version 2, signed" in err
+    assert "the gateway dropped seqs 2..3" in err
+    assert "envelopes of version 2, not signed" in err
+    files = sorted(kept.iterdir())
+    assert [path.name.rpartition("-")[0] for path in files] == ["damaged", "line-1-000000000001", "line-1-000000000005"]
+    assert files[1].read_bytes() == signed
+    again = tap(*map(str, files), "--everything")
+    out, err = again.communicate(timeout=20)
+    assert shown(out) == ["damaged", "envelope", "1", "4", "envelope", "5"]
+    described = json.loads(out.splitlines()[1])["envelope"]
+    assert (described["first"], described["last"], described["dropped"], described["signed"]) == (1, 4, [[2, 3]], True)
+    assert (again.returncode, err) == (0, "")
+
+
+def test_only_what_is_wanted_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [tmp_path / "one.gb", tmp_path / "two.gb"]
+    files[0].write_bytes(envelope("line-1", 1, 4))
+    files[1].write_bytes(envelope("line-2", 1, 1))
+    names = [str(path) for path in files]
+    for arguments, seqs in (
+        (("--station", "CUT-1", "--gateway", "line-1"), ["1", "3"]),
+        (("--work-order", "WO-2", "--work-order", "WO-4"), ["2", "4"]),
+        (("--kind", "node_completed"), []),
+        (("--since", "2026-01-05T07:00:00Z", "--gateway", "line-2"), ["1"]),
+        (("--since", "now"), []),
+    ):
+        parser = argparse.ArgumentParser()
+        COMMAND.add_arguments(parser)
+        assert COMMAND.run(parser.parse_args([*names, *arguments])) == 0
+        assert shown(capsys.readouterr().out) == seqs, arguments
+
+
+@pytest.mark.parametrize("kind", [Mosquitto, NatsServer])
+async def test_rates_are_shown_instead_of_events(kind: type[Mosquitto | NatsServer], tmp_path: Path) -> None:
+    broker = kind(tmp_path)
+    broker.start()
+    try:
+        process = tap(broker.url, "--rate", "--count", "3")
+        assert process.stderr is not None
+        assert "listening on" in process.stderr.readline()
+        await publish(broker, ("line-1", envelope("line-1", 1, 2)), ("line-2", envelope("line-2", 1, 1)))
+        out, _ = process.communicate(timeout=20)
+    finally:
+        broker.kill()
+    seconds = [json.loads(line) for line in out.splitlines()]
+    assert sum(second["events"] for second in seconds) == 3
+    assert sum(second["envelopes"] for second in seconds) == 2
+    assert sum(second["gateways"].get("line-1", 0) for second in seconds) == 2
+    assert all(set(second["kinds"]) <= {"node_started"} for second in seconds)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("http://x",), "mqtt://HOST"),
+        (("x", "--gateway", "Line 1"), "a-z"),
+        (("x", "--kind", "node_complete"), "Did you mean node_completed?"),
+        (("x", "--since", "yesterday"), "write now"),
+        (("x", "y"), "x is not a file"),
+    ],
+)
 def test_wrong_use_is_explained(arguments: tuple[str, ...], text: str) -> None:
     process = tap(*arguments)
     _, err = process.communicate(timeout=20)

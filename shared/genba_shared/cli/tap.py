@@ -1,36 +1,58 @@
-"""`genba tap BROKER`: production events as they pass a broker, as JSON lines."""
+"""`genba tap BROKER|FILE…`: production events as they pass a broker, or of envelopes that were kept, as JSON lines."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import difflib
 import secrets
-import sys
-from collections import deque
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from genba_shared import topics
 from genba_shared.cli.command import Command
-from genba_shared.codec import Envelope, decode
-from genba_shared.errors import ContractError, UsageError
-from genba_shared.events import to_line
+from genba_shared.cli.tap_show import SUFFIX, Shower, Wanted, What, say
+from genba_shared.clock import parse_time
+from genba_shared.codec import MAX_ENVELOPE
+from genba_shared.errors import UsageError
+from genba_shared.events import KINDS
 from genba_shared.mqtt import MqttLink
 
-_REMEMBERED: Final = 20_000  # ids of events shown: an envelope that is sent again is not shown again
-_EXAMPLES: Final = """\
+_RATE_S: Final = 1.0
+_EXAMPLES: Final = f"""\
 examples:
   genba tap mqtt://127.0.0.1:1883
   genba tap broker.factory --gateway line-1 | jq 'select(.kind == "node_completed")'
+  genba tap broker.factory --kind node_completed --work-order WO-1001 --since now
   genba tap 'mqtts://broker.factory?ca=ca.pem' > events.jsonl
+  genba tap broker.factory --raw report/      (keeps the envelopes; add the folder to a bug report)
+  genba tap report/*{SUFFIX} --everything        (shows what is in them)
 
-Events go to stdout, one JSON object a line; what cannot be read is named on stderr. Ctrl-C ends."""
+Events go to stdout, one JSON object a line; what cannot be read, dropped seqs and who sends are named on stderr, or
+with --everything are objects between the events: {{"envelope": …}}, {{"rejected": …}}, {{"damaged": …}}.
+Ctrl-C ends."""
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLES
-    parser.add_argument("broker", metavar="BROKER", help="mqtt://HOST:PORT, mqtts://HOST:PORT?ca=FILE, or just HOST")
-    parser.add_argument("--gateway", metavar="G", help="only this gateway's events")
-    parser.add_argument("--count", metavar="N", type=int, help="end after N events")
+    add = parser.add_argument
+    add(
+        "sources",
+        metavar="BROKER|FILE",
+        nargs="+",
+        help="mqtt://HOST:PORT, mqtts://HOST:PORT?ca=FILE, or just HOST; or files that --raw kept",
+    )
+    add("--gateway", metavar="G", help="only this gateway's events")
+    add("--kind", metavar="K", action="append", default=[], help="only events of this kind (may be given again)")
+    add("--work-order", metavar="W", action="append", default=[], help="only of this work order (may be given again)")
+    add("--station", metavar="S", action="append", default=[], help="only of this station (may be given again)")
+    add("--since", metavar="TIME", help="only what happened from then on: now, or 2026-01-05T07:00:00Z")
+    add("--count", metavar="N", type=int, help="end after N events")
+    add("--raw", metavar="DIR", type=Path, help="keep every envelope in this folder, as it came")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--everything", action="store_true", help="envelopes, refused and damaged ones as objects, too")
+    shown.add_argument("--rate", action="store_true", help="instead of events: each second how many came, and bytes")
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -38,12 +60,62 @@ def _run(args: argparse.Namespace) -> int:
         raise UsageError(f"'{args.gateway}' is not a gateway id: 1 to 40 of a-z, 0-9 and '-'")
     if args.count is not None and args.count < 1:
         raise UsageError(f"--count {args.count}: write 1 or more, or leave it out")
-    url = args.broker if "://" in args.broker else f"mqtt://{args.broker}"
-    asyncio.run(_tap(url, gateway=args.gateway, count=args.count))
+    if args.raw is not None:
+        _prepare(args.raw)
+    what = What.EVERYTHING if args.everything else What.RATES if args.rate else What.EVENTS
+    shower = Shower(_wanted(args), what, left=args.count, raw=args.raw)
+    files = [Path(source) for source in args.sources if Path(source).is_file()]
+    if len(files) == len(args.sources):
+        _show_files(files, shower)
+    elif len(args.sources) > 1:
+        missing = next(source for source in args.sources if not Path(source).is_file())
+        raise UsageError(f"{missing} is not a file. Write one broker, or files only")
+    else:
+        url = args.sources[0] if "://" in args.sources[0] else f"mqtt://{args.sources[0]}"
+        asyncio.run(_tap(url, shower, gateway=args.gateway))
     return 0
 
 
-async def _tap(url: str, *, gateway: str | None, count: int | None) -> None:
+def _wanted(args: argparse.Namespace) -> Wanted:
+    for kind in args.kind:
+        if kind not in KINDS:
+            near = difflib.get_close_matches(kind, list(KINDS), n=1)
+            raise UsageError(f"--kind {kind} is not known" + (f". Did you mean {near[0]}?" if near else ""))
+    return Wanted(
+        gateway=args.gateway,
+        kinds=frozenset(args.kind),
+        work_orders=frozenset(args.work_order),
+        stations=frozenset(args.station),
+        since=None if args.since is None else _since(args.since),
+    )
+
+
+def _since(text: str) -> datetime:
+    if text == "now":
+        return datetime.now(UTC)
+    try:
+        return parse_time(text)
+    except ValueError as exc:
+        raise UsageError(f"--since {text}: write now, or a time such as 2026-01-05T07:00:00Z") from exc
+
+
+def _prepare(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise UsageError(f"--raw {folder}: {exc.strerror}") from exc
+
+
+def _show_files(files: list[Path], shower: Shower) -> None:
+    for path in files:
+        if shower.is_done:
+            break
+        with path.open("rb") as file:
+            shower.show(str(path), file.read(MAX_ENVELOPE + 1))
+    shower.show_rates(datetime.now(UTC))
+
+
+async def _tap(url: str, shower: Shower, *, gateway: str | None) -> None:
     messages: asyncio.Queue[tuple[str, bytes] | UsageError] = asyncio.Queue()
     topic_filter = topics.UP_FILTER if gateway is None else topics.up(gateway)
     was_connected = False
@@ -51,11 +123,11 @@ async def _tap(url: str, *, gateway: str | None, count: int | None) -> None:
     def connected() -> None:
         nonlocal was_connected
         was_connected = True
-        _say(f"listening on {link.address} to {topic_filter}; Ctrl-C ends")
+        say(f"listening on {link.address} to {topic_filter}; Ctrl-C ends")
 
     def disconnected(reason: str) -> None:
         if was_connected:
-            _say(f"connection to {link.address} lost ({reason}); trying again")
+            say(f"connection to {link.address} lost ({reason}); trying again")
         else:
             messages.put_nowait(
                 UsageError(
@@ -71,55 +143,25 @@ async def _tap(url: str, *, gateway: str | None, count: int | None) -> None:
         on_disconnect=disconnected,
     )
     link.subscribe(topic_filter)
-    printer = _Printer(count)
     async with link:
-        while not printer.is_done:
-            message = await messages.get()
-            if isinstance(message, UsageError):
-                raise message
-            printer.show(*message)
+        await _show_messages(messages, shower)
 
 
-class _Printer:
-    """Writes the events of envelopes to stdout, each once."""
-
-    def __init__(self, count: int | None) -> None:
-        self._left = count
-        self._order: deque[str] = deque()
-        self._shown: set[str] = set()
-
-    @property
-    def is_done(self) -> bool:
-        """Whether as many events were shown as were asked for."""
-        return self._left == 0
-
-    def show(self, topic: str, payload: bytes) -> None:
-        """Show one envelope."""
+async def _show_messages(messages: asyncio.Queue[tuple[str, bytes] | UsageError], shower: Shower) -> None:
+    loop = asyncio.get_running_loop()
+    rates_at = loop.time() + _RATE_S
+    while not shower.is_done:
         try:
-            envelope = decode(payload)
-        except ContractError as exc:
-            _say(f"{topic}: envelope of {len(payload)} bytes cannot be read: {exc}")
-            return
-        self._show_events(envelope)
-        for rejected in envelope.rejected:
-            _say(f"{topic}: event seq {rejected.seq} breaks the contract: {rejected.reason}")
-        sys.stdout.flush()
-
-    def _show_events(self, envelope: Envelope) -> None:
-        for event in envelope.events:
-            if event.id in self._shown or self.is_done:
-                continue
-            self._shown.add(event.id)
-            self._order.append(event.id)
-            if len(self._order) > _REMEMBERED:
-                self._shown.discard(self._order.popleft())
-            print(to_line(event))
-            if self._left is not None:
-                self._left -= 1
-
-
-def _say(text: str) -> None:
-    print(f"genba tap: {text}", file=sys.stderr, flush=True)
+            async with asyncio.timeout_at(rates_at):
+                message = await messages.get()
+        except TimeoutError:
+            rates_at += _RATE_S
+            shower.show_rates(datetime.now(UTC))
+            continue
+        if isinstance(message, UsageError):
+            raise message
+        shower.show(*message)
+    shower.show_rates(datetime.now(UTC))
 
 
 COMMAND = Command(

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from genba_shared.codec.budget import Budget
 from genba_shared.codec.buffer import Reader
-from genba_shared.codec.columns import MOST_HEX, read_integers
-from genba_shared.codec.layout import COMMON, CONTEXT_FIELDS, ROW_FIELDS, SCHEMA, kind_fields, rows_by_code
-from genba_shared.codec.rejection import JSON_NAMES, Bad, Rejected, kept_block, raw_row
+from genba_shared.codec.columns import read_integers
+from genba_shared.codec.layout import COMMON, CONTEXT_FIELDS, ROW_FIELDS, kind_fields, rows_by_code
+from genba_shared.codec.rejection import Bad, Rejected, json_name, kept_block, raw_row
+from genba_shared.codec.upcast import Upcaster, upcast, upcaster_of
 from genba_shared.codec.values import Columns, FieldPlan, FieldReader, Rows, picker, plans_of, read_texts
 from genba_shared.errors import ContractError
 from genba_shared.events.kinds import KINDS_BY_CODE
@@ -23,6 +24,7 @@ from genba_shared.events.model import Event
 from genba_shared.events.schema import Field
 
 _new: Final = object.__new__
+_CLASSES: Final[list[type[Event]]] = [KINDS_BY_CODE.get(code, Event) for code in range(256)]
 
 
 def read_body(
@@ -34,10 +36,8 @@ def read_body(
         ContractError: the body as a whole cannot be read (schema version, texts, common columns).
     """
     reader = Reader(body)
-    schema = reader.u8()
-    if schema != SCHEMA:
-        raise ContractError(f"body schema {schema} is not known: {SCHEMA} is")
-    made = _Made(reader, seqs=seqs, prefix=f"{gateway}:{epoch}:")
+    upcaster = upcaster_of(reader.u8())
+    made = _Made(reader, seqs=seqs, prefix=f"{gateway}:{epoch}:", upcaster=upcaster)
     reader.end()
     return made.sorted_out()
 
@@ -45,15 +45,15 @@ def read_body(
 class _Made:
     """The events of one body, and what is wrong with some of them."""
 
-    def __init__(self, reader: Reader, *, seqs: Sequence[int], prefix: str) -> None:
-        self._seqs, self._prefix = seqs, prefix
+    def __init__(self, reader: Reader, *, seqs: Sequence[int], prefix: str, upcaster: Upcaster | None) -> None:
+        self._seqs, self._prefix, self._upcaster = seqs, prefix, upcaster
         self._refused: dict[int, Rejected] = {}
         self._texts = read_texts(reader)
         codes = reader.raw(len(seqs))
-        self._events: list[Event] = [_new(KINDS_BY_CODE.get(code, Event)) for code in codes]
-        any(map(_GIVE_ID, self._events, [prefix + str(seq) for seq in seqs]))
+        self._events: list[Event] = list(map(_new, map(_CLASSES.__getitem__, codes)))
+        any(map(_GIVE_ID, self._events, map(prefix.__add__, map(str, seqs))))
         self._rows = Rows(seqs)
-        self._budget = Budget(self._texts.items, rows=len(seqs), longest_hex=2 * MOST_HEX)
+        self._budget = Budget(self._texts.items, rows=len(seqs))
         self._common = self._read_common(reader)
         for code, numbers in rows_by_code(codes).items():
             self._read_kind(code, numbers, reader.blob(most=reader.left))
@@ -100,8 +100,25 @@ class _Made:
             self._refuse_block(kind.kind, numbers, block, reason=reason)
             return
         self._budget.spend_on(columns.values())
+        if self._upcaster is not None:
+            self._upcast(kind, numbers, columns, self._upcaster)
+            return
         _give(picker(numbers)(self._events), plans, columns)
         self._check(kind, numbers, columns, has_bad=fields.has_bad or self._common_has_bad)
+
+    def _upcast(self, kind: type[Event], numbers: Sequence[int], columns: Columns, upcaster: Upcaster) -> None:
+        for place, row in enumerate(numbers):
+            bad = _first_bad(kind, self._common, row) or _first_bad(kind, columns, place)
+            try:
+                if bad is not None:
+                    raise ContractError(f"{kind.kind}.{bad}")
+                self._events[row] = upcast(self._raw(kind, row, columns, place), upcaster)
+            except ContractError as exc:
+                self._refuse(kind, row, str(exc), columns, place)
+
+    def _raw(self, kind: type[Event], row: int, columns: Columns, place: int) -> dict[str, Any]:
+        raw = {"id": f"{self._prefix}{self._seqs[row]}", "kind": kind.kind}
+        return raw | raw_row(kind, self._common, row) | raw_row(kind, columns, place)
 
     def _check(self, kind: type[Event], numbers: Sequence[int], columns: Columns, *, has_bad: bool) -> None:
         """Refuse the events that lack something, or that hold what could not be read."""
@@ -113,7 +130,7 @@ class _Made:
             return
         if has_bad:
             for place, row in enumerate(numbers):
-                bad = _first_bad(common, row) or _first_bad(columns, place)
+                bad = _first_bad(kind, common, row) or _first_bad(kind, columns, place)
                 if bad is not None:
                     self._refuse(kind, row, f"{kind.kind}.{bad}", columns, place)
         for name in kind.required:
@@ -124,17 +141,15 @@ class _Made:
                         self._refuse(kind, row, f"{kind.kind}: {name} is missing", columns, place)
 
     def _refuse(self, kind: type[Event], row: int, reason: str, columns: Columns, place: int) -> None:
-        seq = self._seqs[row]
-        raw = {"id": f"{self._prefix}{seq}", "kind": kind.kind}
-        raw |= raw_row(self._common, row) | raw_row(columns, place)
-        self._refused[row] = Rejected(seq=seq, reason=reason, raw=raw)
+        raw = self._raw(kind, row, columns, place)
+        self._refused[row] = Rejected(seq=self._seqs[row], reason=reason, raw=raw)
 
     def _refuse_block(self, kind: str | int, numbers: Sequence[int], block: bytes, *, reason: str) -> None:
         first_id = f"{self._prefix}{self._seqs[numbers[0]]}"
         for place, row in enumerate(numbers):
             seq = self._seqs[row]
             raw = {"id": f"{self._prefix}{seq}", "kind": kind, **kept_block(block, place, first_id)}
-            self._refused[row] = Rejected(seq=seq, reason=reason, raw=raw | raw_row(self._common, row))
+            self._refused[row] = Rejected(seq=seq, reason=reason, raw=raw | raw_row(Event, self._common, row))
 
 
 _CONTEXT_PLANS: Final = plans_of(Event, CONTEXT_FIELDS)
@@ -159,9 +174,9 @@ def _give(events: Sequence[Event], plans: Sequence[FieldPlan], columns: Columns)
         any(map(plan.give, events, columns.get(plan.name) or repeat(plan.field.default)))
 
 
-def _first_bad(columns: Mapping[str, Sequence[Any]], row: int) -> str | None:
+def _first_bad(kind: type[Event], columns: Mapping[str, Sequence[Any]], row: int) -> str | None:
     for name, column in columns.items():
         value = column[row]
         if type(value) is Bad:
-            return f"{JSON_NAMES[name]}: {value.raw!r:.80} {value.reason}"
+            return f"{json_name(kind, name)}: {value.raw!r:.80} {value.reason}"
     return None

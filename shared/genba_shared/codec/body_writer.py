@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from operator import attrgetter, itemgetter
+from string import hexdigits
 from typing import Any, Final
 
 from genba_shared.codec.buffer import Writer
@@ -189,7 +190,8 @@ class _BodyWriter:
                 self._write_ids(writer, values, rows.seqs)
 
     def _write_texts(self, writer: Writer, values: Sequence[str]) -> None:
-        if len(values[0]) >= LEAST_HEX and (data := hex_bytes(values)) is not None:
+        first = values[0]
+        if len(first) >= LEAST_HEX and first[0] in hexdigits and (data := hex_bytes(values)) is not None:
             write_hex(writer, data, len(values))
             return
         texts = self._texts

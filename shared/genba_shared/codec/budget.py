@@ -7,19 +7,22 @@ from typing import Any, Final
 
 from genba_shared.codec.rejection import Bad
 from genba_shared.errors import ContractError
+from genba_shared.events.kinds import KINDS
 from genba_shared.events.model import Source
+from genba_shared.events.schema import FieldType, fields_of
 
-MAX_WORDS: Final = 4 * 1024 * 1024  # characters of all texts and ids of an envelope's events together
-_MOST_FIELDS: Final = 40  # texts that one event may have, or more
+MAX_WORDS: Final = 8 * 1024 * 1024  # characters of all texts and ids of an envelope's events together
+_WORDS: Final = (FieldType.TEXT, FieldType.SOURCE)
+_MOST_FIELDS: Final = max(sum(field.type in _WORDS for field in fields_of(kind)) for kind in KINDS.values())
 
 
 class Budget:
     """What is left of the characters that an envelope's events may hold together."""
 
-    def __init__(self, texts: Sequence[str | Bad], *, rows: int, longest_hex: int) -> None:
+    def __init__(self, texts: Sequence[str | Bad], *, rows: int) -> None:
         self._left = MAX_WORDS
         longest = max((len(text) for text in texts if isinstance(text, str)), default=0)
-        self._is_safe = max(longest, longest_hex) * rows * _MOST_FIELDS <= MAX_WORDS
+        self._is_safe = longest * rows * _MOST_FIELDS <= MAX_WORDS  # hexadecimal texts, too: they are short
 
     def spend(self, characters: int) -> None:
         """Take so many.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 from genba_shared.codec import version1
@@ -15,6 +16,7 @@ from genba_shared.codec.rejection import Rejected
 from genba_shared.errors import ContractError
 from genba_shared.events.model import Event
 
+_id_of: Final = attrgetter("id")
 _READ_BODY: Final = {1: version1.read_body, VERSION: read_body}
 
 
@@ -48,9 +50,10 @@ def encode(envelope: Envelope, *, sign: Sign | None = None) -> bytes:
         raise ContractError(f"header announces {header.count} events, the envelope holds {len(events)}")
     seqs = header.seqs()
     prefix = f"{header.gateway}:{header.epoch}:"
-    for event, seq in zip(events, map(str, seqs), strict=True):
-        if event.id != prefix + seq:
-            raise ContractError(f"event {event.id!r:.120} stands where {prefix}{seq} should")
+    expected = list(map(prefix.__add__, map(str, seqs)))
+    if list(map(_id_of, events)) != expected:
+        wrong = next((event.id, name) for event, name in zip(events, expected, strict=True) if event.id != name)
+        raise ContractError(f"event {wrong[0]!r:.120} stands where {wrong[1]} should")
     body = write_body(events, seqs=seqs, gateway=header.gateway, epoch=header.epoch)
     if len(body) > MAX_BODY:
         raise ContractError(f"body of {len(body)} bytes is above {MAX_BODY}")

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum, StrEnum
+from functools import cache
 from typing import Final
 
 from genba_shared.events.model import Event
@@ -54,6 +55,7 @@ def kind_fields(kind: type[Event]) -> tuple[Field, ...]:
     return fields_of(kind)[len(COMMON) + 1 :]
 
 
+@cache
 def members(choice: type[StrEnum]) -> tuple[StrEnum, ...]:
     """The members of a choice in wire order: the order of the class, to which members are only ever appended."""
     return tuple(choice)

@@ -8,9 +8,11 @@ from typing import Any, Final
 
 from genba_shared.events.json_form import value_to_json
 from genba_shared.events.kinds import KINDS
+from genba_shared.events.model import Event
 from genba_shared.events.schema import fields_of
 
-JSON_NAMES: Final = {field.name: field.json for kind in KINDS.values() for field in fields_of(kind)}
+_KINDS: Final[tuple[type[Event], ...]] = (Event, *KINDS.values())
+_JSON_NAMES: Final = {kind.__name__: {field.name: field.json for field in fields_of(kind)} for kind in _KINDS}
 
 _KEPT_OF_BLOCK: Final = 65_536  # bytes of columns that cannot be read
 
@@ -37,11 +39,17 @@ def kept_block(block: bytes, place: int, first_id: str) -> dict[str, str]:
     return {"columns_of": first_id} if place else {"columns": block[:_KEPT_OF_BLOCK].hex()}
 
 
-def raw_row(columns: Mapping[str, Sequence[Any]], row: int) -> dict[str, Any]:
-    """What could be read of one row, as JSON values by JSON name."""
+def json_name(kind: type[Event], name: str) -> str:
+    """The JSON name of a field."""
+    return _JSON_NAMES[kind.__name__][name]
+
+
+def raw_row(kind: type[Event], columns: Mapping[str, Sequence[Any]], row: int) -> dict[str, Any]:
+    """What could be read of one row of a kind (`Event`: of its common part), as JSON values by JSON name."""
+    names = _JSON_NAMES[kind.__name__]
     values = ((name, column[row]) for name, column in columns.items())
     return {
-        JSON_NAMES[name]: value.raw if isinstance(value, Bad) else value_to_json(value)
+        names[name]: value.raw if isinstance(value, Bad) else value_to_json(value)
         for name, value in values
         if value is not None and value != ()
     }

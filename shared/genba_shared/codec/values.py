@@ -30,6 +30,7 @@ Column = list[Any]
 Columns = dict[str, Column]
 
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
 _INT64: Final = 2**63
 _EXACT_MS: Final = 2**32 * 1000  # up to here the division of milliseconds by 1000 is exact to half a microsecond
 _DIGITS: Final = 19  # of the greatest seq
@@ -206,7 +207,7 @@ class FieldReader:
         if not rows.ats:
             raise ContractError(f"{field.json}: a time without the event's own")
         try:
-            spans = {number: timedelta(milliseconds=number) for number in set(numbers)}
+            spans = {number: number * _MS for number in set(numbers)}
             return [at + spans[number] for at, number in zip(rows.ats, numbers, strict=True)]  # type: ignore[operator]  # a Bad raises TypeError
         except (OverflowError, TypeError):
             self.has_bad = True

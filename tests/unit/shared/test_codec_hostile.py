@@ -216,7 +216,7 @@ def test_the_worst_envelope_costs_no_more_time_and_memory_than_a_large_good_one(
 
 @pytest.mark.parametrize("make", [one_text_everywhere, version_1_text_everywhere, ids_from_nothing])
 def test_a_text_that_would_fill_the_log_is_refused(make: Callable[[], bytes]) -> None:
-    with pytest.raises(ContractError, match="texts of more than 4194304 characters"):
+    with pytest.raises(ContractError, match="texts of more than 8388608 characters"):
         decode(make())
 
 

@@ -20,7 +20,8 @@ from typing import Any, Final
 from genba_shared.codec.budget import Budget
 from genba_shared.codec.buffer import Reader
 from genba_shared.codec.layout import COMMON, MAX_IDS, MAX_IDS_PER_EVENT, MAX_STRINGS, kind_fields, members
-from genba_shared.codec.rejection import JSON_NAMES, Bad, Rejected, kept_block, raw_row
+from genba_shared.codec.rejection import Bad, Rejected, json_name, kept_block, raw_row
+from genba_shared.codec.upcast import Upcaster, upcast, upcaster_of
 from genba_shared.codec.values import source_of, text_of, time_after, time_at
 from genba_shared.codec.version1.columns import read_integers, read_numbers, read_presence
 from genba_shared.errors import ContractError
@@ -28,7 +29,6 @@ from genba_shared.events.kinds import KINDS_BY_CODE
 from genba_shared.events.model import Event, SourceType
 from genba_shared.events.schema import Field, FieldType
 
-SCHEMA: Final = 1
 _INT64: Final = 2**63
 _Column = list[Any]
 
@@ -42,11 +42,9 @@ def read_body(
         ContractError: the body as a whole cannot be read (schema version, string table, common columns).
     """
     reader = Reader(body)
-    schema = reader.u8()
-    if schema != SCHEMA:
-        raise ContractError(f"body schema {schema} is not known: {SCHEMA} is")
+    upcaster = upcaster_of(reader.u8())
     count = len(seqs)
-    columns = _ColumnReader(reader, prefix=f"{gateway}:{epoch}:", rows=count)
+    columns = _ColumnReader(reader, prefix=f"{gateway}:{epoch}:", rows=count, upcaster=upcaster)
     codes = reader.raw(count)
     common = columns.read(reader, COMMON, ats=None, seqs=seqs)
     columns.budget.spend_on(common.values())
@@ -67,12 +65,12 @@ def read_body(
 class _ColumnReader:
     """Reads columns against the string table that stands at the head of the body."""
 
-    def __init__(self, reader: Reader, *, prefix: str, rows: int) -> None:
-        self._prefix = prefix
+    def __init__(self, reader: Reader, *, prefix: str, rows: int, upcaster: Upcaster | None) -> None:
+        self._prefix, self._upcaster = prefix, upcaster
         count = reader.varint(most=MAX_STRINGS)
         lengths = read_integers(reader, count) if count else []
         self._strings = [text_of(reader.raw(length)) for length in lengths]
-        self.budget = Budget(self._strings, rows=rows, longest_hex=0)
+        self.budget = Budget(self._strings, rows=rows)
 
     def read_kind(
         self, code: int, block: bytes, common: dict[str, _Column], *, seqs: Sequence[int]
@@ -93,7 +91,7 @@ class _ColumnReader:
         rejected: list[Event | Rejected] = []
         for row, seq in enumerate(seqs):
             raw = {"id": f"{self._prefix}{seq}", "kind": name, **kept_block(block, row, f"{self._prefix}{seqs[0]}")}
-            rejected.append(Rejected(seq=seq, reason=reason, raw=raw | raw_row(common, row)))
+            rejected.append(Rejected(seq=seq, reason=reason, raw=raw | raw_row(Event, common, row)))
         return rejected
 
     def read(
@@ -204,9 +202,13 @@ class _ColumnReader:
                 if missing:
                     raise ContractError(f"{kind.kind}.{missing[0].json} is missing")
                 _refuse_bad(kind, columns, values)
-                built.append(kind(**dict(zip(names, (identity, *values), strict=True))))
+                if self._upcaster is None:
+                    built.append(kind(**dict(zip(names, (identity, *values), strict=True))))
+                else:
+                    raw = {"id": identity, "kind": kind.kind, **raw_row(kind, columns, row)}
+                    built.append(upcast(raw, self._upcaster))
             except ContractError as exc:
-                raw = {"id": identity, "kind": kind.kind, **raw_row(columns, row)}
+                raw = {"id": identity, "kind": kind.kind, **raw_row(kind, columns, row)}
                 built.append(Rejected(seq=seq, reason=str(exc), raw=raw))
         return built
 
@@ -215,7 +217,7 @@ def _refuse_bad(kind: type[Event], columns: Mapping[str, _Column], values: Seque
     if Bad not in map(type, values):
         return
     name, value = next((name, value) for name, value in zip(columns, values, strict=True) if type(value) is Bad)
-    raise ContractError(f"{kind.kind}.{JSON_NAMES[name]}: {value.raw!r:.80} {value.reason}")
+    raise ContractError(f"{kind.kind}.{json_name(kind, name)}: {value.raw!r:.80} {value.reason}")
 
 
 def _choices(choice: type[StrEnum], numbers: Sequence[int]) -> _Column:
