@@ -159,13 +159,13 @@ def _drop_table(path: Path) -> None:
     connection.close()
 
 
-def _forget_sequence(path: Path) -> None:
+def _change_mark(path: Path) -> None:
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE meta SET value = 1 WHERE key = 'next_seq'")
+        connection.execute("UPDATE meta SET value = 150 WHERE key = 'acknowledged'")
     connection.close()
 
 
-@pytest.mark.parametrize("damage", [_overwrite_head, _overwrite_middle, _drop_table, _forget_sequence])
+@pytest.mark.parametrize("damage", [_overwrite_head, _overwrite_middle, _drop_table, _change_mark])
 def test_a_damaged_file_is_set_aside_and_the_gateway_starts_with_a_new_epoch(
     reopen: Open, tmp_path: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from genba_edge.outbox.packing import unpacked
 from genba_shared.clock import parse_time
 
 CURRENT: Final = "event"
 PART: Final = "history_"
-COLUMNS: Final = "(seq INTEGER PRIMARY KEY, line TEXT NOT NULL, trail TEXT)"
+COLUMNS: Final = "(seq INTEGER PRIMARY KEY, line NOT NULL, trail TEXT, kind INTEGER, crc INTEGER)"
 _BYTES: Final = "length(CAST(line AS BLOB)) + ifnull(length(CAST(trail AS BLOB)), 0)"
 _PARTS: Final = 8  # a part holds at least so much of the limits
 _LARGE: Final = 4  # a part that holds more than this much of the limit goes row by row: an outage's backlog is one
@@ -145,7 +146,8 @@ class History:
         table = f"{PART}{_first_seq(connection, CURRENT)}"
         connection.execute(f"ALTER TABLE {CURRENT} RENAME TO {table}")
         connection.execute(f"CREATE TABLE {CURRENT} {COLUMNS}")
-        connection.execute(f"INSERT INTO {CURRENT} SELECT seq, line, trail FROM {table} WHERE seq > ?", (upto,))  # noqa: S608 - names of our own
+        columns = "seq, line, trail, kind, crc"
+        connection.execute(f"INSERT INTO {CURRENT} SELECT {columns} FROM {table} WHERE seq > ?", (upto,))  # noqa: S608 - names of our own
         connection.execute(f"DELETE FROM {table} WHERE seq > ?", (upto,))  # noqa: S608 - as above
         part = replace(current, table=table, newest_at=newest_at)
         return replace(self, parts=(*self.parts, part), current=_Part(table=CURRENT, size=0, oldest_at=None))
@@ -180,7 +182,7 @@ def part_tables(connection: sqlite3.Connection) -> list[str]:
 def time_of(line: object) -> datetime | None:
     """When the event of a stored row happened; None for a row that cannot be read."""
     try:
-        return parse_time(json.loads(line)["at"])  # type: ignore[arg-type]  # a damaged row may be anything: TypeError
+        return parse_time(json.loads(unpacked(line))["at"])
     except (ValueError, KeyError, TypeError):
         return None
 

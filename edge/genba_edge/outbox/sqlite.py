@@ -7,29 +7,38 @@ import json
 import logging
 import sqlite3
 import threading
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from genba_edge.outbox.database import FILE_NAME, full_disk_said, lock_folder, open_database
+from genba_edge.outbox.database import FILE_NAME, full_disk_said, lock_folder, open_database, write_acknowledged
 from genba_edge.outbox.history import History, HistoryLimits, measure_between, time_of
+from genba_edge.outbox.packing import packed, unpacked
+from genba_edge.outbox.saved_state import escaped
 from genba_edge.ports import OutboxMark
 from genba_shared.errors import ContractError, OutboxFull
-from genba_shared.events import Event, event_from_own_json, event_to_json
+from genba_shared.events import Event, event_from_own_json, to_line
 
 logger = logging.getLogger(__name__)
 
 _NO_TRAILS: Final[Mapping[str, str]] = MappingProxyType({})
 _USUAL: Final = HistoryLimits()
+_LAZY_PART: Final = 16  # an acknowledgement of more than this part of the history's limit is written at once
+
+_Row = tuple[int, bytes, str | None, int, int]
+"""seq, line, trail, kind, check sum."""
 
 
 class SqliteOutbox:
     """Implements `Outbox`. Every method may be called from any thread; `mark` never waits for the disk.
 
     A row that was acknowledged stays in its place as history, and the oldest history goes when it is too much or too
-    old, or when the disk is full.
+    old, or when the disk is full. An acknowledgement is written with the next commit: one that a kill takes away only
+    means that events are sent once more.
 
     Raises:
         UsageError: the folder is in use, is another gateway's, or was written by a newer version.
@@ -43,10 +52,15 @@ class SqliteOutbox:
         self._told_unreadable: set[int] = set()
         with contextlib.ExitStack() as unless_open:
             self._folder_lock = unless_open.enter_context(lock_folder(state_dir))
-            self._connection = unless_open.enter_context(contextlib.closing(open_database(state_dir, gateway=gateway)))
+            opened = open_database(state_dir, gateway=gateway)
+            self._connection = unless_open.enter_context(contextlib.closing(opened.connection))
+            self._state = opened.state
             self._mark = self._read_mark()
             self._history = History.measured(self._connection, history, upto=self._mark.acknowledged)
             unless_open.pop_all()
+        self.lost_since = opened.lost_since
+        """It begins anew because the file was damaged, which was written last then; None: it goes on."""
+        self._unwritten = 0  # bytes that were acknowledged since the mark was written
         self._is_open = True
 
     def mark(self) -> OutboxMark:
@@ -56,8 +70,7 @@ class SqliteOutbox:
     def load_state(self) -> Mapping[str, str]:
         """The core's state as of the last commit: key → JSON text."""
         with self._lock:
-            rows = self._connection.execute("SELECT key, value FROM state").fetchall()
-        return {_from_stored_key(key): value for key, value in rows}
+            return self._state.load()
 
     def append(
         self, events: Sequence[Event], state: Mapping[str, str | None], trails: Mapping[str, str] = _NO_TRAILS
@@ -73,52 +86,49 @@ class SqliteOutbox:
         if not events and not state:
             return
         with self._lock:
-            mark = self._mark
-            rows = [
-                (seq, _to_stored(event), _stored_trail(trails, event.id))
-                for seq, event in enumerate(events, start=mark.next_seq)
-            ]
-            for (seq, _, _), event in zip(rows, events, strict=True):
-                if event.id != f"{self._gateway}:{mark.epoch}:{seq}":
-                    raise ContractError(f"event {event.id} does not continue the outbox at seq {seq} of {mark.epoch}")
-            next_seq = mark.next_seq + len(rows)
+            rows = self._rows_of(events, trails)
             while True:
                 try:
-                    self._write(rows, state, next_seq=next_seq)
+                    self._write(rows, state)
                     break
                 except OutboxFull:
                     if not self._made_room():
                         raise
-            oldest_at = mark.oldest_at if mark.depth or not events else events[0].at
-            self._mark = OutboxMark(
-                epoch=mark.epoch,
-                next_seq=next_seq,
-                acknowledged=mark.acknowledged,
+            mark = self._mark
+            self._mark = replace(
+                mark,
+                next_seq=mark.next_seq + len(rows),
                 depth=mark.depth + len(rows),
-                oldest_at=oldest_at,
+                oldest_at=mark.oldest_at if mark.depth or not events else events[0].at,
             )
 
-    def _write(
-        self, rows: Sequence[tuple[int, str, str | None]], state: Mapping[str, str | None], *, next_seq: int
-    ) -> None:
+    def _rows_of(self, events: Sequence[Event], trails: Mapping[str, str]) -> list[_Row]:
+        rows = []
+        for seq, event in enumerate(events, start=self._mark.next_seq):
+            if event.id != f"{self._gateway}:{self._mark.epoch}:{seq}":
+                raise ContractError(f"event {event.id} does not continue the outbox at seq {seq} of {self._mark.epoch}")
+            line = _to_stored(event)
+            rows.append((seq, line, _stored_trail(trails, event.id), event.code, zlib.crc32(line)))
+        return rows
+
+    def _write(self, rows: Sequence[_Row], state: Mapping[str, str | None]) -> None:
+        mark, history = self._mark, self._history
         with self._transaction() as connection:
-            connection.executemany("INSERT INTO event (seq, line, trail) VALUES (?, ?, ?)", rows)
-            if rows:
-                connection.execute("UPDATE meta SET value = ? WHERE key = 'next_seq'", (next_seq,))
-            connection.executemany(
-                "INSERT OR REPLACE INTO state (key, value) VALUES (?, ?)",
-                [(_to_stored_key(key), _escaped(value)) for key, value in state.items() if value is not None],
-            )
-            connection.executemany(
-                "DELETE FROM state WHERE key = ?",
-                [(_to_stored_key(key),) for key, value in state.items() if value is None],
-            )
+            connection.executemany("INSERT INTO event (seq, line, trail, kind, crc) VALUES (?, ?, ?, ?, ?)", rows)
+            is_folded = self._state.write(state, acknowledged=mark.acknowledged)
+            if self._unwritten:
+                history = history.trim(connection, upto=mark.acknowledged, depth=mark.depth + len(rows))
+            if is_folded or history is not self._history:
+                write_acknowledged(connection, mark.acknowledged)
+        self._state.noted(state, is_folded=is_folded)
+        self._history, self._unwritten = history, 0
 
     def _made_room(self) -> bool:
         """On a full disk, history gives way to what the collector does not have yet; False: there is none left."""
         try:
             with self._transaction() as connection:
                 left = self._history.with_less(connection, upto=self._mark.acknowledged)
+                write_acknowledged(connection, self._mark.acknowledged)
         except OutboxFull:
             return False
         if left is None:
@@ -140,7 +150,7 @@ class SqliteOutbox:
             with self._transaction() as connection:
                 connection.execute(
                     "INSERT OR REPLACE INTO map (seq, sha256, text) VALUES (?, ?, ?)",
-                    (self._mark.next_seq, sha256, _escaped(text)),
+                    (self._mark.next_seq, sha256, escaped(text)),
                 )
 
     def pending(self, *, after: int, limit: int) -> Sequence[Event]:
@@ -151,11 +161,11 @@ class SqliteOutbox:
         events: list[Event] = []
         with self._lock:
             after = max(after, self._mark.acknowledged)
-            rows = self._connection.execute("SELECT seq, line FROM event WHERE seq > ? ORDER BY seq", (after,))
-            for seq, line in rows:
+            rows = self._connection.execute("SELECT seq, line, crc FROM event WHERE seq > ? ORDER BY seq", (after,))
+            for seq, line, crc in rows:
                 if len(events) == limit:
                     break
-                event = self._from_stored(seq, line)
+                event = self._from_stored(seq, line, crc)
                 if event is not None:
                     events.append(event)
             rows.close()
@@ -175,24 +185,23 @@ class SqliteOutbox:
             if upto <= mark.acknowledged:
                 return
             taken, size = measure_between(self._connection, after=mark.acknowledged, upto=upto)
-            with self._transaction() as connection:
-                connection.execute("UPDATE meta SET value = ? WHERE key = 'acknowledged'", (upto,))
-                grown = self._history.grown(connection, by=size, upto=upto)
-                history = grown.trim(connection, upto=upto, depth=mark.depth - taken)
-            self._history = history
-            self._mark = OutboxMark(
-                epoch=mark.epoch,
-                next_seq=mark.next_seq,
-                acknowledged=upto,
-                depth=mark.depth - taken,  # counting the million rows that are left would hold up the commits meanwhile
-                oldest_at=self._oldest_at(upto),
-            )
+            history = self._history.grown(self._connection, by=size, upto=upto)
+            unwritten = self._unwritten + size
+            depth = mark.depth - taken  # counting the million rows that are left would hold up the commits meanwhile
+            if unwritten * _LAZY_PART > history.limits.most_bytes:
+                with self._transaction() as connection:
+                    history = history.trim(connection, upto=upto, depth=depth)
+                    write_acknowledged(connection, upto)
+                unwritten = 0
+            self._history, self._unwritten = history, unwritten
+            self._mark = replace(mark, acknowledged=upto, depth=depth, oldest_at=self._oldest_at(upto))
 
     def close(self) -> None:
         """Close the file; the folder is free for another process."""
         with self._lock:
             if self._is_open:
                 self._is_open = False
+                self._write_last_mark()
                 self._connection.close()
                 self._folder_lock.close()
 
@@ -203,13 +212,24 @@ class SqliteOutbox:
             with self._connection:  # commits, or rolls back what was begun
                 yield self._connection
 
+    def _write_last_mark(self) -> None:
+        if not self._unwritten:
+            return
+        try:
+            with self._transaction() as connection:
+                write_acknowledged(connection, self._mark.acknowledged)
+        except OutboxFull as exc:
+            logger.warning("outbox cannot keep the acknowledgement reason=%s: events are sent once more", exc)
+
     def _read_mark(self) -> OutboxMark:
+        """Seqs go on behind the newest row; rows only go when the mark that covers them is written with that."""
         meta = dict(self._connection.execute("SELECT key, value FROM meta"))
-        upto = meta["acknowledged"]
+        upto = max(meta["acknowledged"], self._state.acknowledged)
+        (newest,) = self._connection.execute("SELECT max(seq) FROM event").fetchone()
         (depth,) = self._connection.execute("SELECT count(*) FROM event WHERE seq > ?", (upto,)).fetchone()
         return OutboxMark(
             epoch=meta["epoch"],
-            next_seq=meta["next_seq"],
+            next_seq=max(newest or 0, upto) + 1,
             acknowledged=upto,
             depth=depth,
             oldest_at=self._oldest_at(upto),
@@ -220,10 +240,12 @@ class SqliteOutbox:
         oldest = self._connection.execute(after, (acknowledged,)).fetchone()
         return None if oldest is None else time_of(oldest[0])
 
-    def _from_stored(self, seq: int, line: str) -> Event | None:
+    def _from_stored(self, seq: int, line: object, crc: int | None) -> Event | None:
         try:
-            return event_from_own_json(json.loads(line))
-        except (ValueError, ContractError) as exc:
+            if isinstance(line, bytes) and crc != zlib.crc32(line):
+                raise ContractError("it is not what was stored")
+            return event_from_own_json(json.loads(unpacked(line)))
+        except (ValueError, TypeError, ContractError) as exc:
             if seq not in self._told_unreadable:
                 self._told_unreadable.add(seq)
                 logger.error(  # noqa: TRY400 (the row is the finding, not this line of code)
@@ -232,29 +254,10 @@ class SqliteOutbox:
             return None
 
 
-def _to_stored(event: Event) -> str:
-    """The JSON line of an event."""
-    return _escaped(json.dumps(event_to_json(event), ensure_ascii=False, separators=(",", ":")))
+def _to_stored(event: Event) -> bytes:
+    return packed(escaped(to_line(event)))
 
 
 def _stored_trail(trails: Mapping[str, str], event_id: str) -> str | None:
     trail = trails.get(event_id)
-    return None if trail is None else _escaped(trail)
-
-
-def _escaped(text: str) -> str:
-    """The same JSON without characters that are not valid Unicode; a device may send any, SQLite takes none."""
-    return text if text.isascii() else text.encode("utf-8", errors="backslashreplace").decode()
-
-
-def _to_stored_key(key: str) -> str | bytes:
-    """A key is no JSON: one that is not valid Unicode (a job number may be part of it) is stored as bytes."""
-    encoded = key.encode("utf-8", errors="surrogatepass")
-    try:
-        return encoded.decode()
-    except UnicodeDecodeError:
-        return encoded
-
-
-def _from_stored_key(key: str | bytes) -> str:
-    return key if isinstance(key, str) else key.decode("utf-8", errors="surrogatepass")
+    return None if trail is None else escaped(trail)
