@@ -14,10 +14,11 @@ import uuid
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from genba_edge.app.committing import Committing
 from genba_edge.app.fleet import Fleet
 from genba_edge.app.history import History
 from genba_edge.app.inbox import Inbox
@@ -48,7 +49,6 @@ logger = logging.getLogger(__name__)
 
 SOFT_SAVE_S = 1.0  # wall: open passages are committed at least this often while reads arrive
 CHECKPOINT_S = 60.0  # wall: how far back an unobserved interval may begin after a crash of an idle gateway
-FULL_RETRY_S = 5.0  # wall: how long to wait before a commit that the disk refused is tried again
 EVENTS_KEPT = 50  # for the status page
 SWITCH_S = 15.0  # wall: how long a new map may wait for a commit that is on its way
 _FULL = "the outbox cannot take the state of the old map (disk full?): the old map stays in force."
@@ -81,11 +81,11 @@ class Gateway:
     """A running gateway."""
 
     def __init__(self, setup: GatewaySetup) -> None:
-        self._map, self._outbox, self._clock, self._sink = setup.device_map, setup.outbox, setup.clock, setup.sink
+        self._map, self._outbox, self._clock = setup.device_map, setup.outbox, setup.clock
         self._raw = setup.raw
         self._started_at = self._clock.now()
         self._inbox = Inbox(self._clock.now)
-        self._unstored: Commit | None = None
+        self._committing = Committing(setup.outbox, setup.sink, moment=self._moment, on_stored=self._note_stored)
         self._documents: list[DispatchDocument] = []
         self._switch: Switch | None = None
         self._one_reload = asyncio.Lock()
@@ -95,7 +95,7 @@ class Gateway:
         self._reporter = Reporter(self._map)
         self._history = History()
         self._events: deque[Event] = deque(maxlen=EVENTS_KEPT)
-        self._commits = self._failures = 0
+        self._failures = 0
         mark, saved = self._outbox.mark(), self._outbox.load_state()
         self._stations: dict[str, tuple[StationState, datetime]] = station_states(saved)
         self._map_watch = MapWatch(self._map, speed=self._clock.speed, saved=saved)
@@ -110,6 +110,7 @@ class Gateway:
             pace=pace_of(self._map, self._clock.speed),
             moment=self._moment(),
         )
+        self._tell_lost_store()
         if self._raw is not None:
             self._raw.begin(self._map, boot=self._identity.boot, clock=self._clock, state=saved)
         self._broker = setup.broker
@@ -125,6 +126,13 @@ class Gateway:
                 state_dir=setup.state_dir,
             )
 
+    def _tell_lost_store(self) -> None:
+        """The store was damaged and begins anew; its age is of the wall, and plant time may run faster."""
+        lost_since = self._outbox.lost_since
+        if lost_since is not None:
+            age = (datetime.now(UTC) - lost_since) * self._clock.speed
+            self._deriver.declare_lost_store(self._clock.now() - max(age, timedelta(0)), self._moment())
+
     @property
     def device_map(self) -> DeviceMap:
         """The map in force."""
@@ -132,7 +140,7 @@ class Gateway:
 
     def describe(self) -> dict[str, Any]:
         """The gateway's state as it is published: identity, outbox, devices, and what it derives."""
-        mark, now = self._outbox.mark(), self._clock.now()
+        mark, now, full_since = self._outbox.mark(), self._clock.now(), self._committing.full_since
         meters = self._fleet.meters
         return {
             "online": True,
@@ -145,7 +153,14 @@ class Gateway:
             "zones": sorted(self._map.zones),
             "nodes": sorted(self._map.nodes),
             "stocktakes": sorted(zone.id for zone in self._map.zones.values() if zone.stocktake is Stocktake.ALLOWED),
-            "outbox": {"depth": mark.depth, "oldest": format_time(mark.oldest_at) if mark.oldest_at else None},
+            "outbox": {
+                "depth": mark.depth,
+                "oldest": format_time(mark.oldest_at) if mark.oldest_at else None,
+                "bytes": mark.size,
+                "limit": mark.limit,
+                "dropped": mark.dropped,
+            },
+            "full_since": full_since and format_time(full_since),
             "at": format_time(now),
             "devices": {name: device_now(each, meters.get(name)) for name, each in self._present.devices.items()},
             "data_age_s": {
@@ -165,7 +180,7 @@ class Gateway:
             broker=self._broker,
             is_connected=self._uplink is not None and self._uplink.is_connected,
             dispatch_version=self._deriver.dispatch_version,
-            commits=self._commits,
+            commits=self._committing.commits,
             failures=self._failures,
             present=self._present,
             meters=self._fleet.meters,
@@ -174,6 +189,7 @@ class Gateway:
             stations=self._stations,
             events=self._events,
             findings=self._map_watch.findings,
+            full_since=self._committing.full_since,
             record=None if self._raw is None else RecordView(path=self._raw.path, ended=self._raw.ended),
         )
 
@@ -250,19 +266,19 @@ class Gateway:
             findings = self._map_watch.look(self._clock.now(), self._fleet.meters)
             self._deriver.tell_map_doubts(findings, self._moment())
             self._log_failures()
-            commit, now = self._deriver.take_commit(), time.monotonic()
+            commit, now = await self._committing.take_commit(self._deriver), time.monotonic()
             self._history.note(self._fleet.meters, now_s=now)
             if commit is None and self._deriver.has_unsaved_reads and now - saved_at >= SOFT_SAVE_S:
                 commit = self._deriver.take_checkpoint()
             if commit is None and now - checkpoint_at >= CHECKPOINT_S:
                 commit = self._deriver.take_checkpoint()
             if commit is not None:
-                await self._store(commit, stop)
+                await self._committing.store(commit, self._deriver, stop)
                 saved_at = checkpoint_at = time.monotonic()
             if self._switch is not None:
                 await self._take_over(self._switch)
-            if self._unstored is not None:
-                await self._store(self._unstored, stop)
+            if self._committing.waiting is not None:
+                await self._committing.store(self._committing.waiting, self._deriver, stop)
 
     async def _take_over(self, switch: Switch) -> None:
         """Between two steps of the old derivation: commit all it knows, and let one with the new map go on from there.
@@ -310,12 +326,13 @@ class Gateway:
         self._take_waiting()
         self._deriver.shut_down(self._moment())
         self._log_failures()
-        if self._unstored is not None and not await self._try_to_store(self._unstored):
+        committing = self._committing
+        if committing.waiting is not None and not await committing.store_now(committing.waiting):
             return False
-        self._unstored = self._deriver.take_checkpoint()  # which forgets it: only when nothing else waits
-        if not await self._try_to_store(self._unstored):
+        committing.waiting = self._deriver.take_checkpoint()  # which forgets it: only when nothing else waits
+        if not await committing.store_now(committing.waiting):
             return False
-        self._unstored = None
+        committing.waiting = None
         return True
 
     def _take_waiting(self) -> None:
@@ -340,34 +357,12 @@ class Gateway:
             self._failures += 1
             logger.error("not derived, the others go on subject=%s", failure.what, exc_info=failure.error)
 
-    async def _store(self, commit: Commit, stop: asyncio.Event) -> None:
-        """Commit; while the disk is full, keep polling into memory, say so, and try again until told to stop."""
-        self._unstored = commit
-        while not await self._try_to_store(commit):
-            logger.error("outbox full waiting_events=%d retry_s=%.0f", len(commit.events), FULL_RETRY_S)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(FULL_RETRY_S):
-                    await stop.wait()
-                    return
-        self._unstored = None
-
-    async def _try_to_store(self, commit: Commit) -> bool:
-        try:
-            await asyncio.to_thread(self._write, commit)
-        except OutboxFull as exc:
-            logger.warning("outbox refuses reason=%s", exc)
-            return False
-        self._commits += 1
+    def _note_stored(self, commit: Commit) -> None:
         self._note_events(commit.events)
+        if self._uplink is not None and commit.dropping is not None:
+            self._uplink.withdraw(commit.dropping.seqs)
         if self._uplink is not None and commit.events:
             self._uplink.wake(commit.events)
-        return True
-
-    def _write(self, commit: Commit) -> None:
-        """In a thread of its own: a disk, and more so a share, may take its time."""
-        self._outbox.append(commit.events, commit.state, commit.trails)
-        if self._sink is not None:
-            self._sink.write(commit.events)
 
     def _keep_map(self) -> str:
         """Keep beside the events which map they are made with; without it they are made all the same. Its text."""

@@ -12,7 +12,9 @@ from typing import assert_never
 
 from genba_edge.core.bindings import Bindings
 from genba_edge.core.counting import Counting
+from genba_edge.core.declaring import declare_drops, declare_lost_store
 from genba_edge.core.diagnosis import Finding, ToldDoubts
+from genba_edge.core.dropping import Dropping
 from genba_edge.core.environment import Environment
 from genba_edge.core.job_changes import JobChanges
 from genba_edge.core.journal import Commit, Identity, Journal, Moment
@@ -234,6 +236,16 @@ class Deriver:
         self._journal.moment = moment
         with self._supervisor.alone("map doubts"):
             self._doubts.tell(findings)
+
+    def declare_drops(self, dropping: Dropping, moment: Moment) -> None:
+        """Say what the store drops with the next commit."""
+        self._journal.moment = moment
+        declare_drops(self._journal, dropping)
+
+    def declare_lost_store(self, since: datetime, moment: Moment) -> None:
+        """Say that the store began anew, and when the lost one was written last."""
+        self._journal.moment = moment
+        declare_lost_store(self._journal, since)
 
     def shut_down(self, moment: Moment) -> None:
         """Emit what is still joined, before the last commit."""

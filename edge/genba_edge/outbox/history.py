@@ -19,7 +19,8 @@ from genba_shared.clock import parse_time
 CURRENT: Final = "event"
 PART: Final = "history_"
 COLUMNS: Final = "(seq INTEGER PRIMARY KEY, line NOT NULL, trail TEXT, kind INTEGER, crc INTEGER)"
-_BYTES: Final = "length(CAST(line AS BLOB)) + ifnull(length(CAST(trail AS BLOB)), 0)"
+ROW_OVERHEAD: Final = 12  # bytes of a row beside line and trail
+ROW_BYTES: Final = f"length(CAST(line AS BLOB)) + ifnull(length(CAST(trail AS BLOB)), 0) + {ROW_OVERHEAD}"
 _PARTS: Final = 8  # a part holds at least so much of the limits
 _LARGE: Final = 4  # a part that holds more than this much of the limit goes row by row: an outage's backlog is one
 _SLACK: Final = 16  # rows go when they are over a limit by this part of it, many at a time
@@ -187,15 +188,6 @@ def time_of(line: object) -> datetime | None:
         return None
 
 
-def measure_between(connection: sqlite3.Connection, *, after: int, upto: int) -> tuple[int, int]:
-    """How many rows that wait there are in (after, upto], and their bytes."""
-    rows, size = connection.execute(
-        f"SELECT count(*), total({_BYTES}) FROM event WHERE seq > ? AND seq <= ?",  # noqa: S608 - as above
-        (after, upto),
-    ).fetchone()
-    return int(rows), int(size)
-
-
 def _measured(connection: sqlite3.Connection, table: str, upto: int) -> _Part:
     size = _size(connection, table, "seq <= ?", upto)
     newest_at = None if table == CURRENT else _newest_at(connection, table, upto)
@@ -208,7 +200,7 @@ def _first_seq(connection: sqlite3.Connection, table: str) -> int | None:
 
 
 def _size(connection: sqlite3.Connection, table: str, which: str, *values: int) -> int:
-    (size,) = connection.execute(f"SELECT total({_BYTES}) FROM {table} WHERE {which}", values).fetchone()  # noqa: S608 - as above
+    (size,) = connection.execute(f"SELECT total({ROW_BYTES}) FROM {table} WHERE {which}", values).fetchone()  # noqa: S608 - as above
     return int(size)
 
 
@@ -216,7 +208,7 @@ def _last_beyond(connection: sqlite3.Connection, table: str, *, upto: int, surpl
     """The last of the oldest rows that together hold the surplus; 0: none."""
     last = 0
     rows = connection.execute(
-        f"SELECT seq, {_BYTES} FROM {table} WHERE seq <= ? ORDER BY seq LIMIT ?",  # noqa: S608 - as above
+        f"SELECT seq, {ROW_BYTES} FROM {table} WHERE seq <= ? ORDER BY seq LIMIT ?",  # noqa: S608 - as above
         (upto, _MOST_ROWS),
     )
     for seq, size in rows:

@@ -15,10 +15,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from genba_edge.core.dropping import Dropping, StoreLimits
 from genba_edge.outbox.database import FILE_NAME, full_disk_said, lock_folder, open_database, write_acknowledged
-from genba_edge.outbox.history import History, HistoryLimits, measure_between, time_of
+from genba_edge.outbox.history import History, HistoryLimits, time_of
 from genba_edge.outbox.packing import packed, unpacked
 from genba_edge.outbox.saved_state import escaped
+from genba_edge.outbox.waiting import Size, WaitingRows
 from genba_edge.ports import OutboxMark
 from genba_shared.errors import ContractError, OutboxFull
 from genba_shared.events import Event, event_from_own_json, to_line
@@ -27,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 _NO_TRAILS: Final[Mapping[str, str]] = MappingProxyType({})
 _USUAL: Final = HistoryLimits()
+_NO_LIMITS: Final = StoreLimits()
 _LAZY_PART: Final = 16  # an acknowledgement of more than this part of the history's limit is written at once
 
 _Row = tuple[int, bytes, str | None, int, int]
@@ -45,11 +48,20 @@ class SqliteOutbox:
         OutboxFull: the disk cannot take a new outbox.
     """
 
-    def __init__(self, state_dir: Path, *, gateway: str, history: HistoryLimits = _USUAL) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        gateway: str,
+        history: HistoryLimits = _USUAL,
+        limits: StoreLimits = _NO_LIMITS,
+    ) -> None:
         self._path = state_dir / FILE_NAME
         self._gateway = gateway
         self._lock = threading.Lock()
         self._told_unreadable: set[int] = set()
+        self._is_planned = False
+        self._newest_at: datetime | None = None
         with contextlib.ExitStack() as unless_open:
             self._folder_lock = unless_open.enter_context(lock_folder(state_dir))
             opened = open_database(state_dir, gateway=gateway)
@@ -57,6 +69,7 @@ class SqliteOutbox:
             self._state = opened.state
             self._mark = self._read_mark()
             self._history = History.measured(self._connection, history, upto=self._mark.acknowledged)
+            self._waiting = self._measured(limits)
             unless_open.pop_all()
         self.lost_since = opened.lost_since
         """It begins anew because the file was damaged, which was written last then; None: it goes on."""
@@ -65,7 +78,8 @@ class SqliteOutbox:
 
     def mark(self) -> OutboxMark:
         """Where it stands: as of the last commit."""
-        return self._mark
+        waiting = self._waiting
+        return replace(self._mark, size=waiting.size.size, limit=waiting.limits.most_bytes, dropped=waiting.dropped)
 
     def load_state(self) -> Mapping[str, str]:
         """The core's state as of the last commit: key → JSON text."""
@@ -73,11 +87,17 @@ class SqliteOutbox:
             return self._state.load()
 
     def append(
-        self, events: Sequence[Event], state: Mapping[str, str | None], trails: Mapping[str, str] = _NO_TRAILS
+        self,
+        events: Sequence[Event],
+        state: Mapping[str, str | None],
+        trails: Mapping[str, str] = _NO_TRAILS,
+        *,
+        dropping: Dropping | None = None,
     ) -> None:
         """Commit events and changed state (None removes a key); when it returns, a power cut cannot take them back.
 
-        `trails`: by event id, how it was decided (JSON text), kept in the row of the event.
+        `trails`: by event id, how it was decided (JSON text), kept in the row of the event. `dropping`: what was
+        planned to go; it goes in the same transaction, and one of the events declares it.
 
         Raises:
             ContractError: an id does not continue this gateway's epoch and sequence; nothing was written.
@@ -89,18 +109,46 @@ class SqliteOutbox:
             rows = self._rows_of(events, trails)
             while True:
                 try:
-                    self._write(rows, state)
+                    self._write(rows, state, dropping)
                     break
                 except OutboxFull:
                     if not self._made_room():
                         raise
-            mark = self._mark
-            self._mark = replace(
-                mark,
-                next_seq=mark.next_seq + len(rows),
-                depth=mark.depth + len(rows),
-                oldest_at=mark.oldest_at if mark.depth or not events else events[0].at,
-            )
+            self._note_written(rows, events, dropping)
+
+    def _note_written(self, rows: Sequence[_Row], events: Sequence[Event], dropping: Dropping | None) -> None:
+        mark = self._mark
+        gone = 0 if dropping is None else len(dropping.seqs)
+        depth = mark.depth - gone + len(rows)
+        oldest_at = mark.oldest_at if mark.depth or not events else events[0].at
+        if dropping is not None:
+            oldest_at = self._oldest_at(mark.acknowledged)
+            self._waiting.dropped += dropping.events
+            self._is_planned = False
+        if events:
+            self._newest_at = events[-1].at
+        self._mark = replace(mark, next_seq=mark.next_seq + len(rows), depth=depth, oldest_at=oldest_at)
+
+    def must_drop(self) -> bool:
+        """Whether a limit is reached, or may be: quick, without looking at the disk."""
+        return self._waiting.is_over(self._newest_at)
+
+    def plan_drops(self) -> Dropping | None:
+        """What must go so that what waits keeps within its limits; whoever asks declares it and commits it next.
+
+        Until then acknowledgements are not taken, so that nothing is declared that the collector has.
+        """
+        with self._lock:
+            return self._planned(self._waiting.plan(upto=self._mark.acknowledged, newest_at=self._newest_at))
+
+    def plan_for_full_disk(self) -> Dropping | None:
+        """What may go so that the disk can take the next commit; as `plan_drops`."""
+        with self._lock:
+            return self._planned(self._waiting.plan_for_full_disk(upto=self._mark.acknowledged))
+
+    def _planned(self, dropping: Dropping | None) -> Dropping | None:
+        self._is_planned = self._is_planned or dropping is not None
+        return dropping
 
     def _rows_of(self, events: Sequence[Event], trails: Mapping[str, str]) -> list[_Row]:
         rows = []
@@ -111,17 +159,35 @@ class SqliteOutbox:
             rows.append((seq, line, _stored_trail(trails, event.id), event.code, zlib.crc32(line)))
         return rows
 
-    def _write(self, rows: Sequence[_Row], state: Mapping[str, str | None]) -> None:
+    def _write(self, rows: Sequence[_Row], state: Mapping[str, str | None], dropping: Dropping | None) -> None:
         mark, history = self._mark, self._history
+        size = self._waiting.size
+        for _, line, trail, code, _ in rows:
+            size += self._waiting.size_of(code=code, line=line, trail=trail)
         with self._transaction() as connection:
+            if dropping is not None:
+                size -= self._waiting.remove(dropping)
             connection.executemany("INSERT INTO event (seq, line, trail, kind, crc) VALUES (?, ?, ?, ?, ?)", rows)
             is_folded = self._state.write(state, acknowledged=mark.acknowledged)
             if self._unwritten:
                 history = history.trim(connection, upto=mark.acknowledged, depth=mark.depth + len(rows))
+            history = self._history_beside(history, size.size)
             if is_folded or history is not self._history:
                 write_acknowledged(connection, mark.acknowledged)
         self._state.noted(state, is_folded=is_folded)
-        self._history, self._unwritten = history, 0
+        self._history, self._unwritten, self._waiting.size = history, 0, size
+
+    def _history_beside(self, history: History, waiting: int) -> History:
+        """Both share the limit of the store, and history gives way."""
+        most = self._waiting.limits.most_bytes
+        if most is None or history.size + waiting <= most:
+            return history
+        while history.size and history.size + waiting > most - most // _LAZY_PART:
+            left = history.with_less(self._connection, upto=self._mark.acknowledged)
+            if left is None:
+                break
+            history = left
+        return history
 
     def _made_room(self) -> bool:
         """On a full disk, history gives way to what the collector does not have yet; False: there is none left."""
@@ -174,6 +240,8 @@ class SqliteOutbox:
     def acknowledge(self, upto: int) -> None:
         """Everything up to `upto` is accounted for: it is history. Doing it twice, or for less, changes nothing.
 
+        Nothing changes either while something is planned to be dropped: `mark` tells, and it is to be done again.
+
         Raises:
             ContractError: `upto` was never given out; nothing was changed.
             OutboxFull: the disk cannot take the change; nothing was changed, and it can be tried again.
@@ -182,18 +250,21 @@ class SqliteOutbox:
             mark = self._mark
             if upto >= mark.next_seq:
                 raise ContractError(f"acknowledgement of seq {upto}, but {mark.next_seq} is the next to be given out")
-            if upto <= mark.acknowledged:
+            if upto <= mark.acknowledged or self._is_planned:
                 return
-            taken, size = measure_between(self._connection, after=mark.acknowledged, upto=upto)
-            history = self._history.grown(self._connection, by=size, upto=upto)
-            unwritten = self._unwritten + size
-            depth = mark.depth - taken  # counting the million rows that are left would hold up the commits meanwhile
+            taken = self._waiting.measure(after=mark.acknowledged, upto=upto)
+            history = self._history.grown(self._connection, by=taken.size, upto=upto)
+            unwritten = self._unwritten + taken.size
+            depth = (
+                mark.depth - taken.rows
+            )  # counting the million rows that are left would hold up the commits meanwhile
             if unwritten * _LAZY_PART > history.limits.most_bytes:
                 with self._transaction() as connection:
                     history = history.trim(connection, upto=upto, depth=depth)
                     write_acknowledged(connection, upto)
                 unwritten = 0
             self._history, self._unwritten = history, unwritten
+            self._waiting.size -= taken
             self._mark = replace(mark, acknowledged=upto, depth=depth, oldest_at=self._oldest_at(upto))
 
     def close(self) -> None:
@@ -211,6 +282,13 @@ class SqliteOutbox:
             self._connection.execute("BEGIN IMMEDIATE")
             with self._connection:  # commits, or rolls back what was begun
                 yield self._connection
+
+    def _measured(self, limits: StoreLimits) -> WaitingRows:
+        row = self._connection.execute("SELECT line FROM event ORDER BY seq DESC LIMIT 1").fetchone()
+        self._newest_at = None if row is None else time_of(row[0])
+        waiting = WaitingRows(connection=self._connection, limits=limits, size=Size())
+        waiting.size = waiting.measure(after=self._mark.acknowledged, upto=self._mark.next_seq)
+        return waiting
 
     def _write_last_mark(self) -> None:
         if not self._unwritten:

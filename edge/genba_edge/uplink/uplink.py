@@ -119,6 +119,12 @@ class Uplink:
         self._backlog.offer(events)
         self._wakeup.set()
 
+    def withdraw(self, seqs: frozenset[int]) -> None:
+        """These events were dropped from the outbox: they are not sent any more, and the next envelope says so."""
+        self._backlog.withdraw(seqs)
+        self._inbox.append(Withdrawn(seqs=seqs))
+        self._wakeup.set()
+
     async def drain(self, timeout_s: float) -> bool:
         """Wait until everything in the outbox is acknowledged; False when the link is down or time is up first."""
         with contextlib.suppress(TimeoutError):

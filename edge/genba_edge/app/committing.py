@@ -1,0 +1,113 @@
+"""Commits of the derivation into the outbox, also when a limit is reached or the disk takes no more."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from genba_edge.app.sink import Sink
+from genba_edge.core.deriver import Deriver
+from genba_edge.core.dropping import Dropping
+from genba_edge.core.journal import Commit, Moment
+from genba_edge.ports import Outbox
+from genba_shared.errors import OutboxFull
+
+logger = logging.getLogger(__name__)
+
+FULL_RETRY_S = 5.0  # wall: how long to wait before a commit that the disk refused is tried again
+
+
+class Committing:
+    """Gives commits to the outbox, one after the other; `on_stored` is told each.
+
+    On a full disk first history gives way, then once what hurts least of that which waits for the collector; else the
+    commit waits for room. Nothing is derived meanwhile, and what devices say waits in memory: the state that is stored
+    and the events that are stored always belong together, so a kill only means that counters are read anew.
+    """
+
+    def __init__(
+        self, outbox: Outbox, sink: Sink | None, *, moment: Callable[[], Moment], on_stored: Callable[[Commit], None]
+    ) -> None:
+        self._outbox, self._sink, self._moment, self._on_stored = outbox, sink, moment, on_stored
+        self.commits = 0
+        self.waiting: Commit | None = None
+        """The commit that the disk has not taken yet."""
+        self.full_since: datetime | None = None
+        """Since when the disk takes no commit; None: it does."""
+
+    async def take_commit(self, deriver: Deriver) -> Commit | None:
+        """What is to be committed next; at a limit of the store also what goes with it, and that is declared."""
+        if not self._outbox.must_drop():
+            return deriver.take_commit()
+        dropping = await asyncio.to_thread(self._outbox.plan_drops)
+        if dropping is None:
+            return deriver.take_commit()
+        self._declare(deriver, dropping)
+        return replace(deriver.take_checkpoint(), dropping=dropping)
+
+    async def store(self, commit: Commit, deriver: Deriver, stop: asyncio.Event) -> None:
+        """Commit; while the disk is full, say so, and try again until told to stop."""
+        self.waiting = commit
+        if await self.store_now(commit) or await self._store_with_drops(commit, deriver):
+            self.waiting = None
+            return
+        while not await self.store_now(self.waiting):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FULL_RETRY_S):
+                    await stop.wait()
+                    return
+        self.waiting = None
+
+    async def store_now(self, commit: Commit) -> bool:
+        """Commit; False: the disk does not take it."""
+        try:
+            await asyncio.to_thread(self._write, commit)
+        except OutboxFull as exc:
+            self._note_full(commit, str(exc))
+            return False
+        self._note_room()
+        self.commits += 1
+        self._on_stored(commit)
+        return True
+
+    async def _store_with_drops(self, commit: Commit, deriver: Deriver) -> bool:
+        if commit.dropping is not None:
+            return False
+        dropping = await asyncio.to_thread(self._outbox.plan_for_full_disk)
+        if dropping is None:
+            return False
+        self._declare(deriver, dropping)
+        self.waiting = commit.then(deriver.take_checkpoint(), dropping=dropping)
+        return await self.store_now(self.waiting)
+
+    def _declare(self, deriver: Deriver, dropping: Dropping) -> None:
+        deriver.declare_drops(dropping, self._moment())
+        ranges = " ".join(str(each) for each in dropping.ranges)
+        logger.warning("store full: events dropped events=%d ranges=%s", dropping.events, ranges)
+
+    def _write(self, commit: Commit) -> None:
+        """In a thread of its own: a disk, and more so a share, may take its time."""
+        self._outbox.append(commit.events, commit.state, commit.trails, dropping=commit.dropping)
+        if self._sink is not None:
+            self._sink.write(commit.events)
+
+    def _note_full(self, commit: Commit, reason: str) -> None:
+        if self.full_since is None:
+            self.full_since = self._moment().now
+            logger.error(
+                "outbox full waiting_events=%d retry_s=%.0f reason=%s: devices are read on, nothing is stored until "
+                "there is room",
+                len(commit.events),
+                FULL_RETRY_S,
+                reason,
+            )
+
+    def _note_room(self) -> None:
+        if self.full_since is not None:
+            away_s = (self._moment().now - self.full_since).total_seconds()
+            logger.info("outbox has room again away_s=%.0f", away_s)
+            self.full_since = None
