@@ -31,7 +31,8 @@ from genba_edge.core.journal import Commit
 from genba_edge.outbox import SqliteOutbox
 from genba_shared.events import to_line
 
-FLUSH_S: Final = 3  # as the uplink writes acknowledgements
+FLUSH_S: Final = 3  # as the uplink gives acknowledgements to the store
+MARK_S: Final = 10  # as the gateway writes them down without a commit
 GOALS: Final = {"single_kb": 14.0, "group20_kb": 1.5, "day_mb": 150.0}
 """The most that a figure may be: kB of a commit, kB of an event, MB of a day."""
 
@@ -81,14 +82,17 @@ def _ours(stream: Callable[[Factory], Iterable[Made]], folder: Path) -> tuple[li
     outbox = SqliteOutbox(folder, gateway=GATEWAY)
     mark = outbox.mark()
     made = list(stream(Factory(epoch=mark.epoch, next_seq=mark.next_seq)))
-    flush_at = 0
+    flush_at = committed_at = 0
 
     def take(each: Made) -> None:
-        nonlocal flush_at
+        nonlocal flush_at, committed_at
         upto = outbox.mark().next_seq - 1  # what was sent before this commit
         if each.second >= flush_at and upto > outbox.mark().acknowledged:
             outbox.acknowledge(upto)
             flush_at = each.second + FLUSH_S
+        if each.second - committed_at > MARK_S:
+            outbox.keep_mark()
+        committed_at = each.second
         outbox.append(each.commit.events, each.commit.state, each.commit.trails)
 
     return made, _measured(made, take, outbox.close)

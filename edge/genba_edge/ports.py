@@ -177,6 +177,9 @@ class Outbox(Protocol):
     def acknowledge(self, upto: int) -> None:
         """Everything up to `upto` is accounted for: it is history now, and the oldest history may go."""
 
+    def keep_mark(self) -> None:
+        """Write the acknowledgement down that no commit has taken along yet."""
+
     def note_map(self, *, sha256: str, text: str) -> None:
         """From the next event on this map is in force."""
 

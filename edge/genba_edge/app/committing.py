@@ -74,6 +74,11 @@ class Committing:
         self._on_stored(commit)
         return True
 
+    async def keep_mark(self) -> None:
+        """Nothing is to be committed: write down what was acknowledged, which a commit else takes along."""
+        with contextlib.suppress(OutboxFull):  # it is acknowledged again
+            await asyncio.to_thread(self._outbox.keep_mark)
+
     async def _store_with_drops(self, commit: Commit, deriver: Deriver) -> bool:
         if commit.dropping is not None:
             return False

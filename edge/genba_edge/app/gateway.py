@@ -48,6 +48,7 @@ from genba_shared.version import VERSION
 logger = logging.getLogger(__name__)
 
 SOFT_SAVE_S = 1.0  # wall: open passages are committed at least this often while reads arrive
+MARK_S = 10.0  # wall: after so long without a commit the acknowledgement is written down alone
 CHECKPOINT_S = 60.0  # wall: how far back an unobserved interval may begin after a crash of an idle gateway
 EVENTS_KEPT = 50  # for the status page
 SWITCH_S = 15.0  # wall: how long a new map may wait for a commit that is on its way
@@ -254,7 +255,7 @@ class Gateway:
         self._work_waits.set()
 
     async def _derive(self, stop: asyncio.Event) -> None:
-        saved_at = checkpoint_at = time.monotonic()
+        saved_at = checkpoint_at = marked_at = time.monotonic()
         longest_rest_s = tick_s(self._clock.speed)
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
@@ -274,7 +275,10 @@ class Gateway:
                 commit = self._deriver.take_checkpoint()
             if commit is not None:
                 await self._committing.store(commit, self._deriver, stop)
-                saved_at = checkpoint_at = time.monotonic()
+                saved_at = checkpoint_at = marked_at = time.monotonic()
+            elif now - marked_at >= MARK_S:
+                await self._committing.keep_mark()
+                marked_at = now
             if self._switch is not None:
                 await self._take_over(self._switch)
             if self._committing.waiting is not None:

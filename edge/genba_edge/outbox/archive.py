@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 from genba_edge.outbox.database import FILE_NAME
 from genba_edge.outbox.history import CURRENT, part_tables
 from genba_edge.outbox.packing import unpacked
+from genba_edge.outbox.saved_state import BadState, unpack
 from genba_shared.errors import ContractError, UsageError
 from genba_shared.events import Event, event_from_own_json
 
@@ -62,7 +63,8 @@ class Archive:
         meta = dict(self._read("SELECT key, value FROM meta"))
         self.gateway, self.epoch = str(meta.get("gateway")), str(meta.get("epoch"))
         (newest,) = self._read("SELECT max(seq) FROM event")[0]
-        self.next_seq = max(int(newest or 0), int(meta.get("acknowledged", 0))) + 1
+        self.acknowledged = max(int(meta.get("acknowledged", 0)), self._mark_of_steps())
+        self.next_seq = max(int(newest or 0), self.acknowledged) + 1
         firsts = [self._read(f"SELECT min(seq) FROM {table}")[0][0] for table in self._tables]  # noqa: S608 - names of our own
         self.first_seq = min((int(first) for first in firsts if first is not None), default=self.next_seq)
         """The oldest seq that is kept."""
@@ -108,6 +110,15 @@ class Archive:
                     ArchivedRow(seq=seq, event=_event_of(line), trail=_trail_of(text)) for seq, line, text in found
                 )
                 return
+
+    def _mark_of_steps(self) -> int:
+        if not self._read("SELECT 1 FROM sqlite_master WHERE name = 'step'"):
+            return 0
+        newest = self._read("SELECT changes FROM step ORDER BY number DESC LIMIT 1")
+        try:
+            return unpack(newest[0][0])[0] if newest else 0
+        except BadState:
+            return 0
 
     def _select(self, where: str, order: str) -> str:
         trail = "trail" if self._has_trails else "NULL"

@@ -267,12 +267,22 @@ class SqliteOutbox:
             self._waiting.size -= taken
             self._mark = replace(mark, acknowledged=upto, depth=depth, oldest_at=self._oldest_at(upto))
 
+    def keep_mark(self) -> None:
+        """Write the acknowledgement down that no commit has taken along yet: a gateway that has nothing to do.
+
+        Raises:
+            OutboxFull: the disk cannot take it; nothing was changed.
+        """
+        with self._lock:
+            self._write_mark()
+
     def close(self) -> None:
         """Close the file; the folder is free for another process."""
         with self._lock:
             if self._is_open:
                 self._is_open = False
-                self._write_last_mark()
+                with contextlib.suppress(OutboxFull):  # events are sent once more
+                    self._write_mark()
                 self._connection.close()
                 self._folder_lock.close()
 
@@ -290,14 +300,11 @@ class SqliteOutbox:
         waiting.size = waiting.measure(after=self._mark.acknowledged, upto=self._mark.next_seq)
         return waiting
 
-    def _write_last_mark(self) -> None:
-        if not self._unwritten:
-            return
-        try:
+    def _write_mark(self) -> None:
+        if self._unwritten:
             with self._transaction() as connection:
                 write_acknowledged(connection, self._mark.acknowledged)
-        except OutboxFull as exc:
-            logger.warning("outbox cannot keep the acknowledgement reason=%s: events are sent once more", exc)
+            self._unwritten = 0
 
     def _read_mark(self) -> OutboxMark:
         """Seqs go on behind the newest row; rows only go when the mark that covers them is written with that."""

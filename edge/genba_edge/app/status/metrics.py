@@ -84,8 +84,7 @@ def _of_gateway(snapshot: Snapshot) -> Iterator[Metric]:
     oldest = 0.0 if mark.oldest_at is None else max(0.0, (snapshot.at - mark.oldest_at).total_seconds())
     yield _gauge("outbox_oldest_seconds", "age of the oldest of them", oldest)
     yield _gauge("outbox_bytes", "what they take in the store", mark.size)
-    if mark.limit is not None:
-        yield _gauge("outbox_limit_bytes", "what they and their history may take (store.max)", mark.limit)
+    yield _gauge("outbox_limit_bytes", "what they and their history may take (store.max); 0: the disk", mark.limit or 0)
     yield _gauge(
         "outbox_full", "1: the disk takes no commit; devices are read on", float(snapshot.full_since is not None)
     )
