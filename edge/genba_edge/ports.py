@@ -171,6 +171,9 @@ class Outbox(Protocol):
     def plan_for_full_disk(self) -> Dropping | None:
         """What may go so that the disk can take the next commit; whoever asks declares it and commits it next."""
 
+    def forget_plan(self) -> None:
+        """What was planned to be dropped stays."""
+
     def pending(self, *, after: int, limit: int) -> Sequence[Event]:
         """Events with seq > `after`, in order, at most `limit`."""
 

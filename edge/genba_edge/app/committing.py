@@ -11,7 +11,6 @@ from datetime import datetime
 
 from genba_edge.app.sink import Sink
 from genba_edge.core.deriver import Deriver
-from genba_edge.core.dropping import Dropping
 from genba_edge.core.journal import Commit, Moment
 from genba_edge.ports import Outbox
 from genba_shared.errors import OutboxFull
@@ -24,8 +23,8 @@ FULL_RETRY_S = 5.0  # wall: how long to wait before a commit that the disk refus
 class Committing:
     """Gives commits to the outbox, one after the other; `on_stored` is told each.
 
-    On a full disk first history gives way, then once what hurts least of that which waits for the collector; else the
-    commit waits for room. Nothing is derived meanwhile, and what devices say waits in memory: the state that is stored
+    On a full disk first history gives way, then what hurts least of that which waits for the collector; else the commit
+    waits for room. Nothing is derived meanwhile, and what devices say waits in memory: the state that is stored
     and the events that are stored always belong together, so a kill only means that counters are read anew.
     """
 
@@ -46,16 +45,13 @@ class Committing:
         dropping = await asyncio.to_thread(self._outbox.plan_drops)
         if dropping is None:
             return deriver.take_commit()
-        self._declare(deriver, dropping)
+        deriver.declare_drops(dropping, self._moment())
         return replace(deriver.take_checkpoint(), dropping=dropping)
 
     async def store(self, commit: Commit, deriver: Deriver, stop: asyncio.Event) -> None:
         """Commit; while the disk is full, say so, and try again until told to stop."""
         self.waiting = commit
-        if await self.store_now(commit) or await self._store_with_drops(commit, deriver):
-            self.waiting = None
-            return
-        while not await self.store_now(self.waiting):
+        while not (await self.store_now(commit) or await self._store_with_drops(commit, deriver)):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FULL_RETRY_S):
                     await stop.wait()
@@ -71,6 +67,9 @@ class Committing:
             return False
         self._note_room()
         self.commits += 1
+        if commit.dropping is not None:
+            ranges = " ".join(str(each) for each in commit.dropping.ranges)
+            logger.warning("store full: events dropped events=%d ranges=%s", commit.dropping.events, ranges)
         self._on_stored(commit)
         return True
 
@@ -80,19 +79,19 @@ class Committing:
             await asyncio.to_thread(self._outbox.keep_mark)
 
     async def _store_with_drops(self, commit: Commit, deriver: Deriver) -> bool:
-        if commit.dropping is not None:
+        """On a full disk what hurts least makes room; if even so nothing can be committed, nothing was dropped."""
+        if commit.dropping is not None or not deriver.has_nothing_to_commit:
             return False
         dropping = await asyncio.to_thread(self._outbox.plan_for_full_disk)
         if dropping is None:
             return False
-        self._declare(deriver, dropping)
-        self.waiting = commit.then(deriver.take_checkpoint(), dropping=dropping)
-        return await self.store_now(self.waiting)
-
-    def _declare(self, deriver: Deriver, dropping: Dropping) -> None:
         deriver.declare_drops(dropping, self._moment())
-        ranges = " ".join(str(each) for each in dropping.ranges)
-        logger.warning("store full: events dropped events=%d ranges=%s", dropping.events, ranges)
+        declaration = deriver.take_checkpoint()
+        if await self.store_now(commit.then(declaration, dropping=dropping)):
+            return True
+        deriver.take_back(declaration)
+        await asyncio.to_thread(self._outbox.forget_plan)
+        return False
 
     def _write(self, commit: Commit) -> None:
         """In a thread of its own: a disk, and more so a share, may take its time."""

@@ -242,6 +242,10 @@ class Deriver:
         self._journal.moment = moment
         declare_drops(self._journal, dropping)
 
+    def take_back(self, commit: Commit) -> None:
+        """The commit taken last, of declarations alone, is not going to be stored: it is as if it was never made."""
+        self._journal.next_seq -= len(commit.events)
+
     def declare_lost_store(self, since: datetime, moment: Moment) -> None:
         """Say that the store began anew, and when the lost one was written last."""
         self._journal.moment = moment
@@ -264,6 +268,11 @@ class Deriver:
     def has_unsaved_reads(self) -> bool:
         """Whether tag reads arrived that no commit holds yet."""
         return self._tags.has_unsaved_reads
+
+    @property
+    def has_nothing_to_commit(self) -> bool:
+        """Whether nothing was derived since the last commit was taken."""
+        return self._journal.is_empty
 
     def take_commit(self) -> Commit | None:
         """Events and state since the last commit; None where nothing changed that a kill must not take away."""

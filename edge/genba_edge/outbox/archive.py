@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from genba_edge.outbox.database import FILE_NAME
+from genba_edge.outbox.database import FILE_NAME, text_of
 from genba_edge.outbox.history import CURRENT, part_tables
 from genba_edge.outbox.packing import unpacked
 from genba_edge.outbox.saved_state import BadState, unpack
@@ -145,6 +145,7 @@ class Archive:
         is_in_use = Path(f"{self._path}-wal").exists()
         form = "?mode=ro" if is_in_use else "?mode=ro&immutable=1"
         connection = sqlite3.connect(self._path.absolute().as_uri() + form, uri=True, timeout=_BUSY_S)
+        connection.text_factory = text_of
         connection.create_function("plain", 1, _plain, deterministic=True)
         try:
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()

@@ -58,6 +58,7 @@ _CANNOT_NOW: Final = frozenset(
 _BUSY_S: Final = 2.0  # a person may be looking into the file with another tool
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 _META: Final = {"gateway": str, "epoch": str, "acknowledged": int, "crc": int}
+_LEAST_FILE: Final = 512  # bytes: the smallest page of SQLite
 _MOST_SET_ASIDE: Final = 3  # damaged files that are kept for a person to look at
 
 
@@ -158,6 +159,7 @@ def full_disk_said(path: Path) -> Iterator[None]:
 def _open(path: Path, gateway: str) -> Opened:
     _look_at_files(path)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
+    connection.text_factory = text_of
     with contextlib.ExitStack() as unless_sound:
         unless_sound.enter_context(contextlib.closing(connection))
         _prepare(connection, path, gateway)
@@ -167,10 +169,10 @@ def _open(path: Path, gateway: str) -> Opened:
 
 
 def _look_at_files(path: Path) -> None:
-    """SQLite takes an empty file for a new one, and deletes a write-ahead log whose file is gone or empty."""
+    """SQLite takes a very short file for a new one, and deletes a write-ahead log whose file is gone or empty."""
     log = Path(f"{path}-wal")
-    if path.exists() and path.stat().st_size == 0:
-        raise _Damaged("the file is empty")
+    if path.exists() and path.stat().st_size < _LEAST_FILE:
+        raise _Damaged("the file is empty, or was cut off at its beginning")
     if not path.exists() and log.exists() and log.stat().st_size > 0:
         raise _Damaged("its write-ahead log is there, and the file is not")
 
@@ -237,6 +239,11 @@ def write_acknowledged(connection: sqlite3.Connection, acknowledged: int) -> Non
     crc = crc_of(meta["gateway"], meta["epoch"], acknowledged)
     connection.execute("UPDATE meta SET value = ? WHERE key = 'acknowledged'", (acknowledged,))
     connection.execute("UPDATE meta SET value = ? WHERE key = 'crc'", (crc,))
+
+
+def text_of(stored: bytes) -> str:
+    """A stored text; one that a card changed may be no text any more, and its check sum tells."""
+    return stored.decode("utf-8", errors="replace")
 
 
 def kind_of(line: object) -> int | None:

@@ -146,6 +146,11 @@ class SqliteOutbox:
         with self._lock:
             return self._planned(self._waiting.plan_for_full_disk(upto=self._mark.acknowledged))
 
+    def forget_plan(self) -> None:
+        """What was planned to be dropped stays."""
+        with self._lock:
+            self._is_planned = False
+
     def _planned(self, dropping: Dropping | None) -> Dropping | None:
         self._is_planned = self._is_planned or dropping is not None
         return dropping

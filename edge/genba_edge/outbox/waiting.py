@@ -17,6 +17,7 @@ from genba_shared.errors import ContractError
 from genba_shared.events import DataGapSeen, Event, event_from_own_json
 
 _MOST_ROWS: Final = 50_000  # looked at for one drop
+_MOST_FOR_FULL_DISK: Final = 5_000  # looked at every few seconds as long as the disk is full
 _FULL_PART: Final = 8  # on a full disk so much of what waits makes room, of the first class that has any
 
 
@@ -73,7 +74,8 @@ class WaitingRows:
     def plan_for_full_disk(self, *, upto: int) -> Dropping | None:
         """What makes room on a full disk: an eighth of what waits, of the first class that has any."""
         for kind in self.limits.order:
-            chosen = choose(list(self._rows(kind, upto)), kind, surplus=max(1, self.size.size // _FULL_PART))
+            rows = list(self._rows(kind, upto, most=_MOST_FOR_FULL_DISK))
+            chosen = choose(rows, kind, surplus=max(1, self.size.size // _FULL_PART))
             if chosen:
                 return declaration(chosen, self._declarations(upto))
         return None
@@ -116,8 +118,8 @@ class WaitingRows:
                 if row.at is not None and row.at < newest_at - keep:
                     yield row
 
-    def _rows(self, kind: StoredKind, upto: int) -> Iterator[Waiting]:
-        for seq, code, line, size in self._select(KINDS_OF[kind], upto):
+    def _rows(self, kind: StoredKind, upto: int, *, most: int = _MOST_ROWS) -> Iterator[Waiting]:
+        for seq, code, line, size in self._select(KINDS_OF[kind], upto, most=most):
             event = _event_of(line)
             if event is None:
                 yield Waiting(seq=seq, code=code, size=size, at=None)
@@ -130,14 +132,16 @@ class WaitingRows:
             if isinstance(event, DataGapSeen) and is_declaration(event):
                 yield seq, event
 
-    def _select(self, codes: Iterable[int], upto: int) -> Iterable[tuple[int, int, object, int]]:
+    def _select(
+        self, codes: Iterable[int], upto: int, *, most: int = _MOST_ROWS
+    ) -> Iterable[tuple[int, int, object, int]]:
         codes = sorted(codes)
         if not codes:
             return []
         marks = ", ".join("?" * len(codes))
         return self.connection.execute(
             f"SELECT seq, kind, line, {ROW_BYTES} FROM event WHERE seq > ? AND kind IN ({marks}) ORDER BY seq LIMIT ?",  # noqa: S608 - our own words
-            (upto, *codes, _MOST_ROWS),
+            (upto, *codes, most),
         ).fetchall()
 
 
