@@ -1,7 +1,7 @@
 """One gateway at work: drivers emit observations, the core derives, the outbox commits, the uplink delivers.
 
 Observations that arrive while a commit is on its way to the disk are derived and committed together with the next one,
-so that a slow card makes larger commits and never a queue.
+so that a slow card makes larger commits and never a queue; while an envelope is under way, too (`core.grouping`).
 """
 
 from __future__ import annotations
@@ -48,7 +48,6 @@ from genba_shared.version import VERSION
 logger = logging.getLogger(__name__)
 
 SOFT_SAVE_S = 1.0  # wall: open passages are committed at least this often while reads arrive
-MARK_S = 10.0  # wall: after so long without a commit the acknowledgement is written down alone
 CHECKPOINT_S = 60.0  # wall: how far back an unobserved interval may begin after a crash of an idle gateway
 EVENTS_KEPT = 50  # for the status page
 SWITCH_S = 15.0  # wall: how long a new map may wait for a commit that is on its way
@@ -86,7 +85,13 @@ class Gateway:
         self._raw = setup.raw
         self._started_at = self._clock.now()
         self._inbox = Inbox(self._clock.now)
-        self._committing = Committing(setup.outbox, setup.sink, moment=self._moment, on_stored=self._note_stored)
+        self._committing = Committing(
+            setup.outbox,
+            setup.sink,
+            moment=self._moment,
+            is_under_way=lambda: self._uplink is not None and self._uplink.is_under_way,
+            on_stored=self._note_stored,
+        )
         self._documents: list[DispatchDocument] = []
         self._switch: Switch | None = None
         self._one_reload = asyncio.Lock()
@@ -123,6 +128,7 @@ class Gateway:
                 broker=setup.broker,
                 state=self.describe,
                 on_dispatch=self._take_dispatch,
+                on_progress=self._work_waits.set,
                 clock=self._clock,
                 state_dir=setup.state_dir,
             )
@@ -255,11 +261,11 @@ class Gateway:
         self._work_waits.set()
 
     async def _derive(self, stop: asyncio.Event) -> None:
-        saved_at = checkpoint_at = marked_at = time.monotonic()
-        longest_rest_s = tick_s(self._clock.speed)
+        saved_at = checkpoint_at = time.monotonic()
+        rest_s = longest_rest_s = tick_s(self._clock.speed)
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(longest_rest_s):
+                async with asyncio.timeout(rest_s):
                     await self._work_waits.wait()
             self._work_waits.clear()
             self._take_waiting()
@@ -267,6 +273,10 @@ class Gateway:
             findings = self._map_watch.look(self._clock.now(), self._fleet.meters)
             self._deriver.tell_map_doubts(findings, self._moment())
             self._log_failures()
+            due_in_s = self._committing.due_in_s(self._deriver)
+            rest_s = min(due_in_s or longest_rest_s, longest_rest_s)
+            if due_in_s and self._switch is None:
+                continue
             commit, now = await self._committing.take_commit(self._deriver), time.monotonic()
             self._history.note(self._fleet.meters, now_s=now)
             if commit is None and self._deriver.has_unsaved_reads and now - saved_at >= SOFT_SAVE_S:
@@ -275,10 +285,9 @@ class Gateway:
                 commit = self._deriver.take_checkpoint()
             if commit is not None:
                 await self._committing.store(commit, self._deriver, stop)
-                saved_at = checkpoint_at = marked_at = time.monotonic()
-            elif now - marked_at >= MARK_S:
-                await self._committing.keep_mark()
-                marked_at = now
+                saved_at = checkpoint_at = time.monotonic()
+            else:
+                await self._committing.rest()
             if self._switch is not None:
                 await self._take_over(self._switch)
             if self._committing.waiting is not None:
@@ -362,7 +371,10 @@ class Gateway:
             logger.error("not derived, the others go on subject=%s", failure.what, exc_info=failure.error)
 
     def _note_stored(self, commit: Commit) -> None:
-        self._note_events(commit.events)
+        self._events.extend(commit.events)
+        for event in commit.events:
+            if isinstance(event, StationStateChanged) and event.station is not None:
+                self._stations[event.station] = (event.state, event.since)
         if self._uplink is not None and commit.dropping is not None:
             self._uplink.withdraw(commit.dropping.seqs)
         if self._uplink is not None and commit.events:
@@ -376,12 +388,6 @@ class Gateway:
         except OutboxFull as exc:
             logger.warning("map not kept map=%s reason=%s", self._map.sha256[:12], exc)
         return text
-
-    def _note_events(self, events: Sequence[Event]) -> None:
-        self._events.extend(events)
-        for event in events:
-            if isinstance(event, StationStateChanged) and event.station is not None:
-                self._stations[event.station] = (event.state, event.since)
 
     async def _finish(self) -> None:
         """Commit what is left, in the order in which it was derived."""

@@ -63,7 +63,8 @@ State = Mapping[str, Any]
 class Uplink:
     """Delivers the outbox for ever. `run` may be called again after it failed; `wake` and `drain` need a running one.
 
-    `state` gives what is published about this gateway; `on_dispatch` gets every new dispatch document, on the loop.
+    `state` gives what is published about this gateway; `on_dispatch` gets every new dispatch document, and
+    `on_progress` is called when something was acknowledged, both on the loop.
 
     Raises:
         UsageError: paho-mqtt is missing, or the broker address is not understood (by `run`).
@@ -81,12 +82,14 @@ class Uplink:
         clock: ProductionClock,
         state_dir: Path,
         settings: DeliverySettings = USUAL,
+        on_progress: Callable[[], None] = lambda: None,
     ) -> None:
         self._outbox = outbox
         self._gateway = gateway
         self._address = broker
         self._state = state
         self._on_dispatch = on_dispatch
+        self._on_progress = on_progress
         self._clock = clock
         self._state_dir = state_dir
         self._settings = settings
@@ -113,6 +116,11 @@ class Uplink:
     def is_connected(self) -> bool:
         """Whether there is a connection to the broker."""
         return self._link is not None and self._link.connected
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether an envelope is that the collector has not answered yet."""
+        return self.is_connected and bool(self._delivery.flights)
 
     def wake(self, events: Sequence[Event] = ()) -> None:
         """New events are in the outbox; `events`: exactly these, so that they need not be read from it again."""
@@ -247,6 +255,7 @@ class Uplink:
             logger.debug("envelope not sent first=%d last=%d reason=%s", send.first, send.last, exc)
 
     def _note_progress(self) -> None:
+        self._on_progress()
         self._moved_at = time.monotonic()
         self._moved.set()
         if self._silence_told:
