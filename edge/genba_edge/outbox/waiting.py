@@ -18,7 +18,8 @@ from genba_shared.events import DataGapSeen, Event, event_from_own_json
 
 _MOST_ROWS: Final = 50_000  # looked at for one drop
 _MOST_FOR_FULL_DISK: Final = 5_000  # looked at every few seconds as long as the disk is full
-_FULL_PART: Final = 8  # on a full disk so much of what waits makes room, of the first class that has any
+_FULL_PART: Final = 8  # on a full disk so much of what waits makes room
+_LEAST_FREED: Final = 64_000  # bytes: what would free less does not help a disk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +73,16 @@ class WaitingRows:
         return declaration(chosen.values(), self._declarations(upto) if chosen else ())
 
     def plan_for_full_disk(self, *, upto: int) -> Dropping | None:
-        """What makes room on a full disk: an eighth of what waits, of the first class that has any."""
-        for kind in self.limits.order:
+        """What makes room on a full disk: an eighth of what waits, of the first classes that have it.
+
+        None: there is not so much that it would help.
+        """
+        chosen: list[Waiting] = []
+        surplus = max(_LEAST_FREED, self.size.size // _FULL_PART)
+        for kind in self.limits.order if self.size.droppable >= surplus else ():
             rows = list(self._rows(kind, upto, most=_MOST_FOR_FULL_DISK))
-            chosen = choose(rows, kind, surplus=max(1, self.size.size // _FULL_PART))
-            if chosen:
-                return declaration(chosen, self._declarations(upto))
-        return None
+            chosen += choose(rows, kind, surplus=surplus - sum(row.size for row in chosen))
+        return declaration(chosen, self._declarations(upto) if chosen else ())
 
     def measure(self, *, after: int, upto: int) -> Size:
         """The rows in (after, upto]."""
