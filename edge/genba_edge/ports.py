@@ -180,6 +180,16 @@ class Outbox(Protocol):
     def acknowledge(self, upto: int) -> None:
         """Everything up to `upto` is accounted for: it is history now, and the oldest history may go."""
 
+    def begin_epoch(self, epoch: str, events: Sequence[Event], state: Mapping[str, str | None]) -> None:
+        """Go on in another epoch (32 hex), from seq 1, with its first events and the state that changes with it.
+
+        All in one durable transaction, and only when nothing waits for the collector. History does not go on with it.
+
+        Raises:
+            ContractError: events are not accounted for yet; nothing was changed.
+            OutboxFull: the disk cannot take it; nothing was changed.
+        """
+
     def keep_mark(self) -> None:
         """Write the acknowledgement down that no commit has taken along yet."""
 

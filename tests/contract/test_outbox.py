@@ -246,3 +246,33 @@ def test_whatever_append_returned_for_is_there_after_kill_9(reopen: Open, tmp_pa
         assert seqs == list(range(seqs[0], mark.next_seq)), "history has no hole, and nothing stands in it twice"
         assert outbox.load_state() == {"last": str(mark.next_seq - 1)}
         outbox.close()
+
+
+def test_a_new_epoch_begins_at_seq_1_with_its_first_events_and_without_what_is_forgotten(reopen: Open) -> None:
+    outbox = reopen()
+    outbox.append(events_for(outbox, 3), {"counter/a": "7", "zone": "1"})
+    outbox.note_map(sha256="aa", text="old")
+    outbox.acknowledge(3)
+    outbox.append([], {"zone": "1"})
+    epoch = "f" * 32
+    first = [counted(epoch, 1), counted(epoch, 2)]
+    outbox.begin_epoch(epoch, first, {"counter/a": None, "heard": "2"})
+    before = outbox.mark()
+    again = reopen()
+    assert again.mark() == before
+    assert (before.epoch, before.next_seq, before.acknowledged, before.depth) == (epoch, 3, 0, 2)
+    assert again.pending(after=0, limit=10) == first
+    assert again.load_state() == {"zone": "1", "heard": "2"}
+    again.append([counted(epoch, 3)], {})
+    again.acknowledge(3)
+    assert reopen().mark().depth == 0
+
+
+def test_no_epoch_ends_while_its_events_wait_for_the_collector(reopen: Open) -> None:
+    outbox = reopen()
+    outbox.append(events_for(outbox, 3), {})
+    outbox.acknowledge(2)
+    before = outbox.mark()
+    with pytest.raises(ContractError, match="1 events"):
+        outbox.begin_epoch("f" * 32, [], {})
+    assert reopen().mark() == before

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from genba_edge.core.dropping import Dropping, StoreLimits
+from genba_edge.core.dropping import Dropped, Dropping, StoreLimits
 from genba_edge.outbox import HistoryLimits, SqliteOutbox
 from genba_shared.device_map.model import StoredKind
 from genba_shared.errors import OutboxFull
@@ -169,3 +173,33 @@ def test_a_plan_that_is_forgotten_drops_nothing_and_acknowledgements_go_on(limit
     limited.forget_plan()
     limited.acknowledge(20)
     assert (limited.mark().acknowledged, limited.mark().depth) == (20, 150)
+
+
+def test_whenever_it_is_killed_each_seq_is_acknowledged_held_or_declared(tmp_path: Path) -> None:
+    """A real process, killed while it commits, drops and acknowledges; four times, at moments that nothing chooses."""
+    acknowledged, accepted = 0, 1
+    declared: list[Dropped] = []
+    for round_number in range(4):
+        command = [sys.executable, "-m", "tests.contract.outbox_under_load", str(tmp_path)]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert child.stdout is not None
+        told = [child.stdout.readline() for _ in range(60 + 37 * round_number)]
+        child.send_signal(signal.SIGKILL)
+        told += child.stdout.read().splitlines(keepends=True)
+        child.wait(10)
+        child.stdout.close()
+        for next_seq, upto, ranges in (json.loads(line) for line in told if line.endswith("\n")):
+            accepted, acknowledged = max(accepted, next_seq), max(acknowledged, upto)
+            declared += filter(None, map(Dropped.parse, ranges))
+        with contextlib.closing(SqliteOutbox(tmp_path, gateway=GATEWAY)) as outbox:
+            mark, held = outbox.mark(), outbox.pending(after=0, limit=100_000)
+            assert outbox.load_state() == {"last": str(mark.next_seq - 1)}
+        assert mark.next_seq >= accepted
+        gaps = [event for event in held if isinstance(event, DataGapSeen)]
+        assert len(gaps) <= 1
+        declared += [each for gap in gaps for each in map(Dropped.parse, gap.dropped) if each is not None]
+        seqs = {int(event.id.rpartition(":")[2]) for event in held}
+        gone = set(range(acknowledged + 1, mark.next_seq)) - seqs
+        assert all(any(each.first <= seq <= each.last for each in declared) for seq in gone)
+        assert seqs <= set(range(mark.acknowledged + 1, mark.next_seq))
+    assert declared, "the limit was reached"

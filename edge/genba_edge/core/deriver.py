@@ -25,14 +25,13 @@ from genba_edge.core.observations import (
     DeviceBack,
     DeviceLost,
     Observation,
-    Quality,
     ReadingsLost,
     Sample,
     TagRead,
     Unchanged,
-    Value,
 )
 from genba_edge.core.ordering import Order
+from genba_edge.core.readings import is_readable, says_the_same, whole_number
 from genba_edge.core.roles import Role, Roles
 from genba_edge.core.signals import Signals, asked_points, asked_stations
 from genba_edge.core.station_states import StationStates
@@ -139,14 +138,14 @@ class Deriver:
     def _observe_sample(self, sample: Sample) -> None:
         role = self._roles.of(sample)
         if role is None:
-            if _is_readable(sample):
+            if is_readable(sample):
                 self._watch.note_stamp(sample.device, sample.at)
             return
         guard = role.guard
         if guard is None:
             guard = role.guard = self._supervisor.alone(role.name)
         with guard:
-            if role.is_settled and _says_the_same(sample, role.last):
+            if role.is_settled and says_the_same(sample, role.last):
                 self._hold(role, sample.at)
                 self._watch.note_stamp(sample.device, sample.at)
             else:
@@ -296,7 +295,7 @@ class Deriver:
                 self._states.take(ref, sample)
         if role.is_measured:
             self._environment.take(ref, sample)
-        if not _is_readable(sample):
+        if not is_readable(sample):
             self._watch.note_bad(ref)
             return
         try:
@@ -344,7 +343,7 @@ class Deriver:
                 self._signals.take(ref, sample)
         if not role.is_counter:
             return True
-        raw = _whole_number(sample.value)
+        raw = whole_number(sample.value)
         return raw is not None and self._counting.read(ref, raw, at=sample.at, watch=self._watch)
 
     def _note_gap(self, device: str, begin: datetime, end: datetime, because: str) -> None:
@@ -365,29 +364,6 @@ class Deriver:
 
 def _about_state(ref: PointRef) -> str:
     return f"state of {ref}"
-
-
-def _is_readable(sample: Sample) -> bool:
-    return sample.quality is not Quality.BAD and sample.value is not None
-
-
-def _says_the_same(sample: Sample, last: Sample | None) -> bool:
-    return (
-        last is not None
-        and sample.value == last.value
-        and type(sample.value) is type(last.value)
-        and sample.quality is last.quality
-    )
-
-
-def _whole_number(value: Value) -> int | None:
-    if type(value) is int:  # nearly always
-        return value
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return None
 
 
 def _subject(observation: Observation) -> str:

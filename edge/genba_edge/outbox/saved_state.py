@@ -36,7 +36,7 @@ class SavedState:
         self._next = 1
         self._bytes = self._written = 0
         self.acknowledged = 0
-        """The greatest acknowledgement that a step holds."""
+        """The greatest acknowledgement that a step held when the file was opened."""
         for number, changes in connection.execute("SELECT number, changes FROM step ORDER BY number"):
             acknowledged, changed = unpack(changes)
             self._changed.update(changed)
@@ -69,11 +69,15 @@ class SavedState:
         """The transaction of `write` was committed."""
         if is_folded:
             self._changed.clear()
-            self._next, self._bytes = 1, 0
+            self._next, self._bytes, self.acknowledged = 1, 0, 0
             return
         self._changed.update((key, None if value is None else escaped(value)) for key, value in state.items())
         self._next += 1
         self._bytes += self._written
+
+    def write_folded(self, state: Mapping[str, str | None]) -> None:
+        """As `write`, and leave no step behind, whose marks are those of an epoch that ends."""
+        self._fold(state)
 
     def _fold(self, state: Mapping[str, str | None]) -> None:
         every = {**self._changed, **{key: None if value is None else escaped(value) for key, value in state.items()}}

@@ -17,7 +17,7 @@ from typing import Final
 
 from genba_edge.core.dropping import Dropping, StoreLimits
 from genba_edge.outbox.database import FILE_NAME, full_disk_said, lock_folder, open_database, write_acknowledged
-from genba_edge.outbox.history import History, HistoryLimits, time_of
+from genba_edge.outbox.history import History, HistoryLimits, part_tables, time_of
 from genba_edge.outbox.packing import packed, unpacked
 from genba_edge.outbox.saved_state import escaped
 from genba_edge.outbox.waiting import Size, WaitingRows
@@ -31,6 +31,8 @@ _NO_TRAILS: Final[Mapping[str, str]] = MappingProxyType({})
 _USUAL: Final = HistoryLimits()
 _NO_LIMITS: Final = StoreLimits()
 _LAZY_PART: Final = 16  # an acknowledgement of more than this part of the history's limit is written at once
+
+_INSERT: Final = "INSERT INTO event (seq, line, trail, kind, crc) VALUES (?, ?, ?, ?, ?)"
 
 _Row = tuple[int, bytes, str | None, int, int]
 """seq, line, trail, kind, check sum."""
@@ -106,7 +108,7 @@ class SqliteOutbox:
         if not events and not state:
             return
         with self._lock:
-            rows = self._rows_of(events, trails)
+            rows = self._rows_of(events, trails, epoch=self._mark.epoch, first=self._mark.next_seq)
             while True:
                 try:
                     self._write(rows, state, dropping)
@@ -155,11 +157,11 @@ class SqliteOutbox:
         self._is_planned = self._is_planned or dropping is not None
         return dropping
 
-    def _rows_of(self, events: Sequence[Event], trails: Mapping[str, str]) -> list[_Row]:
+    def _rows_of(self, events: Sequence[Event], trails: Mapping[str, str], *, epoch: str, first: int) -> list[_Row]:
         rows = []
-        for seq, event in enumerate(events, start=self._mark.next_seq):
-            if event.id != f"{self._gateway}:{self._mark.epoch}:{seq}":
-                raise ContractError(f"event {event.id} does not continue the outbox at seq {seq} of {self._mark.epoch}")
+        for seq, event in enumerate(events, start=first):
+            if event.id != f"{self._gateway}:{epoch}:{seq}":
+                raise ContractError(f"event {event.id} does not continue the outbox at seq {seq} of {epoch}")
             line = _to_stored(event)
             rows.append((seq, line, _stored_trail(trails, event.id), event.code, zlib.crc32(line)))
         return rows
@@ -172,7 +174,7 @@ class SqliteOutbox:
         with self._transaction() as connection:
             if dropping is not None:
                 size -= self._waiting.remove(dropping)
-            connection.executemany("INSERT INTO event (seq, line, trail, kind, crc) VALUES (?, ?, ?, ?, ?)", rows)
+            connection.executemany(_INSERT, rows)
             is_folded = self._state.write(state, acknowledged=mark.acknowledged)
             if self._unwritten:
                 history = history.trim(connection, upto=mark.acknowledged, depth=mark.depth + len(rows))
@@ -207,6 +209,34 @@ class SqliteOutbox:
         logger.warning("disk full: history let go bytes=%d", self._history.size - left.size)
         self._history = left
         return True
+
+    def begin_epoch(self, epoch: str, events: Sequence[Event], state: Mapping[str, str | None]) -> None:
+        """Go on in another epoch (32 hex), from seq 1, with its first events and the state that changes with it.
+
+        History goes: its seqs are given out again, to other events.
+
+        Raises:
+            ContractError: events wait for the collector, or these do not continue the epoch; nothing was changed.
+            OutboxFull: the disk cannot take it; nothing was changed.
+        """
+        with self._lock:
+            if self._mark.depth:
+                raise ContractError(f"{self._mark.depth} events of epoch {self._mark.epoch} wait for the collector")
+            rows = self._rows_of(events, {}, epoch=epoch, first=1)
+            with self._transaction() as connection:
+                for table in part_tables(connection):
+                    connection.execute(f"DROP TABLE {table}")
+                connection.execute("DELETE FROM event")
+                connection.execute("DELETE FROM map WHERE seq < (SELECT max(seq) FROM map)")
+                connection.execute("UPDATE map SET seq = 1")
+                connection.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (epoch,))
+                connection.executemany(_INSERT, rows)
+                self._state.write_folded(state)
+                write_acknowledged(connection, 0)
+            self._state.noted(state, is_folded=True)
+            self._mark, self._unwritten, self._is_planned = self._read_mark(), 0, False
+            self._history = History.measured(self._connection, self._history.limits, upto=0)
+            self._waiting = self._measured(self._waiting.limits)
 
     def note_map(self, *, sha256: str, text: str) -> None:
         """From the next event on the map with this hash and text is in force; the same once more changes nothing.
