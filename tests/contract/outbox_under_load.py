@@ -1,4 +1,4 @@
-"""A process that fills an outbox with a small limit until it is killed: `python -m tests.contract.outbox_under_load DIR`.
+"""Fills an outbox with a small limit until it is killed: ``python -m tests.contract.outbox_under_load DIR``.
 
 It tells each commit when it was accepted: the next seq, what is acknowledged, and what was declared dropped so far.
 """
