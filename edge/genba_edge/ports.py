@@ -10,6 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Protocol
 
+from genba_edge.core.dropping import Dropping
 from genba_edge.core.observations import (
     DeviceAlive,
     DeviceBack,
@@ -114,13 +115,20 @@ class Driver(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxMark:
-    """Where the outbox stands: epoch (32 hex), the next seq to give out, and the greatest acknowledged seq."""
+    """Where the outbox stands: epoch (32 hex), the next seq to give out, and the greatest acknowledged seq.
+
+    `depth` events wait for the collector, the oldest of `oldest_at`, and take `size` bytes of the store's `limit`
+    (None: the disk's). `dropped` events were removed since the start because it was full, and declared.
+    """
 
     epoch: str
     next_seq: int
     acknowledged: int
     depth: int
     oldest_at: datetime | None
+    size: int = 0
+    limit: int | None = None
+    dropped: int = 0
 
 
 class Outbox(Protocol):
@@ -129,6 +137,9 @@ class Outbox(Protocol):
     What is accounted for stays for a while as history, bounded in size and age, so that the gateway can still say why.
     """
 
+    lost_since: datetime | None
+    """It begins anew because what was there was damaged, which was written last then; None: it goes on."""
+
     def mark(self) -> OutboxMark:
         """Where it stands now."""
 
@@ -136,15 +147,32 @@ class Outbox(Protocol):
         """The core's state as of the last commit: key → JSON text."""
 
     def append(
-        self, events: Sequence[Event], state: Mapping[str, str | None], trails: Mapping[str, str] = _NO_TRAILS
+        self,
+        events: Sequence[Event],
+        state: Mapping[str, str | None],
+        trails: Mapping[str, str] = _NO_TRAILS,
+        *,
+        dropping: Dropping | None = None,
     ) -> None:
         """Commit events and changed state (None removes a key) in one durable transaction; ids follow on in this epoch.
 
-        `trails`: by event id, how it was decided.
+        `trails`: by event id, how it was decided. `dropping`: what goes in the same transaction; an event declares it.
 
         Raises:
             OutboxFull: the disk cannot take it; nothing was written.
         """
+
+    def must_drop(self) -> bool:
+        """Whether a limit is reached, or may be: quick, without looking at the disk."""
+
+    def plan_drops(self) -> Dropping | None:
+        """What must go so that what waits keeps within its limits; whoever asks declares it and commits it next."""
+
+    def plan_for_full_disk(self) -> Dropping | None:
+        """What may go so that the disk can take the next commit; whoever asks declares it and commits it next."""
+
+    def forget_plan(self) -> None:
+        """What was planned to be dropped stays."""
 
     def pending(self, *, after: int, limit: int) -> Sequence[Event]:
         """Events with seq > `after`, in order, at most `limit`."""
@@ -161,6 +189,9 @@ class Outbox(Protocol):
             ContractError: events are not accounted for yet; nothing was changed.
             OutboxFull: the disk cannot take it; nothing was changed.
         """
+
+    def keep_mark(self) -> None:
+        """Write the acknowledgement down that no commit has taken along yet."""
 
     def note_map(self, *, sha256: str, text: str) -> None:
         """From the next event on this map is in force."""

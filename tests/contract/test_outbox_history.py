@@ -44,19 +44,18 @@ def of_bytes(most: int) -> HistoryLimits:
 
 
 def test_history_is_bounded_in_bytes_and_what_is_pending_is_never_taken(tmp_path: Path) -> None:
-    outbox = SqliteOutbox(tmp_path, gateway=GATEWAY, history=of_bytes(32_000))
-    size = len(
-        json.dumps(event_to_json(counted(outbox.mark().epoch, 100)), ensure_ascii=False, separators=(",", ":")).encode()
-    )
+    outbox = SqliteOutbox(tmp_path, gateway=GATEWAY, history=of_bytes(10_400))
     outbox.append(events_for(outbox, 300), {})
+    (size,) = outbox._connection.execute("SELECT min(length(line)) FROM event").fetchone()
+    assert 90 < size < 110
     assert kept(outbox) == list(range(1, 301))
     for upto in range(10, 201, 10):
         outbox.acknowledge(upto)
         held = kept(outbox)
         assert held[-1] == 300
         assert held == list(range(held[0], 301))
-        assert (upto - held[0] + 1) * size <= 32_000 * 17 / 16 + 10 * size
-    assert 60 < len([seq for seq in kept(outbox) if seq <= 200]) <= 36_000 / size
+        assert (upto - held[0] + 1) * size <= 10_400 * 18 / 16 + 10 * size
+    assert 60 < len([seq for seq in kept(outbox) if seq <= 200]) <= 11_700 / size
     mark = outbox.mark()
     assert (mark.acknowledged, mark.depth) == (200, 100)
     assert [event.id for event in outbox.pending(after=0, limit=1)] == [f"{GATEWAY}:{mark.epoch}:201"]
@@ -81,12 +80,13 @@ def test_history_is_bounded_in_age_beside_its_newest_event(tmp_path: Path) -> No
     outbox.acknowledge(3700)
     assert kept(outbox)[0] == 1, "a little over the limit is not worth a write"
     outbox.acknowledge(4000)
+    outbox.append([], {"key": "1"})
     assert kept(outbox)[0] == 400
     outbox.close()
 
 
 def test_old_history_is_dropped_in_parts_and_no_row_is_deleted_for_it(reopen: Open, tmp_path: Path) -> None:
-    outbox = SqliteOutbox(tmp_path, gateway=GATEWAY, history=of_bytes(64_000))
+    outbox = SqliteOutbox(tmp_path, gateway=GATEWAY, history=of_bytes(21_000))
     asked: list[str] = []
     outbox._connection.set_trace_callback(asked.append)
     for _ in range(100):
@@ -118,7 +118,7 @@ def test_old_history_is_dropped_in_parts_and_no_row_is_deleted_for_it(reopen: Op
 
 
 def test_an_archive_that_is_open_follows_the_parts(tmp_path: Path) -> None:
-    outbox = SqliteOutbox(tmp_path, gateway=GATEWAY, history=of_bytes(64_000))
+    outbox = SqliteOutbox(tmp_path, gateway=GATEWAY, history=of_bytes(21_000))
     outbox.append(events_for(outbox, 100), {})
     outbox.acknowledge(100)
     with Archive(tmp_path) as archive:
@@ -134,8 +134,8 @@ def test_an_archive_that_is_open_follows_the_parts(tmp_path: Path) -> None:
 
 
 def test_what_an_outage_left_is_taken_row_by_row_and_never_as_a_whole(tmp_path: Path) -> None:
-    outbox = SqliteOutbox(tmp_path, gateway=GATEWAY, history=of_bytes(64_000))
-    outbox.append(events_for(outbox, 5000), {})  # over a megabyte
+    outbox = SqliteOutbox(tmp_path, gateway=GATEWAY, history=of_bytes(21_000))
+    outbox.append(events_for(outbox, 5000), {})  # half a megabyte
     outbox.acknowledge(5000)
     held = kept(outbox)
     assert held == list(range(held[0], 5001))
@@ -161,7 +161,7 @@ def test_history_gives_way_when_the_disk_is_full(reopen: Open, caplog: pytest.Lo
 
 
 def test_an_odd_row_in_the_history_stops_neither_trimming_nor_reading(tmp_path: Path) -> None:
-    outbox = SqliteOutbox(tmp_path, gateway=GATEWAY, history=of_bytes(8_000))
+    outbox = SqliteOutbox(tmp_path, gateway=GATEWAY, history=of_bytes(2_700))
     outbox.append(events_for(outbox, 100), {})
     outbox._connection.execute("UPDATE event SET line = 'x', trail = x'ff00' WHERE seq IN (1, 2, 60)")
     outbox._connection.execute("UPDATE event SET line = 7, trail = '[' WHERE seq = 70")

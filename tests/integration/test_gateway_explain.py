@@ -195,7 +195,9 @@ async def test_a_gateway_keeps_trails_and_every_map_that_it_had_beside_its_event
         await until(lambda: running.gateway.snapshot().is_ready)
         epoch, before = running.outbox.mark().epoch, running.outbox.mark().next_seq
         event = WipChanged(id=f"gw-1:{epoch}:{before}", at=PLANNED, source=PLC, zone="buffer", count=3, by=1)
-        running.gateway._write(Commit(events=(event,), state={}, trails={event.id: '{"rule":"a stock-take"}'}))
+        running.gateway._committing._write(
+            Commit(events=(event,), state={}, trails={event.id: '{"rule":"a stock-take"}'})
+        )
         change = await running.gateway.reload(map_of(text.replace("6000/min", "5000/min")))
         assert change.refusals == ()
         after = running.outbox.mark().next_seq
@@ -228,7 +230,7 @@ async def test_the_state_that_started_unfinished_work_is_found_in_the_history(
             ),
             ProgressReported(id=ids[2], at=PLANNED, source=PLC, work_order="WO-1", node="SEW", pieces=0, quantity=5),
         )
-        running.gateway._write(Commit(events=events, state={}, trails={}))
+        running.gateway._committing._write(Commit(events=events, state={}, trails={}))
     code, told = explained(tmp_path, "WO-1/SEW", capsys)
     assert (code, told["completed"]) == (0, False)
     assert [each["id"] for each in told["inputs"]] == ids

@@ -140,7 +140,7 @@ async def test_a_dry_run_says_what_would_change_and_changes_nothing(tmp_path: Pa
 async def test_a_full_disk_leaves_the_old_map_in_force_and_loses_nothing(
     tmp_path: Path, modbus_peer: ModbusPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("genba_edge.app.gateway.FULL_RETRY_S", 0.05)
+    monkeypatch.setattr("genba_edge.app.committing.FULL_RETRY_S", 0.05)
     async with running_gateway(tmp_path, map_of(map_text(modbus_peer))) as running:
         await both_online(running)
         modbus_peer.set("holding", 10, 3)
@@ -148,7 +148,7 @@ async def test_a_full_disk_leaves_the_old_map_in_force_and_loses_nothing(
         modbus_peer.set("holding", 10, 4)  # joined to the next event, and told with the switch
         await eventually(lambda: value(running, "right") == 4)
 
-        def full(*_: object) -> None:
+        def full(*_: object, **__: object) -> None:
             raise OutboxFull("database or disk is full")
 
         with monkeypatch.context() as disk:
@@ -166,12 +166,12 @@ async def test_a_full_disk_leaves_the_old_map_in_force_and_loses_nothing(
 async def test_a_disk_that_was_full_before_leaves_every_driver_at_work(
     tmp_path: Path, modbus_peer: ModbusPeer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("genba_edge.app.gateway.FULL_RETRY_S", 0.05)
+    monkeypatch.setattr("genba_edge.app.committing.FULL_RETRY_S", 0.05)
     monkeypatch.setattr("genba_edge.app.gateway.SWITCH_S", 0.2)
     async with running_gateway(tmp_path, map_of(map_text(modbus_peer))) as running:
         await both_online(running)
 
-        def full(*_: object) -> None:
+        def full(*_: object, **__: object) -> None:
             raise OutboxFull("database or disk is full")
 
         with monkeypatch.context() as disk:

@@ -15,6 +15,7 @@ import pytest
 
 from genba_edge.app.gateway import Gateway, GatewaySetup
 from genba_edge.app.sink import Sink
+from genba_edge.core.dropping import Dropping
 from genba_edge.outbox import SqliteOutbox
 from genba_edge.ports import DeviceBack, Sample
 from genba_shared.clock import ProductionClock
@@ -43,7 +44,12 @@ class FullDisk(SqliteOutbox):
     """An outbox whose disk is full after the start."""
 
     def append(
-        self, events: Sequence[Event], state: Mapping[str, str | None], trails: Mapping[str, str] = NO_TRAILS
+        self,
+        events: Sequence[Event],
+        state: Mapping[str, str | None],
+        trails: Mapping[str, str] = NO_TRAILS,
+        *,
+        dropping: Dropping | None = None,
     ) -> None:
         raise OutboxFull("database or disk is full")
 
@@ -65,12 +71,17 @@ class DiskThatHeals(SqliteOutbox):
     refusals = 2
 
     def append(
-        self, events: Sequence[Event], state: Mapping[str, str | None], trails: Mapping[str, str] = NO_TRAILS
+        self,
+        events: Sequence[Event],
+        state: Mapping[str, str | None],
+        trails: Mapping[str, str] = NO_TRAILS,
+        *,
+        dropping: Dropping | None = None,
     ) -> None:
         if self.refusals:
             self.refusals -= 1
             raise OutboxFull("database or disk is full")
-        super().append(events, state, trails)
+        super().append(events, state, trails, dropping=dropping)
 
 
 async def test_what_is_derived_while_a_commit_waits_for_the_disk_is_committed_after_it(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import assert_never
 
 from genba_edge.core.line_load import LineLoad, line_loads, requests_by_period
+from genba_edge.core.store_load import lasts_s
 from genba_shared.device_map import (
     DURATION,
     Device,
@@ -129,6 +130,20 @@ def _summary(loaded: LoadedMap, language: Language) -> Iterable[str]:
         warnings=Count(len(loaded.warnings)),
     )
     yield from _lines(device_map)
+    yield from _store(device_map)
+
+
+def _store(device_map: DeviceMap) -> Iterable[Text]:
+    """A store that drops events before the time is over for which the map wants to keep them."""
+    lasts, keep_s = lasts_s(device_map), device_map.store.keep_s
+    if lasts is not None and keep_s is not None and lasts < keep_s:
+        yield say(
+            "check-store-small",
+            "store.max is full after about {lasts} without the collector, before store.keep ({keep}) is over: what is "
+            "dropped then is in docs/outbox.md; give it more, or keep less long",
+            lasts=say("about-days", "{days} {days:day|days}", days=Count(max(1, int(lasts // 86_400)))),
+            keep=DURATION.show(keep_s),
+        )
 
 
 def _device_line(device: Device) -> Text:

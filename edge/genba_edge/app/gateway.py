@@ -1,7 +1,7 @@
 """One gateway at work: drivers emit observations, the core derives, the outbox commits, the uplink delivers.
 
 Observations that arrive while a commit is on its way to the disk are derived and committed together with the next one,
-so that a slow card makes larger commits and never a queue.
+so that a slow card makes larger commits and never a queue; while an envelope is under way, too (`core.grouping`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import uuid
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from genba_edge.app.committing import Committing
 from genba_edge.app.fleet import Fleet
 from genba_edge.app.history import History
 from genba_edge.app.inbox import Inbox
@@ -46,7 +47,6 @@ logger = logging.getLogger(__name__)
 
 SOFT_SAVE_S = 1.0  # wall: open passages are committed at least this often while reads arrive
 CHECKPOINT_S = 60.0  # wall: how far back an unobserved interval may begin after a crash of an idle gateway
-FULL_RETRY_S = 5.0  # wall: how long to wait before a commit that the disk refused is tried again
 EVENTS_KEPT = 50  # for the status page
 SWITCH_S = 15.0  # wall: how long a new map may wait for a commit that is on its way
 EPOCH_RETRY_S = 5.0  # wall
@@ -58,11 +58,17 @@ class Gateway:
     """A running gateway."""
 
     def __init__(self, setup: GatewaySetup) -> None:
-        self._map, self._outbox, self._clock, self._sink = setup.device_map, setup.outbox, setup.clock, setup.sink
+        self._map, self._outbox, self._clock = setup.device_map, setup.outbox, setup.clock
         self._raw = setup.raw
         self._started_at = self._clock.now()
         self._inbox = Inbox(self._clock.now)
-        self._unstored: Commit | None = None
+        self._committing = Committing(
+            setup.outbox,
+            setup.sink,
+            moment=self._moment,
+            is_under_way=lambda: self._uplink is not None and self._uplink.is_under_way,
+            on_stored=self._note_stored,
+        )
         self._documents: list[DispatchDocument] = []
         self._switch: Switch | None = None
         self._one_reload = asyncio.Lock()
@@ -72,7 +78,7 @@ class Gateway:
         self._reporter = Reporter(self._map)
         self._history = History()
         self._events: deque[Event] = deque(maxlen=EVENTS_KEPT)
-        self._commits = self._failures = 0
+        self._failures = 0
         mark, saved = self._outbox.mark(), self._outbox.load_state()
         self._stations: dict[str, tuple[StationState, datetime]] = station_states(saved)
         self._map_watch = MapWatch(self._map, speed=self._clock.speed, saved=saved)
@@ -87,6 +93,7 @@ class Gateway:
             pace=pace_of(self._map, self._clock.speed),
             moment=self._moment(),
         )
+        self._tell_lost_store()
         if self._raw is not None:
             self._raw.begin(self._map, boot=self._identity.boot, clock=self._clock, state=saved)
         self._broker = setup.broker
@@ -98,11 +105,19 @@ class Gateway:
                 broker=setup.broker,
                 state=self.describe,
                 on_dispatch=self._take_dispatch,
+                on_progress=self._work_waits.set,
                 clock=self._clock,
                 state_dir=setup.state_dir,
                 credentials=setup.credentials,
             )
         self._epoch_due = 0.0
+
+    def _tell_lost_store(self) -> None:
+        """The store was damaged and begins anew; its age is of the wall, and plant time may run faster."""
+        lost_since = self._outbox.lost_since
+        if lost_since is not None:
+            age = (datetime.now(UTC) - lost_since) * self._clock.speed
+            self._deriver.declare_lost_store(self._clock.now() - max(age, timedelta(0)), self._moment())
 
     @property
     def device_map(self) -> DeviceMap:
@@ -111,7 +126,7 @@ class Gateway:
 
     def describe(self) -> dict[str, Any]:
         """The gateway's state as it is published: identity, outbox, devices, and what it derives."""
-        mark, now = self._outbox.mark(), self._clock.now()
+        mark, now, full_since = self._outbox.mark(), self._clock.now(), self._committing.full_since
         meters = self._fleet.meters
         return {
             "online": True,
@@ -124,7 +139,14 @@ class Gateway:
             "zones": sorted(self._map.zones),
             "nodes": sorted(self._map.nodes),
             "stocktakes": sorted(zone.id for zone in self._map.zones.values() if zone.stocktake is Stocktake.ALLOWED),
-            "outbox": {"depth": mark.depth, "oldest": format_time(mark.oldest_at) if mark.oldest_at else None},
+            "outbox": {
+                "depth": mark.depth,
+                "oldest": format_time(mark.oldest_at) if mark.oldest_at else None,
+                "bytes": mark.size,
+                "limit": mark.limit,
+                "dropped": mark.dropped,
+            },
+            "full_since": full_since and format_time(full_since),
             "at": format_time(now),
             "devices": {name: device_now(each, meters.get(name)) for name, each in self._present.devices.items()},
             "data_age_s": {
@@ -144,7 +166,7 @@ class Gateway:
             broker=self._broker,
             is_connected=self._uplink is not None and self._uplink.is_connected,
             dispatch_version=self._deriver.dispatch_version,
-            commits=self._commits,
+            commits=self._committing.commits,
             failures=self._failures,
             present=self._present,
             meters=self._fleet.meters,
@@ -153,6 +175,7 @@ class Gateway:
             stations=self._stations,
             events=self._events,
             findings=self._map_watch.findings,
+            full_since=self._committing.full_since,
             record=None if self._raw is None else RecordView(path=self._raw.path, ended=self._raw.ended),
         )
 
@@ -218,10 +241,10 @@ class Gateway:
 
     async def _derive(self, stop: asyncio.Event) -> None:
         saved_at = checkpoint_at = time.monotonic()
-        longest_rest_s = tick_s(self._clock.speed)
+        rest_s = longest_rest_s = tick_s(self._clock.speed)
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(longest_rest_s):
+                async with asyncio.timeout(rest_s):
                     await self._work_waits.wait()
             self._work_waits.clear()
             self._take_waiting()
@@ -229,19 +252,25 @@ class Gateway:
             findings = self._map_watch.look(self._clock.now(), self._fleet.meters)
             self._deriver.tell_map_doubts(findings, self._moment())
             self._log_failures()
-            commit, now = self._deriver.take_commit(), time.monotonic()
+            due_in_s = self._committing.due_in_s(self._deriver)
+            rest_s = min(due_in_s or longest_rest_s, longest_rest_s)
+            if due_in_s and self._switch is None:
+                continue
+            commit, now = await self._committing.take_commit(self._deriver), time.monotonic()
             self._history.note(self._fleet.meters, now_s=now)
             if commit is None and self._deriver.has_unsaved_reads and now - saved_at >= SOFT_SAVE_S:
                 commit = self._deriver.take_checkpoint()
             if commit is None and now - checkpoint_at >= CHECKPOINT_S:
                 commit = self._deriver.take_checkpoint()
             if commit is not None:
-                await self._store(commit, stop)
+                await self._committing.store(commit, self._deriver, stop)
                 saved_at = checkpoint_at = time.monotonic()
+            else:
+                await self._committing.rest()
             if self._switch is not None:
                 await self._take_over(self._switch)
-            if self._unstored is not None:
-                await self._store(self._unstored, stop)
+            if self._committing.waiting is not None:
+                await self._committing.store(self._committing.waiting, self._deriver, stop)
             if self._uplink is not None and self._uplink.in_doubt and time.monotonic() >= self._epoch_due:
                 await self._begin_epoch(self._uplink)
                 self._epoch_due = time.monotonic() + EPOCH_RETRY_S
@@ -264,9 +293,7 @@ class Gateway:
         else:
             logger.warning("new epoch gateway=%s epoch=%s: counters start anew", identity.gateway, identity.epoch)
             self._identity, self._deriver = identity, new.deriver
-            self._note_events(new.first.events)
-            if self._sink is not None:
-                self._sink.write(new.first.events)
+            self._committing.took(new.first)
         uplink.start()
 
     async def _take_over(self, switch: Switch) -> None:
@@ -315,12 +342,13 @@ class Gateway:
         self._take_waiting()
         self._deriver.shut_down(self._moment())
         self._log_failures()
-        if self._unstored is not None and not await self._try_to_store(self._unstored):
+        committing = self._committing
+        if committing.waiting is not None and not await committing.store_now(committing.waiting):
             return False
-        self._unstored = self._deriver.take_checkpoint()  # which forgets it: only when nothing else waits
-        if not await self._try_to_store(self._unstored):
+        committing.waiting = self._deriver.take_checkpoint()  # which forgets it: only when nothing else waits
+        if not await committing.store_now(committing.waiting):
             return False
-        self._unstored = None
+        committing.waiting = None
         return True
 
     def _take_waiting(self) -> None:
@@ -345,34 +373,15 @@ class Gateway:
             self._failures += 1
             logger.error("not derived, the others go on subject=%s", failure.what, exc_info=failure.error)
 
-    async def _store(self, commit: Commit, stop: asyncio.Event) -> None:
-        """Commit; while the disk is full, keep polling into memory, say so, and try again until told to stop."""
-        self._unstored = commit
-        while not await self._try_to_store(commit):
-            logger.error("outbox full waiting_events=%d retry_s=%.0f", len(commit.events), FULL_RETRY_S)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(FULL_RETRY_S):
-                    await stop.wait()
-                    return
-        self._unstored = None
-
-    async def _try_to_store(self, commit: Commit) -> bool:
-        try:
-            await asyncio.to_thread(self._write, commit)
-        except OutboxFull as exc:
-            logger.warning("outbox refuses reason=%s", exc)
-            return False
-        self._commits += 1
-        self._note_events(commit.events)
+    def _note_stored(self, commit: Commit) -> None:
+        self._events.extend(commit.events)
+        for event in commit.events:
+            if isinstance(event, StationStateChanged) and event.station is not None:
+                self._stations[event.station] = (event.state, event.since)
+        if self._uplink is not None and commit.dropping is not None:
+            self._uplink.withdraw(commit.dropping.seqs)
         if self._uplink is not None and commit.events:
             self._uplink.wake(commit.events)
-        return True
-
-    def _write(self, commit: Commit) -> None:
-        """In a thread of its own: a disk, and more so a share, may take its time."""
-        self._outbox.append(commit.events, commit.state, commit.trails)
-        if self._sink is not None:
-            self._sink.write(commit.events)
 
     def _keep_map(self) -> str:
         """Keep beside the events which map they are made with; without it they are made all the same. Its text."""
@@ -382,12 +391,6 @@ class Gateway:
         except OutboxFull as exc:
             logger.warning("map not kept map=%s reason=%s", self._map.sha256[:12], exc)
         return text
-
-    def _note_events(self, events: Sequence[Event]) -> None:
-        self._events.extend(events)
-        for event in events:
-            if isinstance(event, StationStateChanged) and event.station is not None:
-                self._stations[event.station] = (event.state, event.since)
 
     async def _finish(self) -> None:
         """Commit what is left, in the order in which it was derived."""

@@ -25,6 +25,7 @@ from genba_edge.app.reloads import Reloads
 from genba_edge.app.run_arguments import BROKER_VARIABLE
 from genba_edge.app.sink import Sink
 from genba_edge.app.status import bind_status, status_page
+from genba_edge.core.dropping import store_limits
 from genba_edge.outbox import HistoryLimits, SqliteOutbox
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map import DeviceMap, folder_of, load_device_map
@@ -119,7 +120,8 @@ async def _run(start: _Start) -> None:
 def _outbox(start: _Start) -> SqliteOutbox:
     store = start.device_map.store
     kept = HistoryLimits(most_bytes=int(store.history_bytes), keep=timedelta(seconds=store.history_keep_s))
-    return SqliteOutbox(start.state_dir, gateway=start.device_map.gateway.id, history=kept)
+    limits = store_limits(start.device_map)
+    return SqliteOutbox(start.state_dir, gateway=start.device_map.gateway.id, history=kept, limits=limits)
 
 
 def _setup(start: _Start, outbox: SqliteOutbox, files: contextlib.ExitStack) -> GatewaySetup:

@@ -89,6 +89,7 @@ class Snapshot:
     stations: Mapping[str, tuple[StationState, datetime] | None]
     events: tuple[Event, ...]
     record: RecordView | None
+    full_since: datetime | None = None
     findings: tuple[Finding, ...] = ()
     version: str = VERSION
 
@@ -113,6 +114,7 @@ class Snapshot:
         events: Sequence[Event],
         findings: Sequence[Finding],
         record: RecordView | None,
+        full_since: datetime | None,
     ) -> Self:
         """Copy what moves."""
         return cls(
@@ -136,6 +138,7 @@ class Snapshot:
             stations={station: stations.get(station) for station in device_map.stations},
             events=tuple(events),
             record=record,
+            full_since=full_since,
             findings=tuple(findings),
         )
 
@@ -160,6 +163,10 @@ class Snapshot:
                 "acknowledged": self.mark.acknowledged,
                 "depth": self.mark.depth,
                 "oldest": _time(self.mark.oldest_at),
+                "bytes": self.mark.size,
+                "limit": self.mark.limit,
+                "dropped": self.mark.dropped,
+                "full_since": _time(self.full_since),
             },
             "uplink": {
                 "broker": self.broker,

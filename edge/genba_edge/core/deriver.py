@@ -12,7 +12,9 @@ from typing import assert_never
 
 from genba_edge.core.bindings import Bindings
 from genba_edge.core.counting import Counting
+from genba_edge.core.declaring import declare_drops, declare_lost_store
 from genba_edge.core.diagnosis import Finding, ToldDoubts
+from genba_edge.core.dropping import Dropping
 from genba_edge.core.environment import Environment
 from genba_edge.core.job_changes import JobChanges
 from genba_edge.core.journal import Commit, Identity, Journal, Moment
@@ -23,14 +25,13 @@ from genba_edge.core.observations import (
     DeviceBack,
     DeviceLost,
     Observation,
-    Quality,
     ReadingsLost,
     Sample,
     TagRead,
     Unchanged,
-    Value,
 )
 from genba_edge.core.ordering import Order
+from genba_edge.core.readings import is_readable, says_the_same, whole_number
 from genba_edge.core.roles import Role, Roles
 from genba_edge.core.signals import Signals, asked_points, asked_stations
 from genba_edge.core.station_states import StationStates
@@ -137,14 +138,14 @@ class Deriver:
     def _observe_sample(self, sample: Sample) -> None:
         role = self._roles.of(sample)
         if role is None:
-            if _is_readable(sample):
+            if is_readable(sample):
                 self._watch.note_stamp(sample.device, sample.at)
             return
         guard = role.guard
         if guard is None:
             guard = role.guard = self._supervisor.alone(role.name)
         with guard:
-            if role.is_settled and _says_the_same(sample, role.last):
+            if role.is_settled and says_the_same(sample, role.last):
                 self._hold(role, sample.at)
                 self._watch.note_stamp(sample.device, sample.at)
             else:
@@ -241,6 +242,20 @@ class Deriver:
         with self._supervisor.alone("map doubts"):
             self._doubts.tell(findings)
 
+    def declare_drops(self, dropping: Dropping, moment: Moment) -> None:
+        """Say what the store drops with the next commit."""
+        self._journal.moment = moment
+        declare_drops(self._journal, dropping)
+
+    def take_back(self, commit: Commit) -> None:
+        """The commit taken last, of declarations alone, is not going to be stored: it is as if it was never made."""
+        self._journal.next_seq -= len(commit.events)
+
+    def declare_lost_store(self, since: datetime, moment: Moment) -> None:
+        """Say that the store began anew, and when the lost one was written last."""
+        self._journal.moment = moment
+        declare_lost_store(self._journal, since)
+
     def shut_down(self, moment: Moment) -> None:
         """Emit what is still joined, before the last commit."""
         self._journal.moment = moment
@@ -258,6 +273,11 @@ class Deriver:
     def has_unsaved_reads(self) -> bool:
         """Whether tag reads arrived that no commit holds yet."""
         return self._tags.has_unsaved_reads
+
+    @property
+    def has_nothing_to_commit(self) -> bool:
+        """Whether nothing was derived since the last commit was taken."""
+        return self._journal.is_empty
 
     def take_commit(self) -> Commit | None:
         """Events and state since the last commit; None where nothing changed that a kill must not take away."""
@@ -281,7 +301,7 @@ class Deriver:
                 self._states.take(ref, sample)
         if role.is_measured:
             self._environment.take(ref, sample)
-        if not _is_readable(sample):
+        if not is_readable(sample):
             self._watch.note_bad(ref)
             return
         try:
@@ -329,7 +349,7 @@ class Deriver:
                 self._signals.take(ref, sample)
         if not role.is_counter:
             return True
-        raw = _whole_number(sample.value)
+        raw = whole_number(sample.value)
         return raw is not None and self._counting.read(ref, raw, at=sample.at, watch=self._watch)
 
     def _note_gap(self, device: str, begin: datetime, end: datetime, because: str) -> None:
@@ -350,29 +370,6 @@ class Deriver:
 
 def _about_state(ref: PointRef) -> str:
     return f"state of {ref}"
-
-
-def _is_readable(sample: Sample) -> bool:
-    return sample.quality is not Quality.BAD and sample.value is not None
-
-
-def _says_the_same(sample: Sample, last: Sample | None) -> bool:
-    return (
-        last is not None
-        and sample.value == last.value
-        and type(sample.value) is type(last.value)
-        and sample.quality is last.quality
-    )
-
-
-def _whole_number(value: Value) -> int | None:
-    if type(value) is int:  # nearly always
-        return value
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return None
 
 
 def _subject(observation: Observation) -> str:

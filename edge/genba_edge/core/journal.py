@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
+from genba_edge.core.dropping import Dropping
 from genba_shared.clock import to_milliseconds
 from genba_shared.events import ClockQuality, Event, EventId, Source
 
@@ -37,12 +38,23 @@ class Moment:
 class Commit:
     """What belongs in one durable transaction: events, and state (key → JSON text; None removes the key).
 
-    `trails`: by event id, how it was decided, as JSON text; only of events whose fields do not say it all.
+    `trails`: by event id, how it was decided, as JSON text; only of events whose fields do not say it all. `dropping`:
+    what goes from the full store in the same transaction; one of the events declares it.
     """
 
     events: tuple[Event, ...]
     state: Mapping[str, str | None]
     trails: Mapping[str, str] = field(default_factory=dict)
+    dropping: Dropping | None = None
+
+    def then(self, later: Commit, *, dropping: Dropping | None) -> Commit:
+        """This and what was made after it in one transaction, which also drops."""
+        return Commit(
+            events=self.events + later.events,
+            state={**self.state, **later.state},
+            trails={**self.trails, **later.trails},
+            dropping=dropping,
+        )
 
 
 @dataclass(slots=True)

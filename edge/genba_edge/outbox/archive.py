@@ -10,8 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from genba_edge.outbox.database import FILE_NAME
+from genba_edge.outbox.database import FILE_NAME, text_of
 from genba_edge.outbox.history import CURRENT, part_tables
+from genba_edge.outbox.packing import unpacked
+from genba_edge.outbox.saved_state import BadState, unpack
 from genba_shared.errors import ContractError, UsageError
 from genba_shared.events import Event, event_from_own_json
 
@@ -60,7 +62,9 @@ class Archive:
         self._look_for_tables()
         meta = dict(self._read("SELECT key, value FROM meta"))
         self.gateway, self.epoch = str(meta.get("gateway")), str(meta.get("epoch"))
-        self.next_seq, self.acknowledged = int(meta.get("next_seq", 1)), int(meta.get("acknowledged", 0))
+        (newest,) = self._read("SELECT max(seq) FROM event")[0]
+        self.acknowledged = max(int(meta.get("acknowledged", 0)), self._mark_of_steps())
+        self.next_seq = max(int(newest or 0), self.acknowledged) + 1
         firsts = [self._read(f"SELECT min(seq) FROM {table}")[0][0] for table in self._tables]  # noqa: S608 - names of our own
         self.first_seq = min((int(first) for first in firsts if first is not None), default=self.next_seq)
         """The oldest seq that is kept."""
@@ -77,12 +81,12 @@ class Archive:
 
     def rows_with(self, *texts: str, begin: int, end: int) -> list[ArchivedRow]:
         """The rows from seq `begin` to `end` whose JSON line holds all of these texts, in their order."""
-        where = " AND ".join(["seq >= ?", "seq <= ?", *("instr(line, ?) > 0" for _ in texts)])
+        where = " AND ".join(["seq >= ?", "seq <= ?", *("instr(plain(line), ?) > 0" for _ in texts)])
         return list(self._rows(where, (begin, end, *texts)))
 
     def newest_with(self, *texts: str, before: int) -> ArchivedRow | None:
         """The newest row below seq `before` whose JSON line holds all of these texts."""
-        where = " AND ".join(["seq < ?", *("instr(line, ?) > 0" for _ in texts)])
+        where = " AND ".join(["seq < ?", *("instr(plain(line), ?) > 0" for _ in texts)])
         return next(iter(self._rows(where, (before, *texts), order="DESC LIMIT 1")), None)
 
     def map_at(self, seq: int) -> ArchivedMap | None:
@@ -106,6 +110,15 @@ class Archive:
                     ArchivedRow(seq=seq, event=_event_of(line), trail=_trail_of(text)) for seq, line, text in found
                 )
                 return
+
+    def _mark_of_steps(self) -> int:
+        if not self._read("SELECT 1 FROM sqlite_master WHERE name = 'step'"):
+            return 0
+        newest = self._read("SELECT changes FROM step ORDER BY number DESC LIMIT 1")
+        try:
+            return unpack(newest[0][0])[0] if newest else 0
+        except BadState:
+            return 0
 
     def _select(self, where: str, order: str) -> str:
         trail = "trail" if self._has_trails else "NULL"
@@ -132,6 +145,8 @@ class Archive:
         is_in_use = Path(f"{self._path}-wal").exists()
         form = "?mode=ro" if is_in_use else "?mode=ro&immutable=1"
         connection = sqlite3.connect(self._path.absolute().as_uri() + form, uri=True, timeout=_BUSY_S)
+        connection.text_factory = text_of
+        connection.create_function("plain", 1, _plain, deterministic=True)
         try:
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()
         except sqlite3.DatabaseError as exc:
@@ -142,9 +157,16 @@ class Archive:
 
 def _event_of(line: object) -> Event | None:
     try:
-        return event_from_own_json(json.loads(line))  # type: ignore[arg-type]  # a damaged row may be anything: TypeError
+        return event_from_own_json(json.loads(unpacked(line)))
     except (ValueError, TypeError, AttributeError, ContractError):
         return None
+
+
+def _plain(line: object) -> str:
+    try:
+        return unpacked(line)
+    except ValueError:
+        return ""
 
 
 def _trail_of(text: object) -> Mapping[str, Any] | None:

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from genba_edge.outbox.packing import unpacked
 from genba_shared.clock import parse_time
 
 CURRENT: Final = "event"
 PART: Final = "history_"
-COLUMNS: Final = "(seq INTEGER PRIMARY KEY, line TEXT NOT NULL, trail TEXT)"
-_BYTES: Final = "length(CAST(line AS BLOB)) + ifnull(length(CAST(trail AS BLOB)), 0)"
+COLUMNS: Final = "(seq INTEGER PRIMARY KEY, line NOT NULL, trail TEXT, kind INTEGER, crc INTEGER)"
+ROW_OVERHEAD: Final = 12  # bytes of a row beside line and trail
+ROW_BYTES: Final = f"length(CAST(line AS BLOB)) + ifnull(length(CAST(trail AS BLOB)), 0) + {ROW_OVERHEAD}"
 _PARTS: Final = 8  # a part holds at least so much of the limits
 _LARGE: Final = 4  # a part that holds more than this much of the limit goes row by row: an outage's backlog is one
 _SLACK: Final = 16  # rows go when they are over a limit by this part of it, many at a time
@@ -145,7 +147,8 @@ class History:
         table = f"{PART}{_first_seq(connection, CURRENT)}"
         connection.execute(f"ALTER TABLE {CURRENT} RENAME TO {table}")
         connection.execute(f"CREATE TABLE {CURRENT} {COLUMNS}")
-        connection.execute(f"INSERT INTO {CURRENT} SELECT seq, line, trail FROM {table} WHERE seq > ?", (upto,))  # noqa: S608 - names of our own
+        columns = "seq, line, trail, kind, crc"
+        connection.execute(f"INSERT INTO {CURRENT} SELECT {columns} FROM {table} WHERE seq > ?", (upto,))  # noqa: S608 - names of our own
         connection.execute(f"DELETE FROM {table} WHERE seq > ?", (upto,))  # noqa: S608 - as above
         part = replace(current, table=table, newest_at=newest_at)
         return replace(self, parts=(*self.parts, part), current=_Part(table=CURRENT, size=0, oldest_at=None))
@@ -180,18 +183,9 @@ def part_tables(connection: sqlite3.Connection) -> list[str]:
 def time_of(line: object) -> datetime | None:
     """When the event of a stored row happened; None for a row that cannot be read."""
     try:
-        return parse_time(json.loads(line)["at"])  # type: ignore[arg-type]  # a damaged row may be anything: TypeError
+        return parse_time(json.loads(unpacked(line))["at"])
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def measure_between(connection: sqlite3.Connection, *, after: int, upto: int) -> tuple[int, int]:
-    """How many rows that wait there are in (after, upto], and their bytes."""
-    rows, size = connection.execute(
-        f"SELECT count(*), total({_BYTES}) FROM event WHERE seq > ? AND seq <= ?",  # noqa: S608 - as above
-        (after, upto),
-    ).fetchone()
-    return int(rows), int(size)
 
 
 def _measured(connection: sqlite3.Connection, table: str, upto: int) -> _Part:
@@ -206,7 +200,7 @@ def _first_seq(connection: sqlite3.Connection, table: str) -> int | None:
 
 
 def _size(connection: sqlite3.Connection, table: str, which: str, *values: int) -> int:
-    (size,) = connection.execute(f"SELECT total({_BYTES}) FROM {table} WHERE {which}", values).fetchone()  # noqa: S608 - as above
+    (size,) = connection.execute(f"SELECT total({ROW_BYTES}) FROM {table} WHERE {which}", values).fetchone()  # noqa: S608 - as above
     return int(size)
 
 
@@ -214,7 +208,7 @@ def _last_beyond(connection: sqlite3.Connection, table: str, *, upto: int, surpl
     """The last of the oldest rows that together hold the surplus; 0: none."""
     last = 0
     rows = connection.execute(
-        f"SELECT seq, {_BYTES} FROM {table} WHERE seq <= ? ORDER BY seq LIMIT ?",  # noqa: S608 - as above
+        f"SELECT seq, {ROW_BYTES} FROM {table} WHERE seq <= ? ORDER BY seq LIMIT ?",  # noqa: S608 - as above
         (upto, _MOST_ROWS),
     )
     for seq, size in rows:

@@ -68,9 +68,10 @@ State = Mapping[str, Any]
 class Uplink:
     """Delivers the outbox for ever. `run` may be called again after it failed; `wake` and `drain` need a running one.
 
-    `state` gives what is published about this gateway; `on_dispatch` gets every new dispatch document, on the loop.
-    `credentials`: those of an enrolled gateway, which signs what it sends and takes nothing that the collector did not
-    sign. Where there is a copy of this gateway (`in_doubt`), somebody must begin a new epoch and then `run` it again.
+    `state` gives what is published about this gateway; `on_dispatch` gets every new dispatch document, and
+    `on_progress` is called when something was acknowledged, both on the loop. `credentials`: those of an enrolled
+    gateway, which signs what it sends and takes nothing that the collector did not sign. Where there is a copy of this
+    gateway (`in_doubt`), somebody must begin a new epoch and then `run` it again.
 
     Raises:
         UsageError: paho-mqtt is missing, or the broker address is not understood (by `run`).
@@ -89,12 +90,14 @@ class Uplink:
         state_dir: Path,
         settings: DeliverySettings = USUAL,
         credentials: Credentials | None = None,
+        on_progress: Callable[[], None] = lambda: None,
     ) -> None:
         self._outbox = outbox
         self._gateway = gateway
         self._address = broker
         self._state = state
         self._on_dispatch = on_dispatch
+        self._on_progress = on_progress
         self._clock = clock
         self._state_dir = state_dir
         self._settings = settings
@@ -127,6 +130,11 @@ class Uplink:
         return self._link is not None and self._link.connected
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether an envelope is that the collector has not answered yet."""
+        return self.is_connected and bool(self._delivery.flights)
+
+    @property
     def in_doubt(self) -> bool:
         """Whether there is a copy of this gateway: when nothing is held any more, a new epoch must begin."""
         return self._delivery.in_doubt
@@ -134,6 +142,12 @@ class Uplink:
     def wake(self, events: Sequence[Event] = ()) -> None:
         """New events are in the outbox; `events`: exactly these, so that they need not be read from it again."""
         self._backlog.offer(events)
+        self._wakeup.set()
+
+    def withdraw(self, seqs: frozenset[int]) -> None:
+        """These events were dropped from the outbox: they are not sent any more, and the next envelope says so."""
+        self._backlog.withdraw(seqs)
+        self._inbox.append(Withdrawn(seqs=seqs))
         self._wakeup.set()
 
     async def drain(self, timeout_s: float) -> bool:
@@ -277,6 +291,7 @@ class Uplink:
             logger.debug("envelope not sent first=%d last=%d reason=%s", send.first, send.last, exc)
 
     def _note_progress(self) -> None:
+        self._on_progress()
         self._moved_at = time.monotonic()
         self._moved.set()
         if self._silence_told:

@@ -121,21 +121,17 @@ STORE: Final = ObjectSpec(
             name="max",
             kind=quantity(SIZE, "10MB", "10000GB", "2GB"),
             attribute="max_bytes",
-            meaning="the most that the outbox may take on the disk; completions are exempt",
+            meaning="the most that events and their history may take on the disk; what is never dropped is exempt",
             example="max: 2GB",
-            default_text="no limit",
-            not_yet=say(
-                "instead-outbox-grows", "the outbox grows until the collector takes its events or the disk is full"
-            ),
+            default_text="no limit but the disk's",
         ),
         Key(
             name="keep",
             kind=quantity(DURATION, "1h", "3660d", "30d"),
             attribute="keep_s",
-            meaning="how long events wait for the collector; completions are exempt",
+            meaning="how long events wait for the collector; what is never dropped is exempt",
             example="keep: 30d",
             default_text="for ever",
-            not_yet=say("instead-events-wait", "events wait until the collector takes them"),
         ),
         Key(
             name="history",
@@ -156,7 +152,6 @@ STORE: Final = ObjectSpec(
             kind=one_or_more(choice(StoredKind), say("kinds-of-event", "kinds of event")),
             meaning="what is dropped when a limit is reached, the first first; what is not named is kept",
             example="drop_order: [telemetry, environment, state, count]",
-            not_yet=say("instead-nothing-dropped", "nothing is dropped"),
         ),
     ),
 )

@@ -242,7 +242,9 @@ class DataQuestioned(Event):
 class DataGapSeen(Event):
     """Nothing was observed between two instants (`from` and `to` in JSON).
 
-    `subject` is the device, point or gateway that was silent.
+    `subject` is the device, point or gateway that was silent. With the cause `full` a gateway removed events that the
+    collector had not taken, between their times: `dropped` says how many of which kind, from which seq to which, as
+    ``KIND:FIRST-LAST:COUNT``. Its subject is the gateway where states of stations are among them, else ``(store)``.
     """
 
     kind: ClassVar[str] = "data_gap_seen"
@@ -252,6 +254,7 @@ class DataGapSeen(Event):
     end: datetime = field(metadata={JSON_NAME: "to"})
     cause: GapCause
     subject: str
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

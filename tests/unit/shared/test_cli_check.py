@@ -175,6 +175,32 @@ def test_a_shared_line_that_cannot_keep_up_is_named_with_its_units(
     ) in out
 
 
+@pytest.mark.parametrize(
+    ("store", "said"),
+    [
+        (
+            "{max: 10MB, keep: 365d}",
+            "store.max is full after about 81 days without the collector, before store.keep (365d)",
+        ),
+        ("{max: 10MB, keep: 30d}", ""),
+        ("{max: 10MB}", ""),
+        ("{keep: 365d}", ""),
+    ],
+)
+def test_a_store_that_is_full_before_the_time_is_over_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], store: str, said: str
+) -> None:
+    path = tmp_path / "plant.yaml"
+    path.write_text(
+        f"version: 1\ngateway: {{id: g, site: s}}\nstore: {store}\ndevices:\n  - id: one\n    protocol: modbus\n"
+        "    host: h\n    points: {p: {at: 40001, type: uint16}}\nstations:\n  S-1: {device: one}\n"
+    )
+    assert check(str(path)) == 0
+    out = capsys.readouterr().out
+    assert said in out
+    assert ("store.max" in out) is bool(said)
+
+
 def test_requests_are_counted_for_each_period() -> None:
     text = """\
 version: 1

@@ -60,9 +60,6 @@ def test_settings_that_are_checked_and_not_acted_on_are_loaded_and_warned_about(
     assert device_map.stations["P-1"].environment == (PointRef("press1", "temp"),)
     assert device_map.zones["buffer"].stocktake is Stocktake.ALLOWED
     assert [(warning.line, warning.path) for warning in warnings] == [
-        (3, "store.max"),
-        (3, "store.keep"),
-        (3, "store.drop_order"),
         (4, "clock.max_offset"),
         (5, "telemetry.send"),
         (5, "telemetry.max_interval"),

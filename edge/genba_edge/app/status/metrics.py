@@ -83,6 +83,12 @@ def _of_gateway(snapshot: Snapshot) -> Iterator[Metric]:
     yield _gauge("outbox_events", "events that the collector has not acknowledged", mark.depth)
     oldest = 0.0 if mark.oldest_at is None else max(0.0, (snapshot.at - mark.oldest_at).total_seconds())
     yield _gauge("outbox_oldest_seconds", "age of the oldest of them", oldest)
+    yield _gauge("outbox_bytes", "what they take in the store", mark.size)
+    yield _gauge("outbox_limit_bytes", "what they and their history may take (store.max); 0: the disk", mark.limit or 0)
+    yield _gauge(
+        "outbox_full", "1: the disk takes no commit; devices are read on", float(snapshot.full_since is not None)
+    )
+    yield _counter("outbox_dropped_events", "events that a full store dropped since the start, declared", mark.dropped)
     yield _gauge("uplink_connected", "1: connected to the broker", float(snapshot.is_connected))
     yield _gauge("dispatch_version", "version of the dispatch document in force", snapshot.dispatch_version)
     yield _counter("events", "events made in this epoch", mark.next_seq - 1)

@@ -128,7 +128,13 @@ class _Page:
         return self._tile("recording", record.path.name)
 
     def _outbox(self) -> Html:
-        mark = self._snapshot.mark
+        mark, full_since = self._snapshot.mark, self._snapshot.full_since
+        if full_since is not None:
+            since = self._word("outbox.full_since", age=self._age_of(full_since))
+            return self._tile("outbox", self._words["outbox.full"], since, good=False)
+        if mark.dropped:
+            size = self._word("outbox.dropped", count=f"{mark.dropped:,}")
+            return self._tile("outbox", self._word("outbox.waiting", count=f"{mark.depth:,}"), size, good=False)
         if not mark.depth:
             return self._tile("outbox", self._words["outbox.empty"])
         oldest = None if mark.oldest_at is None else self._word("outbox.oldest", age=self._age_of(mark.oldest_at))

@@ -20,6 +20,13 @@ _TABLE: Final[Mapping[str, tuple[str, str, str]]] = {
     "outbox": ("Outbox", "待发队列", "送信待ち"),
     "outbox.empty": ("all delivered", "全部已送达", "すべて送信済み"),
     "outbox.waiting": ("{count} events wait", "{count} 条事件待发", "{count} 件が待機"),
+    "outbox.full": ("disk full", "磁盘已满", "ディスク満杯"),
+    "outbox.full_since": (
+        "for {age}: read on, not stored",
+        "已 {age}：继续读取，未保存",
+        "{age}前から：読み取りは継続、未保存",
+    ),
+    "outbox.dropped": ("{count} dropped, declared", "已丢弃 {count} 条（已声明）", "{count} 件を破棄（申告済み）"),
     "outbox.oldest": ("oldest {age}", "最早 {age}前", "最古 {age}前"),
     "uplink": ("Uplink", "上行连接", "上り接続"),
     "uplink.up": ("connected", "已连接", "接続中"),

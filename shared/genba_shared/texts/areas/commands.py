@@ -38,6 +38,17 @@ COMMANDS: Final[Mapping[str, Phrase]] = {
             "を長くするか、ポイントを減らしてください"
         ),
     ),
+    "check-store-small": Phrase(
+        zh=(
+            "没有收集服务器时，store.max 约 {lasts} 后写满，早于 store.keep（{keep}）；"
+            "之后丢弃什么见 docs/outbox.md：请增大容量，或缩短保留时间"
+        ),
+        ja=(
+            "コレクタがないと store.max は約 {lasts} で満杯になり、store.keep（{keep}）より早くなります。"
+            "その後に捨てられるものは docs/outbox.md にあります。容量を増やすか、保持期間を短くしてください"
+        ),
+    ),
+    "about-days": Phrase(zh="{days} 天", ja="{days} 日"),
     "check-busiest": Phrase(
         zh="最忙的 Modbus 线路：{devices}，按每个请求 {assumed} 计占用 {share} 的时间",
         ja="最も忙しい Modbus 回線：{devices}、1 要求 {assumed} として時間の {share}",

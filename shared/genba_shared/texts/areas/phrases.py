@@ -146,12 +146,6 @@ PHRASES: Final[Mapping[str, Phrase]] = {
     "group-telemetry": Phrase(zh="遥测", ja="テレメトリ"),
     "the-file": Phrase(zh="文件", ja="ファイル"),
     "instead-no-samples": Phrase(zh="不发送原始读数", ja="生の読み値は送りません"),
-    "instead-outbox-grows": Phrase(
-        zh="发件箱会一直增长，直到收集服务器取走事件或磁盘写满",
-        ja="コレクタがイベントを受け取るかディスクが満杯になるまで送信箱は増え続けます",
-    ),
-    "instead-events-wait": Phrase(zh="事件一直等待收集服务器取走", ja="イベントはコレクタが受け取るまで待ちます"),
-    "instead-nothing-dropped": Phrase(zh="不丢弃任何内容", ja="何も捨てません"),
     "instead-clock-not-compared": Phrase(zh="不比较时钟", ja="時計は比較しません"),
     "a-secret": Phrase(zh="密码", ja="秘密情報"),
     "a-device-file": Phrase(zh="串口的设备文件", ja="シリアルポートのデバイスファイル"),

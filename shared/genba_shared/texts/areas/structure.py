@@ -211,7 +211,7 @@ STRUCTURE: Final[Mapping[str, Message]] = {
             "it yet, and says so instead of letting you believe that it does."
         ),
         do="Leave it in for a later version, or take it out.",
-        example="store: {…, keep: 30d, …}",
+        example="telemetry: {…, max_interval: 10min}",
     ),
     "folder-unreadable": Message(
         zh="无法读取文件夹：{system_says}。",

@@ -1,0 +1,1 @@
+"""What a gateway of one factory commits, for the measurements of its store."""
