@@ -27,7 +27,7 @@ from genba_shared.events import (
     StationStateChanged,
 )
 from tests.browser.support import EPOCH, NOW, Bench, bench, doubted
-from tests.integration.test_api_command import command
+from tests.integration.log_history import command
 
 QUESTION = f"gw:{EPOCH}:1"
 WHY = "Zhang San was distracted by her phone"
