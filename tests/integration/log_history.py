@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
+import io
 import shutil
 import sqlite3
 from collections.abc import Sequence
@@ -18,6 +21,7 @@ from genba_cloud.ledger import EnvelopeBatch, Ledger
 from genba_cloud.ledger.heads import make_head, publish_heads
 from genba_cloud.ledger.signing import HeadSigner
 from genba_cloud.store import DEFAULT_ENTERPRISE, Store, open_store
+from genba_shared.cli import main
 from genba_shared.events import Event, PiecesCounted, Result, Source, SourceType
 
 EPOCH = "0123456789abcdef0123456789abcdef"
@@ -47,6 +51,18 @@ def envelope(seqs: Sequence[int], *, acked: int = 0) -> EnvelopeBatch:
     reach = Reach(first=seqs[0], last=seqs[-1], prev=seqs[0] - 1, acked=acked)
     events = tuple(counted(seq) for seq in seqs)
     return EnvelopeBatch(gateway="gw", lane="facts", epoch=EPOCH, reach=reach, events=events)
+
+
+async def command(*words: str) -> tuple[int, str, str]:
+    """`genba cloud …` as a person types it, without a process of its own: exit code, stdout, stderr."""
+
+    def run() -> tuple[int, str, str]:
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(["cloud", *words])
+        return code, out.getvalue(), err.getvalue()
+
+    return await asyncio.to_thread(run)
 
 
 async def write_log(store: Store, data_dir: Path, commits: Sequence[Sequence[int]] = COMMITS) -> None:

@@ -118,9 +118,9 @@ async def test_commands_reach_a_running_collector_and_a_second_one_is_refused(tm
         assert (await command("verify", *data))[1].endswith("differences=0\n")
 
 
-@pytest.mark.parametrize("words", ["verify", "rebuild"])
+@pytest.mark.parametrize("words", ["verify", "rebuild", "head", "prove x", "subject erase x", "archive --upto 1"])
 async def test_a_folder_that_was_named_by_mistake_is_refused_and_left_as_it_is(tmp_path: Path, words: str) -> None:
-    code, _, said = await command(words, "--data", str(tmp_path))
+    code, _, said = await command(*words.split(), "--data", str(tmp_path))
     assert (code, "holds no data of a collector" in said) == (2, True)
     assert os.listdir(tmp_path) == []  # noqa: PTH208 (the path way may block, says another rule)
 

@@ -34,8 +34,7 @@ from genba_shared.events import (
     StationStateChanged,
 )
 from tests.browser.support import bench
-from tests.integration.log_history import EPOCH, START, Database, counted, envelope, write_log
-from tests.integration.test_api_command import command
+from tests.integration.log_history import EPOCH, START, Database, command, counted, envelope, write_log
 
 PERSON = Source(type=SourceType.API, ref="erp")
 

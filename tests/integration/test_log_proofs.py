@@ -16,8 +16,8 @@ from genba_cloud.ledger.heads import LogDamagedError, make_head, publish_heads, 
 from genba_cloud.ledger.signing import KEY_FILE, PUBLIC_FILE, HeadSigner
 from genba_cloud.store import DEFAULT_ENTERPRISE, SqliteStore
 from tests.e2e.installation import order_body
-from tests.integration.log_history import EPOCH, START, Database, envelope, write_log
-from tests.integration.test_api_command import command, serving
+from tests.integration.log_history import EPOCH, START, Database, command, envelope, write_log
+from tests.integration.test_api_command import serving
 
 
 @pytest.fixture

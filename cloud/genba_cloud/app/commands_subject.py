@@ -45,8 +45,8 @@ def _erase(arguments: argparse.Namespace) -> int:
     if arguments.db is None and is_held(arguments.data):
         keys = ask(arguments.data, "POST", "/api/v1/subjects/erase", {"subject": arguments.subject})["keys"]
     else:
-        seals = Seals(installation=installation_key(arguments.data))
         with writing(arguments) as store, store.transaction(DEFAULT_ENTERPRISE) as transaction:
+            seals = Seals(installation=installation_key(arguments.data))
             keys = seals.erase(transaction.proofs, arguments.subject, datetime.now(UTC))
             with closing(accounts_of(store, arguments.data)) as accounts:
                 accounts.forget_answers(arguments.subject)

@@ -103,6 +103,7 @@ class HeadSigner:
 
 def write_private(file: Path, content: bytes) -> None:
     """Write a new file that only its owner can read; it is whole and on the disk, or not there."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f"{file.name}.part")
     part.unlink(missing_ok=True)
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
