@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from itertools import repeat
 from typing import Any, Final
 
 from genba_shared.codec.budget import Budget
@@ -21,7 +20,6 @@ from genba_shared.codec.values import Columns, FieldPlan, FieldReader, Rows, pic
 from genba_shared.errors import ContractError
 from genba_shared.events.kinds import KINDS_BY_CODE
 from genba_shared.events.model import Event
-from genba_shared.events.schema import Field
 
 _new: Final = object.__new__
 _CLASSES: Final[list[type[Event]]] = [KINDS_BY_CODE.get(code, Event) for code in range(256)]
@@ -53,7 +51,7 @@ class _Made:
         self._events: list[Event] = list(map(_new, map(_CLASSES.__getitem__, codes)))
         any(map(_GIVE_ID, self._events, map(prefix.__add__, map(str, seqs))))
         self._rows = Rows(seqs)
-        self._budget = Budget(self._texts.items, rows=len(seqs))
+        self._budget = Budget(longest=self._texts.longest, rows=len(seqs))
         self._common = self._read_common(reader)
         for code, numbers in rows_by_code(codes).items():
             self._read_kind(code, numbers, reader.blob(most=reader.left))
@@ -103,7 +101,7 @@ class _Made:
         if self._upcaster is not None:
             self._upcast(kind, numbers, columns, self._upcaster)
             return
-        _give(picker(numbers)(self._events), plans, columns)
+        _give(self._events if len(numbers) == len(self._events) else picker(numbers)(self._events), plans, columns)
         self._check(kind, numbers, columns, has_bad=fields.has_bad or self._common_has_bad)
 
     def _upcast(self, kind: type[Event], numbers: Sequence[int], columns: Columns, upcaster: Upcaster) -> None:
@@ -123,10 +121,11 @@ class _Made:
     def _check(self, kind: type[Event], numbers: Sequence[int], columns: Columns, *, has_bad: bool) -> None:
         """Refuse the events that lack something, or that hold what could not be read."""
         common = self._common
-        missing = [field for field in _required(kind.code) if field.name not in columns and field.name not in common]
+        missing = (_REQUIRED - common.keys()) or (_required(kind.code) - columns.keys())
         if missing:
+            first = next(field.json for field in (*COMMON, *kind_fields(kind)) if field.name in missing)
             for place, row in enumerate(numbers):
-                self._refuse(kind, row, f"{kind.kind}.{missing[0].json} is missing", columns, place)
+                self._refuse(kind, row, f"{kind.kind}.{first} is missing", columns, place)
             return
         if has_bad:
             for place, row in enumerate(numbers):
@@ -154,6 +153,7 @@ class _Made:
 
 _CONTEXT_PLANS: Final = plans_of(Event, CONTEXT_FIELDS)
 _ROW_PLANS: Final = plans_of(Event, ROW_FIELDS)
+_REQUIRED: Final = frozenset(field.name for field in COMMON if field.required)
 _GIVE_ID: Final = getattr(Event, "id").__set__  # noqa: B009 (the slot, which mypy takes for the value)
 
 
@@ -164,14 +164,14 @@ def _plans(code: int) -> tuple[FieldPlan, ...]:
 
 
 @cache
-def _required(code: int) -> tuple[Field, ...]:
-    return tuple(field for field in (*COMMON, *kind_fields(KINDS_BY_CODE[code])) if field.required)
+def _required(code: int) -> frozenset[str]:
+    return frozenset(field.name for field in kind_fields(KINDS_BY_CODE[code]) if field.required)
 
 
 def _give(events: Sequence[Event], plans: Sequence[FieldPlan], columns: Columns) -> None:
     """Give all events their values, an attribute at a time, in loops that run in C."""
     for plan in plans:
-        any(map(plan.give, events, columns.get(plan.name) or repeat(plan.field.default)))
+        any(map(plan.give, events, columns.get(plan.name) or plan.absent))
 
 
 def _first_bad(kind: type[Event], columns: Mapping[str, Sequence[Any]], row: int) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from operator import attrgetter, itemgetter
+from operator import add, attrgetter, itemgetter, sub
 from string import hexdigits
 from typing import Any, Final
 
@@ -76,11 +76,14 @@ def write_body(events: Sequence[Event], *, seqs: Sequence[int], gateway: str, ep
     codes = bytes(map(_code_of, events))
     blocks.raw(codes)
     ats, seen = list(map(_at_of, events)), list(map(_seen_at_of, events))
-    rows = _Rows(events, ats, ats if None in seen else seen, seqs, body.write_contexts(blocks, events))
-    body.write_fields(blocks, ROW_FIELDS, rows)
+    at_ms = [(at - _UNIX) // _MS for at in ats]
+    later_ms = [] if None in seen else [(time - at) // _MS for time, at in zip(seen, ats, strict=True)]
+    seen_ms = list(map(add, at_ms, later_ms))
+    rows = _Rows(events, ats, at_ms, seen_ms, seqs, body.write_contexts(blocks, events))
+    body.write_fields(blocks, _ROW_PLAN, rows)
     for code, numbers in rows_by_code(codes).items():
         block = Writer()
-        body.write_fields(block, kind_fields(KINDS_BY_CODE[code]), rows.picked(numbers))
+        body.write_fields(block, _plan_of(code), rows.picked(numbers))
         blocks.blob(block.data)
     head = Writer()
     head.u8(SCHEMA)
@@ -97,7 +100,8 @@ class _Rows:
 
     events: Sequence[Event]
     ats: Sequence[datetime] = ()
-    bases: Sequence[datetime] = ()
+    at_ms: Sequence[int] = ()
+    seen_ms: Sequence[int] = ()  # none where one of them has no `seen_at`
     seqs: Sequence[int] = ()
     contexts: Sequence[int] = ()
 
@@ -105,7 +109,8 @@ class _Rows:
         if len(numbers) == len(self.events):
             return self
         pick = _picker(numbers)
-        return _Rows(pick(self.events), pick(self.ats), pick(self.bases), pick(self.seqs), pick(self.contexts))
+        columns = (self.events, self.ats, self.at_ms, self.seen_ms, self.seqs, self.contexts)
+        return _Rows(*(pick(values) if values else () for values in columns))
 
 
 class _BodyWriter:
@@ -129,16 +134,15 @@ class _BodyWriter:
         writer.varint(len(firsts))
         if len(firsts) > 1:
             write_integers(writer, contexts)
-        self.write_fields(writer, CONTEXT_FIELDS, _Rows(firsts))
+        self.write_fields(writer, _CONTEXT_PLAN, _Rows(firsts))
         return contexts
 
-    def write_fields(self, writer: Writer, fields: Sequence[Field], rows: _Rows) -> None:
+    def write_fields(self, writer: Writer, plan: FieldsPlan, rows: _Rows) -> None:
         """The columns of these fields."""
         shapes, count = 0, len(rows.events)
         columns = Writer()
-        names = tuple(field.name for field in fields)
-        for position, values in enumerate(zip(*map(_getter(names), rows.events), strict=True) if names else ()):
-            field = fields[position]
+        table = zip(*map(plan.values_of, rows.events), strict=True)
+        for position, (field, values) in enumerate(zip(plan.fields, table, strict=True)):
             if values.count(field.default) < count:
                 shapes |= self._write_field(columns, field, values, rows) << 2 * position
         writer.varint(shapes)
@@ -173,13 +177,15 @@ class _BodyWriter:
             case FieldType.CHOICE:
                 write_integers(writer, _positions(field.choice, values))
             case FieldType.INTEGER if field.name == "mono_ms":
-                write_integers(writer, _since_seen(values, rows))
+                write_integers(writer, list(map(sub, values, rows.seen_ms or rows.at_ms)))
             case FieldType.INTEGER | FieldType.FLAG:
                 write_integers(writer, list(map(int, values)))
             case FieldType.NUMBER:
                 write_numbers(writer, values)
             case FieldType.TIME if field.name == "at":
-                write_integers(writer, [(at - _UNIX) // _MS for at in values])
+                write_integers(writer, rows.at_ms)
+            case FieldType.TIME if field.name == "seen_at" and rows.seen_ms:
+                write_integers(writer, list(map(sub, rows.seen_ms, rows.at_ms)))
             case FieldType.TIME:
                 write_integers(writer, [(time - at) // _MS for time, at in zip(values, rows.ats, strict=True)])
             case FieldType.SOURCE:
@@ -237,13 +243,29 @@ class _BodyWriter:
         writer.raw(b"".join(single))
 
 
-@cache
-def _getter(names: tuple[str, ...]) -> Callable[[Event], tuple[Any, ...]]:
-    """What gives several attributes of an event, also where there is only one."""
+@dataclass(frozen=True, slots=True)
+class FieldsPlan:
+    """Fields that are written together, and what takes all their values out of an event."""
+
+    fields: tuple[Field, ...]
+    values_of: Callable[[Event], tuple[Any, ...]]
+
+
+def plan_of(fields: tuple[Field, ...]) -> FieldsPlan:
+    """The plan of some fields, or of none."""
+    names = [field.name for field in fields]
     if len(names) > 1:
-        return attrgetter(*names)
-    get = attrgetter(*names)
-    return lambda event: (get(event),)
+        return FieldsPlan(fields, attrgetter(*names))
+    return FieldsPlan(fields, lambda event: tuple(getattr(event, name) for name in names))
+
+
+_CONTEXT_PLAN: Final = plan_of(CONTEXT_FIELDS)
+_ROW_PLAN: Final = plan_of(ROW_FIELDS)
+
+
+@cache
+def _plan_of(code: int) -> FieldsPlan:
+    return plan_of(kind_fields(KINDS_BY_CODE[code]))
 
 
 def _picker(numbers: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
@@ -256,11 +278,6 @@ def _is_unicode(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _since_seen(values: Sequence[int], rows: _Rows) -> list[int]:
-    """The monotonic clock from when the event was seen; it goes with it, so that the difference is always the same."""
-    return [value - (base - _UNIX) // _MS for value, base in zip(values, rows.bases, strict=True)]
 
 
 @cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from genba_shared.codec.rejection import Bad
 from genba_shared.errors import ContractError
 from genba_shared.events.kinds import KINDS
 from genba_shared.events.model import Source
@@ -19,9 +18,8 @@ _MOST_FIELDS: Final = max(sum(field.type in _WORDS for field in fields_of(kind))
 class Budget:
     """What is left of the characters that an envelope's events may hold together."""
 
-    def __init__(self, texts: Sequence[str | Bad], *, rows: int) -> None:
+    def __init__(self, *, longest: int, rows: int) -> None:
         self._left = MAX_WORDS
-        longest = max((len(text) for text in texts if isinstance(text, str)), default=0)
         self._is_safe = longest * rows * _MOST_FIELDS <= MAX_WORDS  # hexadecimal texts, too: they are short
 
     def spend(self, characters: int) -> None:

@@ -63,7 +63,9 @@ def members(choice: type[StrEnum]) -> tuple[StrEnum, ...]:
 
 def rows_by_code(codes: Sequence[int]) -> dict[int, list[int]]:
     """The rows of each kind, by its number, ascending."""
-    found: dict[int, list[int]] = {code: [] for code in sorted(set(codes))}
+    if len(distinct := set(codes)) == 1:
+        return {codes[0]: list(range(len(codes)))}
+    found: dict[int, list[int]] = {code: [] for code in sorted(distinct)}
     for row, code in enumerate(codes):
         found[code].append(row)
     return found

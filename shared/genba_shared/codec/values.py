@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from operator import add, itemgetter
 from typing import Any, ClassVar, Final
 
@@ -35,6 +36,7 @@ _INT64: Final = 2**63
 _EXACT_MS: Final = 2**32 * 1000  # up to here the division of milliseconds by 1000 is exact to half a microsecond
 _DIGITS: Final = 19  # of the greatest seq
 _EVERY_ROW: Final = int(Shape.EVERY_ROW)
+_SOME_ROWS: Final = int(Shape.SOME_ROWS)
 _Read = Callable[["FieldReader", Field, int, "Rows"], Column]
 _new: Final = object.__new__
 _GIVE_TYPE: Final = getattr(Source, "type").__set__  # noqa: B009 (the slot, which mypy takes for the value)
@@ -44,9 +46,10 @@ _from_timestamp: Final = datetime.fromtimestamp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Texts:
-    """The table of texts; `are_good`: every one is a text that an event may hold."""
+    """The table of texts; `are_good`: every one is a text that an event may hold. `longest`: its characters."""
 
     items: Sequence[str | Bad]
+    longest: int = 0
     are_good: bool = True
 
 
@@ -95,7 +98,7 @@ def read_texts(reader: Reader) -> Texts:
         return Texts(items=())
     if reader.u8() != 0:
         lengths = read_integers(reader, count)
-        return Texts(items=[text_of(reader.raw(length)) for length in lengths], are_good=False)
+        return Texts(items=[text_of(reader.raw(length)) for length in lengths], longest=MAX_TEXT, are_good=False)
     try:
         items = reader.blob(most=reader.left).decode().split("\0")
     except UnicodeDecodeError as exc:
@@ -103,7 +106,7 @@ def read_texts(reader: Reader) -> Texts:
     lengths = list(map(len, items))
     if len(items) != count or min(lengths) == 0 or max(lengths) > MAX_TEXT:
         raise ContractError(f"not {count} texts of 1 to {MAX_TEXT} characters")
-    return Texts(items=items)
+    return Texts(items=items, longest=max(lengths))
 
 
 class FieldReader:
@@ -136,7 +139,7 @@ class FieldReader:
     def _part(self, plan: FieldPlan, shape: int, rows: Rows) -> Column:
         """A column of which only some values are told."""
         field, count = plan.field, len(rows.seqs)
-        if shape == Shape.SOME_ROWS and field.name != "at":
+        if shape == _SOME_ROWS and field.name != "at":
             numbers = read_presence(self._reader, count)
             column: Column = [Bad("is missing", None) if field.required else field.default] * count
             self.has_bad |= field.required and len(numbers) < count
@@ -287,12 +290,15 @@ class FieldPlan:
     field: Field
     read: _Read
     give: Callable[[Event, Any], None]
+    absent: Iterator[Any]  # the default, for ever
 
 
 def plans_of(owner: type[Event], fields: Sequence[Field]) -> tuple[FieldPlan, ...]:
     """The plans of fields that `owner` declares; values are given through slots, which a frozen class leaves open."""
     return tuple(
-        FieldPlan(field.name, field, FieldReader.READS[field.type], getattr(owner, field.name).__set__)
+        FieldPlan(
+            field.name, field, FieldReader.READS[field.type], getattr(owner, field.name).__set__, repeat(field.default)
+        )
         for field in fields
     )
 

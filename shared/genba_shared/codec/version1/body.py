@@ -25,6 +25,7 @@ from genba_shared.codec.upcast import Upcaster, upcast, upcaster_of
 from genba_shared.codec.values import source_of, text_of, time_after, time_at
 from genba_shared.codec.version1.columns import read_integers, read_numbers, read_presence
 from genba_shared.errors import ContractError
+from genba_shared.events.json_form import MAX_TEXT
 from genba_shared.events.kinds import KINDS_BY_CODE
 from genba_shared.events.model import Event, SourceType
 from genba_shared.events.schema import Field, FieldType
@@ -70,7 +71,7 @@ class _ColumnReader:
         count = reader.varint(most=MAX_STRINGS)
         lengths = read_integers(reader, count) if count else []
         self._strings = [text_of(reader.raw(length)) for length in lengths]
-        self.budget = Budget(self._strings, rows=rows)
+        self.budget = Budget(longest=MAX_TEXT, rows=rows)
 
     def read_kind(
         self, code: int, block: bytes, common: dict[str, _Column], *, seqs: Sequence[int]
