@@ -46,8 +46,8 @@ _CONNECTION: Final[dict[str, Any]] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-_LONGEST_PAUSE: Final = "SET idle_in_transaction_session_timeout = '10s'"
-"""A process that stands still in the middle of a transaction must not hold up all the others for ever."""
+_LONGEST_PAUSE: Final = "SET idle_in_transaction_session_timeout = '5s'"
+"""A process that stands still in the middle of a transaction must not hold up all the others. Work that is done alone has longer."""
 
 
 class _Postgres:

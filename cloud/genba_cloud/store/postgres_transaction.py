@@ -28,12 +28,14 @@ _NEW_VIEW: Final = 0x6E6263
 _SLOTS: Final = 256
 """New views share this many locks, so that one transaction cannot fill the server's table of locks."""
 
+_LONG_PAUSE: Final = "set_config('idle_in_transaction_session_timeout', '10min', true)"
+"""Work that is done alone may think for long between two statements: a rebuild of a long log does."""
 _FOR: Final = f"SELECT set_config('{SETTING}', %s, true)"
 _BEGIN: Final = {
     "read": _FOR,
     "apart": _FOR,
     "shared": f"SELECT set_config('{SETTING}', %s, true), pg_advisory_xact_lock_shared({_WRITERS}, %s)",
-    "alone": f"SELECT set_config('{SETTING}', %s, true), pg_advisory_xact_lock({_WRITERS}, %s)",
+    "alone": f"SELECT set_config('{SETTING}', %s, true), pg_advisory_xact_lock({_WRITERS}, %s), {_LONG_PAUSE}",
 }
 
 
@@ -81,6 +83,7 @@ class PostgresTransaction(SqlTransaction):
             return
         if not self._connection.scalar(select(func.pg_try_advisory_xact_lock(_WRITERS, _number(self._enterprise)))):
             raise StoreClash("others write, and this work must be alone")
+        self._connection.exec_driver_sql(f"SELECT {_LONG_PAUSE}")
         self._is_alone = True
 
     def last_link(self) -> Link:
