@@ -47,7 +47,7 @@ _CONNECTION: Final[dict[str, Any]] = {
     "tcp_user_timeout": 10_000,
 }
 _LONGEST_PAUSE: Final = "SET idle_in_transaction_session_timeout = '5s'"
-"""A process that stands still in the middle of a transaction must not hold up all the others. Work that is done alone has longer."""
+"""A process that stands still in the middle of a transaction must not hold up all the others for long."""
 
 
 class _Postgres:
@@ -225,6 +225,7 @@ def engine_of(url: str, *, application: str = "genba") -> Engine:
         pool_size=8,
         max_overflow=24,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={**_CONNECTION, "application_name": application},
     )
 
@@ -244,6 +245,6 @@ def engine_of(url: str, *, application: str = "genba") -> Engine:
 
 
 def shown(url: str) -> str:
-    """The URL without what is secret in it."""
-    head, at, tail = url.rpartition("@")
-    return f"{head.partition('://')[0]}://…@{tail}" if at else url
+    """The URL without what may be secret in it: user, password and options."""
+    head, at, tail = url.partition("?")[0].rpartition("@")
+    return f"{head.partition('://')[0]}://…@{tail}" if at else tail
