@@ -46,8 +46,6 @@ _CONNECTION: Final[dict[str, Any]] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-_LONGEST_PAUSE: Final = "SET idle_in_transaction_session_timeout = '5s'"
-"""A process that stands still in the middle of a transaction must not hold up all the others for long."""
 
 
 class _Postgres:
@@ -229,16 +227,11 @@ def engine_of(url: str, *, application: str = "genba") -> Engine:
         connect_args={**_CONNECTION, "application_name": application},
     )
 
-    def connected(connection: psycopg.Connection, _record: object) -> None:
-        connection.execute(_LONGEST_PAUSE)
-        connection.commit()
-
     def begins(connection: Connection) -> None:
         options = connection.get_execution_options()
         if "genba_enterprise" in options:
             begin(connection, options["genba_enterprise"], options["genba_access"])
 
-    event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begins)
     event.listen(engine, "handle_error", translate)
     return engine

@@ -28,14 +28,16 @@ _NEW_VIEW: Final = 0x6E6263
 _SLOTS: Final = 256
 """New views share this many locks, so that one transaction cannot fill the server's table of locks."""
 
+_FOR: Final = f"SELECT set_config('{SETTING}', %s, true)"
+_PAUSE: Final = "set_config('idle_in_transaction_session_timeout', '5s', true)"
+"""A process that stands still in the middle of a transaction must not hold up all the others for long."""
 _LONG_PAUSE: Final = "set_config('idle_in_transaction_session_timeout', '10min', true)"
 """Work that is done alone may think for long between two statements: a rebuild of a long log does."""
-_FOR: Final = f"SELECT set_config('{SETTING}', %s, true)"
 _BEGIN: Final = {
     "read": _FOR,
     "apart": _FOR,
-    "shared": f"SELECT set_config('{SETTING}', %s, true), pg_advisory_xact_lock_shared({_WRITERS}, %s)",
-    "alone": f"SELECT set_config('{SETTING}', %s, true), pg_advisory_xact_lock({_WRITERS}, %s), {_LONG_PAUSE}",
+    "shared": f"{_FOR}, {_PAUSE}, pg_advisory_xact_lock_shared({_WRITERS}, %s)",
+    "alone": f"{_FOR}, {_LONG_PAUSE}, pg_advisory_xact_lock({_WRITERS}, %s)",
 }
 
 
@@ -106,7 +108,8 @@ class PostgresTransaction(SqlTransaction):
         return ranges(self._connection, self._enterprise)
 
     def drop_log(self, upto: int) -> None:
-        """See the port."""
+        """See the port; those who write would wait for it, and it for them."""
+        self.alone()
         drop(self._connection, self._enterprise, upto)
 
     def received(self, gateway: str, lane: str, epoch: str) -> ReceivedRange:
