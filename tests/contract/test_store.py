@@ -366,6 +366,18 @@ def test_quarantine_is_kept_newest_first(store: Store) -> None:
     assert [(row.reason, row.size) for row in store.reads().quarantined()] == [("second", 3), ("first", 3)]
 
 
+def test_the_views_of_each_enterprise_have_a_form_of_their_own(store: Store) -> None:
+    with store.transaction("other") as transaction:
+        assert not transaction.views_are_current()
+        transaction.note_views_current()
+    with store.transaction("other") as transaction:
+        assert transaction.views_are_current()
+    with store.transaction("third") as transaction:
+        assert not transaction.views_are_current()
+    with store.transaction() as transaction:
+        assert transaction.views_are_current()
+
+
 def test_enterprises_do_not_see_each_other(store: Store) -> None:
     with store.transaction("other") as transaction:
         transaction.append_log(rows(started(1)), Link(number=1, first=1, last=1, hash=b""))

@@ -229,3 +229,18 @@ def test_the_database_may_come_from_the_environment_and_its_password_is_not_prin
     out = capsys.readouterr().out
     assert "secret" not in out
     assert out.splitlines()[-1] == "events=0 links=0 views=0 differences=0"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mysql://genba:hidden@127.0.0.1/genba", "mysql://…@127.0.0.1/genba"),
+        ("postgresql://127.0.0.1:1?password=hidden", "postgresql://127.0.0.1:1"),
+        ("postgresql://genba:hidden@127.0.0.1:1/genba?password=hidden", "postgresql://…@127.0.0.1:1/genba"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_named_without_its_secrets(url: str, said: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        PostgresStore(url)
+    assert said in str(raised.value)
+    assert "hidden" not in str(raised.value)

@@ -14,16 +14,18 @@ import psycopg
 import pytest
 
 from genba_cloud.core.facts import Aggregate, ViewKey
-from genba_cloud.ledger import Appended, Ledger, verify
+from genba_cloud.ledger import Appended, Ledger, OrderTaken, verify
 from genba_cloud.ledger.job_supervisor import failure_of
 from genba_cloud.store import PostgresStore, Store, StoreAway, StoreClash, Transaction, committed
 from genba_cloud.store.again import TRIES
 from genba_cloud.store.port import Link, LogRow, ReceivedRange, StoredView
-from genba_shared.events import to_line
+from genba_shared.events import Source, SourceType, WipChanged, to_line
 from tests.contract.a_writer import EPOCH, START, counted, envelope
+from tests.contract.stores import order
 from tests.peers.postgres import PostgresServer
 
 WITHIN_S = 60.0
+API = Source(type=SourceType.API, ref="mes")
 VIEW = ViewKey(Aggregate.WORK_ORDER, "WO-1")
 
 
@@ -122,6 +124,32 @@ def test_processes_that_share_stations_and_work_orders_lose_nothing_and_count_no
         writers.start("a,b", "c,d", envelopes=10, events=10)
         writers.finish()
     check_delivered(postgres_url, events=400)
+
+
+async def test_what_two_collectors_are_both_told_is_taken_once(two: tuple[Store, Store]) -> None:
+    """The same orders and the same events of a client come to both at once, beside what gateways send."""
+    events = [
+        WipChanged(id=f"0190a000-0000-7000-8000-{number:012d}", at=START, source=API, zone="sewing", count=3, by=3)
+        for number in range(10)
+    ]
+    plans = [order(f"A-{number % 3}", work_orders=(f"WO-{number % 3}",)).plan for number in range(9)]
+
+    async def tell(ledger: Ledger, gateway: str) -> tuple[int, int]:
+        taken, created = 0, 0
+        for number in range(10):
+            taken += len((await ledger.append_events(events[number : number + 1])).events)
+            await ledger.append(envelope(gateway, 3 * number + 1, 3, 3 * number))
+        for plan in plans:
+            made = await ledger.upsert_order(plan)
+            created += isinstance(made, OrderTaken) and made.created
+        return taken, created
+
+    async with Ledger(two[0], now=lambda: START) as first, Ledger(two[1], now=lambda: START) as second:
+        told = await asyncio.gather(tell(first, "a"), tell(second, "b"))
+        await asyncio.gather(first.rebuild(), second.rebuild())
+    assert [sum(numbers) for numbers in zip(*told, strict=True)] == [10, 3]
+    found = verify(two[0])
+    assert (found.events, found.differences) == (10 + 2 * 30 + 3 * 4, ())
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])

@@ -46,8 +46,6 @@ _CONNECTION: Final[dict[str, Any]] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-_LONGEST_PAUSE: Final = "SET idle_in_transaction_session_timeout = '10s'"
-"""A process that stands still in the middle of a transaction must not hold up all the others for ever."""
 
 
 class _Postgres:
@@ -225,25 +223,21 @@ def engine_of(url: str, *, application: str = "genba") -> Engine:
         pool_size=8,
         max_overflow=24,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={**_CONNECTION, "application_name": application},
     )
-
-    def connected(connection: psycopg.Connection, _record: object) -> None:
-        connection.execute(_LONGEST_PAUSE)
-        connection.commit()
 
     def begins(connection: Connection) -> None:
         options = connection.get_execution_options()
         if "genba_enterprise" in options:
             begin(connection, options["genba_enterprise"], options["genba_access"])
 
-    event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begins)
     event.listen(engine, "handle_error", translate)
     return engine
 
 
 def shown(url: str) -> str:
-    """The URL without what is secret in it."""
-    head, at, tail = url.rpartition("@")
-    return f"{head.partition('://')[0]}://…@{tail}" if at else url
+    """The URL without what may be secret in it: user, password and options."""
+    head, at, tail = url.partition("?")[0].rpartition("@")
+    return f"{head.partition('://')[0]}://…@{tail}" if at else tail

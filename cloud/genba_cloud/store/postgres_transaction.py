@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Table, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
@@ -21,19 +21,25 @@ from genba_cloud.store.tables import GATEWAY, LINK, RECEIVED_RANGE, VIEW
 from genba_cloud.store.transaction import SqlTransaction
 from genba_shared.events import Event
 
+T = TypeVar("T")
+
 _WRITERS: Final = 0x6E6261
-"""Families of advisory locks: all writers of an enterprise, the end of its log, and views that are not there yet."""
+"""Families of advisory locks: all writers of an enterprise, the end of its log, and what is not there yet."""
 _LOG: Final = 0x6E6262
-_NEW_VIEW: Final = 0x6E6263
+_NEW: Final = 0x6E6263
 _SLOTS: Final = 256
-"""New views share this many locks, so that one transaction cannot fill the server's table of locks."""
+"""What is new shares this many locks, so that one transaction cannot fill the server's table of locks."""
 
 _FOR: Final = f"SELECT set_config('{SETTING}', %s, true)"
+_PAUSE: Final = "set_config('idle_in_transaction_session_timeout', '5s', true)"
+"""A process that stands still in the middle of a transaction must not hold up all the others for long."""
+_LONG_PAUSE: Final = "set_config('idle_in_transaction_session_timeout', '10min', true)"
+"""Work that is done alone may think for long between two statements: a rebuild of a long log does."""
 _BEGIN: Final = {
     "read": _FOR,
     "apart": _FOR,
-    "shared": f"SELECT set_config('{SETTING}', %s, true), pg_advisory_xact_lock_shared({_WRITERS}, %s)",
-    "alone": f"SELECT set_config('{SETTING}', %s, true), pg_advisory_xact_lock({_WRITERS}, %s)",
+    "shared": f"{_FOR}, {_PAUSE}, pg_advisory_xact_lock_shared({_WRITERS}, %s)",
+    "alone": f"{_FOR}, {_LONG_PAUSE}, pg_advisory_xact_lock({_WRITERS}, %s)",
 }
 
 
@@ -72,7 +78,7 @@ class PostgresTransaction(SqlTransaction):
         self.link: Link | None = None
         self._log_parts = log_parts
         self._is_alone = access is Access.ALONE
-        self._has_views = False
+        self._holds_rows = False
         self._has_log = False
 
     def alone(self) -> None:
@@ -81,6 +87,7 @@ class PostgresTransaction(SqlTransaction):
             return
         if not self._connection.scalar(select(func.pg_try_advisory_xact_lock(_WRITERS, _number(self._enterprise)))):
             raise StoreClash("others write, and this work must be alone")
+        self._connection.exec_driver_sql(f"SELECT {_LONG_PAUSE}")
         self._is_alone = True
 
     def last_link(self) -> Link:
@@ -103,7 +110,8 @@ class PostgresTransaction(SqlTransaction):
         return ranges(self._connection, self._enterprise)
 
     def drop_log(self, upto: int) -> None:
-        """See the port."""
+        """See the port; those who write would wait for it, and it for them."""
+        self.alone()
         drop(self._connection, self._enterprise, upto)
 
     def received(self, gateway: str, lane: str, epoch: str) -> ReceivedRange:
@@ -124,9 +132,9 @@ class PostgresTransaction(SqlTransaction):
         found = self._lock_views(wanted)
         missing = [key for key in wanted if key not in found]
         if missing:
-            self._lock_names(missing)
+            self._lock_names(f"view {key.aggregate}\0{key.id}" for key in missing)
             found.update(self._lock_views(missing))
-        self._has_views = self._has_views or bool(wanted)
+        self._holds_rows = self._holds_rows or bool(wanted)
         return found
 
     def events_by_id(self, ids: Iterable[str]) -> Mapping[str, Event]:
@@ -138,6 +146,18 @@ class PostgresTransaction(SqlTransaction):
 
     def gateway(self, gateway: str) -> tuple[GatewayRecord, str] | None:
         """See the port."""
+        return self._locked(lambda: self._find_gateway(gateway), f"gateway {gateway}")
+
+    def order(self, order: str) -> StoredOrder | None:
+        """See the port."""
+        return self._locked(lambda: super(PostgresTransaction, self).order(order), f"order {order}")
+
+    def order_by_external(self, system: str, external_id: str) -> StoredOrder | None:
+        """See the port."""
+        name = f"order of {system}\0{external_id}"
+        return self._locked(lambda: super(PostgresTransaction, self).order_by_external(system, external_id), name)
+
+    def _find_gateway(self, gateway: str) -> tuple[GatewayRecord, str] | None:
         query = gateway_rows(self._enterprise).where(GATEWAY.c.id == gateway)
         locked = query.with_for_update(of=GATEWAY, nowait=self._must_not_wait())
         row = self._connection.execute(locked).mappings().first()
@@ -148,9 +168,17 @@ class PostgresTransaction(SqlTransaction):
         found = self._connection.execute(query).mappings().all()
         return next(iter(orders_of(self._connection, self._enterprise, found)), None)
 
+    def _locked(self, find: Callable[[], T | None], name: str) -> T | None:
+        """What is found, with its row locked; what is not there is locked by its name, and looked for once more."""
+        found = find()
+        if found is None:
+            self._lock_names([name])
+            found = find()
+        return found
+
     def _must_not_wait(self) -> bool:
         """Whether somebody may be waiting for what is held here already."""
-        return not self._is_alone and (self._has_views or self._has_log)
+        return not self._is_alone and (self._holds_rows or self._has_log)
 
     def _lock_views(self, keys: Sequence[ViewKey]) -> dict[ViewKey, StoredView]:
         found: dict[ViewKey, StoredView] = {}
@@ -161,15 +189,15 @@ class PostgresTransaction(SqlTransaction):
                 found[ViewKey(Aggregate(row["aggregate"]), row["id"])] = stored_view(row)
         return found
 
-    def _lock_names(self, keys: Iterable[ViewKey]) -> None:
-        slots = sorted({_slot(self._enterprise, key) for key in keys})
+    def _lock_names(self, names: Iterable[str]) -> None:
+        slots = sorted({_number(f"{self._enterprise}\0{name}") % _SLOTS for name in names})
         if not self._must_not_wait():
-            lock = func.pg_advisory_xact_lock(_NEW_VIEW, func.unnest(slots))
-            self._connection.execute(select(lock))
+            self._connection.execute(select(func.pg_advisory_xact_lock(_NEW, func.unnest(slots))))
+            self._holds_rows = True
             return
-        taken = select(func.pg_try_advisory_xact_lock(_NEW_VIEW, func.unnest(slots)))
+        taken = select(func.pg_try_advisory_xact_lock(_NEW, func.unnest(slots)))
         if not all(self._connection.scalars(taken)):
-            raise StoreClash("a view is being made by another writer")
+            raise StoreClash("it is being made by another writer")
 
     def _put_all(self, table: Table, key: Sequence[str], rows: Mapping[tuple[str, ...], Mapping[str, Any]]) -> None:
         if not rows:
@@ -188,10 +216,6 @@ def _upsert(table: Table, key: Sequence[str], names: Iterable[str]) -> Any:
     new = insert(table)
     changed = {name: new.excluded[name] for name in names if name not in key}
     return new.on_conflict_do_update(index_elements=list(key), set_=changed)
-
-
-def _slot(enterprise: str, key: ViewKey) -> int:
-    return _number(f"{enterprise}\0{key.aggregate}\0{key.id}") % _SLOTS
 
 
 def _number(text: str) -> int:

@@ -78,8 +78,7 @@ def create(connection: Connection, *, log_part_positions: int = PART_POSITIONS) 
     if connection.dialect.name == "postgresql":
         add_part(connection, 1, log_part_positions)
         POSTGRES_TABLES.create_all(connection)
-        for statement in isolating(isolated_tables(METADATA, POSTGRES_TABLES)):
-            connection.execute(text(statement))
+        connection.execute(text("; ".join(isolating(isolated_tables(METADATA, POSTGRES_TABLES)))))
     connection.execute(insert(VERSION_TABLE).values(version_num=REVISION))
     connection.execute(insert(META).values(key="schema", value=str(SCHEMA_VERSION)))
     connection.execute(insert(META).values(key="views", value=str(VIEWS_VERSION)))

@@ -143,6 +143,7 @@ def _engine(file: Path, *, begin: str, read_only: bool = False) -> Engine:
         pool_size=1 if not read_only else 8,
         max_overflow=0 if not read_only else 32,
         connect_args={"check_same_thread": False},
+        hide_parameters=True,  # an error is logged; what people and customers are called is not
     )
 
     def connected(connection: Any, _record: Any) -> None:

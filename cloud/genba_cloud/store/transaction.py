@@ -43,6 +43,7 @@ from genba_cloud.store.standing import Standing, standing_of
 from genba_cloud.store.tables import (
     CLIENT_EVENT,
     CUSTOMER_ORDER,
+    DEFAULT_ENTERPRISE,
     GATEWAY,
     LINK,
     LOG,
@@ -68,6 +69,7 @@ class SqlTransaction:
         """`memory` is what was committed before and may be trusted; the store hands it what `committed` here adds."""
         self._connection = connection
         self._enterprise = enterprise
+        self._views_version = "views" if enterprise == DEFAULT_ENTERPRISE else f"views of {enterprise}"
         self._memory = memory
         self._views: dict[ViewKey, StoredView] = {}
         self._plans: dict[str, PlannedWork] = {}
@@ -285,13 +287,13 @@ class SqlTransaction:
 
     def views_are_current(self) -> bool:
         """See the port."""
-        version = self._connection.scalar(select(META.c.value).where(META.c.key == "views"))
+        version = self._connection.scalar(select(META.c.value).where(META.c.key == self._views_version))
         return version == str(VIEWS_VERSION)
 
     def note_views_current(self) -> None:
         """See the port."""
-        self._connection.execute(delete(META).where(META.c.key == "views"))
-        self._connection.execute(insert(META).values(key="views", value=str(VIEWS_VERSION)))
+        self._connection.execute(delete(META).where(META.c.key == self._views_version))
+        self._connection.execute(insert(META).values(key=self._views_version, value=str(VIEWS_VERSION)))
 
     def order(self, order: str) -> StoredOrder | None:
         """See the port."""
