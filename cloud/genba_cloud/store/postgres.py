@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError
 from genba_cloud.store.accounts import Accounts
 from genba_cloud.store.accounts_postgres import PostgresAccounts
 from genba_cloud.store.errors import StoreAway
+from genba_cloud.store.memory import Memory
 from genba_cloud.store.port import Transaction
 from genba_cloud.store.postgres_health import Health, translate
 from genba_cloud.store.postgres_log import PART_POSITIONS, LogParts
@@ -123,6 +124,7 @@ class PostgresStore(_Postgres):
         Raises:
             UsageError: the URL is not of that form, the server does not answer, or its schema is another one.
         """
+        self._memories: dict[str, Memory] = {}
         self._log_parts = LogParts(log_part_positions)
         self._log_part_positions = log_part_positions
         super().__init__(url)
@@ -143,13 +145,17 @@ class PostgresStore(_Postgres):
     def _write(self, enterprise: str, access: Access) -> Iterator[Transaction]:
         with self._engine_for(enterprise, access).connect() as connection:
             begun = connection.begin()
-            transaction = PostgresTransaction(connection, enterprise, access, self._log_parts)
+            memory = self._memories.setdefault(enterprise, Memory())
+            transaction = PostgresTransaction(connection, enterprise, access, self._log_parts, memory)
             yield transaction  # what is raised here rolls back: the connection is let go of with its transaction open
             try:
                 begun.commit()
             except StoreAway:
+                self._memories.pop(enterprise, None)
                 if not self._was_committed(transaction):
                     raise
+            else:
+                transaction.committed()
 
     def _was_committed(self, transaction: PostgresTransaction) -> bool:
         """Whether the transaction whose commit was not answered did commit: its link is in the chain, or it is not.

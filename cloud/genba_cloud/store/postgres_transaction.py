@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from genba_cloud.core.facts import Aggregate, ViewKey
 from genba_cloud.store.errors import StoreClash
 from genba_cloud.store.isolation import SETTING
+from genba_cloud.store.memory import Memory
 from genba_cloud.store.port import Link, LogRange, LogRow, ReceivedRange, StoredOrder, StoredView
 from genba_cloud.store.postgres_log import LogParts, copy_rows, drop, ranges
 from genba_cloud.store.read import GatewayRecord
@@ -72,8 +73,10 @@ def log_holds(connection: Connection, enterprise: str, link: Link) -> bool:
 class PostgresTransaction(SqlTransaction):
     """See `port.Transaction`. `link` is the newest link that was written here."""
 
-    def __init__(self, connection: Connection, enterprise: str, access: Access, log_parts: LogParts) -> None:
-        super().__init__(connection, enterprise)
+    def __init__(
+        self, connection: Connection, enterprise: str, access: Access, log_parts: LogParts, memory: Memory
+    ) -> None:
+        super().__init__(connection, enterprise, memory)
         self.enterprise = enterprise
         self.link: Link | None = None
         self._log_parts = log_parts
@@ -181,12 +184,22 @@ class PostgresTransaction(SqlTransaction):
         return not self._is_alone and (self._holds_rows or self._has_log)
 
     def _lock_views(self, keys: Sequence[ViewKey]) -> dict[ViewKey, StoredView]:
-        found: dict[ViewKey, StoredView] = {}
+        """Those that are there, locked; what is remembered is trusted where it stands at the position that it had."""
+        positions: dict[ViewKey, int] = {}
         for part in chunks(keys):
             named = tuple_(VIEW.c.aggregate, VIEW.c.id).in_([(str(key.aggregate), key.id) for key in part])
-            query = self._all(VIEW).where(named).order_by(VIEW.c.aggregate, VIEW.c.id)
-            for row in self._connection.execute(query.with_for_update(nowait=self._must_not_wait())).mappings():
+            query = select(VIEW.c.aggregate, VIEW.c.id, VIEW.c.position).where(
+                VIEW.c.enterprise == self._enterprise, named
+            )
+            locked = query.order_by(VIEW.c.aggregate, VIEW.c.id).with_for_update(nowait=self._must_not_wait())
+            for aggregate, name, position in self._connection.execute(locked):
+                positions[ViewKey(Aggregate(aggregate), name)] = position
+        found = self._remembered_as_of(positions)
+        for part in chunks(sorted(positions.keys() - found.keys())):
+            named = tuple_(VIEW.c.aggregate, VIEW.c.id).in_([(str(key.aggregate), key.id) for key in part])
+            for row in self._connection.execute(self._all(VIEW).where(named)).mappings():
                 found[ViewKey(Aggregate(row["aggregate"]), row["id"])] = stored_view(row)
+        self._views.update(found)
         return found
 
     def _lock_names(self, names: Iterable[str]) -> None:
@@ -198,14 +211,6 @@ class PostgresTransaction(SqlTransaction):
         taken = select(func.pg_try_advisory_xact_lock(_NEW, func.unnest(slots)))
         if not all(self._connection.scalars(taken)):
             raise StoreClash("it is being made by another writer")
-
-    def _put_all(self, table: Table, key: Sequence[str], rows: Mapping[tuple[str, ...], Mapping[str, Any]]) -> None:
-        if not rows:
-            return
-        values = [
-            {"enterprise": self._enterprise, **dict(zip(key, names, strict=True)), **row} for names, row in rows.items()
-        ]
-        self._connection.execute(_upsert(table, ("enterprise", *key), values[0]), values)
 
     def _put(self, table: Table, key: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
         values = {"enterprise": self._enterprise, **key, **fields}
