@@ -13,10 +13,12 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from genba_cloud.core.facts.plan import Refused
+from genba_cloud.store.errors import StoreAway, StoreClash
 from genba_cloud.store.read import UnknownCursorError
 
 logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 2
 
 
 class ApiProblem(Exception):
@@ -81,6 +83,13 @@ def add_problem_answers(app: FastAPI) -> None:
         errors = [{"path": _path(error["loc"]), "message": str(error["msg"])} for error in exc.errors()]
         first = f"{errors[0]['path']}: {errors[0]['message']}" if errors else "the request is not understood"
         return answer(ApiProblem(422, first, errors=errors))
+
+    @app.exception_handler(StoreAway)
+    @app.exception_handler(StoreClash)
+    async def _later(_request: Request, _exc: StoreAway | StoreClash) -> Response:
+        # Its store says once in the log that it is away: not for every request.
+        detail = "the database does not answer just now: nothing was changed that was not confirmed; try again"
+        return answer(ApiProblem(503, detail, headers={"Retry-After": str(RETRY_AFTER_S)}))
 
     @app.exception_handler(Exception)
     async def _bug(request: Request, exc: Exception) -> Response:

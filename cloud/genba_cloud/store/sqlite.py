@@ -14,6 +14,7 @@ from genba_cloud.store.lock import DataLock
 from genba_cloud.store.port import Transaction
 from genba_cloud.store.read import Reads
 from genba_cloud.store.reading import SqlReads
+from genba_cloud.store.sqlite_health import DiskHealth
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE, LOG, META, METADATA, SCHEMA_VERSION, VIEWS_VERSION
 from genba_cloud.store.transaction import SqlTransaction
 from genba_shared.errors import UsageError
@@ -38,6 +39,7 @@ class SqliteStore:
             undo.callback(self._lock.release)
             self._writer = _engine(data_dir / FILE, begin="BEGIN IMMEDIATE")
             undo.callback(self._writer.dispose)
+            self._disk = DiskHealth(self._writer, data_dir / FILE)
             self._readers = _engine(data_dir / FILE, begin="BEGIN", read_only=True)
             undo.callback(self._readers.dispose)
             with self._writer.begin() as connection:
@@ -49,6 +51,7 @@ class SqliteStore:
         """See the port. A second thread waits until the first is done."""
         with self._write_lock, self._writer.begin() as connection:
             yield SqlTransaction(connection, enterprise)
+        self._disk.worked()
 
     def reads(self, enterprise: str = DEFAULT_ENTERPRISE) -> Reads:
         """See the port."""
