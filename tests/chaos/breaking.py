@@ -21,6 +21,7 @@ _MODES: Final = {
     Means.BLACK_HOLE: Mode.BLACK_HOLE,
     Means.BLACK_HOLE_OUT: Mode.BLACK_HOLE_OUT,
     Means.BLACK_HOLE_IN: Mode.BLACK_HOLE_IN,
+    Means.SWALLOW: Mode.SWALLOW,
     Means.DRIBBLE: Mode.DRIBBLE,
 }
 

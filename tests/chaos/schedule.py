@@ -23,6 +23,7 @@ class Means(StrEnum):
     BLACK_HOLE = "black hole"
     BLACK_HOLE_OUT = "black hole outwards"
     BLACK_HOLE_IN = "black hole inwards"
+    SWALLOW = "swallowed bytes"
     DRIBBLE = "dribble"
     DISK_FULL = "disk full"
     RESTART = "restart"
@@ -52,6 +53,7 @@ _LINK: Final = (
     Means.BLACK_HOLE,
     Means.BLACK_HOLE_OUT,
     Means.BLACK_HOLE_IN,
+    Means.SWALLOW,
     Means.DRIBBLE,
 )
 MEANS: Final[Mapping[Kind, Sequence[Means]]] = {
@@ -74,6 +76,7 @@ _USUAL_S: Final[Mapping[Means, tuple[float, float]]] = {
     Means.BLACK_HOLE: (2.0, 12.0),
     Means.BLACK_HOLE_OUT: (2.0, 12.0),
     Means.BLACK_HOLE_IN: (2.0, 12.0),
+    Means.SWALLOW: (2.0, 12.0),
     Means.DRIBBLE: (2.0, 10.0),
     Means.DISK_FULL: (1.0, 8.0),
     Means.RESTART: (0.1, 4.0),
@@ -82,7 +85,16 @@ _USUAL_S: Final[Mapping[Means, tuple[float, float]]] = {
 }
 _LONG_S: Final = (20.0, 35.0)
 """Longer than the 15 s after which a silent connection is given up."""
-_LONG_MEANS: Final = frozenset({Means.STOP, Means.BLACK_HOLE, Means.BLACK_HOLE_OUT, Means.BLACK_HOLE_IN, Means.FORGET})
+_LONG_MEANS: Final = frozenset(
+    {
+        Means.STOP,
+        Means.BLACK_HOLE,
+        Means.BLACK_HOLE_OUT,
+        Means.BLACK_HOLE_IN,
+        Means.SWALLOW,
+        Means.FORGET,
+    }
+)
 _LONG_SHARE: Final = 0.15
 
 

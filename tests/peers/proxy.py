@@ -45,6 +45,8 @@ class Mode(StrEnum):
     """As a black hole, and only what the gateway sends is swallowed; what the device says arrives."""
     BLACK_HOLE_IN = "black_hole_in"
     """The other way round: the device hears the gateway, and the gateway hears nothing."""
+    SWALLOW = "swallow"
+    """Connections are open and accepted, and what is sent is thrown away for ever, as by a relay whose server hangs."""
     HALF_OPEN = "half_open"
     """The device forgot its connections without a word; the gateway's ends stay open for ever. New ones are refused."""
     CORRUPT = "corrupt"
@@ -104,7 +106,7 @@ class Proxy:
         match mode:
             case Mode.PASS | Mode.DELAY | Mode.DRIBBLE | Mode.CORRUPT:
                 await self._listen()
-            case Mode.BLACK_HOLE | Mode.BLACK_HOLE_OUT | Mode.BLACK_HOLE_IN:
+            case Mode.BLACK_HOLE | Mode.BLACK_HOLE_OUT | Mode.BLACK_HOLE_IN | Mode.SWALLOW:
                 await self._listen()
             case Mode.CUT:
                 await self._listen()
@@ -238,6 +240,8 @@ class _Pipe:
                 continue
             if not data:
                 return
+            if self._proxy.mode is Mode.SWALLOW:
+                continue
             if self._proxy.mode is Mode.DRIBBLE:
                 for start in range(0, len(data), DRIBBLE_BYTES):
                     writer.write(data[start : start + DRIBBLE_BYTES])
