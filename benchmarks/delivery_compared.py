@@ -8,8 +8,8 @@ arrives at its server is lost. genba delivers to its own collector; thingsboard-
 that answers what ThingsBoard answers. Both reach the same kind of broker (mosquitto) through the same kind of proxy.
 
 The hole: connections stay open and new ones are accepted, but for 30 s nothing is answered and what is sent is thrown
-away. The kill: the link is refused for a while, so that the store fills; SIGKILL; a new start, and the link is back.
-Changes that a poll first showed within half a second before the kill are not counted, for either.
+away. The kill: the link is refused for a while, so that the store fills; SIGKILL 0.2 s after the last answer of a poll; a
+new start, and the link is back.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ PERIOD_MS: Final = 1370
 BEFORE_S: Final = 15.0
 AFTER_S: Final = 20.0
 AWAY_S: Final = 20.0
-JUST_READ_S: Final = 0.5
+JUST_READ_S: Final = 0.2
+BETWEEN_POLLS_S: Final = 0.5
 QUIET_S: Final = 12.0
 START_S: Final = 90.0
 LONGEST_S: Final = 240.0
@@ -89,6 +90,13 @@ class Bed:
         time.sleep(3.0)
         self.server.clear()
 
+    def until_just_read(self) -> None:
+        """Wait until the last answer of a poll is 0.2 s old, and no older than that by much."""
+        wait_until(
+            lambda: JUST_READ_S <= time.time() - self.server.requests()[-1].wall_s < BETWEEN_POLLS_S,
+            what=f"a pause between two polls of {self.who}",
+        )
+
     def settle(self) -> None:
         """Wait until everything that was read two periods ago is there, or nothing that is missing comes any more."""
         deadline = time.monotonic() + LONGEST_S
@@ -125,9 +133,10 @@ def kill(bed: Bed, *, number: int) -> Outcome:
         bed.begin()
         time.sleep(BEFORE_S)
         bed.link.switch(Mode.REFUSE)
-        time.sleep(AWAY_S + 0.31 * number)
+        time.sleep(AWAY_S)
+        bed.until_just_read()
         process.send_signal(signal.SIGKILL)
-        until_s = time.time() - JUST_READ_S
+        until_s = time.time()
         process.wait()
         shown = bed.shown(until_s=until_s)
     bed.link.switch(Mode.PASS)

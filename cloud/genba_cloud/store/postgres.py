@@ -10,6 +10,7 @@ from sqlalchemy import Engine, create_engine, func, insert, make_url, select
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from genba_cloud.store.port import Link, Transaction
+from genba_cloud.store.postgres_patience import be_patient
 from genba_cloud.store.read import Reads
 from genba_cloud.store.reading import SqlReads
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE, META, METADATA, SCHEMA_VERSION, VIEWS_VERSION
@@ -70,7 +71,9 @@ def _engine(url: str) -> Engine:
         parsed = None
     if parsed is None or parsed.drivername not in _SCHEMES or not parsed.database:
         raise UsageError(f"--db {_shown(url)}: write postgresql://USER@HOST:5432/DATABASE")
-    return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=8, max_overflow=8)
+    engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=8, max_overflow=8)
+    be_patient(engine)
+    return engine
 
 
 def _shown(url: str) -> str:
