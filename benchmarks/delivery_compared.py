@@ -8,8 +8,8 @@ arrives at its server is lost. genba delivers to its own collector; thingsboard-
 that answers what ThingsBoard answers. Both reach the same kind of broker (mosquitto) through the same kind of proxy.
 
 The hole: connections stay open and new ones are accepted, but for 30 s nothing is answered and what is sent is thrown
-away. The kill: the link is refused for a while, so that the store fills; SIGKILL 0.2 s after the last answer of a poll; a
-new start, and the link is back.
+away. The kill: the link is refused for a while, so that the store fills; SIGKILL 0.2 s after the last answer of a poll;
+a new start, and the link is back.
 """
 
 from __future__ import annotations
