@@ -37,19 +37,21 @@ class Breakable(Protocol):
 
 
 class BreakableLink:
-    """A connection through a proxy."""
+    """A way through proxies: one for each node that it may lead to."""
 
-    def __init__(self, proxy: Proxy) -> None:
-        self._proxy = proxy
+    def __init__(self, *proxies: Proxy) -> None:
+        self._proxies = proxies
 
     def begin(self, means: Means) -> None:
         """See the protocol."""
-        self._proxy.switch(_MODES[means])
+        for proxy in self._proxies:
+            proxy.switch(_MODES[means])
 
     def heal(self, means: Means) -> None:
         """See the protocol."""
         del means
-        self._proxy.switch(Mode.PASS)
+        for proxy in self._proxies:
+            proxy.switch(Mode.PASS)
 
 
 class BreakableProgram:

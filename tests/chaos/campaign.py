@@ -23,7 +23,7 @@ from genba_cloud.store import open_reader, open_store
 from genba_shared.errors import GenbaError
 from genba_shared.events import Event, read_lines, to_line
 from tests.chaos import wall_clock
-from tests.chaos.breaking import BreakableDatabase, BreakableLink, BreakableProgram
+from tests.chaos.breaking import BreakableDatabase, BreakableProgram
 from tests.chaos.judge import Judgement, judge, read_log, read_views
 from tests.chaos.programs import Program
 from tests.chaos.schedule import Fault, Kind, Part, Setup
@@ -153,19 +153,18 @@ class _Run:
 
     def _add_gateway(self, number: int, name: str) -> None:
         order, bench = self._order, self._bench
-        ports = self._site.mqtt_ports
-        link = bench.link(ports[number % len(ports)])
+        url, link = bench.broker_link(self._site.mqtt_ports, first=number)
         disk = bench.disk(name, megabytes=GATEWAY_DISK_MB)
         command = [sys.executable, "-m", "tests.chaos.producer", "--gateway", name]
         command += ["--state", str(disk.folder), "--stream", str(self._stream(name))]
         command += ["--status", str(bench.folder / f"{name}.status.json")]
-        command += ["--broker", f"mqtt://127.0.0.1:{link.port}"]
+        command += ["--broker", url]
         command += ["--rate", str(order.rate), "--since", str(self._since_s)]
         program, clock = bench.program(f"{name}.producer", command)
         self._producers[name] = program
         gateway = BreakableProgram(program, clock=clock, disk=disk)
         self._site.parts[Part(kind=Kind.GATEWAY, number=number)] = gateway
-        self._site.parts[Part(kind=Kind.GATEWAY_LINK, number=number)] = BreakableLink(link)
+        self._site.parts[Part(kind=Kind.GATEWAY_LINK, number=number)] = link
         program.start()
 
     def _break_everything(self) -> None:

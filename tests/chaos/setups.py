@@ -64,6 +64,12 @@ class Bench:
         """A link to a port, which can be broken."""
         return self.stack.enter_context(Proxy(port))
 
+    def broker_link(self, ports: Sequence[int], *, first: int = 0) -> tuple[str, BreakableLink]:
+        """A link to a broker, or to all nodes of one from `first` on: how `--broker` names it, and how it is broken."""
+        turned = [ports[(first + number) % len(ports)] for number in range(len(ports))]
+        proxies = [self.link(port) for port in turned]
+        return ",".join(f"mqtt://127.0.0.1:{proxy.port}" for proxy in proxies), BreakableLink(*proxies)
+
 
 def embedded(bench: Bench) -> Site:
     """One collector with everything in it."""
@@ -98,15 +104,15 @@ def postgres(bench: Bench) -> Site:
 
 def _behind_mosquitto(bench: Bench, database: str | None) -> Site:
     broker, port = _mosquitto(bench)
-    link = bench.link(port)
+    url, link = bench.broker_link([port])
     disk = bench.disk("collector", megabytes=COLLECTOR_DISK_MB)
     command = [*GENBA, "cloud", "serve", "--data", str(disk.folder), "--listen", f"127.0.0.1:{free_port()}"]
-    command += ["--broker", f"mqtt://127.0.0.1:{link.port}", *(["--db", database] if database else [])]
+    command += ["--broker", url, *(["--db", database] if database else [])]
     collector, clock = bench.program("collector-1", command)
     site = Site(data_dir=disk.folder, mqtt_ports=[port], programs=[broker, collector], ready_line_of=collector)
     site.parts = {
         Part(kind=Kind.COLLECTOR): BreakableProgram(collector, clock=clock, disk=disk),
-        Part(kind=Kind.COLLECTOR_LINK): BreakableLink(link),
+        Part(kind=Kind.COLLECTOR_LINK): link,
         Part(kind=Kind.BROKER): BreakableProgram(broker),
     }
     return site
@@ -122,13 +128,13 @@ def cluster(bench: Bench) -> Site:
     for number, broker in enumerate(brokers, start=1):
         site.parts[Part(kind=Kind.BROKER, number=number)] = BreakableProgram(broker)
     for number in range(1, WORKERS + 1):
-        to_broker, to_database = bench.link(ports[number % NODES]), bench.link(server.port)
+        (url, to_broker), to_database = bench.broker_link(ports, first=number), bench.link(server.port)
         database = direct.replace(f":{server.port}/", f":{to_database.port}/")
-        command = [*GENBA, "cloud", "worker", "--db", database, "--broker", f"mqtt://127.0.0.1:{to_broker.port}"]
+        command = [*GENBA, "cloud", "worker", "--db", database, "--broker", url]
         worker, clock = bench.program(f"worker-{number}", command)
         site.programs.append(worker)
         site.parts[Part(kind=Kind.WORKER, number=number)] = BreakableProgram(worker, clock=clock)
-        site.parts[Part(kind=Kind.WORKER_LINK, number=number)] = BreakableLink(to_broker)
+        site.parts[Part(kind=Kind.WORKER_LINK, number=number)] = to_broker
         site.parts[Part(kind=Kind.DATABASE_LINK, number=number)] = BreakableLink(to_database)
     site.parts[Part(kind=Kind.DATABASE)] = BreakableDatabase(server)
     return site
@@ -162,7 +168,7 @@ def _nats_cluster(bench: Bench) -> tuple[list[Program], list[int]]:
             f"server_name: node-{number}\nlisten: 127.0.0.1:{free_port()}\n"
             f'jetstream {{ store_dir: "{bench.folder}/nats-{number}" }}\n'
             f"cluster {{ name: chaos, listen: 127.0.0.1:{route}, routes: [{peers}] }}\n"
-            f'mqtt {{ listen: "127.0.0.1:{port}" }}\n'
+            f'mqtt {{ listen: "127.0.0.1:{port}", stream_replicas: {NODES}, js_api_timeout: 500ms }}\n'
         )
         brokers.append(Program(f"broker-{number}", [program, "-c", str(config)], folder=bench.folder))
     return brokers, ports
