@@ -151,6 +151,7 @@ def measure(case: Case, *, gateways: int, events: int, processes: int, folder: P
         live = stack.enter_context(_live(folder, stream, site.mqtt)) if not is_day else None
         pid = _pid_of(site)
         meters = [CpuMeter(pid), *(CpuMeter(host.process.pid) for host in hosts)]
+        metered_at = time.monotonic()
         with contextlib.closing(open_reader(site.data)) as store:
             if link is not None:
                 link.switch(Mode.REFUSE)
@@ -162,7 +163,7 @@ def measure(case: Case, *, gateways: int, events: int, processes: int, folder: P
                 began_s = link.switch(Mode.PASS)
             _until_committed(store, gateways * events, meters)
             wall_s = time.monotonic() - began_s
-        loads = [meter.load().cpu * (time.monotonic() - began_s) for meter in meters]
+        used_s = [meter.load().cpu * (time.monotonic() - metered_at) for meter in meters]
         for host in hosts:
             host.wait_for("over")
         live_s = [] if live is None else list(live.live_s)
@@ -171,8 +172,8 @@ def measure(case: Case, *, gateways: int, events: int, processes: int, folder: P
     return Outcome(
         events=gateways * events,
         wall_s=wall_s,
-        collector_s=loads[0],
-        gateways_s=sum(loads[1:]),
+        collector_s=used_s[0],
+        gateways_s=sum(used_s[1:]),
         bare_s=bare_s,
         judgement=judgement,
         live_s=live_s,
