@@ -237,11 +237,11 @@ def main() -> int:
                     outcome = kill(bed, number=number) if number else hole(bed, hole_s=arguments.hole)
                 print(f"{outcome.who:<14}{outcome.case:<8}{outcome.shown:>15}{outcome.lost:>7}", flush=True)
                 found.append(outcome)
-    print("delivery-compared: " + " ".join(_figures(found, who)))
+    print("delivery-compared: " + " ".join(figures_of(found, who)))
     return int(any(outcome.lost for outcome in found if outcome.who == gateways.OURS))
 
 
-def _figures(found: list[Outcome], who: list[str]) -> Iterator[str]:
+def figures_of(found: list[Outcome], who: list[str]) -> Iterator[str]:
     for one in who:
         holes = [outcome for outcome in found if outcome.who == one and outcome.case == "hole"]
         kills = [outcome for outcome in found if outcome.who == one and outcome.case != "hole"]
