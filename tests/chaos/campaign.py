@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -172,7 +173,7 @@ class _Run:
         steps = [(fault.at_s, 1, fault) for fault in self._order.faults]
         steps += [(fault.until_s, 0, fault) for fault in self._order.faults]
         for due_s, begins, fault in sorted(steps, key=lambda step: step[:2]):
-            self._attend_until(lambda due_s=due_s: time.monotonic() - self._since_s >= due_s)  # type: ignore[misc]
+            self._attend_until(partial(self._is_due, due_s))
             breakable = self._site.parts[fault.part]
             if begins:
                 self._order.say(str(fault))
@@ -182,6 +183,9 @@ class _Run:
         for breakable in self._site.parts.values():
             if isinstance(breakable, BreakableDatabase):
                 breakable.settle()
+
+    def _is_due(self, due_s: float) -> bool:
+        return time.monotonic() - self._since_s >= due_s
 
     def _drain(self) -> float:
         """Wait until every gateway has said everything and got its acknowledgement; the seconds that it took."""
