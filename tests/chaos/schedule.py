@@ -96,6 +96,10 @@ _LONG_MEANS: Final = frozenset(
     }
 )
 _LONG_SHARE: Final = 0.15
+_OVERLAPS: Final = 0.25
+_WAY_IS_FREE_S: Final = (0.5, 4.0)
+"""What every event must pass (one collector, its link, the database …) is whole for so long between two faults of it,
+but for a quarter of them: were something on the way broken all the time, nothing would be under way to be lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +112,11 @@ class Part:
     kind: Kind
     number: int = 0
     fate: str = ""
+
+    @property
+    def is_on_every_way(self) -> bool:
+        """Whether there is only one of it, which every event must pass."""
+        return self.number == 0
 
     def __str__(self) -> str:
         return f"{self.kind} {self.number}" if self.number else str(self.kind)
@@ -185,7 +194,7 @@ def plan(
         by_kind.setdefault(part.kind, []).append(part)
     pairs = [(kind, means) for kind in by_kind for means in MEANS[kind]]
     free_at: dict[str, float] = {}
-    at_s, planned = FIRST_AT_S, []
+    at_s, way_free_at, planned = FIRST_AT_S, 0.0, []
     for number in range(1, faults + 1):
         if (number - 1) % len(pairs) == 0:
             chance.shuffle(pairs)
@@ -194,6 +203,10 @@ def plan(
         lasts_s = min(longest_s, _duration_s(chance, means))
         fate = part.fate or str(part)
         begin_s = max(at_s, free_at.get(fate, 0.0))
+        if part.is_on_every_way:
+            overlaps = chance.random() < _OVERLAPS
+            begin_s = max(begin_s, way_free_at - (lasts_s if overlaps else 0.0))
+            way_free_at = max(way_free_at, begin_s + lasts_s + chance.uniform(*_WAY_IS_FREE_S))
         planned.append((round(begin_s, 3), round(lasts_s, 3), part, means))
         free_at[fate] = begin_s + lasts_s + 0.5
         at_s += chance.expovariate(1 / gap_s)
