@@ -5,8 +5,11 @@ BIN := .venv/bin
 DEMO ?=
 WORKERS ?= 2
 FUZZ_S ?= 60
+FAULTS ?= 100
+SEED ?= 1
+SETUP ?= embedded
 
-.PHONY: demo test check lint format lock screenshot fuzz mutants compat clean help
+.PHONY: demo test check lint format lock screenshot fuzz mutants chaos compat clean help
 
 help:
 	@echo "make demo         a simulated factory, gateway, collector and board on this machine (DEMO='--speed 30' for options)"
@@ -15,6 +18,7 @@ help:
 	@echo "make format       format the code"
 	@echo "make fuzz         invent input for everything that reads devices and maps (FUZZ_S=60 seconds for each)"
 	@echo "make mutants      take each important guard out and see that its test fails"
+	@echo "make chaos        break everything at random under load, and judge what arrived (FAULTS=100 SEED=1 SETUP=embedded)"
 	@echo "make compat       imports and unit tests of the gateway on each Python that is here"
 	@echo "make lock         resolve the lock files anew"
 	@echo "make screenshot   take the README's picture of the board from a running demo"
@@ -53,6 +57,10 @@ fuzz: build/fuzz/installed
 
 mutants: .venv/dev
 	@$(BIN)/python -m tests.mutations
+
+chaos: .venv/dev
+	@tests/servers.sh
+	@$(BIN)/python -m tests.chaos --faults $(FAULTS) --seed $(SEED) --setup $(SETUP)
 
 compat: .venv/dev
 	@$(BIN)/python -m tests.compat

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from benchmarks.edge.processes import CannotMeasure
 ROOT: Final = Path(__file__).resolve().parents[2]
 REQUIREMENTS: Final = ROOT / "benchmarks" / "peers" / "thingsboard.txt"
 ENVIRONMENT: Final = ROOT / "build" / "peers" / "thingsboard"
+MEMORY_STORAGE: Final = {"type": "memory", "read_records_count": 100, "max_records_count": 100000}
 _MARK: Final = "installed.txt"
 _INSTALL_S: Final = 600
 
@@ -45,13 +47,15 @@ def installed_python() -> Path:
     return python
 
 
-def configure_modbus(folder: Path, *ports: int, mqtt: int, points: int) -> None:
+def configure_modbus(
+    folder: Path, *ports: int, mqtt: int, points: int, storage: Mapping[str, Any] = MEMORY_STORAGE
+) -> None:
     """One slave a port, each point a time series of one register, polled once a second."""
     series = [
         {"tag": f"t{i}", "type": "16uint", "functionCode": 3, "objectsCount": 1, "address": i} for i in range(points)
     ]
     slaves = [_slave(device, port, series) for device, port in enumerate(ports)]
-    _write(folder, "modbus", {"master": {"slaves": slaves}}, mqtt=mqtt)
+    _write(folder, "modbus", {"master": {"slaves": slaves}}, mqtt=mqtt, storage=storage)
 
 
 def _slave(device: int, port: int, series: list[dict[str, Any]]) -> dict[str, Any]:
@@ -109,10 +113,25 @@ def configure_opcua(folder: Path, *, url: str, mqtt: int, points: int) -> None:
         "security": "None",
         "identity": {"type": "anonymous"},
     }
-    _write(folder, "opcua", {"server": server, "mapping": [mapping]}, mqtt=mqtt)
+    _write(folder, "opcua", {"server": server, "mapping": [mapping]}, mqtt=mqtt, storage=MEMORY_STORAGE)
 
 
-def _write(folder: Path, kind: str, connector: dict[str, Any], *, mqtt: int) -> None:
+def sqlite_storage(folder: Path) -> dict[str, Any]:
+    """Its durable store in this folder, with the defaults of its documentation ("IoT Gateway, storage: SQLite")."""
+    return {
+        "type": "sqlite",
+        "data_file_path": f"{folder}/",
+        "messages_ttl_check_in_hours": 1,
+        "messages_ttl_in_days": 7,
+        "max_read_records_count": 1000,
+        "writing_batch_size": 1000,
+        "size_limit": 1024,
+        "max_db_amount": 10,
+        "oversize_check_period": 1,
+    }
+
+
+def _write(folder: Path, kind: str, connector: dict[str, Any], *, mqtt: int, storage: Mapping[str, Any]) -> None:
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     gateway = {
         "thingsboard": {
@@ -133,7 +152,7 @@ def _write(folder: Path, kind: str, connector: dict[str, Any], *, mqtt: int) -> 
             "reportStrategy": {"type": "ON_RECEIVED"},
             "checkingDeviceActivity": {"checkDeviceInactivity": False},
         },
-        "storage": {"type": "memory", "read_records_count": 100, "max_records_count": 100000},
+        "storage": dict(storage),
         "grpc": {"enabled": False},
         "connectors": [{"type": kind, "name": kind, "configuration": f"{kind}.json"}],
     }

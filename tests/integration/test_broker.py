@@ -17,6 +17,7 @@ import pytest
 from genba_cloud.ingest.broker import EmbeddedBroker, find_server
 from genba_shared.errors import UsageError
 from genba_shared.mqtt import MqttLink
+from tests.chaos.disk import SmallDisk
 
 PARENT = """
 import asyncio, sys
@@ -94,6 +95,24 @@ async def test_it_is_back_on_the_same_port_after_a_kill(tmp_path: Path) -> None:
         os.kill(pid, signal.SIGKILL)
         await until(lambda: broker.pid not in (None, pid) and is_open(int(url.rpartition(":")[2])))
         assert await can_publish(url)
+
+
+async def test_killed_on_a_full_disk_it_is_back_when_there_is_room(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with SmallDisk(tmp_path / "disk", megabytes=16) as disk:
+        if not disk.is_mounted:
+            pytest.skip("needs the right to mount a file system in memory")
+        async with EmbeddedBroker(disk.folder) as broker:
+            url, pid = broker.url, broker.pid
+            assert pid is not None
+            disk.fill(None)
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda: "broker ended" in caplog.text)
+            await until(lambda: "No space left on device" in caplog.text)
+            disk.free(None)
+            await until(lambda: broker.pid not in (None, pid) and is_open(int(url.rpartition(":")[2])))
+            assert await can_publish(url)
 
 
 async def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:

@@ -105,6 +105,34 @@ async def test_a_black_hole_takes_everything_and_gives_it_back_at_its_end() -> N
             await each.close()
 
 
+async def test_a_black_hole_inwards_lets_the_server_hear_what_it_cannot_answer() -> None:
+    async with network() as proxy:
+        client = await Client.connect(proxy)
+        await client.ask(TEXT)
+        proxy.switch(Mode.BLACK_HOLE_IN)
+        client.writer.write(b"x")
+        assert await client.is_silent()
+        proxy.switch(Mode.BLACK_HOLE_OUT)
+        assert await client.reader.readexactly(1) == b"x", "the server had heard it"
+        client.writer.write(b"y")
+        assert await client.is_silent()
+        proxy.switch(Mode.PASS)
+        assert await client.ask(b"z") == b"y"
+        await client.close()
+
+
+async def test_what_is_swallowed_never_comes_and_the_connection_stays() -> None:
+    async with network() as proxy:
+        client = await Client.connect(proxy)
+        await client.ask(TEXT)
+        proxy.switch(Mode.SWALLOW)
+        client.writer.write(b"x")
+        assert await client.is_silent()
+        proxy.switch(Mode.PASS)
+        assert await client.ask(b"y") == b"y"
+        await client.close()
+
+
 async def test_a_half_open_connection_stays_silent_for_ever_and_a_new_one_works() -> None:
     async with network() as proxy:
         client = await Client.connect(proxy)

@@ -303,4 +303,27 @@ GUARDS = (
         test="tests/unit/edge/test_new_epoch.py::"
         "test_a_counter_starts_at_its_present_reading_and_the_pieces_between_are_a_gap",
     ),
+    Guard(
+        name="a broker that cannot be started on a full disk is tried again",
+        files="cloud/genba_cloud/ingest/broker*.py",
+        text="if await self._try_to_start():",
+        without="if await self._start():",
+        test="tests/integration/test_broker.py::test_killed_on_a_full_disk_it_is_back_when_there_is_room",
+    ),
+    Guard(
+        name="an answer of the database that never comes is not waited for",
+        files="cloud/genba_cloud/store/postgres*.py",
+        text="elif time.monotonic() - heard_at > SILENCE_S:",
+        without="elif False:",
+        test="tests/integration/test_postgres_silence.py::"
+        "test_an_answer_that_never_comes_is_given_up_and_the_store_works_again",
+    ),
+    Guard(
+        name="a full disk of the collector is a reason to come back later, no fault",
+        files="cloud/genba_cloud/store/sqlite*.py",
+        text="return StoreAway(str(error))",
+        without="return None",
+        test="tests/chaos/test_full_disk.py::"
+        "test_a_collector_with_a_full_disk_shows_on_and_takes_on_when_there_is_room",
+    ),
 )

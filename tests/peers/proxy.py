@@ -41,10 +41,20 @@ class Mode(StrEnum):
     """Three bytes at a time with small pauses, both ways."""
     BLACK_HOLE = "black_hole"
     """Connections are open and accepted, and nothing goes through, not even their end. What was sent arrives later."""
+    BLACK_HOLE_OUT = "black_hole_out"
+    """As a black hole, and only what the gateway sends is swallowed; what the device says arrives."""
+    BLACK_HOLE_IN = "black_hole_in"
+    """The other way round: the device hears the gateway, and the gateway hears nothing."""
+    SWALLOW = "swallow"
+    """Connections are open and accepted, and what is sent is thrown away for ever, as by a relay whose server hangs."""
     HALF_OPEN = "half_open"
     """The device forgot its connections without a word; the gateway's ends stay open for ever. New ones are refused."""
     CORRUPT = "corrupt"
     """The first byte of whatever the device sends is turned over."""
+
+
+_SWALLOWS_OUT = frozenset({Mode.BLACK_HOLE, Mode.BLACK_HOLE_OUT})
+_SWALLOWS_IN = frozenset({Mode.BLACK_HOLE, Mode.BLACK_HOLE_IN})
 
 
 class Proxy:
@@ -91,10 +101,12 @@ class Proxy:
 
     async def _switch(self, mode: Mode) -> float:
         was, self._mode = self._mode, mode
-        if was is Mode.BLACK_HOLE and mode is not was:
+        if was in _SWALLOWS_OUT and mode is not was:
             self._bury()
         match mode:
-            case Mode.PASS | Mode.DELAY | Mode.DRIBBLE | Mode.BLACK_HOLE | Mode.CORRUPT:
+            case Mode.PASS | Mode.DELAY | Mode.DRIBBLE | Mode.CORRUPT:
+                await self._listen()
+            case Mode.BLACK_HOLE | Mode.BLACK_HOLE_OUT | Mode.BLACK_HOLE_IN | Mode.SWALLOW:
                 await self._listen()
             case Mode.CUT:
                 await self._listen()
@@ -173,9 +185,9 @@ class Proxy:
                 async with asyncio.timeout(arrived_s + self.delay_s - time.monotonic()):
                     await self._changed.wait()
 
-    async def _until_open(self) -> None:
-        """Wait as long as nothing goes through."""
-        while self._mode is Mode.BLACK_HOLE:
+    async def _until_open(self, swallows: frozenset[Mode] = _SWALLOWS_OUT) -> None:
+        """Wait as long as nothing goes through this way."""
+        while self._mode in swallows:
             await self._changed.wait()
 
 
@@ -219,7 +231,7 @@ class _Pipe:
         while True:
             arrived_s, data = await way.next()
             await self._proxy._until_due(arrived_s)
-            await self._proxy._until_open()
+            await self._proxy._until_open(_SWALLOWS_IN if from_device else _SWALLOWS_OUT)
             if self._is_orphan:
                 if from_device:
                     await asyncio.get_running_loop().create_future()
@@ -228,6 +240,8 @@ class _Pipe:
                 continue
             if not data:
                 return
+            if self._proxy.mode is Mode.SWALLOW:
+                continue
             if self._proxy.mode is Mode.DRIBBLE:
                 for start in range(0, len(data), DRIBBLE_BYTES):
                     writer.write(data[start : start + DRIBBLE_BYTES])

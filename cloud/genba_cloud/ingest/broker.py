@@ -106,7 +106,7 @@ class EmbeddedBroker:
             self._port = self._public.port
         if self._port is None:
             self._port = notes.get("mqtt_port", _RANDOM_PORT)
-        if not await self._start():
+        if not await self._try_to_start():
             words = "; ".join(self._last_lines) or "it said nothing"
             raise UsageError(f"the embedded broker does not start: {words}")
         self._supervisor = asyncio.create_task(self._supervise(), name="broker")
@@ -131,17 +131,28 @@ class EmbeddedBroker:
             ran_s = asyncio.get_running_loop().time() - started
             if ran_s > STEADY_S:
                 delay_s = FIRST_RETRY_S
-            logger.warning("broker ended code=%s ran_s=%.0f last=%s", code, ran_s, "; ".join(self._last_lines))
+            if self._process is not None:
+                logger.warning("broker ended code=%s ran_s=%.0f last=%s", code, ran_s, "; ".join(self._last_lines))
             await asyncio.sleep(delay_s)
             delay_s = min(LAST_RETRY_S, delay_s * 2)
-            if await self._start():
+            if await self._try_to_start():
                 logger.info("broker back port=%s pid=%s", self._port, self.pid)
+            else:
+                logger.warning("broker does not start retry_s=%.1f last=%s", delay_s, "; ".join(self._last_lines))
+
+    async def _try_to_start(self) -> bool:
+        """As `_start`; False also where the machine refuses, as a full disk does: there may be room at the next try."""
+        try:
+            return await self._start()
+        except OSError as exc:
+            self._last_lines.append(str(exc))
+            return False
 
     async def _start(self) -> bool:
         """Start the process; True when it takes connections, False when it ended or is not ready in time."""
         await self._stop()
-        self._write_settings()
         self._last_lines.clear()
+        self._write_settings()
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
@@ -218,7 +229,11 @@ class EmbeddedBroker:
             host = f"[{self._public.host}]" if ":" in self._public.host else self._public.host
             settings["mqtt"] = {"listen": f"{host}:{self._public.port}", "tls": self._public.tls()}
             settings["authorization"] = authorization(self._identities())
-        self._settings.write_text(json.dumps(settings, indent=2))  # NATS reads JSON as its own format
+        text = json.dumps(settings, indent=2)  # NATS reads JSON as its own format
+        if not self._settings.exists() or self._settings.read_text() != text:
+            draft = self._settings.with_suffix(".new")
+            draft.write_text(text)
+            draft.replace(self._settings)
 
     def _read_notes(self) -> dict[str, Any]:
         try:
@@ -228,10 +243,14 @@ class EmbeddedBroker:
         return notes if isinstance(notes, dict) else {}
 
     def _write_notes(self) -> None:
+        """Keep port and process id for the next start; a full disk keeps nothing, and the broker runs all the same."""
         port = {"mqtt_port": self._port} if self._port != _RANDOM_PORT else {}
         draft = self._notes.with_suffix(".new")
-        draft.write_text(json.dumps({**port, "pid": self.pid}))
-        draft.replace(self._notes)
+        try:
+            draft.write_text(json.dumps({**port, "pid": self.pid}))
+            draft.replace(self._notes)
+        except OSError as exc:
+            logger.warning("broker's port and process id are not kept file=%s reason=%s", self._notes, exc.strerror)
 
 
 def find_server() -> Path:

@@ -23,6 +23,7 @@ from genba_cloud.store.memory import Memory
 from genba_cloud.store.port import Transaction
 from genba_cloud.store.postgres_health import Health, translate
 from genba_cloud.store.postgres_log import PART_POSITIONS, LogParts
+from genba_cloud.store.postgres_patience import be_patient
 from genba_cloud.store.postgres_transaction import Access, PostgresTransaction, begin, log_holds
 from genba_cloud.store.read import Reads
 from genba_cloud.store.reading import SqlReads
@@ -240,6 +241,7 @@ def engine_of(url: str, *, application: str = "genba") -> Engine:
 
     event.listen(engine, "begin", begins)
     event.listen(engine, "handle_error", translate)
+    be_patient(engine)
     return engine
 
 

@@ -17,6 +17,7 @@ from genba_cloud.store.port import RangeKey, ReceivedRange, Transaction
 from genba_cloud.store.read import Reads
 from genba_cloud.store.reading import SqlReads
 from genba_cloud.store.schema import Form, create, form_of, older
+from genba_cloud.store.sqlite_health import DiskHealth
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE
 from genba_cloud.store.transaction import SqlTransaction
 from genba_shared.errors import UsageError
@@ -48,6 +49,7 @@ class SqliteStore:
             undo.callback(self._lock.release)
             self._writer = _engine(data_dir / FILE, begin="BEGIN IMMEDIATE")
             undo.callback(self._writer.dispose)
+            self._disk = DiskHealth(self._writer, data_dir / FILE)
             self._readers = _engine(data_dir / FILE, begin="BEGIN", read_only=True)
             undo.callback(self._readers.dispose)
             with self._writer.begin() as connection:
@@ -67,12 +69,13 @@ class SqliteStore:
                 transaction = SqliteTransaction(connection, enterprise, memory)
                 yield transaction
             transaction.committed()
+        self._disk.worked()
 
     alone = transaction
 
     def is_ready(self) -> bool:
-        """See the port; a file is always there."""
-        return True
+        """See the port; the disk took the last write."""
+        return self._disk.is_well
 
     def reads(self, enterprise: str = DEFAULT_ENTERPRISE) -> Reads:
         """See the port."""
