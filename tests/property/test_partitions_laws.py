@@ -1,4 +1,4 @@
-"""Partitions: any interleaving of workers that come, go, die and stand still leaves one holder, a fair share, and peace."""
+"""Partitions: workers that come, go and die in any order leave one holder of each, fair shares, and then peace."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from genba_cloud.app import commands_workers
 from genba_cloud.app.collector import accounts_of
 from genba_cloud.app.control import ask
 from genba_cloud.app.serve import serve
@@ -49,6 +50,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     link = _sub(commands, "board-link", "print the board's read-only link", _board_link)
     link.add_argument("--renew", action="store_true", help="make every link given out before useless")
     _sub(commands, "rebuild", "fold all views again from the event log (not while a collector runs)", _rebuild)
+    commands_workers.add_to(commands)
     _sub(commands, "verify", "prove the log's chain and that the views follow from it; only reads", _verify)
 
 
@@ -58,6 +60,7 @@ def _add_serve(commands: Any) -> None:
     parser.add_argument("--broker", metavar="URL", help="use this broker (mqtt://127.0.0.1:1883), not the embedded one")
     parser.add_argument("--db", metavar="URL", help="use this database, not SQLite in the data folder")
     parser.add_argument("--mqtt-port", type=int, metavar="N", help="port of the embedded broker; default: as last time")
+    parser.add_argument("--no-ingest", action="store_true", help="only API and pages; workers take what gateways send")
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate (PEM); needed beyond 127.0.0.1")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key (PEM)")
 
@@ -71,7 +74,8 @@ def _sub(commands: Any, name: str, summary: str, run: Callable[[argparse.Namespa
 
 def _run(arguments: argparse.Namespace) -> int:
     run: Callable[[argparse.Namespace], int] = arguments.run_cloud
-    arguments.data = arguments.data.expanduser()
+    if "data" in arguments:
+        arguments.data = arguments.data.expanduser()
     return run(arguments)
 
 
@@ -83,6 +87,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             broker=arguments.broker,
             db=arguments.db,
             mqtt_port=arguments.mqtt_port,
+            ingests=not arguments.no_ingest,
             tls_cert=arguments.tls_cert,
             tls_key=arguments.tls_key,
         )

@@ -32,7 +32,7 @@ from genba_cloud.app.assessor import PERIOD_S, Assessor
 from genba_cloud.core.assess import DEFAULT_POLICY, Policy
 from genba_cloud.core.facts import Refused
 from genba_cloud.core.viewer import Act, Subject, Viewer
-from genba_cloud.ledger import AnswerToGive, CountsGiven, CountsToAssign, Ledger, QuestionAnswered
+from genba_cloud.ledger import AnswerToGive, CountsGiven, CountsToAssign, Ledger, Peers, QuestionAnswered
 from genba_cloud.store import DEFAULT_ENTERPRISE, Store
 from genba_cloud.store.accounts import Accounts, open_accounts
 from genba_cloud.store.accounts_authority import Authority
@@ -58,7 +58,10 @@ class CollectorSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collector:
-    """A running collector, as the shell and tests use it. `one_time_password` is set at the very first start."""
+    """A running collector, as the shell and tests use it. `one_time_password` is set at the very first start.
+
+    Call `missed` when commits of other processes may have gone unheard.
+    """
 
     ledger: Ledger
     authority: Authority
@@ -67,6 +70,7 @@ class Collector:
     desk: Desk
     app: FastAPI
     one_time_password: str | None
+    missed: Callable[[], None]
 
 
 @asynccontextmanager
@@ -76,6 +80,7 @@ async def run_collector(
     clock: ProductionClock,
     *,
     ready_checks: Mapping[str, Callable[[], bool]] | None = None,
+    peers: Peers | None = None,
 ) -> AsyncIterator[Collector]:
     """Run everything that is not a socket; the store is closed by whoever opened it.
 
@@ -84,33 +89,32 @@ async def run_collector(
         settings: see there.
         clock: plant time.
         ready_checks: by name, what must answer before the collector is ready.
+        peers: other processes write to the same store.
     """
     accounts = await asyncio.to_thread(open_accounts, settings.data_dir / ACCOUNTS_FILE)
     try:
-        async with Ledger(store, now=clock.now) as ledger:
+        async with Ledger(store, now=clock.now, peers=peers) as ledger:
             authority = Authority(accounts, enterprise=DEFAULT_ENTERPRISE)
             password = await asyncio.to_thread(authority.ensure_admin)
-            collector = _built(
-                ledger, authority, settings, clock, ready_checks=ready_checks or {}, one_time_password=password
+            desk, live = _desk_and_live(ledger, settings, clock)
+            assessor = Assessor(ledger=ledger, desk=desk, live=live, period_s=settings.assess_every_s)
+            parts = ApiParts(
+                desk=desk,
+                ledger=ledger,
+                authority=authority,
+                live=live,
+                metrics=Metrics(),
+                ready_checks=ready_checks or {},
+                tls=settings.tls,
             )
-            assessor = Assessor(
-                ledger=ledger, desk=collector.desk, live=collector.live, period_s=settings.assess_every_s
-            )
+            collector = _built(parts, settings, one_time_password=password, missed=assessor.missed)
             async with _tasks(collector, assessor):
                 yield collector
     finally:
         accounts.close()
 
 
-def _built(
-    ledger: Ledger,
-    authority: Authority,
-    settings: CollectorSettings,
-    clock: ProductionClock,
-    *,
-    ready_checks: Mapping[str, Callable[[], bool]],
-    one_time_password: str | None,
-) -> Collector:
+def _desk_and_live(ledger: Ledger, settings: CollectorSettings, clock: ProductionClock) -> tuple[Desk, Live]:
     desk = Desk(
         reads=ledger.reads,
         enterprise=DEFAULT_ENTERPRISE,
@@ -118,25 +122,22 @@ def _built(
         policy=settings.policy,
         index=OrderIndex(),
     )
-    live = Live(reads_of=lambda viewer: VisibleReads(desk, viewer), enterprise=DEFAULT_ENTERPRISE, now=clock.now)
-    metrics = Metrics()
-    parts = ApiParts(
-        desk=desk,
-        ledger=ledger,
-        authority=authority,
-        live=live,
-        metrics=metrics,
-        ready_checks=ready_checks,
-        tls=settings.tls,
-    )
+    return desk, Live(reads_of=lambda viewer: VisibleReads(desk, viewer), enterprise=DEFAULT_ENTERPRISE, now=clock.now)
+
+
+def _built(
+    parts: ApiParts, settings: CollectorSettings, *, one_time_password: str | None, missed: Callable[[], None]
+) -> Collector:
+    pages = _pages(parts.ledger, parts.desk, parts.authority, settings)
     return Collector(
-        ledger=ledger,
-        authority=authority,
-        live=live,
-        metrics=metrics,
-        desk=desk,
-        app=create_app(parts, pages=_pages(ledger, desk, authority, settings), static=STATIC),
+        ledger=parts.ledger,
+        authority=parts.authority,
+        live=parts.live,
+        metrics=parts.metrics,
+        desk=parts.desk,
+        app=create_app(parts, pages=pages, static=STATIC),
         one_time_password=one_time_password,
+        missed=missed,
     )
 
 

@@ -12,13 +12,15 @@ from pathlib import Path
 
 from genba_cloud.app.collector import Collector, CollectorSettings, run_collector
 from genba_cloud.app.control import new_token, remove_control, write_control
+from genba_cloud.app.membership import Duties, new_name
 from genba_cloud.app.settings import ServeSettings
 from genba_cloud.app.web_server import bind, serve_http, url_of
-from genba_cloud.ingest import EmbeddedBroker, Ingest, refuse_remote
-from genba_cloud.store import Store, open_store
+from genba_cloud.app.wires import Company, Wires
+from genba_cloud.ingest import EmbeddedBroker, refuse_remote
+from genba_cloud.ledger import Peers
+from genba_cloud.store import PostgresStore, Store, open_store
 from genba_cloud.store.accounts_authority import ADMIN
 from genba_shared.clock import ProductionClock
-from genba_shared.supervisor import supervise
 
 logger = logging.getLogger(__name__)
 
@@ -48,16 +50,18 @@ def _opened(settings: ServeSettings) -> Iterator[Store]:
 
 
 async def _serve(settings: ServeSettings, store: Store, clock: ProductionClock) -> None:
-    stop = _stop_signal()
+    stop = stop_signal()
+    company = _company(settings, store)
+    peers = None if company is None else company.peers
     listener = bind(settings.listen)
     with contextlib.closing(listener):
         async with _broker(settings) as broker:
-            wires = _Wires(broker, clock)
-            checks = {"broker": lambda: wires.connected}
+            wires = None if broker is None else Wires(broker, clock, peers=peers)
+            checks = {} if wires is None else {"broker": lambda: wires.connected}
             collector_settings = CollectorSettings(data_dir=settings.data_dir, tls=settings.tls)
             async with (
-                run_collector(store, collector_settings, clock, ready_checks=checks) as collector,
-                wires.attached_to(collector),
+                run_collector(store, collector_settings, clock, ready_checks=checks, peers=peers) as collector,
+                _at_work(company, wires, collector),
                 serve_http(collector.app, listener, settings),
             ):
                 url = url_of(listener, tls=settings.tls)
@@ -68,38 +72,27 @@ async def _serve(settings: ServeSettings, store: Store, clock: ProductionClock) 
                 collector.live.end()
 
 
-class _Wires:
-    """The ingest of this process; made anew whenever its task had to be started again."""
+def _company(settings: ServeSettings, store: Store) -> Company | None:
+    """On PostgreSQL we are one of several processes; a store in a folder is ours alone."""
+    if not isinstance(store, PostgresStore):
+        return None
+    duties = Duties(ingests=settings.ingests, decides=True)
+    return Company(store=store, peers=Peers(new_name()), duties=duties)
 
-    def __init__(self, broker: str, clock: ProductionClock) -> None:
-        self._broker = broker
-        self._clock = clock
-        self._ingest: Ingest | None = None
 
-    @property
-    def connected(self) -> bool:
-        """Whether the broker is there."""
-        return self._ingest is not None and self._ingest.connected
-
-    @asynccontextmanager
-    async def attached_to(self, collector: Collector) -> AsyncIterator[None]:
-        """Take what gateways send while the context lasts."""
-
-        async def run() -> None:
-            self._ingest = Ingest(collector.ledger, broker=self._broker, now=self._clock.now)
-            await self._ingest.run()
-
-        task = asyncio.create_task(supervise("ingest", run), name="ingest")
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+def _at_work(
+    company: Company | None, wires: Wires | None, collector: Collector
+) -> contextlib.AbstractAsyncContextManager[None]:
+    if company is not None:
+        return company.joined(collector.ledger, wires, on_gap=collector.missed)
+    return contextlib.nullcontext() if wires is None else wires.attached_to(collector.ledger)
 
 
 @asynccontextmanager
-async def _broker(settings: ServeSettings) -> AsyncIterator[str]:
+async def _broker(settings: ServeSettings) -> AsyncIterator[str | None]:
+    if not settings.ingests:
+        yield None
+        return
     if settings.broker is not None:
         yield settings.broker
         return
@@ -118,15 +111,16 @@ def _controllable(data_dir: Path, collector: Collector, url: str, certificate: P
         remove_control(data_dir)
 
 
-def _announce(collector: Collector, *, url: str, broker: str) -> None:
+def _announce(collector: Collector, *, url: str, broker: str | None) -> None:
     """What a person reads and a program waits for, on stdout; the password is printed this once."""
     if collector.one_time_password is not None:
         print(f"login user={ADMIN} one-time-password={collector.one_time_password}", flush=True)
         print(f"  sign in at {url}/login and choose a password of your own", flush=True)
-    print(f"ready url={url} mqtt={broker}", flush=True)
+    print(f"ready url={url} mqtt={broker or 'none'}", flush=True)
 
 
-def _stop_signal() -> asyncio.Event:
+def stop_signal() -> asyncio.Event:
+    """Set at SIGTERM and SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -44,13 +44,17 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeSettings:
-    """What `serve` was asked for. `broker` None: the embedded one, on `mqtt_port` (None: the port of last time)."""
+    """What `serve` was asked for. `broker` None: the embedded one, on `mqtt_port` (None: the port of last time).
+
+    `ingests`: it takes what gateways send; where workers do that, it may only serve API and pages.
+    """
 
     data_dir: Path
     listen: Address
     broker: str | None = None
     db: str | None = None
     mqtt_port: int | None = None
+    ingests: bool = True
     tls_cert: Path | None = None
     tls_key: Path | None = None
 
@@ -65,6 +69,12 @@ class ServeSettings:
         Raises:
             UsageError: with the one thing to change.
         """
+        if not self.ingests and self.db is None:
+            raise UsageError(
+                "--no-ingest needs --db postgresql://…: without it nobody else could take what gateways send"
+            )
+        if not self.ingests and self.broker is not None:
+            raise UsageError("--no-ingest and --broker exclude one another: only ingest speaks to a broker")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise UsageError("--tls-cert and --tls-key belong together: give both, or neither")
         for path in (self.tls_cert, self.tls_key):

@@ -27,7 +27,7 @@ def moves_of(me: str, *, alive: Collection[str], holders: Mapping[int, str | Non
         alive: the workers that were heard lately.
         holders: by partition, who holds it; None, or a worker that is not alive: nobody.
     """
-    held = Counter(holder for holder in holders.values() if holder in alive)
+    held = Counter(holder for holder in holders.values() if holder is not None and holder in alive)
     shares = shares_of(alive, held=held, partitions=len(holders))
     mine = sorted(partition for partition, holder in holders.items() if holder == me)
     free = sorted(partition for partition, holder in holders.items() if holder not in alive)

@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
 
+from genba_cloud.ingest.cluster_link import ClusterLink
 from genba_cloud.ingest.dispatcher import Dispatcher
 from genba_cloud.ingest.messages import is_envelope_topic, read_envelope, read_state
-from genba_cloud.ledger import Appended, EnvelopeBatch, GatewayKept, GatewaySeen, Ledger
-from genba_cloud.store.port import Quarantined
+from genba_cloud.ledger import Appended, EnvelopeBatch, GatewayKept, GatewaySeen, Ledger, Peers
+from genba_cloud.store.port import LeaseLost, Quarantined
 from genba_shared import topics
 from genba_shared.acknowledgement import Acknowledgement
+from genba_shared.broker import BrokerAddress
 from genba_shared.codec import Lane
 from genba_shared.errors import ContractError, UplinkError, UsageError
-from genba_shared.mqtt import BrokerAddress, MqttLink
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +51,8 @@ def _wall_now() -> datetime:
 class Ingest:
     """The collector's side of the wire; `run` it beside the API. `now` gives plant time."""
 
-    def __init__(self, ledger: Ledger, *, broker: str, now: Callable[[], datetime]) -> None:
-        """Prepare.
+    def __init__(self, ledger: Ledger, *, broker: str, now: Callable[[], datetime], peers: Peers | None = None) -> None:
+        """Prepare. `peers`: take only what belongs to the partitions that we hold, see `rebalance`.
 
         Raises:
             UsageError: the broker is not on this machine, or its address is not understood.
@@ -60,17 +60,20 @@ class Ingest:
         refuse_remote(broker)
         self._ledger = ledger
         self._now = now
+        self._peers = peers
+        self._served: frozenset[int] = frozenset()
         self._messages: asyncio.Queue[_Message] = asyncio.Queue()
         self._left_out = 0
         self._unreadable: dict[str, bytes] = {}
-        self._link = MqttLink(
+        self._link = ClusterLink(
             broker,
-            f"genba-collector-{os.urandom(6).hex()}",
             on_message=self._arrived,
             on_connect=self._connected,
             on_disconnect=self._disconnected,
         )
-        self._dispatcher = Dispatcher(ledger, self._publish_retained)
+        self._dispatcher = Dispatcher(ledger, self._link.publish_retained)
+        self._to_greet: set[int] = set()
+        self._must_greet = asyncio.Event()
 
     @property
     def connected(self) -> bool:
@@ -79,13 +82,55 @@ class Ingest:
 
     async def run(self) -> None:
         """Take what arrives until cancelled; heals by itself when the broker is away."""
-        self._link.subscribe(topics.UP_FILTER)
+        if self._peers is None:
+            self._link.subscribe(topics.UP_FILTER)
         self._link.subscribe(topics.STATE_FILTER)
         async with self._link, asyncio.TaskGroup() as group:
             group.create_task(self._dispatcher.run(), name="dispatcher")
             group.create_task(self._consume(), name="ingest")
+            group.create_task(self._greet(), name="greetings")
+
+    def rebalance(self) -> None:
+        """Take what belongs to the partitions that we hold now, and ask the gateways of new ones for a resend."""
+        if self._peers is None:
+            return
+        before, self._served = self._served, self._peers.partitions
+        for partition in sorted(before - self._served):
+            self._link.unsubscribe(topics.up_filter(partition))
+        for partition in sorted(self._served - before):
+            self._link.subscribe(topics.up_filter(partition))
+        self._dispatcher.serve_only(self._peers.serves)
+        self._to_greet |= self._served - before
+        self._must_greet.set()
+
+    def missed(self) -> None:
+        """What other processes committed may have gone unheard."""
+        self._dispatcher.missed()
+
+    async def _greet(self) -> None:
+        """Answer gateways that are new to us or were out of reach: each sends again what the answer does not cover."""
+        while True:
+            await self._must_greet.wait()
+            self._must_greet.clear()
+            partitions, self._to_greet = self._to_greet & self._served, set()
+            if not partitions or not self._link.connected:  # all are greeted when the connection is there
+                continue
+            for record in await asyncio.to_thread(self._ledger.reads.gateways):
+                if record.epoch is None or topics.partition_of(record.gateway) not in partitions:
+                    continue
+                self._acknowledge(record.gateway, Lane.FACTS, record.epoch, record.upto)
+                if record.online:
+                    self._dispatcher.hear(record)
+
+    def _is_ours(self, topic: str) -> bool:
+        if self._peers is None:
+            return True
+        gateway = topics.gateway_of(topic)
+        return gateway is not None and self._peers.serves(gateway)
 
     def _arrived(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001 (paho's shape)
+        if not self._is_ours(topic):
+            return
         if is_envelope_topic(topic) and self._messages.qsize() >= WAITING:
             if not self._left_out:
                 logger.warning("ingest full waiting=%s", WAITING)
@@ -96,12 +141,11 @@ class Ingest:
     def _connected(self) -> None:
         logger.info("broker connected address=%s", self._link.address)
         self._dispatcher.forget_greetings()
+        self._to_greet |= self._served
+        self._must_greet.set()
 
     def _disconnected(self, reason: str) -> None:
         logger.warning("broker lost address=%s reason=%s", self._link.address, reason)
-
-    def _publish_retained(self, topic: str, payload: bytes) -> None:
-        self._link.publish(topic, payload, retain=True)
 
     async def _consume(self) -> None:
         while True:
@@ -159,6 +203,8 @@ class Ingest:
         answers: Answers = {}
         for task, result in zip(tasks, results, strict=True):
             match task, result:
+                case _, LeaseLost():
+                    logger.debug("left to another process gateway=%s reason=%s", task.gateway, result)
                 case _, BaseException():
                     logger.error("not kept gateway=%s", task.gateway, exc_info=result)
                 case EnvelopeBatch(), Appended(upto=int(upto)):
@@ -170,11 +216,14 @@ class Ingest:
                 case _:
                     pass
         for (gateway, lane, epoch), upto in answers.items():
-            acknowledgement = Acknowledgement(lane=lane, epoch=epoch, upto=upto)
-            try:
-                self._link.publish(topics.ack(gateway), acknowledgement.to_json())
-            except UplinkError as exc:
-                logger.debug("acknowledgement not published gateway=%s reason=%s", gateway, exc)
+            self._acknowledge(gateway, lane, epoch, upto)
+
+    def _acknowledge(self, gateway: str, lane: Lane, epoch: str, upto: int) -> None:
+        acknowledgement = Acknowledgement(lane=lane, epoch=epoch, upto=upto)
+        try:
+            self._link.publish(topics.ack(gateway), acknowledgement.to_json())
+        except UplinkError as exc:
+            logger.debug("acknowledgement not published gateway=%s reason=%s", gateway, exc)
 
 
 def refuse_remote(broker: str) -> None:
@@ -183,13 +232,13 @@ def refuse_remote(broker: str) -> None:
     Raises:
         UsageError: the broker is elsewhere, or its address is not understood.
     """
-    host = BrokerAddress.parse(broker).host
-    try:
-        is_local = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_local = host == "localhost"
-    if not is_local:
-        raise UsageError(
-            f"broker on {host}: gateways of another machine must be enrolled, which comes in a later version; "
-            "use a broker on 127.0.0.1, or leave --broker out for the embedded one"
-        )
+    for node in BrokerAddress.parse(broker).nodes:
+        try:
+            is_local = ipaddress.ip_address(node.host).is_loopback
+        except ValueError:
+            is_local = node.host == "localhost"
+        if not is_local:
+            raise UsageError(
+                f"broker on {node.host}: gateways of another machine must be enrolled, which comes in a later version; "
+                "use a broker on 127.0.0.1, or leave --broker out for the embedded one"
+            )

@@ -12,10 +12,11 @@ from typing import Self, TypeVar
 from genba_cloud.core.facts import OrderPlan, Refused
 from genba_cloud.ledger import proof, refold
 from genba_cloud.ledger.append import Stamp, append_envelope, append_events, quarantine
-from genba_cloud.ledger.batches import NOTHING_CHANGED, Appended, EnvelopeBatch
+from genba_cloud.ledger.batches import Appended, EnvelopeBatch
 from genba_cloud.ledger.gateways import GatewayKept, GatewaySeen, publish_dispatch, see_gateway
 from genba_cloud.ledger.ids import OrderedIds
 from genba_cloud.ledger.orders import OrderTaken, upsert_order
+from genba_cloud.ledger.peers import ASSESSOR, Peers, appended_of
 from genba_cloud.ledger.questions import (
     AnswerToGive,
     CountsGiven,
@@ -43,8 +44,17 @@ class Ledger:
     `now` gives plant time. All methods may be called from the event loop that entered the ledger, and from no other.
     """
 
-    def __init__(self, store: Store, *, now: Callable[[], datetime], enterprise: str = DEFAULT_ENTERPRISE) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        now: Callable[[], datetime],
+        enterprise: str = DEFAULT_ENTERPRISE,
+        peers: Peers | None = None,
+    ) -> None:
+        """Prepare. `peers`: other processes write to the same database; what gateways send needs a lease then."""
         self._store = store
+        self._peers = peers
         self._enterprise = enterprise
         self._now = now
         self._ids = OrderedIds()
@@ -84,15 +94,30 @@ class Ledger:
 
     async def append(self, batch: EnvelopeBatch) -> Appended:
         """Take an envelope; `upto` of the result is what to acknowledge."""
-        return await self._run(lambda transaction: append_envelope(transaction, batch, self._stamp()))
+        return await self._run(
+            lambda transaction: append_envelope(transaction, batch, self._stamp()), gateway=batch.gateway
+        )
 
     async def append_events(self, events: Sequence[Event]) -> Appended:
-        """Take events with client-made ids (UUIDs): from people, other systems, and the collector's own decisions.
+        """Take events with client-made ids (UUIDs): from people and other systems.
 
         Raises:
             ContractError: an event has the id of a gateway's event; nothing was taken.
         """
         return await self._run(lambda transaction: append_events(transaction, events, self._stamp()))
+
+    @property
+    def decides_under(self) -> int | None:
+        """The fencing token under which this process decides on episodes (0: it is the only one); None: it does not."""
+        return 0 if self._peers is None else self._peers.token(ASSESSOR)
+
+    async def append_decisions(self, events: Sequence[Event]) -> Appended:
+        """Take the collector's own decisions.
+
+        Raises:
+            LeaseLost: another process decides; nothing was taken.
+        """
+        return await self._run(lambda transaction: append_events(transaction, events, self._stamp()), lease=ASSESSOR)
 
     async def quarantine(self, rows: Iterable[Quarantined]) -> Appended:
         """Keep what cannot be read at all."""
@@ -127,11 +152,11 @@ class Ledger:
 
     async def see_gateway(self, seen: GatewaySeen) -> GatewayKept:
         """Keep a gateway's state message."""
-        return await self._run(lambda transaction: see_gateway(transaction, seen))
+        return await self._run(lambda transaction: see_gateway(transaction, seen), gateway=seen.gateway)
 
     async def publish_dispatch(self, gateway: str, sha256: str) -> GatewayKept:
         """Give a dispatch document with this content its version (`record.dispatch_published`)."""
-        return await self._run(lambda transaction: publish_dispatch(transaction, gateway, sha256))
+        return await self._run(lambda transaction: publish_dispatch(transaction, gateway, sha256), gateway=gateway)
 
     async def rebuild(self) -> int:
         """Fold every view again from the log; the number of views."""
@@ -144,17 +169,40 @@ class Ledger:
     def _stamp(self) -> Stamp:
         return Stamp(now=self._now(), next_id=self._ids.next)
 
-    async def _run(self, work: Callable[[Transaction], T]) -> T:
+    async def _run(
+        self, work: Callable[[Transaction], T], *, gateway: str | None = None, lease: str | None = None
+    ) -> T:
+        """Do the work; beside other processes only where its lease is ours, and so that they hear of it.
+
+        Raises:
+            LeaseLost: the partition of `gateway`, or `lease`, is not ours; nothing was written.
+        """
         if self._writer is None:
             raise RuntimeError("the ledger is not entered")
-        return await self._writer.run(work)
+        peers = self._peers
+        if peers is None:
+            return await self._writer.run(work)
 
-    def _tell(self, result: object) -> None:
-        appended = result if isinstance(result, Appended) else getattr(result, "appended", None)
-        if not isinstance(appended, Appended) or (not appended.events and appended.changed == NOTHING_CHANGED):
-            return
+        def among_peers(transaction: Transaction) -> T:
+            if gateway is not None:
+                peers.check_gateway(transaction, gateway)
+            if lease is not None:
+                peers.check(transaction, lease)
+            result = work(transaction)
+            peers.announce(transaction, result)
+            return result
+
+        return await self._writer.run(among_peers)
+
+    def hear(self, appended: Appended) -> None:
+        """Tell our listeners what another process committed; on the event loop."""
         for listener in tuple(self._listeners):
             listener(appended)
+
+    def _tell(self, result: object) -> None:
+        appended = appended_of(result)
+        if appended is not None:
+            self.hear(appended)
 
 
 def _rebuild_old(store: Store, enterprise: str) -> bool:

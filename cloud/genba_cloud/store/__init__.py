@@ -2,18 +2,26 @@
 
 from pathlib import Path
 
-from genba_cloud.store.port import Store, Transaction
+from genba_cloud.store.leases import ALIVE_S, LEASES_MOVED, Leases, Member, Standing
+from genba_cloud.store.port import LeaseLost, Store, StoreUnreachable, Transaction
 from genba_cloud.store.postgres import PostgresStore
 from genba_cloud.store.read import Reads
 from genba_cloud.store.sqlite import SqliteReader, SqliteStore
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE
 
 __all__ = [
+    "ALIVE_S",
     "DEFAULT_ENTERPRISE",
+    "LEASES_MOVED",
+    "LeaseLost",
+    "Leases",
+    "Member",
     "PostgresStore",
     "Reads",
     "SqliteStore",
+    "Standing",
     "Store",
+    "StoreUnreachable",
     "Transaction",
     "open_reader",
     "open_store",

@@ -11,7 +11,16 @@ from typing import Any, Protocol
 from genba_cloud.core.facts import OrderPlan, ViewKey, WorkOrderPlan
 from genba_cloud.store.read import GatewayRecord, QueueRow, Reads
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE
+from genba_shared.errors import GenbaError
 from genba_shared.events import Event
+
+
+class StoreUnreachable(GenbaError):
+    """The database does not answer, or broke the connection off."""
+
+
+class LeaseLost(GenbaError):
+    """This process does not hold the lease any more under which it wanted to write; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +174,12 @@ class Transaction(Protocol):
 
     def put_gateway(self, record: GatewayRecord, *, dispatch_sha256: str) -> None:
         """Write the gateway, new or changed."""
+
+    def is_held(self, lease: str, token: int) -> bool:
+        """Whether the lease has this fencing token; until the end of the transaction it does not change hands."""
+
+    def announce(self, text: str) -> None:
+        """Tell other processes, once this transaction is committed; at most 7,000 bytes."""
 
 
 class Store(Protocol):

@@ -9,6 +9,8 @@ from typing import Final
 from sqlalchemy import Engine, create_engine, func, insert, make_url, select
 from sqlalchemy.exc import ArgumentError, OperationalError
 
+from genba_cloud.store.leases import CHANNEL, Leases, is_held
+from genba_cloud.store.listening import listen
 from genba_cloud.store.port import Link, Transaction
 from genba_cloud.store.read import Reads
 from genba_cloud.store.reading import SqlReads
@@ -49,6 +51,14 @@ class PostgresStore:
         """See the port."""
         return SqlReads(self._engine, enterprise)
 
+    def leases(self) -> Leases:
+        """Who of several processes does what."""
+        return Leases(self._engine)
+
+    def listen(self) -> Iterator[str | None]:
+        """What other processes announce; see `listening`."""
+        return listen(self._engine)
+
     def close(self) -> None:
         """See the port."""
         self._engine.dispose()
@@ -61,6 +71,14 @@ class PostgresTransaction(SqlTransaction):
         """See the port; from here to the end of the transaction nobody else appends to this enterprise's log."""
         self._connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"log of {self._enterprise}"))))
         return super().last_link()
+
+    def is_held(self, lease: str, token: int) -> bool:
+        """See the port."""
+        return is_held(self._connection, lease, token)
+
+    def announce(self, text: str) -> None:
+        """See the port."""
+        self._connection.execute(select(func.pg_notify(CHANNEL, text)))
 
 
 def _engine(url: str) -> Engine:
