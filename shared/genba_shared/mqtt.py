@@ -97,6 +97,7 @@ class MqttLink:
     All callbacks run on the asyncio loop that entered the link. `on_connect()` comes after each connect, when the
     subscriptions are on their way. `on_disconnect(reason)` comes once per outage: when a connection is lost, or when
     the first one cannot be made; `outage` tells its kind, and of a longer one why the last try failed.
+    `on_subscribed()` comes whenever the broker has taken a subscription.
     `on_message(topic, payload, retained)` may come more than once for a message; for a payload of more than
     `max_payload_bytes` there is `on_too_long(topic, bytes, retained)` instead, and the payload is let go at once.
 
@@ -115,6 +116,7 @@ class MqttLink:
         max_payload_bytes: float = math.inf,
         on_connect: Callable[[], None] = _nothing,
         on_disconnect: Callable[[str], None] = _nothing,
+        on_subscribed: Callable[[], None] = _nothing,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         retry_max_s: float = LAST_RETRY_S,
     ) -> None:
@@ -125,6 +127,7 @@ class MqttLink:
         self.on_too_long = on_too_long
         self.on_connect = on_connect
         self.on_disconnect = on_disconnect
+        self.on_subscribed = on_subscribed
         self._client_id = client_id
         self._will = will
         self._max_payload_bytes = max_payload_bytes
@@ -206,6 +209,8 @@ class MqttLink:
 
     def unsubscribe(self, topic_filter: str) -> None:
         """Take a subscription back; what is on its way still comes."""
+        if topic_filter not in self._filters:
+            return
         self._filters = {name: qos for name, qos in self._filters.items() if name != topic_filter}
         if self._connected:
             self._client.unsubscribe(topic_filter)
@@ -297,6 +302,8 @@ class MqttLink:
         if any(code.is_failure for code in codes):
             self._subscription_refused = True
             logger.error("subscription refused broker=%s filters=%s", self.address, ",".join(self._filters))
+        else:
+            self._call(self.on_subscribed)
 
     def _when_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:
         try:

@@ -96,7 +96,7 @@ def _nats_node(number: int, node: str, nodes: Sequence[str], certificates: str) 
         'listen: "127.0.0.1:4222"  # NATS itself is not spoken with anybody',
         'jetstream { store_dir: "/var/lib/nats/jetstream" }  # for retained messages and sessions only',
         "",
-        "# js_api_timeout: so long a retained message holds its connection up while the cluster looks for a new leader.",
+        "# js_api_timeout: so long a retained message holds its connection up while there is no leader.",
         f'mqtt {{\n  listen: "0.0.0.0:{MQTT_PORT}"\n  stream_replicas: {replicas}\n  js_api_timeout: "500ms"',
         f"  tls {{ {tls}, verify_and_map: true }}\n}}",
     ]

@@ -84,7 +84,7 @@ class Ingest:
         """Take what arrives until cancelled; heals by itself when the broker is away."""
         if self._peers is None:
             self._link.subscribe(topics.UP_FILTER)
-        self._link.subscribe(topics.STATE_FILTER)
+        self._link.subscribe_everywhere(topics.STATE_FILTER)
         async with self._link, asyncio.TaskGroup() as group:
             group.create_task(self._dispatcher.run(), name="dispatcher")
             group.create_task(self._consume(), name="ingest")
