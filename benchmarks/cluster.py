@@ -49,6 +49,7 @@ class Scenario:
     workers: int = 4
     gateways: int = 100
     seconds: float = 12.0
+    settle_s: float = 3.0
     group: int = GROUP
 
 
@@ -120,12 +121,12 @@ async def _measure(
         fleet.wait_until_connected()
     for fleet in fleets:
         fleet.begin()
-    await asyncio.sleep(2.0)
+    await asyncio.sleep(scenario.settle_s)
     marks.calm, before = time.monotonic(), _events(database)
     await asyncio.sleep(scenario.seconds)
     marks.calm_end = time.monotonic()
     rate = (_events(database) - before) / (marks.calm_end - marks.calm)
-    await asyncio.sleep(2.0)  # what was made until here is answered before anything happens
+    await asyncio.sleep(scenario.settle_s)  # what was made until here is answered before anything happens
     victim = cluster.leader_of("$MQTT_sess")
     if victim is None:
         raise RuntimeError("nobody leads the session stream")
@@ -137,7 +138,7 @@ async def _measure(
         await asyncio.sleep(scenario.seconds)
     cluster.start(victim)
     await asyncio.to_thread(cluster.wait_until_ready)
-    await asyncio.sleep(3.0)
+    await asyncio.sleep(scenario.settle_s)
     marks.repaired = time.monotonic()
     partitions = _partitions_of(database, workers[-1].name)
     marks.worker = time.monotonic()

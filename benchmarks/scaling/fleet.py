@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 from tests.peers.fleet import FleetGateway
 
 TICK_S: Final = 0.02
-PATIENCE_S: Final = 180.0
+PATIENCE_S: Final = 60.0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -83,13 +83,6 @@ async def broker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         yield broker
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[NatsCluster]:
-    skip_without_nats()
-    with NatsCluster(tmp_path) as cluster:
-        yield cluster
-
-
 def skip_without_nats() -> None:
     try:
         find_server()
@@ -152,22 +145,4 @@ async def test_events_come_once_and_in_order_also_when_the_broker_is_killed_and_
         broker.revive()
         await delivered(fleet)
         await eventually(lambda: all(one.documents for one in fleet), within_s=PATIENCE_S)  # dispatch comes, too
-        assert_once_and_in_order(ledger, fleet)
-
-
-async def test_the_other_nodes_carry_on_when_one_node_of_the_cluster_is_killed(
-    tmp_path: Path, cluster: NatsCluster
-) -> None:
-    async with collecting(tmp_path, cluster.url) as ledger, delivering(tmp_path, cluster.url) as fleet:
-        await deliver(fleet, 50)
-        victim = cluster.leader_of("$MQTT_sess")  # the worst one: for a while nobody can connect anew
-        assert victim is not None
-        for gateway in fleet:
-            gateway.count(200)
-        cluster.kill(victim)
-        await deliver(fleet, 50)
-        assert all(one.node != cluster.url_of(victim) for one in fleet)
-        cluster.start(victim)
-        cluster.wait_until_ready()
-        await deliver(fleet, 50)
         assert_once_and_in_order(ledger, fleet)

@@ -80,7 +80,9 @@ async def test_workers_share_partitions_and_hand_them_over_when_one_comes_stops_
     with first, second:
         await eventually(lambda: shares(database) == [32, 32], within_s=30)
         await deliver(gateways, 20)
-        with third:  # a newcomer
+        for gateway in gateways:
+            gateway.count(400)
+        with third:  # a newcomer, while the others write all the time
             await eventually(lambda: shares(database) == [21, 21, 22], within_s=30)
             await deliver(gateways, 20)
             third.kill()
@@ -112,7 +114,7 @@ async def test_a_worker_that_stood_still_past_its_lease_commits_nothing(
         assert judge(database, {}).events == before
         await deliver(gateways, 20)
         assert_once_and_in_order(database, gateways)
-        assert "Traceback" not in first.log + second.log
+        assert "Traceback" not in second.log  # the first one's transaction may have been broken off, which it says
 
 
 @pytest.mark.parametrize("db", ["sqlite:///genba.db", "genba.db"])

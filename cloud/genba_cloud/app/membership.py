@@ -21,6 +21,7 @@ from genba_shared.topics import PARTITIONS
 logger = logging.getLogger(__name__)
 
 TURN_EVERY_S: Final = 0.75  # so that a dead process is replaced within ALIVE_S and this
+HAND_OVER_S: Final = 0.1  # a transaction that still writes under a lease has ended by then
 
 T = TypeVar("T")
 
@@ -48,6 +49,7 @@ class Membership:
         self._on_change = on_change
         self._member = Member(name=peers.name, ingests=duties.ingests)
         self._held: Mapping[str, int] = {}
+        self._leaving: frozenset[str] = frozenset()  # what we write under no more, to hand it over
         self._confirmed_at = time.monotonic()
         self._is_cut_off = False
         self._wake = asyncio.Event()
@@ -63,7 +65,7 @@ class Membership:
         while True:
             await self._turn()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TURN_EVERY_S):
+                async with asyncio.timeout(HAND_OVER_S if self._leaving else TURN_EVERY_S):
                     await self._wake.wait()
             self._wake.clear()
 
@@ -82,6 +84,7 @@ class Membership:
             await self._in_thread(lambda: self._leases.renew(self._member))
             held = await self._in_thread(lambda: self._leases.turn(self._member, ALL_LEASES, self._moves))
             self._confirmed_at = begun_at
+            held = {name: token for name, token in held.items() if name not in self._leaving}
             self._note_back()
         except StoreUnreachable as exc:
             self._note_cut_off(exc)
@@ -106,10 +109,16 @@ class Membership:
             holders = {number: standing.owners[partition_lease(number)] for number in range(PARTITIONS)}
             wanted = moves_of(me, alive=standing.ingesting, holders=holders)
             moves.update((partition_lease(number), me) for number in wanted.take)
-            moves.update((partition_lease(number), other) for number, other in wanted.hand_over.items())
+            moves.update(self._handed_over(wanted.hand_over))
         if self._duties.decides and standing.owners[ASSESSOR] not in standing.alive:
             moves[ASSESSOR] = me
         return moves
+
+    def _handed_over(self, wanted: Mapping[int, str]) -> Mapping[str, str]:
+        """First stop writing, then hand over: a lease under which somebody writes does not move."""
+        leaving, self._leaving = self._leaving, frozenset(partition_lease(number) for number in wanted)
+        now = {partition_lease(number): other for number, other in wanted.items()}
+        return {name: other for name, other in now.items() if name in leaving}
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -68,6 +68,8 @@ class Leases:
     def turn(self, member: Member, names: frozenset[str], decide: Decide) -> Mapping[str, int]:
         """Have a turn: one process at a time looks at all leases called `names` and moves some.
 
+        A lease under which somebody writes at this moment does not move.
+
         Returns:
             What `member` now holds, with the fencing tokens.
         """
@@ -143,6 +145,7 @@ def is_held(connection: Connection, lease: str, token: int) -> bool:
 
     A process that stands still within the transaction loses it: the database breaks it off, and nothing is committed.
     """
-    connection.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = {int(ALIVE_S * 1000)}"))
-    query = select(LEASE.c.token).where(LEASE.c.name == lease).with_for_update(read=True)
-    return connection.scalar(query) == token
+    limit = func.set_config("idle_in_transaction_session_timeout", str(int(ALIVE_S * 1000)), True)
+    query = select(LEASE.c.token, limit).where(LEASE.c.name == lease).with_for_update(read=True)
+    row = connection.execute(query).first()
+    return row is not None and row.token == token

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from sqlalchemy import Engine, create_engine, func, insert, make_url, select
+from sqlalchemy import ARRAY, Connection, Engine, String, cast, create_engine, func, insert, make_url, select
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from genba_cloud.store.leases import CHANNEL, Leases, is_held
@@ -45,7 +45,9 @@ class PostgresStore:
     def transaction(self, enterprise: str = DEFAULT_ENTERPRISE) -> Iterator[Transaction]:
         """See the port."""
         with self._engine.begin() as connection:
-            yield PostgresTransaction(connection, enterprise)
+            transaction = PostgresTransaction(connection, enterprise)
+            yield transaction
+            transaction.tell()
 
     def reads(self, enterprise: str = DEFAULT_ENTERPRISE) -> Reads:
         """See the port."""
@@ -67,6 +69,10 @@ class PostgresStore:
 class PostgresTransaction(SqlTransaction):
     """What PostgreSQL does in its own way: the end of the log belongs to one transaction at a time."""
 
+    def __init__(self, connection: Connection, enterprise: str) -> None:
+        super().__init__(connection, enterprise)
+        self._announced: list[str] = []
+
     def last_link(self) -> Link:
         """See the port; from here to the end of the transaction nobody else appends to this enterprise's log."""
         self._connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"log of {self._enterprise}"))))
@@ -78,7 +84,13 @@ class PostgresTransaction(SqlTransaction):
 
     def announce(self, text: str) -> None:
         """See the port."""
-        self._connection.execute(select(func.pg_notify(CHANNEL, text)))
+        self._announced.append(text)
+
+    def tell(self) -> None:
+        """Hand all that was announced to the database, which tells it after the commit."""
+        if self._announced:
+            texts = func.unnest(cast(self._announced, ARRAY(String)))
+            self._connection.execute(select(func.pg_notify(CHANNEL, texts)))
 
 
 def _engine(url: str) -> Engine:
