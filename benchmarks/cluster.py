@@ -59,6 +59,7 @@ class Measured:
 
     verdict: Verdict
     rate: float
+    cpu_ms: float
     calm_s: float
     stall_node_s: float
     stall_others_s: float
@@ -122,10 +123,11 @@ async def _measure(
     for fleet in fleets:
         fleet.begin()
     await asyncio.sleep(scenario.settle_s)
-    marks.calm, before = time.monotonic(), _events(database)
+    marks.calm, before, cpu_before = time.monotonic(), _events(database), sum(worker.cpu_s for worker in workers)
     await asyncio.sleep(scenario.seconds)
     marks.calm_end = time.monotonic()
-    rate = (_events(database) - before) / (marks.calm_end - marks.calm)
+    committed, cpu_s = _events(database) - before, sum(worker.cpu_s for worker in workers) - cpu_before
+    rate = committed / (marks.calm_end - marks.calm)
     await asyncio.sleep(scenario.settle_s)  # what was made until here is answered before anything happens
     victim = cluster.leader_of("$MQTT_sess")
     if victim is None:
@@ -150,6 +152,7 @@ async def _measure(
     return Measured(
         verdict=verdict,
         rate=rate,
+        cpu_ms=1000 * cpu_s / max(1, committed),
         calm_s=_longest(diaries, marks.calm, marks.calm_end),
         stall_node_s=_longest(_on(diaries, cluster, victim), marks.node, marks.repaired),
         stall_others_s=_longest(_not_on(diaries, cluster, victim), marks.node, marks.repaired),
@@ -275,6 +278,7 @@ def main() -> None:
     found = run(Scenario(rate=args.rate, workers=args.workers, gateways=args.gateways, seconds=args.seconds))
     rows = [
         ("events committed per second, nothing happening", f"{found.rate:.0f} of {args.rate:.0f} made"),
+        ("CPU of all workers per event, nothing happening", f"{found.cpu_ms:.2f} ms"),
         ("longest wait for an acknowledgement, nothing happening", f"{found.calm_s:.2f} s"),
         ("the same of gateways on the killed node", f"{found.stall_node_s:.2f} s"),
         ("  limit: a bare client of that node is away", f"{found.bare_away_s:.2f} s"),
@@ -288,7 +292,8 @@ def main() -> None:
         print(f"{name:<58} {value:>18}")
     verdict = found.verdict
     print(
-        f"cluster: events={verdict.events} rate={found.rate:.0f} lost={verdict.lost} twice={verdict.twice} "
+        f"cluster: events={verdict.events} rate={found.rate:.0f} cpu_ms={found.cpu_ms:.2f} "
+        f"lost={verdict.lost} twice={verdict.twice} "
         f"disordered={verdict.disordered} "
         f"stall_node_s={found.stall_node_s:.2f} stall_others_s={found.stall_others_s:.2f} "
         f"worker_moved_s={found.worker_moved_s:.2f} calm_s={found.calm_s:.2f} bare_gap_s={found.bare_gap_s:.2f} "

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -24,7 +25,7 @@ from genba_shared import topics
 from genba_shared.broker import BrokerAddress
 from genba_shared.cli import main
 from genba_shared.errors import UsageError
-from genba_shared.mqtt import MqttLink
+from genba_shared.mqtt import MqttLink, Will
 from tests.integration.mqtt_peers import MOSQUITTO, eventually, wait_for_port
 from tests.peers.certificates import Authority
 from tests.peers.fleet import FleetGateway
@@ -162,6 +163,27 @@ async def test_what_a_gateway_publishes_under_another_topic_than_its_own_reaches
 
         await eventually(own_arrived)
     assert {payload for _, payload in collector.heard} == {b"own"}
+
+
+async def test_the_last_will_of_a_gateway_speaks_for_no_other(broker: GuardedBroker, collector: Ear) -> None:
+    wills = [Will(topic=topics.state(name), payload=name) for name in ("gw-2", "gw-1")]  # a foreign one, its own
+    for will in wills:
+        gateway = MqttLink(broker.address("gw-1"), f"gw-1-{will.topic[-4:]}", will=will, retry_max_s=60.0)
+        async with gateway:
+            # a broker may let nobody in who brings a foreign will
+            await eventually(lambda link=gateway: link.connected or link.outage)
+            if gateway.connected:
+                vanish(gateway)
+                await eventually(lambda link=gateway: not link.connected)
+    await eventually(lambda: collector.heard)
+    assert {payload for _, payload in collector.heard} == {b"gw-1"}
+
+
+def vanish(link: MqttLink) -> None:
+    """Break the connection without a goodbye, as a power cut would."""
+    connection = link._client.socket()
+    assert connection is not None
+    connection.shutdown(socket.SHUT_RDWR)
 
 
 async def test_a_gateway_hears_what_is_for_it_and_nothing_that_is_for_another(

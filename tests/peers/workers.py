@@ -63,6 +63,13 @@ class WorkerProcess:
         assert self._process is not None
         self._process.send_signal(number)
 
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds that it has used so far."""
+        assert self._process is not None
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def stop(self) -> int:
         """Ask it to stop; the exit code."""
         self.signal(signal.SIGTERM)
