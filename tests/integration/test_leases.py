@@ -35,8 +35,10 @@ def store(postgres_url: str) -> Iterator[PostgresStore]:
 
 
 @pytest.fixture
-def leases(store: PostgresStore) -> Leases:
-    return store.leases()
+def leases(store: PostgresStore) -> Iterator[Leases]:
+    leases = store.leases()
+    yield leases
+    leases.close()
 
 
 def take_all(leases: Leases, member: Member, names: frozenset[str] = NAMES) -> Mapping[str, int]:

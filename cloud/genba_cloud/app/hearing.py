@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from genba_cloud.ledger import Ledger, Peers, Tidings
+from genba_cloud.ledger import Appended, Ledger, Peers, Tidings
 from genba_cloud.store import LEASES_MOVED, PostgresStore, StoreUnreachable
 from genba_shared.errors import ContractError
 
@@ -89,5 +89,9 @@ class Hearing:
         except ContractError as exc:
             logger.warning("%s", exc)
             return
-        if tidings.by != self._peers.name:
-            self._ledger.hear(await asyncio.to_thread(tidings.as_appended, self._ledger.reads))
+        if tidings.by == self._peers.name:
+            return
+        if tidings.episodes is None:
+            self._ledger.hear(Appended(changed=tidings.changed))
+        else:
+            self._ledger.hear(await asyncio.to_thread(tidings.with_episodes, self._ledger.reads, tidings.episodes))

@@ -76,6 +76,7 @@ class Membership:
             await self._in_thread(lambda: self._leases.leave(self._member))
         except StoreUnreachable as exc:
             logger.warning("leases not given up reason=%s: they expire in %.0f s", exc, ALIVE_S)
+        await self._in_thread(self._leases.close)
         self._thread.shutdown(wait=False)
 
     async def _turn(self) -> None:

@@ -115,11 +115,9 @@ class Tidings:
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as exc:
             raise ContractError(f"tidings of another process are not understood: {text!r:.80}") from exc
 
-    def as_appended(self, reads: Reads) -> Appended:
-        """The commit in the form in which our own are told, without the events that nobody asks for."""
-        if self.episodes is None:
-            return Appended(changed=self.changed)
-        first, last = self.episodes
+    def with_episodes(self, reads: Reads, episodes: tuple[int, int]) -> Appended:
+        """The commit in the form in which our own are told, with the decisions that it holds."""
+        first, last = episodes
         kinds = EventFilter(kinds=[event.kind for event in _EPISODES])
         page = reads.events(after=first - 1, limit=last - first + 1, where=kinds)
         return Appended(changed=self.changed, events=tuple(row for row in page.items if row.position <= last))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Connection, Engine, case, delete, func, select, text, update
+from sqlalchemy import URL, Connection, Engine, case, create_engine, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
@@ -25,6 +25,15 @@ ALIVE_S: Final = 3.0
 CHANNEL: Final = "genba"
 LEASES_MOVED: Final = "leases"
 """What is told on the channel when a lease was handed over or given up."""
+
+IMPATIENT: Final[Mapping[str, int]] = {
+    "connect_timeout": 3,
+    "keepalives_idle": 3,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5000,
+}
+"""For connections on which a silent network must be found within seconds (libpq, "Database Connection Control")."""
 
 _LONGEST_PAUSE_MS: Final = 1000  # of a process within its turn: the database then breaks it off
 _FORGOTTEN: Final = timedelta(hours=1)
@@ -52,10 +61,17 @@ Decide = Callable[[Standing], Mapping[str, str]]
 
 
 class Leases:
-    """The leases of one database. Every method raises StoreUnreachable where the database does not answer."""
+    """The leases of one database. Every method raises StoreUnreachable where the database does not answer.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    They have a connection of their own: staying alive must not wait until other work gives one back.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._engine = create_engine(url, pool_size=1, max_overflow=0, connect_args=IMPATIENT)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._engine.dispose()
 
     def renew(self, member: Member) -> None:
         """Stay alive for `ALIVE_S` more."""

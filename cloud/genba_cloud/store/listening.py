@@ -8,7 +8,7 @@ from typing import Final
 from psycopg import Connection, Error, sql
 from sqlalchemy import Engine
 
-from genba_cloud.store.leases import CHANNEL
+from genba_cloud.store.leases import CHANNEL, IMPATIENT
 from genba_cloud.store.port import StoreUnreachable
 
 _LOOK_S: Final = 1.0
@@ -22,7 +22,7 @@ def listen(engine: Engine) -> Iterator[str | None]:
     """
     try:
         arguments, settings = engine.dialect.create_connect_args(engine.url)
-        with Connection.connect(*arguments, **settings, autocommit=True) as connection:
+        with Connection.connect(*arguments, **{**settings, **IMPATIENT}, autocommit=True) as connection:
             connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
             yield None
             while True:

@@ -54,8 +54,8 @@ class PostgresStore:
         return SqlReads(self._engine, enterprise)
 
     def leases(self) -> Leases:
-        """Who of several processes does what."""
-        return Leases(self._engine)
+        """Who of several processes does what; closed by whoever asked for them."""
+        return Leases(self._engine.url)
 
     def listen(self) -> Iterator[str | None]:
         """What other processes announce; see `listening`."""
