@@ -31,7 +31,8 @@ from tests.peers.certificates import Authority
 from tests.peers.fleet import FleetGateway
 from tests.peers.nats import free_ports
 
-ENROLLED = ("gw-1", "gw-2")
+ENROLLED = {"gw-1": None, "gw-2": "00ff00ff00ff00ff00ff00ff00ff00ff"}
+"""Gateways, and the serial numbers in the subjects of their certificates."""
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
 
@@ -47,7 +48,7 @@ class GuardedBroker:
             self._issue(name)
 
     def _issue(self, name: str) -> None:
-        self._authority.issue(name)
+        self._authority.issue(name, serial=ENROLLED.get(name))
 
     def address(self, name: str | None) -> BrokerAddress:
         where = BrokerAddress(host="127.0.0.1", port=self.port, tls=True, ca=self._authority.ca)

@@ -55,7 +55,7 @@ def _broker_config(arguments: argparse.Namespace) -> int:
             files = mosquitto_files(gateways, certificates=arguments.certificates)
         case _:
             nodes = [node.strip() for node in arguments.nodes.split(",")]
-            files = nats_files(gateways, nodes=nodes, certificates=arguments.certificates)
+            files = nats_files(dict.fromkeys(gateways), nodes=nodes, certificates=arguments.certificates)
     if not gateways:
         print("no gateway is registered: only the collector may enter (`genba cloud gateway add`)", file=sys.stderr)
     if arguments.out is None:

@@ -71,11 +71,12 @@ def _mosquitto_users(gateways: Iterable[str]) -> Iterator[str]:
         yield "\n".join(lines) + "\n"
 
 
-def nats_files(gateways: Iterable[str], *, nodes: Sequence[str], certificates: str) -> Mapping[str, str]:
+def nats_files(gateways: Mapping[str, str | None], *, nodes: Sequence[str], certificates: str) -> Mapping[str, str]:
     """Files for nats-server 2.15 or later: one with settings per node, and the users, which all nodes include.
 
     Args:
-        gateways: those that are registered.
+        gateways: those that are registered, each with the serial number in its certificate's subject (None: there is
+            none). NATS compares the whole subject: of a gateway that was enrolled again the old key stays outside.
         nodes: host names; one is a broker alone, three are a cluster that survives the loss of one.
         certificates: the folder with ``ca.pem``, ``broker.pem`` and ``broker.key`` on each node.
     """
@@ -109,16 +110,17 @@ def _nats_node(number: int, node: str, nodes: Sequence[str], certificates: str) 
     return "\n".join((*parts, "", 'include "genba-users.conf"', ""))
 
 
-def _nats_users(gateways: Iterable[str]) -> Iterator[str]:
-    yield _nats_user(COLLECTOR, Rights(publish=(_EVERYTHING,), read=(_EVERYTHING,)))
-    for gateway in gateways:
-        yield _nats_user(gateway, rights_of(gateway))
+def _nats_users(gateways: Mapping[str, str | None]) -> Iterator[str]:
+    yield _nats_user(f"CN={COLLECTOR}", Rights(publish=(_EVERYTHING,), read=(_EVERYTHING,)))
+    for gateway, serial in gateways.items():
+        subject = f"CN={gateway}" if serial is None else f"SERIALNUMBER={serial},CN={gateway}"  # as RFC 2253 has it
+        yield _nats_user(subject, rights_of(gateway))
 
 
-def _nats_user(name: str, rights: Rights) -> str:
+def _nats_user(subject: str, rights: Rights) -> str:
     publish, read = (", ".join(f'"{one}"' for one in _subjects(some)) for some in (rights.publish, rights.read))
     permissions = f"publish: {{ allow: [{publish}] }}, subscribe: {{ allow: [{read}] }}"
-    return f'    {{ user: "CN={name}", permissions: {{ {permissions} }} }}'
+    return f'    {{ user: "{subject}", permissions: {{ {permissions} }} }}'
 
 
 def _subjects(filters: Iterable[str]) -> Iterator[str]:
