@@ -12,11 +12,13 @@ import asyncio
 import logging
 import os
 import zlib
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
+from genba_cloud.ingest.messages import is_envelope_topic
 from genba_shared.broker import BrokerAddress
 from genba_shared.errors import UplinkError
 from genba_shared.mqtt import MqttLink, OnMessage
@@ -24,6 +26,10 @@ from genba_shared.mqtt import MqttLink, OnMessage
 logger = logging.getLogger(__name__)
 
 UNSUBSCRIBE_AFTER_S: Final = 30.0  # nothing hurries about it, and by then there is a leader
+
+
+REMEMBERED: Final = 256
+"""Messages that the connection in reserve remembers: what the other one lost with its node was among the last."""
 
 
 class ClusterLink:
@@ -45,6 +51,7 @@ class ClusterLink:
         self._on_disconnect = on_disconnect
         self._filters: dict[str, None] = {}
         self._carried: set[str] = set()
+        self._last: deque[tuple[str, bytes, bool]] = deque(maxlen=REMEMBERED)
         self._active: MqttLink | None = None
         self._standby: MqttLink | None = None
         self._links = [
@@ -117,6 +124,8 @@ class ClusterLink:
     def _heard(self, number: int, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001 (paho's shape)
         if self._links[number] is self._active:
             self._on_message(topic, payload, retained)
+        elif self._links[number] is self._standby and is_envelope_topic(topic):
+            self._last.append((topic, payload, retained))
 
     def _came(self, number: int) -> None:
         link = self._links[number]
@@ -142,7 +151,8 @@ class ClusterLink:
     def _switch_to(self, link: MqttLink) -> None:
         """Let another node carry envelopes; its connection stands already."""
         before, self._active = self._active, link
-        self._carried = set(self._filters) if link is self._standby else set()
+        is_prepared = link is self._standby
+        self._carried = set(self._filters) if is_prepared else set()
         self._standby = None
         if before is not None:
             self._withdraw(before)
@@ -151,6 +161,10 @@ class ClusterLink:
         if spare is not None:
             self._reserve(spare)
         self._on_connect()
+        if is_prepared:
+            for message in self._last:  # what was taken before is recognised by its seq
+                self._on_message(*message)
+        self._last.clear()
 
     def _reserve(self, link: MqttLink) -> None:
         """Keep a connection in reserve that can take over without a word to its node."""
