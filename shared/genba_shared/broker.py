@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,10 @@ class BrokerAddress:
 
     `ca` holds the authority that signed it (None: those that the system trusts). `certificate` and `key` are ours, for
     a broker that wants one. Passwords and key files are not part of `repr`.
+
+    `qos` is that of publishing and subscribing. 0 is the way of this product, whose ends acknowledge and send again by
+    themselves: a cluster that changes its leader holds messages of QoS 1 back for seconds. `others` are the other nodes
+    of a cluster, tried in turn when this one is away.
     """
 
     host: str
@@ -39,19 +44,34 @@ class BrokerAddress:
     certificate: Path | None = None
     key: Path | None = None
     version: MqttVersion = MqttVersion.V3
+    qos: int = 0
+    others: tuple[BrokerAddress, ...] = ()
 
     def __repr__(self) -> str:
-        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
+        return ",".join(f"{'mqtts' if node.tls else 'mqtt'}://{node.host}:{node.port}" for node in self.nodes)
+
+    @property
+    def nodes(self) -> tuple[BrokerAddress, ...]:
+        """Every node of the cluster by itself, in the order in which they were written; one for a broker alone."""
+        return (replace(self, others=()), *self.others) if self.others else (self,)
 
     @classmethod
     def parse(cls, url: str) -> BrokerAddress:
-        """Read ``mqtt[s]://[user[:password]@]host[:port][?ca=FILE&cert=FILE&key=FILE&version=5]``.
+        """Read ``mqtt[s]://[user[:password]@]host[:port][?ca=FILE&cert=FILE&key=FILE&version=5&qos=1]``.
 
-        Ports are 1883 and 8883 unless one is written; the files are for mqtts only.
+        Ports are 1883 and 8883 unless one is written; the files are for mqtts only. The nodes of a cluster are written
+        one behind the other, with commas between them.
 
         Raises:
             UsageError: any other form; the message shows the right one.
         """
+        first, *others = (cls._parse_one(part) for part in BETWEEN_NODES.split(url))
+        if len({(node.host, node.port) for node in (first, *others)}) <= len(others):
+            raise UsageError(f"broker address {_without_password(url)!r} names a node twice; {_CLUSTER_HINT}")
+        return replace(first, others=tuple(others))
+
+    @classmethod
+    def _parse_one(cls, url: str) -> BrokerAddress:
         try:
             parts = urlsplit(url)
             port, options = parts.port, dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
@@ -60,8 +80,8 @@ class BrokerAddress:
         tls = parts.scheme == "mqtts"
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path not in ("", "/"):
             raise UsageError(f"broker address {_without_password(url)!r} is not understood; {_ADDRESS_HINT}")
-        version = options.pop("version", MqttVersion.V3)
-        unknown = options.keys() - {"ca", "cert", "key"} or version not in list(MqttVersion)
+        version, qos = options.pop("version", MqttVersion.V3), options.pop("qos", "0")
+        unknown = options.keys() - {"ca", "cert", "key"} or version not in list(MqttVersion) or qos not in ("0", "1")
         if unknown or (options and not tls) or ("key" in options) != ("cert" in options):
             raise UsageError(f"broker address {_without_password(url)!r}: {_OPTIONS_HINT}")
         return cls(
@@ -74,11 +94,14 @@ class BrokerAddress:
             certificate=_path(options.get("cert")),
             key=_path(options.get("key")),
             version=MqttVersion(version),
+            qos=int(qos),
         )
 
 
 _ADDRESS_HINT: Final = "write mqtt://HOST:1883, or mqtts://HOST:8883?ca=FILE for TLS"
-_OPTIONS_HINT: Final = "options are version=5, and for mqtts only ca=FILE, and cert=FILE together with key=FILE"
+_OPTIONS_HINT: Final = "options are version=5, qos=1, and for mqtts only ca=FILE, and cert=FILE together with key=FILE"
+BETWEEN_NODES: Final = re.compile(r",\s*(?=mqtts?://)")  # a password may hold a comma
+_CLUSTER_HINT: Final = "write each node of a cluster once: mqtt://HOST1:1883,mqtt://HOST2:1883"
 
 
 def is_topic_filter(text: str) -> bool:

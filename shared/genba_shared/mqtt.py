@@ -16,6 +16,7 @@ import ssl
 import struct
 import threading
 import time
+import zlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -89,9 +90,14 @@ class Will:
 class MqttLink:
     """One connection to a broker, kept up for ever; use it as ``async with MqttLink(broker, client_id) as link``.
 
+    Of a cluster's nodes it takes one by its client id, so that many clients spread, and goes on to the next whenever a
+    connection is lost or cannot be made; `address` is the node of the present connection or try. `qos` None is that of
+    the broker's address.
+
     All callbacks run on the asyncio loop that entered the link. `on_connect()` comes after each connect, when the
     subscriptions are on their way. `on_disconnect(reason)` comes once per outage: when a connection is lost, or when
     the first one cannot be made; `outage` tells its kind, and of a longer one why the last try failed.
+    `on_subscribed()` comes whenever the broker has taken a subscription.
     `on_message(topic, payload, retained)` may come more than once for a message; for a payload of more than
     `max_payload_bytes` there is `on_too_long(topic, bytes, retained)` instead, and the payload is let go at once.
 
@@ -110,20 +116,24 @@ class MqttLink:
         max_payload_bytes: float = math.inf,
         on_connect: Callable[[], None] = _nothing,
         on_disconnect: Callable[[str], None] = _nothing,
+        on_subscribed: Callable[[], None] = _nothing,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         retry_max_s: float = LAST_RETRY_S,
     ) -> None:
-        self.address = broker if isinstance(broker, BrokerAddress) else BrokerAddress.parse(broker)
+        self.broker = broker if isinstance(broker, BrokerAddress) else BrokerAddress.parse(broker)
+        self._nodes = self.broker.nodes
+        self._node = zlib.crc32(client_id.encode()) % len(self._nodes)
         self.on_message = on_message
         self.on_too_long = on_too_long
         self.on_connect = on_connect
         self.on_disconnect = on_disconnect
+        self.on_subscribed = on_subscribed
         self._client_id = client_id
         self._will = will
         self._max_payload_bytes = max_payload_bytes
         self._connect_timeout_s = connect_timeout_s
         self._retry_max_s = retry_max_s
-        self._tls = _tls_context(self.address) if self.address.tls else None
+        self._tls = [_tls_context(node) if node.tls else None for node in self._nodes]
         self._filters: dict[str, int] = {}
         self._unsent: deque[tuple[MQTTMessageInfo, int]] = deque()  # with their bytes
         self._closing = threading.Event()
@@ -136,6 +146,11 @@ class MqttLink:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._client = self._new_client()
+
+    @property
+    def address(self) -> BrokerAddress:
+        """The node that we are connected to, or try to reach."""
+        return self._nodes[self._node]
 
     @property
     def connected(self) -> bool:
@@ -154,7 +169,7 @@ class MqttLink:
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._keep_connected, name=f"mqtt-{self.address.host}", daemon=True)
+        self._thread = threading.Thread(target=self._keep_connected, name=f"mqtt-{self._nodes[0].host}", daemon=True)
         self._thread.start()
         return self
 
@@ -168,7 +183,7 @@ class MqttLink:
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, 2 * _STOP_S)
 
-    def publish(self, topic: str, payload: bytes | str, *, qos: int = 0, retain: bool = False) -> None:
+    def publish(self, topic: str, payload: bytes | str, *, qos: int | None = None, retain: bool = False) -> None:
         """Hand a message to the network thread; call it on the asyncio loop only.
 
         Raises:
@@ -180,16 +195,25 @@ class MqttLink:
             self._unsent.popleft()
         if sum(size for _, size in self._unsent) + len(payload) > MAX_UNSENT:
             raise UplinkError(f"broker does not read broker={self.address} unsent_bytes={MAX_UNSENT}")
-        info = self._client.publish(topic, payload, qos=qos, retain=retain)
+        info = self._client.publish(topic, payload, qos=self.broker.qos if qos is None else qos, retain=retain)
         if info.rc != 0:
             raise UplinkError(f"publish refused broker={self.address} code={int(info.rc)}")
         self._unsent.append((info, len(payload)))
 
-    def subscribe(self, topic_filter: str, *, qos: int = 0) -> None:
+    def subscribe(self, topic_filter: str, *, qos: int | None = None) -> None:
         """Subscribe now and after every reconnect."""
-        self._filters[topic_filter] = qos
+        wanted = self.broker.qos if qos is None else qos
+        self._filters = {**self._filters, topic_filter: wanted}  # anew: the network thread may be reading it
         if self._connected:
-            self._client.subscribe(topic_filter, qos)
+            self._client.subscribe(topic_filter, wanted)
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """Take a subscription back; what is on its way still comes."""
+        if topic_filter not in self._filters:
+            return
+        self._filters = {name: qos for name, qos in self._filters.items() if name != topic_filter}
+        if self._connected:
+            self._client.unsubscribe(topic_filter)
 
     def _new_client(self) -> Client:
         """A client for one connection: paho would carry unacknowledged messages into the next one, behind our back."""
@@ -198,8 +222,8 @@ class MqttLink:
         password = self.address.password
         if self.address.username is not None:
             client.username_pw_set(self.address.username, None if password is None else password.reveal())
-        if self.address.tls:
-            client.tls_set_context(self._tls_now())
+        if (tls := self._tls_now()) is not None:
+            client.tls_set_context(tls)
         if self._will is not None:
             client.will_set(self._will.topic, self._will.payload, qos=0, retain=True)
         client.on_connect = self._when_connected
@@ -213,30 +237,39 @@ class MqttLink:
 
     def _tls_now(self) -> ssl.SSLContext | None:
         """With the certificate files as they are now: they are renewed while we run. Unusable ones change nothing."""
-        with contextlib.suppress(UsageError):
-            self._tls = _tls_context(self.address)
-        return self._tls
+        if self.address.tls:
+            with contextlib.suppress(UsageError):
+                self._tls[self._node] = _tls_context(self.address)
+        return self._tls[self._node]
 
     def _keep_connected(self) -> None:
         delay_s = first_s = min(FIRST_RETRY_S, self._retry_max_s)
+        tried = 0
         while not self._closing.is_set():
             self._accepted = self._cause_known = False
             self._client = self._new_client()
             try:
                 self._client.reconnect()
                 if self._serve():
-                    delay_s = first_s
+                    delay_s, tried = first_s, 0
             except _ANYTHING_PAHO_RAISES as exc:
                 self._tell_outage(_outage_of(exc, self.address))
             self._connected = False
+            self._node = (self._node + 1) % len(self._nodes)
+            tried += 1
             # jitter between half and all of it: many gateways do not come back in the same moment
             self._closing.wait(delay_s * random.uniform(0.5, 1.0))  # noqa: S311 (no secret)
-            delay_s = min(self._retry_max_s, delay_s * 2)
+            if tried % len(self._nodes) == 0:  # every node was asked once
+                delay_s = min(self._retry_max_s, delay_s * 2)
 
     def _serve(self) -> bool:
         """Run the network loop until the connection ends; whether the broker had accepted us."""
         stop_at = math.inf
+        answer_by = time.monotonic() + self._connect_timeout_s
         while self._client.loop(_LOOP_S) == 0 and time.monotonic() < stop_at:
+            if not self._accepted and time.monotonic() > answer_by:  # a server that hangs: its system still connects
+                self._tell_outage(Outage(OutageKind.UNREACHABLE, "the broker does not answer"))
+                return False
             if self._closing.is_set():
                 if not self._connected:
                     return self._accepted
@@ -276,6 +309,8 @@ class MqttLink:
         if any(code.is_failure for code in codes):
             self._subscription_refused = True
             logger.error("subscription refused broker=%s filters=%s", self.address, ",".join(self._filters))
+        else:
+            self._call(self.on_subscribed)
 
     def _when_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:
         try:

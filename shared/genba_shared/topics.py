@@ -28,6 +28,11 @@ def up(gateway: str) -> str:
     return f"genba/1/up/{partition_of(gateway):02d}/{gateway}"
 
 
+def up_filter(partition: int) -> str:
+    """Envelopes from every gateway of a partition."""
+    return f"genba/1/up/{partition:02d}/+"
+
+
 def ack(gateway: str) -> str:
     """The collector's acknowledgements to the gateway."""
     return f"genba/1/ack/{gateway}"

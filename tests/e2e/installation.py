@@ -22,7 +22,9 @@ SCOPES = "read,orders:write,dispatch:write,events:write"
 class Installation:
     """One collector, and gateways that deliver to it. Everything that it starts, it ends."""
 
-    def __init__(self, folder: Path, *, broker: str | None = None) -> None:
+    def __init__(self, folder: Path, *, broker: str | None = None, more: Sequence[str] = ()) -> None:
+        """Prepare; `more` are further arguments of `genba cloud serve`."""
+        self._more = more
         self.folder, self.data = folder, folder / "collector"
         self._broker = broker
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -33,7 +35,7 @@ class Installation:
             "cloud", "key", "create", "erp", "--scopes", "read,orders:write,dispatch:write,events:write"
         )
         arguments = ["cloud", "serve", "--data", str(self.data), "--listen", "127.0.0.1:0"]
-        log = self._start("collector", *arguments, *(["--broker", self._broker] if self._broker else []))
+        log = self._start("collector", *arguments, *(["--broker", self._broker] if self._broker else []), *self._more)
         line = wait_for("the collector is ready", lambda: _line_of(log, "ready "))
         words = dict(word.split("=", 1) for word in line.split() if "=" in word)
         self.url, self.mqtt = words["url"], words["mqtt"]

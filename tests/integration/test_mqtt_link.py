@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import random
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -262,12 +264,39 @@ def test_broker_addresses(url: str, host: str, port: int, *, tls: bool) -> None:
     "url",
     [
         *("broker", "http://broker", "mqtt://", "mqtt://broker:port", "mqtt://broker/topic", "mqtt://broker?ca=x"),
-        *("mqtts://broker?cert=x", "mqtts://broker?insecure=1"),
+        *("mqtts://broker?cert=x", "mqtts://broker?insecure=1", "mqtt://broker?qos=2"),
+        *("mqtt://a:1883,b:1883", "mqtt://a,mqtt://a:1883", "mqtt://a,http://b"),
     ],
 )
 def test_other_addresses_are_refused_with_the_right_form(url: str) -> None:
     with pytest.raises(UsageError, match="mqtt"):
         BrokerAddress.parse(url)
+
+
+def test_the_nodes_of_a_cluster_are_written_one_behind_the_other() -> None:
+    address = BrokerAddress.parse("mqtt://a:1,mqtts://user:p,w@b?ca=/etc/ca.pem, mqtt://c?qos=1")
+    assert repr(address) == "mqtt://a:1,mqtts://b:8883,mqtt://c:1883"
+    first, second, third = address.nodes
+    assert (first.host, first.others, second.username, third.qos) == ("a", (), "user", 1)
+    assert second.password is not None
+    assert second.password.reveal() == "p,w"
+
+
+async def test_the_next_node_is_taken_where_one_is_away_or_does_not_answer(tmp_path: Path) -> None:
+    broker = Mosquitto(tmp_path)
+    broker.start()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        nodes = f"mqtt://127.0.0.1:{silent.getsockname()[1]},mqtt://127.0.0.1:{free_port()},{broker.url}"
+        ears = [MqttLink(nodes, f"client-{number}", connect_timeout_s=0.5) for number in range(6)]
+        assert len({str(link.address) for link in ears}) == 3  # clients spread over the nodes
+        try:
+            async with AsyncExitStack() as stack:
+                for link in ears:
+                    await stack.enter_async_context(link)
+                await eventually(lambda: all(link.connected for link in ears))
+                assert {str(link.address) for link in ears} == {broker.url}
+        finally:
+            broker.kill()
 
 
 def test_a_certificate_that_is_not_there_is_named() -> None:

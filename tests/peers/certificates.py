@@ -35,14 +35,16 @@ class Authority:
         builder = builder.add_extension(usage, critical=True)
         self.ca = self._write("ca", builder.sign(self._key, hashes.SHA256()))
 
-    def issue(self, name: str, *, host: str = LOOPBACK, expired: bool = False) -> tuple[Path, Path]:
-        """Certificate and key for a server at `host`, or for a client."""
+    def issue(
+        self, name: str, *, host: str = LOOPBACK, expired: bool = False, serial: str | None = None
+    ) -> tuple[Path, Path]:
+        """Certificate and key for a server at `host`, or for a client; `serial` stands in its subject."""
         key = ec.generate_private_key(ec.SECP256R1())
         until = datetime.now(UTC) + (-DAY if expired else DAY)
         alternative: x509.GeneralName = x509.DNSName(host)
         if host == LOOPBACK:
             alternative = x509.IPAddress(ipaddress.ip_address(host))
-        builder = self._builder(name, key, until=until).add_extension(
+        builder = self._builder(name, key, until=until, serial=serial).add_extension(
             x509.SubjectAlternativeName([alternative]), critical=False
         )
         certificate = self._write(name, builder.sign(self._key, hashes.SHA256()))
@@ -50,10 +52,12 @@ class Authority:
         key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return certificate, key_file
 
-    def _builder(self, name: str, key: ec.EllipticCurvePrivateKey, *, until: datetime) -> x509.CertificateBuilder:
+    def _builder(
+        self, name: str, key: ec.EllipticCurvePrivateKey, *, until: datetime, serial: str | None = None
+    ) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
-            .subject_name(_named(name))
+            .subject_name(_named(name, serial))
             .issuer_name(_named(self._name))
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
@@ -73,5 +77,6 @@ def fingerprint_of(certificate: Path) -> str:
     return hashlib.sha256(loaded.public_bytes(Encoding.DER)).hexdigest()
 
 
-def _named(name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+def _named(name: str, serial: str | None = None) -> x509.Name:
+    more = [] if serial is None else [x509.NameAttribute(NameOID.SERIAL_NUMBER, serial)]
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name), *more])

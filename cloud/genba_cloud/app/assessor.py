@@ -1,5 +1,7 @@
 """Looks at every open order again when something about it changed and every few seconds, and writes down decisions.
 
+Of several processes one decides (a lease says which); the others only look, for their boards and streams.
+
 Statuses change by the clock alone (a planned finish passes), so that waiting for events is not enough. What is shown is
 never stored; only episode decisions are, as events.
 """
@@ -9,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, assert_never
@@ -18,6 +20,7 @@ from genba_cloud.api import Desk, Live, assessed
 from genba_cloud.core.assess import AssessedOrder, Policy, site_of_last_node
 from genba_cloud.core.deviation import Closed, Decision, Episode, Level, LevelChanged, Opened, decide, finish
 from genba_cloud.ledger import Appended, Ledger
+from genba_cloud.store import LeaseLost
 from genba_cloud.store.read import LoggedEvent, OrderRecord
 from genba_shared.clock import to_milliseconds
 from genba_shared.events import (
@@ -59,6 +62,8 @@ class Assessor:
         self._episodes: dict[str, Episode] = {}
         self._shown: dict[str, object] = {}
         self._changed: set[str] = set()
+        self._token: int | None = None
+        self._must_scan = False
         self._wake = asyncio.Event()
 
     def heard(self, appended: Appended) -> None:
@@ -77,10 +82,16 @@ class Assessor:
             self._changed |= changed.orders
             self._wake.set()
 
+    def missed(self) -> None:
+        """Commits of other processes may have gone unheard: show everything anew, and look at all orders again."""
+        numbers, _ = self._desk.index.numbers()
+        self._live.changed(orders=numbers, wip=True, gateways=True, alerts=True, questions=True)
+        self._must_scan = True
+        self._wake.set()
+
     async def run(self) -> None:
         """Work until cancelled. Started again after a failure, it reads everything anew."""
-        self._episodes = await asyncio.to_thread(self._read_episodes)
-        self._records.clear()
+        self._token = None
         await self._scan()
         loop = asyncio.get_running_loop()
         tick_at = loop.time() + self._period_s
@@ -92,11 +103,15 @@ class Assessor:
             is_tick = loop.time() >= tick_at
             if is_tick:
                 tick_at = loop.time() + self._period_s
+            if self._must_scan:
+                await self._scan()
             await self._look(all_open=is_tick)
             await asyncio.sleep(BREATH_S)
 
     async def _scan(self) -> None:
         """Find the open orders among all that there are."""
+        self._must_scan = False
+        self._records.clear()
         cursor: str | None = None
         while True:
             page = await asyncio.to_thread(self._desk.reads.list_orders, cursor=cursor, limit=SCAN_PAGE)
@@ -122,14 +137,31 @@ class Assessor:
 
     async def _judge(self, records: Iterable[OrderRecord]) -> None:
         now = self._desk.now()
+        await self._take_office()
         verdicts = await asyncio.to_thread(self._verdicts, tuple(records), now)
-        events = [event for verdict in verdicts for event in self._events(verdict, now)]
-        if events:
-            await self._ledger.append_events(events)
-        for verdict in verdicts:
-            self._remember(verdict)
+        if self._token is not None:
+            await self._decide(verdicts, now)
         self._desk.index.note(verdict.order for verdict in verdicts)
         self._live.changed(orders=[order for verdict in verdicts if (order := self._moved(verdict)) is not None])
+
+    async def _take_office(self) -> None:
+        """Note whether we decide; who begins to decide goes on where the one before left off."""
+        token = self._ledger.decides_under
+        if token is not None and token != self._token:
+            self._episodes = await asyncio.to_thread(self._read_episodes)
+        self._token = token
+
+    async def _decide(self, verdicts: Sequence[_Verdict], now: datetime) -> None:
+        events = [event for verdict in verdicts for event in self._events(verdict, now)]
+        if events:
+            try:
+                await self._ledger.append_decisions(events)
+            except LeaseLost as exc:
+                logger.info("decisions left to another process reason=%s", exc)
+                self._token = None
+                return
+        for verdict in verdicts:
+            self._remember(verdict)
 
     def _verdicts(self, records: tuple[OrderRecord, ...], now: datetime) -> list[_Verdict]:
         found: list[_Verdict] = []

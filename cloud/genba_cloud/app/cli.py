@@ -17,6 +17,7 @@ from genba_cloud.app import (
     commands_proofs,
     commands_quarantine,
     commands_subject,
+    commands_workers,
 )
 from genba_cloud.app.control import ask
 from genba_cloud.app.database import (
@@ -75,6 +76,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     commands_backup.add_to(commands)
     commands_archive.add_to(commands)
     commands_subject.add_to(commands)
+    commands_workers.add_to(commands)
 
 
 def _add_serve(commands: Any) -> None:
@@ -90,6 +92,7 @@ def _add_serve(commands: Any) -> None:
         metavar="HOST:PORT",
         help="let the embedded broker listen there for enrolled gateways of other machines, over TLS (0.0.0.0:8883)",
     )
+    parser.add_argument("--no-ingest", action="store_true", help="only API and pages; workers take what gateways send")
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate (PEM); needed beyond 127.0.0.1")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key (PEM)")
     parser.add_argument("--signing-key", type=Path, metavar="FILE", help="signs heads of the log (PEM, Ed25519)")
@@ -104,7 +107,8 @@ def _sub(commands: Any, name: str, summary: str, run: Callable[[argparse.Namespa
 
 def _run(arguments: argparse.Namespace) -> int:
     run: Callable[[argparse.Namespace], int] = arguments.run_cloud
-    arguments.data = arguments.data.expanduser()
+    if "data" in arguments:
+        arguments.data = arguments.data.expanduser()
     if "db" in arguments:
         arguments.db = database_url(arguments)
     return run(arguments)
@@ -120,6 +124,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             migrate=arguments.migrate,
             mqtt_port=arguments.mqtt_port,
             mqtt_listen=Address.parse(arguments.mqtt_listen) if arguments.mqtt_listen else None,
+            ingests=not arguments.no_ingest,
             tls_cert=arguments.tls_cert,
             tls_key=arguments.tls_key,
             signing_key=arguments.signing_key,

@@ -37,7 +37,7 @@ from genba_cloud.core.assess import DEFAULT_POLICY, Policy
 from genba_cloud.core.facts import Refused
 from genba_cloud.core.viewer import Act, Subject, Viewer
 from genba_cloud.ingest.messages import reread
-from genba_cloud.ledger import AnswerToGive, CountsGiven, CountsToAssign, Ledger, QuestionAnswered
+from genba_cloud.ledger import AnswerToGive, CountsGiven, CountsToAssign, Ledger, Peers, QuestionAnswered
 from genba_cloud.ledger.sealing import InstallationKey, Seals
 from genba_cloud.ledger.signing import HeadSigner
 from genba_cloud.store import DEFAULT_ENTERPRISE, Store
@@ -72,7 +72,10 @@ class CollectorSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collector:
-    """A running collector, as the shell and tests use it. `one_time_password` is set at the very first start."""
+    """A running collector, as the shell and tests use it. `one_time_password` is set at the very first start.
+
+    Call `missed` when commits of other processes may have gone unheard.
+    """
 
     ledger: Ledger
     authority: Authority
@@ -83,6 +86,7 @@ class Collector:
     app: FastAPI
     pki: Pki
     one_time_password: str | None
+    missed: Callable[[], None]
 
 
 @asynccontextmanager
@@ -92,6 +96,7 @@ async def run_collector(
     clock: ProductionClock,
     *,
     ready_checks: Mapping[str, Callable[[], bool]] | None = None,
+    peers: Peers | None = None,
 ) -> AsyncIterator[Collector]:
     """Run everything that is not a socket; the store is closed by whoever opened it.
 
@@ -100,6 +105,7 @@ async def run_collector(
         settings: see there.
         clock: plant time.
         ready_checks: by name, what must answer before the collector is ready.
+        peers: other processes write to the same store.
     """
     accounts = await asyncio.to_thread(accounts_of, store, settings.data_dir)
     keys = _Keys(
@@ -107,22 +113,26 @@ async def run_collector(
         seals=Seals(installation=installation_key(settings.data_dir)),
     )
     try:
-        async with Ledger(store, now=clock.now, seals=keys.seals) as ledger:
+        async with Ledger(store, now=clock.now, seals=keys.seals, peers=peers) as ledger:
             authority = Authority(accounts, enterprise=DEFAULT_ENTERPRISE)
             password = await asyncio.to_thread(authority.ensure_admin)
             pki = await asyncio.to_thread(Pki, settings.data_dir)
-            collector = _built(
-                ledger,
-                authority,
-                keys,
-                settings,
-                clock,
-                pki=pki,
+            desk, live = _desk_and_live(ledger, keys.seals, settings, clock)
+            assessor = Assessor(ledger=ledger, desk=desk, live=live, period_s=settings.assess_every_s)
+            parts = ApiParts(
+                desk=desk,
+                ledger=ledger,
+                authority=authority,
+                live=live,
+                reread=reread,
+                make_head=keys.heads.answer,
+                metrics=Metrics(),
                 ready_checks=ready_checks or {},
-                one_time_password=password,
+                tls=settings.tls,
+                enrolling=_enrolling(pki, settings),
             )
-            assessor = Assessor(
-                ledger=ledger, desk=collector.desk, live=collector.live, period_s=settings.assess_every_s
+            collector = _built(
+                parts, settings, heads=keys.heads, pki=pki, one_time_password=password, missed=assessor.missed
             )
             async with _tasks(collector, assessor):
                 yield collector
@@ -151,55 +161,51 @@ def _signer(settings: CollectorSettings) -> HeadSigner:
     return HeadSigner.of_folder(settings.data_dir)
 
 
-def _built(
-    ledger: Ledger,
-    authority: Authority,
-    keys: _Keys,
-    settings: CollectorSettings,
-    clock: ProductionClock,
-    *,
-    pki: Pki,
-    ready_checks: Mapping[str, Callable[[], bool]],
-    one_time_password: str | None,
-) -> Collector:
+def _enrolling(pki: Pki, settings: CollectorSettings) -> Enrolling:
+    return Enrolling(
+        issue=pki.issue_gateway,
+        ca=pki.ca,
+        signing_public=pki.signing_public,
+        broker=settings.broker,
+        pin=pin_of(settings.certificate) if settings.certificate else "",
+    )
+
+
+def _desk_and_live(
+    ledger: Ledger, seals: Seals, settings: CollectorSettings, clock: ProductionClock
+) -> tuple[Desk, Live]:
     desk = Desk(
         reads=ledger.reads,
         enterprise=DEFAULT_ENTERPRISE,
         now=clock.now,
         policy=settings.policy,
         index=OrderIndex(),
-        seals=keys.seals,
+        seals=seals,
     )
-    live = Live(reads_of=lambda viewer: VisibleReads(desk, viewer), enterprise=DEFAULT_ENTERPRISE, now=clock.now)
-    metrics = Metrics()
-    parts = ApiParts(
-        desk=desk,
-        ledger=ledger,
-        authority=authority,
-        live=live,
-        reread=reread,
-        make_head=keys.heads.answer,
-        metrics=metrics,
-        ready_checks=ready_checks,
-        tls=settings.tls,
-        enrolling=Enrolling(
-            issue=pki.issue_gateway,
-            ca=pki.ca,
-            signing_public=pki.signing_public,
-            broker=settings.broker,
-            pin=pin_of(settings.certificate) if settings.certificate else "",
-        ),
-    )
+    return desk, Live(reads_of=lambda viewer: VisibleReads(desk, viewer), enterprise=DEFAULT_ENTERPRISE, now=clock.now)
+
+
+def _built(
+    parts: ApiParts,
+    settings: CollectorSettings,
+    *,
+    heads: HeadKeeper,
+    pki: Pki,
+    one_time_password: str | None,
+    missed: Callable[[], None],
+) -> Collector:
+    pages = _pages(parts.ledger, parts.desk, parts.authority, settings)
     return Collector(
-        ledger=ledger,
-        authority=authority,
-        live=live,
-        metrics=metrics,
-        desk=desk,
-        heads=keys.heads,
-        app=create_app(parts, pages=_pages(ledger, desk, authority, settings), static=STATIC),
+        ledger=parts.ledger,
+        authority=parts.authority,
+        live=parts.live,
+        metrics=parts.metrics,
+        desk=parts.desk,
+        heads=heads,
+        app=create_app(parts, pages=pages, static=STATIC),
         pki=pki,
         one_time_password=one_time_password,
+        missed=missed,
     )
 
 

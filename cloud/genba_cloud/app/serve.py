@@ -7,7 +7,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -15,15 +15,17 @@ from genba_cloud.app.collector import Collector, CollectorSettings, run_collecto
 from genba_cloud.app.control import new_token, remove_control, write_control
 from genba_cloud.app.database import opened
 from genba_cloud.app.garbage import look_seldom
+from genba_cloud.app.membership import Duties, new_name
 from genba_cloud.app.settings import ServeSettings
 from genba_cloud.app.web_server import bind, serve_http, url_of
-from genba_cloud.ingest import EmbeddedBroker, Ingest, PublicListener, Strangers, check_broker, is_local, trust_of
+from genba_cloud.app.wires import Company, Wires
+from genba_cloud.ingest import EmbeddedBroker, PublicListener, Strangers, check_broker, is_local
 from genba_cloud.ingest.nats_access import COLLECTOR
-from genba_cloud.store import Store
+from genba_cloud.ledger import Peers
+from genba_cloud.store import PostgresStore, Store
 from genba_cloud.store.accounts_authority import ADMIN
 from genba_cloud.store.pki import Pki
 from genba_shared.clock import ProductionClock
-from genba_shared.supervisor import supervise
 
 logger = logging.getLogger(__name__)
 
@@ -56,24 +58,27 @@ def _bring_forward(settings: ServeSettings) -> None:
 
 async def _serve(settings: ServeSettings, store: Store, clock: ProductionClock) -> None:
     look_seldom()
-    stop = _stop_signal()
+    stop = stop_signal()
+    company = _company(settings, store)
+    peers = None if company is None else company.peers
     listener = bind(settings.listen)
     with contextlib.closing(listener):
         public = await asyncio.to_thread(_public_listener, settings)
         async with _broker(settings, store, public) as (broker, reload):
-            strangers = Strangers.WELCOME if public is None and is_local(broker) else Strangers.REFUSED
-            wires = _Wires(broker, clock, strangers, reload)
-            checks = {"broker": lambda: wires.connected, "database": store.is_ready}
+            wires = await _wires(settings, broker, clock, peers=peers, is_public=public is not None)
+            checks = {"database": store.is_ready}
+            if wires is not None:
+                checks["broker"] = lambda: wires.connected
             collector_settings = CollectorSettings(
                 data_dir=settings.data_dir,
                 tls=settings.tls,
                 signing_key=settings.signing_key,
-                broker=public.address if public else broker,
+                broker=public.address if public else broker or "",
                 certificate=settings.tls_cert,
             )
             async with (
-                run_collector(store, collector_settings, clock, ready_checks=checks) as collector,
-                wires.attached_to(collector),
+                run_collector(store, collector_settings, clock, ready_checks=checks, peers=peers) as collector,
+                _at_work(company, wires, collector, reload),
                 serve_http(collector.app, listener, settings),
             ):
                 url = url_of(listener, tls=settings.tls)
@@ -84,58 +89,56 @@ async def _serve(settings: ServeSettings, store: Store, clock: ProductionClock) 
                 collector.live.end()
 
 
-class _Wires:
-    """The ingest of this process; made anew whenever its task had to be started again."""
+def _company(settings: ServeSettings, store: Store) -> Company | None:
+    """On PostgreSQL we are one of several processes; a store in a folder is ours alone."""
+    if not isinstance(store, PostgresStore):
+        return None
+    duties = Duties(ingests=settings.ingests, decides=True)
+    return Company(store=store, peers=Peers(new_name()), duties=duties)
 
-    def __init__(self, broker: str, clock: ProductionClock, strangers: Strangers, reload: Reload) -> None:
-        self._broker = broker
-        self._clock = clock
-        self._strangers = strangers
-        self._reload = reload
-        self._ingest: Ingest | None = None
 
-    @property
-    def connected(self) -> bool:
-        """Whether the broker is there."""
-        return self._ingest is not None and self._ingest.connected
+async def _wires(
+    settings: ServeSettings, broker: str | None, clock: ProductionClock, *, peers: Peers | None, is_public: bool
+) -> Wires | None:
+    if broker is None:
+        return None
+    strangers = Strangers.WELCOME if not is_public and is_local(broker) else Strangers.REFUSED
+    pki = await asyncio.to_thread(Pki, settings.data_dir)
+    return Wires(broker, clock, strangers=strangers, sign=pki.sign, peers=peers)
 
-    def figures(self) -> Mapping[str, float]:
-        """How ingest is doing; nothing before it began."""
-        return {} if self._ingest is None else self._ingest.figures()
 
-    @asynccontextmanager
-    async def attached_to(self, collector: Collector) -> AsyncIterator[None]:
-        """Take what gateways send while the context lasts."""
-
-        async def run() -> None:
-            self._ingest = Ingest(
-                collector.ledger,
-                broker=self._broker,
-                now=self._clock.now,
-                trust=trust_of(
-                    collector.ledger, broker=self._broker, strangers=self._strangers, sign=collector.pki.sign
-                ),
-                count_refused=lambda reason: collector.metrics.count("genba_refused_total", reason=reason),
-            )
-            await self._ingest.run()
-
-        collector.metrics.watch(self.figures)
-        task = asyncio.create_task(supervise("ingest", run), name="ingest")
-        unsubscribe = collector.ledger.subscribe_registrations(self._reload)
-        try:
+@asynccontextmanager
+async def _at_work(
+    company: Company | None, wires: Wires | None, collector: Collector, reload: Reload
+) -> AsyncIterator[None]:
+    """Take what gateways send, alone or beside other processes, while the context lasts."""
+    if wires is not None:
+        wires.count_refused = lambda reason: collector.metrics.count("genba_refused_total", reason=reason)
+        collector.metrics.watch(wires.figures)
+    unsubscribe = collector.ledger.subscribe_registrations(reload)
+    try:
+        async with _taking_part(company, wires, collector):
             yield
-        finally:
-            unsubscribe()
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+    finally:
+        unsubscribe()
+
+
+def _taking_part(
+    company: Company | None, wires: Wires | None, collector: Collector
+) -> contextlib.AbstractAsyncContextManager[None]:
+    if company is not None:
+        return company.joined(collector.ledger, wires, on_gap=collector.missed)
+    return contextlib.nullcontext() if wires is None else wires.attached_to(collector.ledger)
 
 
 @asynccontextmanager
 async def _broker(
     settings: ServeSettings, store: Store, public: PublicListener | None
-) -> AsyncIterator[tuple[str, Reload]]:
-    """The broker's URL, and what makes it take over who is enrolled."""
+) -> AsyncIterator[tuple[str | None, Reload]]:
+    """The broker's URL (None: others take what gateways send), and what makes it take over who is enrolled."""
+    if not settings.ingests:
+        yield None, _nothing_to_reload
+        return
     if settings.broker is not None:
         yield settings.broker, _nothing_to_reload
         return
@@ -183,15 +186,16 @@ def _controllable(data_dir: Path, collector: Collector, url: str, certificate: P
         remove_control(data_dir)
 
 
-def _announce(collector: Collector, *, url: str, broker: str) -> None:
+def _announce(collector: Collector, *, url: str, broker: str | None) -> None:
     """What a person reads and a program waits for, on stdout; the password is printed this once."""
     if collector.one_time_password is not None:
         print(f"login user={ADMIN} one-time-password={collector.one_time_password}", flush=True)
         print(f"  sign in at {url}/login and choose a password of your own", flush=True)
-    print(f"ready url={url} mqtt={broker}", flush=True)
+    print(f"ready url={url} mqtt={broker or 'none'}", flush=True)
 
 
-def _stop_signal() -> asyncio.Event:
+def stop_signal() -> asyncio.Event:
+    """Set at SIGTERM and SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

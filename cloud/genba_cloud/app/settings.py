@@ -48,6 +48,7 @@ class ServeSettings:
 
     `migrate`: bring a PostgreSQL database to the form of this version first; an SQLite file always is.
     `mqtt_listen`: where the embedded one listens for gateways on other machines, over TLS, for enrolled ones only.
+    `ingests`: it takes what gateways send; where workers do that, it may only serve API and pages.
     """
 
     data_dir: Path
@@ -57,6 +58,7 @@ class ServeSettings:
     migrate: bool = False
     mqtt_port: int | None = None
     mqtt_listen: Address | None = None
+    ingests: bool = True
     tls_cert: Path | None = None
     tls_key: Path | None = None
     signing_key: Path | None = None
@@ -72,6 +74,12 @@ class ServeSettings:
         Raises:
             UsageError: with the one thing to change.
         """
+        if not self.ingests and self.db is None:
+            raise UsageError(
+                "--no-ingest needs --db postgresql://…: without it nobody else could take what gateways send"
+            )
+        if not self.ingests and self.broker is not None:
+            raise UsageError("--no-ingest and --broker exclude one another: only ingest speaks to a broker")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise UsageError("--tls-cert and --tls-key belong together: give both, or neither")
         for path in (self.tls_cert, self.tls_key):

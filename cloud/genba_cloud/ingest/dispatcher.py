@@ -12,6 +12,7 @@ from typing import Final
 from genba_cloud.core.facts.dispatching import Audience, Listed, Work, dispatch_document
 from genba_cloud.core.facts.views import OpenDispatch, StockTake, TagBinding
 from genba_cloud.ledger import Appended, Ledger
+from genba_cloud.store import LeaseLost
 from genba_cloud.store.read import GatewayRecord, Reads
 from genba_shared import topics
 from genba_shared.dispatch_document import DispatchDocument, split_parts
@@ -71,6 +72,18 @@ class Dispatcher:
         if is_hello or is_behind or is_other:
             self._must_publish.add(gateway)
             self._wake.set()
+
+    def serve_only(self, serves: Callable[[str], bool]) -> None:
+        """Leave gateways alone that another process publishes to from now on."""
+        for gateway in [name for name in self._gateways.keys() | self._greeted.keys() if not serves(name)]:
+            self._gateways.pop(gateway, None)
+            self._greeted.pop(gateway, None)
+            self._published.pop(gateway, None)
+
+    def missed(self) -> None:
+        """Commits may have gone unheard: read all work again."""
+        self._stale = None
+        self._wake.set()
 
     def forget_greetings(self) -> None:
         """The connection to the broker is a new one: what was published may be lost with it."""
@@ -132,7 +145,11 @@ class Dispatcher:
         content = hashlib.sha256(document.to_text().encode()).hexdigest()
         if self._published.get(gateway) == content and not is_forced:
             return
-        kept = await self._ledger.publish_dispatch(gateway, content)
+        try:
+            kept = await self._ledger.publish_dispatch(gateway, content)
+        except LeaseLost as exc:
+            logger.debug("dispatch left to another process gateway=%s reason=%s", gateway, exc)
+            return
         version = kept.record.dispatch_published
         try:
             manifest, parts = split_parts(replace(document, version=version))

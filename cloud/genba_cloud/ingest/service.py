@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from genba_cloud.ingest.acknowledging import answer_to, answer_to_hello, joined
+from genba_cloud.ingest.cluster_link import ClusterLink
 from genba_cloud.ingest.copies import Copies
 from genba_cloud.ingest.dispatcher import Dispatcher
 from genba_cloud.ingest.fair_queue import FairQueue, Message
 from genba_cloud.ingest.figures import Figures
 from genba_cloud.ingest.messages import MAX_NAME, MAX_STATE, is_envelope_topic, read_envelope, read_state
 from genba_cloud.ingest.trust import Refusal, Refusals, Refused, Trust, check_broker, trust_of
-from genba_cloud.ledger import Appended, EnvelopeBatch, GatewayKept, GatewaySeen, Ledger
-from genba_cloud.store.port import Quarantined
+from genba_cloud.ledger import Appended, EnvelopeBatch, GatewayKept, GatewaySeen, Ledger, Peers
+from genba_cloud.store.port import LeaseLost, Quarantined
 from genba_shared import topics
 from genba_shared.acknowledgement import Acknowledgement
 from genba_shared.codec import Lane
 from genba_shared.errors import ContractError, PassingError, UplinkError
-from genba_shared.mqtt import MqttLink
 from genba_shared.signing import split_state, state_text
 
 logger = logging.getLogger(__name__)
@@ -44,10 +43,14 @@ class Ingest:
         *,
         broker: str,
         now: Callable[[], datetime],
+        peers: Peers | None = None,
         trust: Trust | None = None,
         count_refused: Callable[[str], None] = lambda reason: None,
     ) -> None:
         """Prepare. Without `trust`, whoever is not registered is believed where the broker is on this machine.
+
+        `peers`: take only what belongs to the partitions that we hold, see `rebalance`.
+
 
         Raises:
             UsageError: the broker is on another machine without TLS, or its address is not understood.
@@ -55,6 +58,8 @@ class Ingest:
         check_broker(broker)
         self._ledger = ledger
         self._now = now
+        self._peers = peers
+        self._served: frozenset[int] = frozenset()
         self._queue = FairQueue()
         self._something = asyncio.Event()
         self._figures = Figures()
@@ -63,16 +68,17 @@ class Ingest:
         self._trust = trust or trust_of(ledger, broker=broker)
         self._refusals = Refusals(count_refused)
         self._copies = Copies()
-        self._link = MqttLink(
+        self._link = ClusterLink(
             broker,
-            f"genba-collector-{os.urandom(6).hex()}",
             on_message=self._arrived,
             on_too_long=self._too_long,
             max_payload_bytes=MAX_STATE,
             on_connect=self._connected,
             on_disconnect=self._disconnected,
         )
-        self._dispatcher = Dispatcher(ledger, self._publish_retained, sign=self._trust.sign)
+        self._dispatcher = Dispatcher(ledger, self._link.publish_retained, sign=self._trust.sign)
+        self._to_greet: set[int] = set()
+        self._must_greet = asyncio.Event()
 
     @property
     def connected(self) -> bool:
@@ -81,11 +87,54 @@ class Ingest:
 
     async def run(self) -> None:
         """Take what arrives until cancelled; heals by itself when the broker is away."""
-        self._link.subscribe(topics.UP_FILTER)
-        self._link.subscribe(topics.STATE_FILTER)
+        if self._peers is None:
+            self._link.subscribe(topics.UP_FILTER)
+        self._link.subscribe_everywhere(topics.STATE_FILTER)
         async with self._link, asyncio.TaskGroup() as group:
             group.create_task(self._dispatcher.run(), name="dispatcher")
             group.create_task(self._consume(), name="ingest")
+            group.create_task(self._greet(), name="greetings")
+
+    def rebalance(self) -> None:
+        """Take what belongs to the partitions that we hold now, and ask the gateways of new ones for a resend."""
+        if self._peers is None:
+            return
+        before, self._served = self._served, self._peers.partitions
+        for partition in sorted(before - self._served):
+            self._link.unsubscribe(topics.up_filter(partition))
+        for partition in sorted(self._served - before):
+            self._link.subscribe(topics.up_filter(partition))
+        self._dispatcher.serve_only(self._peers.serves)
+        self._to_greet |= self._served - before
+        self._must_greet.set()
+
+    def missed(self) -> None:
+        """What other processes committed may have gone unheard."""
+        self._dispatcher.missed()
+
+    async def _greet(self) -> None:
+        """Answer gateways that are new to us or were out of reach: each sends again what the answer does not cover."""
+        while True:
+            await self._must_greet.wait()
+            self._must_greet.clear()
+            partitions, self._to_greet = self._to_greet & self._served, set()
+            if not partitions or not self._link.connected:  # all are greeted when the connection is there
+                continue
+            await asyncio.to_thread(self._trust.registry.refresh)
+            for record in await asyncio.to_thread(self._ledger.reads.gateways):
+                if topics.partition_of(record.gateway) not in partitions:
+                    continue
+                answer = answer_to_hello(GatewaySeen(gateway=record.gateway, state=record.state, seen_at=None), record)
+                if answer is not None:
+                    self._acknowledge(record.gateway, answer)
+                if record.online:
+                    self._dispatcher.hear(record)
+
+    def _is_ours(self, topic: str) -> bool:
+        if self._peers is None:
+            return True
+        gateway = topics.gateway_of(topic)
+        return gateway is not None and self._peers.serves(gateway)
 
     def figures(self) -> Mapping[str, float]:
         """What waits, what was left out and how long answers took, by Prometheus name."""
@@ -93,6 +142,8 @@ class Ingest:
         return {**numbers, "genba_gateways_quarantine_full": len(self._stopped)}
 
     def _arrived(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001 (paho's shape)
+        if not self._is_ours(topic):
+            return
         message = Message(topic=topic, payload=payload, retained=retained, arrived_s=time.monotonic())
         sender = topics.gateway_of(topic)
         if is_envelope_topic(topic):
@@ -122,12 +173,11 @@ class Ingest:
     def _connected(self) -> None:
         logger.info("broker connected address=%s", self._link.address)
         self._dispatcher.forget_greetings()
+        self._to_greet |= self._served
+        self._must_greet.set()
 
     def _disconnected(self, reason: str) -> None:
         logger.warning("broker lost address=%s reason=%s", self._link.address, reason)
-
-    def _publish_retained(self, topic: str, payload: bytes) -> None:
-        self._link.publish(topic, payload, retain=True)
 
     async def _consume(self) -> None:
         while True:
@@ -138,7 +188,7 @@ class Ingest:
                 self._is_full = False
                 continue
             tasks = await asyncio.to_thread(self._read, messages)
-            results = await asyncio.gather(*(self._keep(task) for task in tasks), return_exceptions=True)
+            results = await self._keep_all(tasks)
             self._answer(tasks, results)
             answered_s = time.monotonic()
             for message in messages:
@@ -197,10 +247,18 @@ class Ingest:
         is_first = self._refusals.note(refused.gateway, refused.reason, refused.row.reason, now_s=time.monotonic())
         return refused.row if is_first else None
 
-    async def _keep(self, task: Task) -> Appended | GatewayKept:
+    async def _keep_all(self, tasks: Sequence[Task]) -> list[Appended | GatewayKept | BaseException]:
+        """What became of each: envelopes share commits, and one that fails does not hurt the others."""
+        envelopes = asyncio.ensure_future(
+            self._ledger.append_all([task for task in tasks if isinstance(task, EnvelopeBatch)])
+        )
+        others = (self._keep(task) for task in tasks if not isinstance(task, EnvelopeBatch))
+        kept = iter(await asyncio.gather(*others, return_exceptions=True))
+        taken = iter(await envelopes)
+        return [next(taken) if isinstance(task, EnvelopeBatch) else next(kept) for task in tasks]
+
+    async def _keep(self, task: GatewaySeen | Quarantined) -> Appended | GatewayKept:
         match task:
-            case EnvelopeBatch():
-                return await self._ledger.append(task)
             case GatewaySeen():
                 return await self._ledger.see_gateway(task)
             case Quarantined():
@@ -212,7 +270,7 @@ class Ingest:
         for task, result in zip(tasks, results, strict=True):
             answer: Acknowledgement | None = None
             match task, result:
-                case _, PassingError():
+                case _, PassingError() | LeaseLost():
                     logger.debug("not kept gateway=%s reason=%s", task.gateway, result)
                 case _, BaseException():
                     logger.error("not kept gateway=%s", task.gateway, exc_info=result)
@@ -228,10 +286,13 @@ class Ingest:
                 key = (task.gateway, answer.lane, answer.epoch, answer.run)
                 answers[key] = joined(answers.get(key), answer)
         for (gateway, *_), acknowledgement in answers.items():
-            try:
-                self._link.publish(topics.ack(gateway), self._signed(gateway, acknowledgement).to_json())
-            except UplinkError as exc:
-                logger.debug("acknowledgement not published gateway=%s reason=%s", gateway, exc)
+            self._acknowledge(gateway, acknowledgement)
+
+    def _acknowledge(self, gateway: str, acknowledgement: Acknowledgement) -> None:
+        try:
+            self._link.publish(topics.ack(gateway), self._signed(gateway, acknowledgement).to_json())
+        except UplinkError as exc:
+            logger.debug("acknowledgement not published gateway=%s reason=%s", gateway, exc)
 
     def _signed(self, gateway: str, acknowledgement: Acknowledgement) -> Acknowledgement:
         """Signed for a gateway that is enrolled: it deletes what is acknowledged, and must not believe anybody."""

@@ -124,7 +124,10 @@ def is_local(broker: str) -> bool:
     Raises:
         UsageError: its address is not understood.
     """
-    host = BrokerAddress.parse(broker).host
+    return all(_is_here(node.host) for node in BrokerAddress.parse(broker).nodes)
+
+
+def _is_here(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -137,9 +140,9 @@ def check_broker(broker: str) -> None:
     Raises:
         UsageError: the broker is elsewhere and the address says mqtt://, or it is not understood.
     """
-    address = BrokerAddress.parse(broker)
-    if not address.tls and not is_local(broker):
-        raise UsageError(
-            f"broker on {address.host}: what goes there must be encrypted. Write mqtts://{address.host}:8883?ca=FILE, "
-            "use a broker on 127.0.0.1, or leave --broker out for the embedded one"
-        )
+    for node in BrokerAddress.parse(broker).nodes:
+        if not node.tls and not _is_here(node.host):
+            raise UsageError(
+                f"broker on {node.host}: what goes there must be encrypted. Write mqtts://{node.host}:8883?ca=FILE, "
+                "use a broker on 127.0.0.1, or leave --broker out for the embedded one"
+            )

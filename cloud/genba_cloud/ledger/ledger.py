@@ -12,10 +12,11 @@ from typing import Self, TypeVar
 from genba_cloud.core.facts import OrderPlan, Refused
 from genba_cloud.ledger import proof, quarantine, refold
 from genba_cloud.ledger.append import Stamp, append_envelopes, append_events
-from genba_cloud.ledger.batches import NOTHING_CHANGED, Appended, EnvelopeBatch
+from genba_cloud.ledger.batches import Appended, EnvelopeBatch, together
 from genba_cloud.ledger.gateways import GatewayKept, GatewaySeen, publish_dispatch, see_gateway
 from genba_cloud.ledger.ids import OrderedIds
 from genba_cloud.ledger.orders import OrderTaken, upsert_order
+from genba_cloud.ledger.peers import ASSESSOR, Peers, appended_of
 from genba_cloud.ledger.quarantine import Reread, Retried
 from genba_cloud.ledger.questions import (
     AnswerToGive,
@@ -65,8 +66,11 @@ class Ledger:
         now: Callable[[], datetime],
         enterprise: str = DEFAULT_ENTERPRISE,
         seals: Seals = NO_KEY,
+        peers: Peers | None = None,
     ) -> None:
+        """Prepare. `peers`: other processes write to the same database; what gateways send needs a lease then."""
         self._store = store
+        self._peers = peers
         self._enterprise = enterprise
         self._now = now
         self._seals = seals
@@ -129,12 +133,25 @@ class Ledger:
         return await self._entered().take(batches)
 
     async def append_events(self, events: Sequence[Event]) -> Appended:
-        """Take events with client-made ids (UUIDs): from people, other systems, and the collector's own decisions.
+        """Take events with client-made ids (UUIDs): from people and other systems.
 
         Raises:
             ContractError: an event has the id of a gateway's event; nothing was taken.
         """
         return await self._run(lambda transaction: append_events(transaction, events, self._stamp()))
+
+    @property
+    def decides_under(self) -> int | None:
+        """The fencing token under which this process decides on episodes (0: it is the only one); None: it does not."""
+        return 0 if self._peers is None else self._peers.token(ASSESSOR)
+
+    async def append_decisions(self, events: Sequence[Event]) -> Appended:
+        """Take the collector's own decisions.
+
+        Raises:
+            LeaseLost: another process decides; nothing was taken.
+        """
+        return await self._run(lambda transaction: append_events(transaction, events, self._stamp()), lease=ASSESSOR)
 
     async def quarantine(self, rows: Iterable[Quarantined]) -> Appended:
         """Keep what cannot be read at all, where there is room for it."""
@@ -177,7 +194,7 @@ class Ledger:
 
     async def see_gateway(self, seen: GatewaySeen) -> GatewayKept:
         """Keep a gateway's state message."""
-        return await self._run(lambda transaction: see_gateway(transaction, seen, self._stamp()))
+        return await self._run(lambda transaction: see_gateway(transaction, seen, self._stamp()), gateway=seen.gateway)
 
     async def add_gateway(self, gateway: str, *, site: str | None) -> Invitation | Refused:
         """Register a gateway of this enterprise; the invitation holds the code with which it enrols."""
@@ -209,7 +226,7 @@ class Ledger:
 
     async def publish_dispatch(self, gateway: str, sha256: str) -> GatewayKept:
         """Give a dispatch document with this content its version (`record.dispatch_published`)."""
-        return await self._run(lambda transaction: publish_dispatch(transaction, gateway, sha256))
+        return await self._run(lambda transaction: publish_dispatch(transaction, gateway, sha256), gateway=gateway)
 
     async def rebuild(self) -> int:
         """Fold every view again from the log; the number of views."""
@@ -224,7 +241,13 @@ class Ledger:
         return await self._run(lambda transaction: proof.verify(transaction, self._enterprise))
 
     def _append_envelopes(self, transaction: Transaction, batches: Sequence[EnvelopeBatch]) -> Sequence[Appended]:
-        return append_envelopes(transaction, batches, self._stamp())
+        if self._peers is None:
+            return append_envelopes(transaction, batches, self._stamp())
+        for gateway in sorted({batch.gateway for batch in batches}):
+            self._peers.check_gateway(transaction, gateway)
+        results = append_envelopes(transaction, batches, self._stamp())
+        self._peers.announce(transaction, together(results))
+        return results
 
     def _stamp(self) -> Stamp:
         return Stamp(now=self._now(), next_id=self._ids.next, seals=self._seals)
@@ -236,20 +259,43 @@ class Ledger:
             await listener()
         return result
 
-    async def _run(self, work: Callable[[Transaction], T]) -> T:
-        return await self._entered().run(work)
-
     def _entered(self) -> Writer:
         if self._writer is None:
             raise RuntimeError("the ledger is not entered")
         return self._writer
 
-    def _tell(self, result: object) -> None:
-        appended = result if isinstance(result, Appended) else getattr(result, "appended", None)
-        if not isinstance(appended, Appended) or (not appended.events and appended.changed == NOTHING_CHANGED):
-            return
+    async def _run(
+        self, work: Callable[[Transaction], T], *, gateway: str | None = None, lease: str | None = None
+    ) -> T:
+        """Do the work; beside other processes only where its lease is ours, and so that they hear of it.
+
+        Raises:
+            LeaseLost: the partition of `gateway`, or `lease`, is not ours; nothing was written.
+        """
+        peers = self._peers
+        if peers is None:
+            return await self._entered().run(work)
+
+        def among_peers(transaction: Transaction) -> T:
+            if gateway is not None:
+                peers.check_gateway(transaction, gateway)
+            if lease is not None:
+                peers.check(transaction, lease)
+            result = work(transaction)
+            peers.announce(transaction, result)
+            return result
+
+        return await self._entered().run(among_peers)
+
+    def hear(self, appended: Appended) -> None:
+        """Tell our listeners what another process committed; on the event loop."""
         for listener in tuple(self._listeners):
             listener(appended)
+
+    def _tell(self, result: object) -> None:
+        appended = appended_of(result)
+        if appended is not None:
+            self.hear(appended)
 
 
 def _rebuild_old(store: Store, enterprise: str) -> bool:

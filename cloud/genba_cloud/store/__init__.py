@@ -4,17 +4,24 @@ from pathlib import Path
 
 from genba_cloud.store.again import committed
 from genba_cloud.store.errors import StoreAway, StoreClash
-from genba_cloud.store.port import Store, Transaction
+from genba_cloud.store.leases import ALIVE_S, LEASES_MOVED, Leases, Member, Standing
+from genba_cloud.store.port import LeaseLost, Store, Transaction
 from genba_cloud.store.postgres import PostgresReader, PostgresStore
 from genba_cloud.store.read import Reads
 from genba_cloud.store.sqlite import SqliteReader, SqliteStore
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE
 
 __all__ = [
+    "ALIVE_S",
     "DEFAULT_ENTERPRISE",
+    "LEASES_MOVED",
+    "LeaseLost",
+    "Leases",
+    "Member",
     "PostgresStore",
     "Reads",
     "SqliteStore",
+    "Standing",
     "Store",
     "StoreAway",
     "StoreClash",

@@ -38,6 +38,10 @@ class DamagedRowError(GenbaError):
         self.position = position
 
 
+class LeaseLost(GenbaError):
+    """This process does not hold the lease any more under which it wanted to write; nothing was written."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRow:
     """One event of the log: its canonical JSON (`body`) and the SHA-256 of that (`leaf`)."""
@@ -287,6 +291,12 @@ class Transaction(Protocol):
 
     def put_gateway(self, record: GatewayRecord, *, dispatch_sha256: str) -> None:
         """Write the gateway, new or changed."""
+
+    def is_held(self, lease: str, token: int) -> bool:
+        """Whether the lease has this fencing token; until the end of the transaction it does not change hands."""
+
+    def announce(self, text: str) -> None:
+        """Tell other processes, once this transaction is committed; at most 7,000 bytes."""
 
 
 class Store(Protocol):

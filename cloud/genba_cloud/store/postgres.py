@@ -19,6 +19,8 @@ from sqlalchemy.exc import ArgumentError
 from genba_cloud.store.accounts import Accounts
 from genba_cloud.store.accounts_postgres import PostgresAccounts
 from genba_cloud.store.errors import StoreAway
+from genba_cloud.store.leases import Leases
+from genba_cloud.store.listening import listen
 from genba_cloud.store.memory import Memory
 from genba_cloud.store.port import Transaction
 from genba_cloud.store.postgres_health import Health, translate
@@ -63,6 +65,7 @@ class _Postgres:
         self._engine = engine_of(url)
         ask_url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._health = Health(self._engine, lambda: psycopg.connect(ask_url, **_CONNECTION).close(), shown=self.name)
+        be_patient(self._engine)  # the last to listen for connecting
         self._engines: dict[tuple[str, Access], Engine] = {}
         with ExitStack() as undo:
             undo.callback(self.close)
@@ -149,6 +152,7 @@ class PostgresStore(_Postgres):
             memory = self._memories.setdefault(enterprise, Memory())
             transaction = PostgresTransaction(connection, enterprise, access, self._log_parts, memory)
             yield transaction  # what is raised here rolls back: the connection is let go of with its transaction open
+            transaction.tell()
             try:
                 begun.commit()
             except StoreAway:
@@ -157,6 +161,14 @@ class PostgresStore(_Postgres):
                     raise
             else:
                 transaction.committed()
+
+    def leases(self) -> Leases:
+        """Who of several processes does what; closed by whoever asked for them."""
+        return Leases(self._engine.url)
+
+    def listen(self) -> Iterator[str | None]:
+        """What other processes announce; see `listening`."""
+        return listen(self._engine)
 
     def _was_committed(self, transaction: PostgresTransaction) -> bool:
         """Whether the transaction whose commit was not answered did commit: its link is in the chain, or it is not.
@@ -241,7 +253,6 @@ def engine_of(url: str, *, application: str = "genba") -> Engine:
 
     event.listen(engine, "begin", begins)
     event.listen(engine, "handle_error", translate)
-    be_patient(engine)
     return engine
 
 

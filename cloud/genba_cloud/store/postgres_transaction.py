@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Table, func, select, tuple_
+from sqlalchemy import ARRAY, Connection, String, Table, cast, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from genba_cloud.core.facts import Aggregate, ViewKey
 from genba_cloud.store.errors import StoreClash
 from genba_cloud.store.isolation import SETTING
+from genba_cloud.store.leases import CHANNEL, is_held
 from genba_cloud.store.memory import Memory
 from genba_cloud.store.port import Link, LogRange, LogRow, ReceivedRange, StoredOrder, StoredView
 from genba_cloud.store.postgres_log import LogParts, copy_rows, drop, ranges
@@ -82,6 +83,7 @@ class PostgresTransaction(SqlTransaction):
         self._log_parts = log_parts
         self._is_alone = access is Access.ALONE
         self._holds_rows = False
+        self._announced: list[str] = []
         self._has_log = False
 
     def alone(self) -> None:
@@ -92,6 +94,20 @@ class PostgresTransaction(SqlTransaction):
             raise StoreClash("others write, and this work must be alone")
         self._connection.exec_driver_sql(f"SELECT {_LONG_PAUSE}")
         self._is_alone = True
+
+    def is_held(self, lease: str, token: int) -> bool:
+        """See the port."""
+        return is_held(self._connection, lease, token)
+
+    def announce(self, text: str) -> None:
+        """See the port."""
+        self._announced.append(text)
+
+    def tell(self) -> None:
+        """Hand all that was announced to the database, which tells it after the commit."""
+        if self._announced:
+            texts = func.unnest(cast(self._announced, ARRAY(String)))
+            self._connection.execute(select(func.pg_notify(CHANNEL, texts)))
 
     def last_link(self) -> Link:
         """See the port; from here to the end of the transaction nobody else appends to this enterprise's log."""

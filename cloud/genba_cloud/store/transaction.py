@@ -377,6 +377,13 @@ class SqlTransaction:
         }
         self._put(GATEWAY, {"id": record.gateway}, fields)
 
+    def is_held(self, lease: str, token: int) -> bool:
+        """See the port; a store of one process gives out no leases."""
+        return False
+
+    def announce(self, text: str) -> None:
+        """See the port; a store of one process has nobody to tell."""
+
     def _one_order(self, where: Any) -> StoredOrder | None:
         found = self._connection.execute(order_rows(self._enterprise).where(where)).mappings().all()
         return next(iter(orders_of(self._connection, self._enterprise, found)), None)

@@ -226,8 +226,8 @@ def _certificates(device_map: DeviceMap, folder: Path, broker: str | None) -> It
 def _certificates_of(device_map: DeviceMap, broker: str | None) -> Iterator[Path | None]:
     """Certificates that the map names."""
     address = _broker(device_map, broker)
-    if address is not None:
-        yield from (address.ca, address.certificate)
+    for node in address.nodes if address is not None else ():
+        yield from (node.ca, node.certificate)
     for device in device_map.devices.values():
         match device:
             case MqttInDevice():
@@ -267,7 +267,7 @@ def _network(device_map: DeviceMap, broker: str | None, status: Answer | NoAnswe
     elif address is None:
         yield _warn("broker", "none: events only go to --sink", "add `collector: {mqtt: mqtt://HOST:1883}` to the map")
     else:
-        targets.append(Target(what="broker", host=address.host, port=address.port))
+        targets += [Target(what="broker", host=node.host, port=node.port) for node in address.nodes]
     for reached in reach_all(targets):
         target = reached.target
         where = f"{target.host}:{target.port}"

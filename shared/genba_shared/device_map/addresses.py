@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from genba_shared.broker import BETWEEN_NODES
 from genba_shared.device_map.model import ModbusTable
 from genba_shared.device_map.phrases import any_of, meant, out_of_range, write_like
 from genba_shared.device_map.problems import Wrong, shorten
@@ -219,6 +220,15 @@ def mqtt_url_of(text: str) -> str:
         spelt = f"{_MQTT_OF_OTHERS[scheme.lower()]}://{_behind_user(rest)}"
         raise Wrong(_not_a_url(text, _MQTT_PORTS, MQTT_URL), meant(shorten(spelt)))
     return _bare(_url_of(text, ports=_MQTT_PORTS, what=MQTT_URL))
+
+
+def mqtt_urls_of(text: str) -> str:
+    """Check the URLs of the nodes of a cluster, with commas between them, or of one broker.
+
+    Raises:
+        Wrong: as `mqtt_url_of`.
+    """
+    return ",".join(mqtt_url_of(url) for url in BETWEEN_NODES.split(text))
 
 
 def http_url_of(text: str) -> str:

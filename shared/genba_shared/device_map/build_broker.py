@@ -21,15 +21,23 @@ def take_broker(values: Values, url_key: str) -> BrokerAddress:
     if values.broken:
         raise Unusable
     taken = values.taken
-    return dataclasses.replace(
-        BrokerAddress.parse(taken.pop(url_key)),
-        ca=taken.pop("ca", None),
-        certificate=taken.pop("client_cert", None),
-        key=taken.pop("client_key", None),
-        username=taken.pop("user", None),
-        password=taken.pop("password", None),
-        version=taken.pop("version", MqttVersion.V3),
+    address = BrokerAddress.parse(taken.pop(url_key))
+    ca, certificate, key = (taken.pop(name, None) for name in ("ca", "client_cert", "client_key"))
+    username, password = taken.pop("user", None), taken.pop("password", None)
+    version = taken.pop("version", MqttVersion.V3)
+    first, *others = (
+        dataclasses.replace(
+            node,
+            ca=ca,
+            certificate=certificate,
+            key=key,
+            username=username,
+            password=password,
+            version=version,
+        )
+        for node in address.nodes
     )
+    return dataclasses.replace(first, others=tuple(others))
 
 
 def _check_broker(values: Values, url_key: str) -> None:

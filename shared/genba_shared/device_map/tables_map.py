@@ -8,7 +8,7 @@ from typing import Final
 
 import yaml
 
-from genba_shared.device_map.addresses import MQTT_URL, mqtt_url_of
+from genba_shared.device_map.addresses import MQTT_URL, mqtt_urls_of
 from genba_shared.device_map.kinds import IDENTIFIER, choice, one_or_more, quantity, raw, text
 from genba_shared.device_map.model import (
     ClockSettings,
@@ -99,7 +99,7 @@ COLLECTOR: Final = ObjectSpec(
     keys=keys(
         Key(
             name="mqtt",
-            kind=text(MQTT_URL, "mqtt://10.1.2.3:1883", check=mqtt_url_of),
+            kind=text(MQTT_URL, "mqtt://10.1.2.3:1883", check=mqtt_urls_of),
             meaning="the broker that events go to (mqtts: encrypted); `genba edge run --broker` takes its place",
             example="mqtt: mqtt://10.1.2.3:1883",
             required=True,

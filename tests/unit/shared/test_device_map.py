@@ -295,6 +295,19 @@ def test_the_smallest_map_is_a_gateway_and_one_device() -> None:
     assert warnings == ()
 
 
+def test_the_nodes_of_a_broker_cluster_share_what_is_written_around_them() -> None:
+    text = (
+        "version: 1\ngateway: {id: g, site: s}\n"
+        'collector: {mqtt: "mqtts://a:1,mqtts://b", version: "5", user: edge}\n'
+        "devices: [{id: a, protocol: modbus, host: h, points: {p: {at: 30001, type: int16}}}]\n"
+    )
+    device_map, _ = load_device_map_with_warnings(Path("m"), text=text)
+    assert device_map.collector is not None
+    first, second = device_map.collector.broker.nodes
+    assert ((first.host, first.port), (second.host, second.port)) == (("a", 1), ("b", 8883))
+    assert (first.version, second.version, first.username, second.username) == ("5", "5", "edge", "edge")
+
+
 def test_what_works_but_is_risky_is_a_warning_and_not_an_error() -> None:
     text = """\
 version: 1

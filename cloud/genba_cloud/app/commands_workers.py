@@ -1,0 +1,77 @@
+"""`genba cloud worker` and `genba cloud broker-config`: what an installation of several machines needs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from genba_cloud.app.settings import DEFAULT_DATA
+from genba_cloud.app.worker import WorkerSettings, work
+from genba_cloud.ingest.broker_config import mosquitto_files, nats_files
+from genba_cloud.store import open_reader
+from genba_cloud.store.read import Enrolment
+
+CERTIFICATES: Final = "/etc/genba/tls"
+
+
+def add_to(commands: Any) -> None:
+    """Add the commands below `genba cloud`."""
+    summary = "one more process that takes what gateways send (PostgreSQL only)"
+    worker = commands.add_parser("worker", help=summary, description=summary)
+    worker.add_argument("--db", required=True, metavar="URL", help="postgresql://USER@HOST:5432/DATABASE")
+    worker.add_argument(
+        "--broker", required=True, metavar="URL", help="mqtt://HOST:1883; nodes of a cluster with commas between them"
+    )
+    worker.set_defaults(run_cloud=_worker)
+    _add_broker_config(commands)
+
+
+def _worker(arguments: argparse.Namespace) -> int:
+    return work(WorkerSettings(db=arguments.db, broker=arguments.broker))
+
+
+def _add_broker_config(commands: Any) -> None:
+    summary = "settings for a broker that lets each registered gateway use its own topics only"
+    parser = commands.add_parser("broker-config", help=summary, description=summary)
+    parser.add_argument("kind", choices=["mosquitto", "nats"], help="for which broker")
+    parser.add_argument("--data", type=Path, default=DEFAULT_DATA, metavar="DIR", help=f"default {DEFAULT_DATA}")
+    parser.add_argument("--db", metavar="URL", help="the collector's database, where it is not SQLite in the folder")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write the files there instead of showing them")
+    parser.add_argument(
+        "--nodes", default="localhost", metavar="HOSTS", help="hosts of a NATS cluster: a.example,b.example,c.example"
+    )
+    parser.add_argument(
+        "--certificates", default=CERTIFICATES, metavar="DIR", help=f"with ca.pem, broker.*; default {CERTIFICATES}"
+    )
+    parser.set_defaults(run_cloud=_broker_config)
+
+
+def _broker_config(arguments: argparse.Namespace) -> int:
+    gateways = _registered(arguments.data, arguments.db)
+    match arguments.kind:
+        case "mosquitto":
+            files = mosquitto_files(gateways, certificates=arguments.certificates)
+        case _:
+            nodes = [node.strip() for node in arguments.nodes.split(",")]
+            files = nats_files(dict.fromkeys(gateways), nodes=nodes, certificates=arguments.certificates)
+    if not gateways:
+        print("no gateway is registered: only the collector may enter (`genba cloud gateway add`)", file=sys.stderr)
+    if arguments.out is None:
+        for name, text in files.items():
+            print(f"# --- {name}\n{text}")
+        return 0
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (arguments.out / name).write_text(text)
+        print(arguments.out / name)
+    return 0
+
+
+def _registered(data_dir: Path, db: str | None) -> list[str]:
+    store = open_reader(data_dir, db)
+    try:
+        return [one.gateway for one in store.reads().gateways() if one.enrolment is Enrolment.REGISTERED]
+    finally:
+        store.close()
