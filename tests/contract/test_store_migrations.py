@@ -17,9 +17,10 @@ from genba_cloud.app.cli import COMMAND
 from genba_cloud.store import PostgresStore, SqliteStore, open_reader, open_store
 from genba_cloud.store.migrate import Migrations, differences
 from genba_cloud.store.migrating import Migrating, opened_for_migration
+from genba_cloud.store.read import GatewayIdentity
 from genba_cloud.store.tables import REVISION
 from genba_shared.errors import UsageError
-from tests.contract.stores import IMPLEMENTATIONS, log, order, rows, started
+from tests.contract.stores import IMPLEMENTATIONS, log, minute, order, rows, started
 
 EXAMPLE = Path(__file__).parent / "revisions"
 BROKEN = Path(__file__).parent / "broken_revisions"
@@ -110,10 +111,27 @@ def test_a_revision_forward_and_back_keeps_every_row(url: str | None, tmp_path: 
             found = connection.execute(text("SELECT customer_name, country FROM customer_order")).one()
             assert found == ("Blue Shirt Co", "jp")
         back = database.back()
-        assert (back.begin, back.end, back.is_back) == ("9001", "0001", True)
+        assert (back.begin, back.end, back.is_back) == ("9001", REVISION, True)
         database.run(back)
         with database.engine.connect() as connection:
             assert differences(connection) == []
+    check_filled(url, tmp_path)
+
+
+def test_who_is_registered_survives_a_step_back_and_forward_again(
+    url: str | None, tmp_path: Path, opened: Open
+) -> None:
+    fill(url, tmp_path)
+    one = GatewayIdentity(gateway="gw", enterprise="default", added_at=minute(1), public_key=bytes(32))
+    with closing(open_store(tmp_path, url)) as store, store.transaction() as transaction:
+        transaction.identities().put(one)
+    with opened() as database:
+        database.run(database.back())
+        database.run(database.forward())
+        with database.engine.connect() as connection:
+            assert differences(connection) == []
+    with closing(open_store(tmp_path, url)) as store:
+        assert store.reads().identities() == (one,)
     check_filled(url, tmp_path)
 
 
@@ -147,8 +165,15 @@ def make_old(folder: Path) -> None:
     """A file as versions wrote it that knew nothing of revisions, and that lacked what came later."""
     fill(None, folder)
     with closing(sqlite3.connect(folder / "genba.db")) as connection, connection:
-        for what in ("TABLE alembic_version", "INDEX log_by_id", "TABLE question"):
+        later = ("archive", "gateway_identity", "lease", "merkle_head", "quarantine_use", "subject_key", "worker")
+        for what in (
+            "TABLE alembic_version",
+            "INDEX log_by_id",
+            "TABLE question",
+            *(f"TABLE {name}" for name in later),
+        ):
             connection.execute(f"DROP {what}")
+        connection.execute("ALTER TABLE received_range DROP COLUMN run")
 
 
 def test_a_file_of_the_time_before_revisions_is_adopted_after_it_was_copied(
@@ -228,7 +253,7 @@ def test_the_database_may_come_from_the_environment_and_its_password_is_not_prin
     assert run("verify", "--data", str(tmp_path)) == 0
     out = capsys.readouterr().out
     assert "secret" not in out
-    assert out.splitlines()[-1] == "events=0 links=0 views=0 differences=0"
+    assert out.splitlines()[-1] == "events=0 links=0 heads=0 views=0 differences=0"
 
 
 @pytest.mark.parametrize(

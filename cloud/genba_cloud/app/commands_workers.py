@@ -7,11 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from genba_cloud.app.settings import DEFAULT_DATA
+from genba_cloud.app.database import add_database_arguments, opened_reader
 from genba_cloud.app.worker import WorkerSettings, work
 from genba_cloud.ingest.broker_config import mosquitto_files, nats_files
-from genba_cloud.store import open_reader
-from genba_cloud.store.read import Enrolment
+from genba_shared.signing import fingerprint
 
 CERTIFICATES: Final = "/etc/genba/tls"
 
@@ -20,7 +19,7 @@ def add_to(commands: Any) -> None:
     """Add the commands below `genba cloud`."""
     summary = "one more process that takes what gateways send (PostgreSQL only)"
     worker = commands.add_parser("worker", help=summary, description=summary)
-    worker.add_argument("--db", required=True, metavar="URL", help="postgresql://USER@HOST:5432/DATABASE")
+    add_database_arguments(worker)
     worker.add_argument(
         "--broker", required=True, metavar="URL", help="mqtt://HOST:1883; nodes of a cluster with commas between them"
     )
@@ -29,15 +28,14 @@ def add_to(commands: Any) -> None:
 
 
 def _worker(arguments: argparse.Namespace) -> int:
-    return work(WorkerSettings(db=arguments.db, broker=arguments.broker))
+    return work(WorkerSettings(db=arguments.db or "", broker=arguments.broker, data_dir=arguments.data))
 
 
 def _add_broker_config(commands: Any) -> None:
     summary = "settings for a broker that lets each registered gateway use its own topics only"
     parser = commands.add_parser("broker-config", help=summary, description=summary)
     parser.add_argument("kind", choices=["mosquitto", "nats"], help="for which broker")
-    parser.add_argument("--data", type=Path, default=DEFAULT_DATA, metavar="DIR", help=f"default {DEFAULT_DATA}")
-    parser.add_argument("--db", metavar="URL", help="the collector's database, where it is not SQLite in the folder")
+    add_database_arguments(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the files there instead of showing them")
     parser.add_argument(
         "--nodes", default="localhost", metavar="HOSTS", help="hosts of a NATS cluster: a.example,b.example,c.example"
@@ -49,13 +47,13 @@ def _add_broker_config(commands: Any) -> None:
 
 
 def _broker_config(arguments: argparse.Namespace) -> int:
-    gateways = _registered(arguments.data, arguments.db)
+    gateways = _registered(arguments)
     match arguments.kind:
         case "mosquitto":
-            files = mosquitto_files(gateways, certificates=arguments.certificates)
+            files = mosquitto_files(sorted(gateways), certificates=arguments.certificates)
         case _:
             nodes = [node.strip() for node in arguments.nodes.split(",")]
-            files = nats_files(dict.fromkeys(gateways), nodes=nodes, certificates=arguments.certificates)
+            files = nats_files(gateways, nodes=nodes, certificates=arguments.certificates)
     if not gateways:
         print("no gateway is registered: only the collector may enter (`genba cloud gateway add`)", file=sys.stderr)
     if arguments.out is None:
@@ -69,9 +67,8 @@ def _broker_config(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _registered(data_dir: Path, db: str | None) -> list[str]:
-    store = open_reader(data_dir, db)
-    try:
-        return [one.gateway for one in store.reads().gateways() if one.enrolment is Enrolment.REGISTERED]
-    finally:
-        store.close()
+def _registered(arguments: argparse.Namespace) -> dict[str, str | None]:
+    """By gateway the serial number that its certificate carries; None: it is not enrolled yet, or has none."""
+    with opened_reader(arguments) as store:
+        known = [one for one in store.reads().identities() if one.removed_at is None]
+    return {one.gateway: fingerprint(one.public_key)[:32] if one.public_key else None for one in known}

@@ -6,26 +6,31 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 
+from genba_cloud.app.garbage import look_seldom
 from genba_cloud.app.membership import Duties, new_name
 from genba_cloud.app.serve import stop_signal
 from genba_cloud.app.wires import Company, Wires
 from genba_cloud.ingest import check_broker
 from genba_cloud.ledger import Ledger, Peers
 from genba_cloud.store import PostgresStore
+from genba_cloud.store.pki import FOLDER, Pki
 from genba_shared.broker import BrokerAddress
 from genba_shared.clock import ProductionClock
 from genba_shared.errors import UsageError
+from genba_shared.signing import Sign
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """What `worker` was asked for."""
+    """What `worker` was asked for. `data_dir`: holds a copy of the collector's ``identity/``, where it signs."""
 
     db: str
     broker: str
+    data_dir: Path
 
     def check(self) -> None:
         """Refuse what cannot work.
@@ -54,11 +59,29 @@ def work(settings: WorkerSettings) -> int:
     return 0
 
 
+def _sign(settings: WorkerSettings, store: PostgresStore) -> Sign | None:
+    """What signs acknowledgements for enrolled gateways; None: there are none.
+
+    Raises:
+        UsageError: there are, and the keys are missing: they would take no answer of this worker.
+    """
+    if (settings.data_dir / FOLDER).exists():
+        return Pki(settings.data_dir).sign
+    enrolled = [one.gateway for one in store.reads().identities() if one.public_key and one.removed_at is None]
+    if enrolled:
+        raise UsageError(
+            f"{len(enrolled)} gateways are enrolled and believe only what is signed: copy the folder {FOLDER}/ of the "
+            f"collector's data into {settings.data_dir} (owner only), or name its place with --data DIR"
+        )
+    return None
+
+
 async def _work(settings: WorkerSettings, store: PostgresStore, clock: ProductionClock) -> None:
+    look_seldom()
     stop = stop_signal()
     peers = Peers(new_name())
     company = Company(store=store, peers=peers, duties=Duties(ingests=True, decides=False))
-    wires = Wires(settings.broker, clock, peers=peers)
+    wires = Wires(settings.broker, clock, sign=_sign(settings, store), peers=peers)
     async with Ledger(store, now=clock.now, peers=peers) as ledger, company.joined(ledger, wires):
         print(f"ready worker={peers.name} mqtt={BrokerAddress.parse(settings.broker)}", flush=True)
         await stop.wait()

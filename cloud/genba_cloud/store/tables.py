@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION: Final = "0001"
+REVISION: Final = "0002"
 """The newest revision of these tables: the last file of ``migrations/versions``."""
 SCHEMA_VERSION: Final = 1
 """Raised only where a version of genba that knows nothing of revisions must be kept from opening the database."""
@@ -98,8 +98,6 @@ for _name in ("gateway", "order_id", "work_order", "station", "zone"):
         postgresql_where=LOG.c[_name].is_not(None),
     )
 Index("log_by_kind", LOG.c.enterprise, LOG.c.kind, LOG.c.position)
-RETIRED_INDEXES: Final = ("log_by_tag",)
-"""Indexes of older versions that nothing reads: a store that has them drops them when opened."""
 
 Index("log_by_id", LOG.c.enterprise, LOG.c.id)  # corrections name the event that they correct
 
