@@ -211,3 +211,46 @@ def gateway_record(row: RowMapping) -> GatewayRecord:
         devices=state.get("devices", {}),
         state=state,
     )
+
+
+def order_fields(stored: StoredOrder) -> dict[str, Any]:
+    """The columns of an order's row, but for its number."""
+    plan = stored.plan
+    return {
+        "system": plan.system,
+        "external_id": plan.external_id,
+        "customer": plan.customer,
+        "promised": plan.promised,
+        "baseline_start": stored.baseline_start,
+        "baseline_finish": stored.baseline_finish,
+    }
+
+
+def node_values(work: WorkOrderPlan) -> list[dict[str, Any]]:
+    """The rows of a work order's nodes."""
+    return [
+        {
+            "work_order": work.work_order,
+            "node": node.node,
+            "ordinal": number,
+            "quantity": node.quantity,
+            "planned_start": node.planned_start,
+            "planned_finish": node.planned_finish,
+            "predecessors": list(node.predecessors),
+            "label": dict(node.label),
+        }
+        for number, node in enumerate(work.nodes)
+    ]
+
+
+def gateway_fields(record: GatewayRecord, dispatch_sha256: str) -> dict[str, Any]:
+    """The columns of a gateway's row, but for its name."""
+    return {
+        "enrolment": str(record.enrolment),
+        "online": record.online,
+        "epoch": record.epoch,
+        "seen_at": record.seen_at,
+        "state": dict(record.state),
+        "dispatch_version": record.dispatch_published,
+        "dispatch_sha256": dispatch_sha256,
+    }

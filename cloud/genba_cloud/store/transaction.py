@@ -30,10 +30,13 @@ from genba_cloud.store.read import GatewayRecord, QueueRow
 from genba_cloud.store.rows import (
     chunks,
     event_of,
+    gateway_fields,
     gateway_record,
     gateway_rows,
     log_parameters,
     logged_event,
+    node_values,
+    order_fields,
     order_rows,
     orders_of,
     plans,
@@ -306,37 +309,14 @@ class SqlTransaction:
     def put_order(self, stored: StoredOrder) -> None:
         """See the port."""
         plan = stored.plan
-        fields = {
-            "system": plan.system,
-            "external_id": plan.external_id,
-            "customer": plan.customer,
-            "promised": plan.promised,
-            "baseline_start": stored.baseline_start,
-            "baseline_finish": stored.baseline_finish,
-        }
-        self._put(CUSTOMER_ORDER, {"id": plan.order}, fields)
+        self._put(CUSTOMER_ORDER, {"id": plan.order}, order_fields(stored))
         known = self.planned(work.work_order for work in plan.work_orders)
         for ordinal, work in enumerate(plan.work_orders):
             if work.work_order in known:
                 continue
             values = {"site": work.site, "item": work.item, "quantity": work.quantity, "ordinal": ordinal}
             self._insert(WORK_ORDER, [{"id": work.work_order, "order_id": plan.order, **values}])
-            self._insert(
-                NODE,
-                [
-                    {
-                        "work_order": work.work_order,
-                        "node": node.node,
-                        "ordinal": number,
-                        "quantity": node.quantity,
-                        "planned_start": node.planned_start,
-                        "planned_finish": node.planned_finish,
-                        "predecessors": list(node.predecessors),
-                        "label": dict(node.label),
-                    }
-                    for number, node in enumerate(work.nodes)
-                ],
-            )
+            self._insert(NODE, node_values(work))
 
     def planned(self, work_orders: Iterable[str]) -> Mapping[str, PlannedWork]:
         """See the port. A plan never changes, so that one that was read is known for good."""
@@ -366,16 +346,7 @@ class SqlTransaction:
 
     def put_gateway(self, record: GatewayRecord, *, dispatch_sha256: str) -> None:
         """See the port."""
-        fields = {
-            "enrolment": str(record.enrolment),
-            "online": record.online,
-            "epoch": record.epoch,
-            "seen_at": record.seen_at,
-            "state": dict(record.state),
-            "dispatch_version": record.dispatch_published,
-            "dispatch_sha256": dispatch_sha256,
-        }
-        self._put(GATEWAY, {"id": record.gateway}, fields)
+        self._put(GATEWAY, {"id": record.gateway}, gateway_fields(record, dispatch_sha256))
 
     def is_held(self, lease: str, token: int) -> bool:
         """See the port; a store of one process gives out no leases."""

@@ -93,6 +93,16 @@ class Committing:
         self._on_stored(commit)
         return True
 
+    async def store_all(self, deriver: Deriver) -> bool:
+        """Commit what waits and then all that was derived; False: the disk does not take it, and it waits."""
+        if self.waiting is not None and not await self.store_now(self.waiting):
+            return False
+        self.waiting = deriver.take_checkpoint()  # which forgets it: only when nothing else waits
+        if not await self.store_now(self.waiting):
+            return False
+        self.waiting = None
+        return True
+
     def took(self, commit: Commit) -> None:
         """The outbox took a commit on another way: the first one of a new epoch."""
         if self._sink is not None:

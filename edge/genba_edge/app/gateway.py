@@ -342,14 +342,7 @@ class Gateway:
         self._take_waiting()
         self._deriver.shut_down(self._moment())
         self._log_failures()
-        committing = self._committing
-        if committing.waiting is not None and not await committing.store_now(committing.waiting):
-            return False
-        committing.waiting = self._deriver.take_checkpoint()  # which forgets it: only when nothing else waits
-        if not await committing.store_now(committing.waiting):
-            return False
-        committing.waiting = None
-        return True
+        return await self._committing.store_all(self._deriver)
 
     def _take_waiting(self) -> None:
         documents, self._documents = self._documents, []

@@ -1,4 +1,4 @@
-"""Registered gateways and runs of them, leases of workers, signed heads, archives, keys of people, use of quarantine."""
+"""Registered gateways, leases of workers, signed heads, archives, keys of people, use of quarantine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEPT = ("archive", "gateway_identity", "merkle_head", "subject_key")
 
 def upgrade() -> None:
     """Forward."""
-    bind = op.get_bind()  # none that can be asked where statements are only shown
+    bind: object = op.get_bind()  # none that can be asked where statements are only shown
     there = {name for name in _KEPT if isinstance(bind, sa.Connection) and sa.inspect(bind).has_table(name)}
     _gateways()
     _proofs()
