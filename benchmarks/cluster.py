@@ -237,7 +237,7 @@ class _bare_stream:  # noqa: N801 (used as a function: `async with _bare_stream(
 
 @contextmanager
 def _rows(database: str, query: str, *values: object) -> Iterator[list[tuple[object, ...]]]:
-    with psycopg.connect(database) as connection:
+    with psycopg.connect(database, options="-c genba.enterprise=default") as connection:
         yield connection.execute(query.encode(), values).fetchall()
 
 

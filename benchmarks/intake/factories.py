@@ -16,7 +16,7 @@ from typing import Final
 from genba_cloud.core.facts import NodePlan, OrderPlan, WorkOrderPlan
 from genba_edge.core.delivery import Send
 from genba_edge.core.journal import Identity, Journal, Moment
-from genba_edge.uplink.envelopes import make_envelope
+from genba_edge.uplink.envelopes import Sender, make_envelope
 from genba_shared import topics
 from genba_shared.clock import ProductionClock
 from genba_shared.codec import MAX_ENVELOPE
@@ -49,6 +49,7 @@ TICK: Final = timedelta(seconds=10)
 """A moving counter is told every ten seconds."""
 START: Final = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
 _CLOCK: Final = ProductionClock(origin=START)
+_RUN: Final = "0000000f"
 
 
 @dataclass(slots=True)
@@ -321,7 +322,8 @@ def _messages(factory: Factory, events: Sequence[Event]) -> Iterator[tuple[str, 
     identity = factory.journal.identity
     topic = topics.up(factory.gateway)
     try:
-        payload = make_envelope(send, events, gateway=identity.gateway, epoch=identity.epoch, clock=_CLOCK)
+        sender = Sender(gateway=identity.gateway, epoch=identity.epoch, run=_RUN, clock=_CLOCK)
+        payload = make_envelope(send, events, sender)
     except ContractError as exc:
         if f"at most {MAX_ENVELOPE}" not in str(exc):
             raise

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from genba_shared.broker import BrokerAddress, MqttVersion
 from genba_shared.errors import UplinkError, UsageError
-from genba_shared.tls import certificate_trouble, trusting_context
+from genba_shared.tls import certificate_trouble, tls_context_of
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo
@@ -133,7 +133,7 @@ class MqttLink:
         self._max_payload_bytes = max_payload_bytes
         self._connect_timeout_s = connect_timeout_s
         self._retry_max_s = retry_max_s
-        self._tls = [_tls_context(node) if node.tls else None for node in self._nodes]
+        self._tls = [tls_context_of(node) if node.tls else None for node in self._nodes]
         self._filters: dict[str, int] = {}
         self._unsent: deque[tuple[MQTTMessageInfo, int]] = deque()  # with their bytes
         self._closing = threading.Event()
@@ -239,7 +239,7 @@ class MqttLink:
         """With the certificate files as they are now: they are renewed while we run. Unusable ones change nothing."""
         if self.address.tls:
             with contextlib.suppress(UsageError):
-                self._tls[self._node] = _tls_context(self.address)
+                self._tls[self._node] = tls_context_of(self.address)
         return self._tls[self._node]
 
     def _keep_connected(self) -> None:
@@ -392,14 +392,3 @@ def _closed_unaccepted(address: BrokerAddress) -> Outage:
         return Outage(OutageKind.CLOSED, "the broker closed the connection before it accepted us")
     hint = "wants another client certificate" if address.certificate else "wants a client certificate"
     return Outage(OutageKind.SECURITY, f"the broker closed the connection before it accepted us: perhaps it {hint}")
-
-
-def _tls_context(address: BrokerAddress) -> ssl.SSLContext:
-    try:
-        context = trusting_context(ca=address.ca)
-        if address.certificate is not None:
-            key = None if address.key is None else str(address.key)
-            context.load_cert_chain(str(address.certificate), key, password="")  # else OpenSSL asks at the terminal
-    except (OSError, ssl.SSLError) as exc:
-        raise UsageError(f"certificate files of {address} cannot be used: {exc}") from exc
-    return context

@@ -8,6 +8,9 @@ import ssl
 from pathlib import Path
 from typing import Final
 
+from genba_shared.broker import BrokerAddress
+from genba_shared.errors import UsageError
+
 _UNKNOWN_AUTHORITY: Final = "is signed by an authority that we do not know: name its file as `ca`"
 _WRONG_HOST: Final = "is for another host: host name mismatch"
 _TROUBLES: Final = {
@@ -67,4 +70,20 @@ def pinned_context(*, fingerprint: str) -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.sslobject_class = PinnedConnection
+    return context
+
+
+def tls_context_of(address: BrokerAddress) -> ssl.SSLContext:
+    """What a connection to the broker is checked with, and what we show there.
+
+    Raises:
+        UsageError: the certificate files cannot be used.
+    """
+    try:
+        context = trusting_context(ca=address.ca)
+        if address.certificate is not None:
+            key = None if address.key is None else str(address.key)
+            context.load_cert_chain(str(address.certificate), key, password="")  # else OpenSSL asks at the terminal
+    except (OSError, ssl.SSLError) as exc:
+        raise UsageError(f"certificate files of {address} cannot be used: {exc}") from exc
     return context

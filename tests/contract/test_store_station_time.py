@@ -105,6 +105,7 @@ def test_the_time_of_a_station_is_found_without_reading_the_log(tmp_path: Path) 
     with closing(sqlite3.connect(data / "genba.db")) as connection:
         for what in ("INDEX log_of_station_by_time", "TABLE alembic_version"):  # as a log of an older version
             connection.execute(f"DROP {what}")
+        connection.execute("ALTER TABLE received_range DROP COLUMN run")
         connection.commit()
     with closing(SqliteStore(data)), closing(sqlite3.connect(data / "genba.db")) as connection:
         plans = [

@@ -92,9 +92,16 @@ class Installation:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return json.loads(answer.read())
 
+    def _database(self) -> list[str]:
+        """The database that was named, for every command."""
+        return [*self._more[self._more.index("--db") :][:2]] if "--db" in self._more else []
+
     def _genba(self, *arguments: str) -> str:
         done = subprocess.run(
-            [*GENBA, *arguments, "--data", str(self.data)], capture_output=True, text=True, check=True
+            [*GENBA, *arguments, "--data", str(self.data), *self._database()],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         return done.stdout.strip().splitlines()[-1]
 

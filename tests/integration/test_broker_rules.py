@@ -20,7 +20,7 @@ from genba_cloud.ingest.broker import find_server
 from genba_cloud.ingest.broker_config import COLLECTOR, MQTT_PORT, mosquitto_files, nats_files
 from genba_cloud.ledger import Ledger
 from genba_cloud.store import SqliteStore
-from genba_cloud.store.read import Enrolment, GatewayRecord
+from genba_cloud.store.read import Enrolment, GatewayIdentity, GatewayRecord
 from genba_shared import topics
 from genba_shared.broker import BrokerAddress
 from genba_shared.cli import main
@@ -246,14 +246,19 @@ def test_the_command_writes_rules_for_registered_gateways_only(
 ) -> None:
     data = tmp_path / "data"
     with contextlib.closing(SqliteStore(data)) as store, store.transaction() as transaction:
-        for name, enrolment in (("gw-1", Enrolment.REGISTERED), ("gw-9", Enrolment.UNENROLLED)):
-            record = GatewayRecord(gateway=name, enrolment=enrolment, online=False)
-            transaction.put_gateway(record, dispatch_sha256="")
+        transaction.put_gateway(
+            GatewayRecord(gateway="gw-9", enrolment=Enrolment.UNENROLLED, online=False), dispatch_sha256=""
+        )
+        registered = GatewayIdentity(gateway="gw-1", enterprise="default", added_at=NOW)
+        transaction.identities().put(registered)
+        removed = GatewayIdentity(gateway="gw-8", enterprise="default", added_at=NOW, removed_at=NOW)
+        transaction.identities().put(removed)
     arguments = ["cloud", "broker-config", "nats", "--data", str(data), "--nodes", "a.example,b.example,c.example"]
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
     users = (tmp_path / "out" / "genba-users.conf").read_text()
     assert "CN=gw-1" in users
     assert "gw-9" not in users
+    assert "gw-8" not in users
     second = (tmp_path / "out" / "genba-node-2.conf").read_text()
     assert 'routes: ["nats://a.example:6222", "nats://c.example:6222"]' in second
     assert "stream_replicas: 3" in second

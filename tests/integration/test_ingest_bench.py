@@ -7,8 +7,12 @@ import pytest
 from benchmarks.ingest import main
 from benchmarks.intake.factories import Stream
 from genba_cloud.ingest.messages import read_envelope
+from genba_cloud.ingest.trust import Strangers, Trust
 from genba_cloud.ledger import EnvelopeBatch
+from genba_cloud.ledger.registry import Registry
 from genba_shared.events import Event
+
+TRUST = Trust(registry=Registry(lambda: ()), enterprise="default", strangers=Strangers.WELCOME)
 
 
 def test_the_last_line_names_every_figure_that_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,7 +29,7 @@ def test_the_stream_is_read_as_it_was_made_and_holds_every_kind_that_factories_s
     told: list[Event] = []
     for batch in stream.take(8):
         for topic, payload in batch.messages:
-            read = read_envelope(topic, payload, now=batch.events[0].at)
+            read = read_envelope(topic, payload, now=batch.events[0].at, trust=TRUST)
             assert isinstance(read, EnvelopeBatch)
             assert read.broken == ()
             told += read.events

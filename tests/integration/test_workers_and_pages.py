@@ -24,7 +24,7 @@ class Listener:
 
     def __init__(self, site: Installation) -> None:
         self.heard = ""
-        headers = {"Authorization": f"Bearer {site._key}", "Accept": "text/event-stream"}
+        headers = {"Authorization": f"Bearer {site.key}", "Accept": "text/event-stream"}
         request = urllib.request.Request(f"{site.url}/api/v1/live", headers=headers)
         self._answer = urllib.request.urlopen(request, timeout=120)
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -69,7 +69,7 @@ async def test_what_a_worker_takes_is_shown_and_decided_elsewhere_and_dispatch_g
                 await eventually(lambda: "event: alert" in listener.heard, within_s=60)
                 for shown in (site, second):
                     await asyncio.to_thread(shown.wait_for_node, ORDER, "CUT", lambda one: one["good"] == 20)
-            with psycopg.connect(postgres_url) as connection:
+            with psycopg.connect(postgres_url, options="-c genba.enterprise=default") as connection:
                 decided = connection.execute("SELECT kind FROM log WHERE kind LIKE 'episode_%'").fetchall()
             assert decided == [("episode_opened",)]  # two processes look, one decides
     finally:

@@ -149,7 +149,7 @@ class Verdict:
 
 def judge(database: str, made: Mapping[str, int]) -> Verdict:
     """Compare the log with what each gateway made; `made`: by ``gateway:epoch``, the last seq. Plain SQL, no genba."""
-    with psycopg.connect(database) as connection:
+    with psycopg.connect(database, options="-c genba.enterprise=default") as connection:
         rows = connection.execute("SELECT id FROM log WHERE gateway IS NOT NULL ORDER BY position").fetchall()
     seen: dict[str, list[int]] = {key: [] for key in made}
     for (name,) in rows:
