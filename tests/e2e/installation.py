@@ -31,6 +31,7 @@ class Installation:
         self.url = self.mqtt = self.key = ""
 
     def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.key = self._genba(
             "cloud", "key", "create", "erp", "--scopes", "read,orders:write,dispatch:write,events:write"
         )
