@@ -7,7 +7,7 @@ uplink. Ours is everything from an envelope's bytes to its acknowledgement: deco
 
 * `sqlite`, `postgres`: batches of 1,000 events, one commit each. Ours and the limit take turns in one run; the limit is
   the idempotent insert of the same columns through the driver alone. What was taken is then looked for, event by event.
-* `small`: envelopes of 5 events, 256 of them waiting at a time, on SQLite.
+* `small`: envelopes of 5 events, 800 of them waiting at a time, on SQLite.
 * `rebuild`: all views folded again from that log.
 
 Times are by the clock; beside them stands the CPU time of this process.
@@ -42,7 +42,7 @@ from tests.peers.postgres import PostgresServer, find_programs
 FACTORIES: Final = 20
 SIZE: Final = 1000
 SMALL: Final = 5
-WAITING: Final = 256
+WAITING: Final = 800
 SECTIONS: Final = ("sqlite", "postgres", "small", "rebuild")
 GOALS: Final = {"sqlite_ratio": 0.15, "postgres_ratio": 0.25, "small_rate": 10_000.0, "rebuild_rate": 30_000.0}
 """The least that a figure may be; ratios are shares of the limit, rates are events a second."""

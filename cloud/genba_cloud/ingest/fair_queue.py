@@ -18,11 +18,14 @@ MOST_BYTES: Final = 64_000_000
 MOST_SENDERS: Final = 20_000
 """Senders that have something waiting at most; a message of one more is left out."""
 
-GROUP: Final = 256
+GROUP: Final = 1024
 """Messages that are taken together at most: they share commits, and one acknowledgement per gateway."""
 
-GROUP_BYTES: Final = 64_000
-"""Bytes of envelopes that are taken together, but for the last one: some thousand events, a fraction of a second."""
+GROUP_EVENTS: Final = 4096
+"""Events that are taken together, but for the last envelope, as its bytes tell them: a fraction of a second of work."""
+
+_HEAD_BYTES: Final = 150  # of an envelope before its first event, about
+_EVENT_BYTES: Final = 12  # of an event in an envelope, about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +91,14 @@ class FairQueue:
     def take(self) -> list[Message]:
         """The next group: one message of each sender in turn, again and again, until there is enough."""
         group: list[Message] = []
-        size = 0
-        while self._senders and len(group) < GROUP and size < GROUP_BYTES:
+        events = 0
+        while self._senders and len(group) < GROUP and events < GROUP_EVENTS:
             sender = next(iter(self._senders))
             queue = self._senders.pop(sender)
             message = self._take_one(queue)
             if message is not None:
                 group.append(message)
-                size += len(message.payload)
+                events += max(1, (len(message.payload) - _HEAD_BYTES) // _EVENT_BYTES)
             if queue:
                 self._senders[sender] = queue  # at the end: everybody else first
         return group

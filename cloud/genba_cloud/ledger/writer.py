@@ -24,7 +24,7 @@ from genba_cloud.store.port import Store, Transaction
 
 logger = logging.getLogger(__name__)
 
-GROUP: Final = 256
+GROUP: Final = 1024
 """With so many jobs a group is full: bounds how long the first of them waits."""
 GROUP_EVENTS: Final = 4096
 """With so many events of envelopes it is full as well: the same bound, where gateways have backlogs."""

@@ -38,10 +38,10 @@ def test_where_all_together_are_too_many_bytes_the_newest_of_the_greatest_is_lef
     assert taken(queue) == ["n0", "q0", "n1"]
 
 
-def test_a_group_is_bounded_in_bytes_and_in_messages() -> None:
-    queue = FairQueue(most_of_one=1000)
+def test_a_group_is_bounded_in_events_and_in_messages() -> None:
+    queue = FairQueue(most_of_one=2000)
     for number in range(4):
-        queue.put_envelope("large", message(f"l{number}", size=40_000))
+        queue.put_envelope("large", message(f"l{number}", size=40_000))  # of some 3,300 events each
     assert [len(taken(queue)) for _ in range(3)] == [2, 2, 0]
     for number in range(GROUP + 1):
         queue.put_envelope("small", message(f"s{number}"))
