@@ -1,6 +1,6 @@
 """How many events a second the collector takes, beside the bare insert of the same rows with the same durability.
 
-    genba bench ingest [--only sqlite,postgres,small,rebuild] [--batches 20] [--rounds 3]
+    genba bench ingest [--only sqlite,postgres,small,rebuild,fleet] [--batches 20] [--rounds 3] [--seconds 60]
 
 A stream of twenty factories (counts, passages, completions, states, environment), made by the gateways' own journal and
 uplink. Ours is everything from an envelope's bytes to its acknowledgement: decode, check, log, chain, views, commit.
@@ -9,6 +9,8 @@ uplink. Ours is everything from an envelope's bytes to its acknowledgement: deco
   the idempotent insert of the same columns through the driver alone. What was taken is then looked for, event by event.
 * `small`: envelopes of 5 events, 800 of them waiting at a time, on SQLite.
 * `rebuild`: all views folded again from that log.
+* `fleet`: 1,000 gateways, each with a connection of its own to the embedded broker, send 5,000 events a second to
+  `genba cloud serve`: from publishing an envelope to its acknowledgement, which follows the commit.
 
 Times are by the clock; beside them stands the CPU time of this process.
 """
@@ -31,6 +33,7 @@ from typing import Final
 
 from benchmarks.intake.collector import take
 from benchmarks.intake.factories import START, Stream
+from benchmarks.intake.fleet import run_fleet, show
 from benchmarks.intake.limits import Limit, PostgresLimit, Row, SqliteLimit, rows_of
 from genba_cloud.app.garbage import look_seldom
 from genba_cloud.ledger import Ledger, rebuild, verify
@@ -43,9 +46,13 @@ FACTORIES: Final = 20
 SIZE: Final = 1000
 SMALL: Final = 5
 WAITING: Final = 800
-SECTIONS: Final = ("sqlite", "postgres", "small", "rebuild")
+GATEWAYS: Final = 1000
+FLEET_RATE: Final = 5000.0
+SECTIONS: Final = ("sqlite", "postgres", "small", "rebuild", "fleet")
 GOALS: Final = {"sqlite_ratio": 0.15, "postgres_ratio": 0.25, "small_rate": 10_000.0, "rebuild_rate": 30_000.0}
 """The least that a figure may be; ratios are shares of the limit, rates are events a second."""
+MOST: Final = {"commit_p99_ms": 1000.0, "fleet_lost": 0.0}
+"""The most that a figure may be."""
 
 
 @dataclass(slots=True)
@@ -86,6 +93,7 @@ class Effort:
 
     batches: int
     rounds: int
+    seconds: float = 60.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="genba bench ingest", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--batches", type=int, default=20, help="batches of 1,000 events for each figure and round")
     parser.add_argument("--rounds", type=int, default=3, help="rounds; the middle one counts")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long the fleet sends; default 60")
     parser.add_argument("--only", default=",".join(SECTIONS), help=f"of {', '.join(SECTIONS)}")
     args = parser.parse_args(arguments)
     wanted = args.only.split(",")
@@ -100,17 +109,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         parser.error(f"--only {', '.join(sorted(unknown))}: write {', '.join(SECTIONS)}")
     look_seldom()  # as the command does
-    figures = measure(wanted, Effort(batches=args.batches, rounds=args.rounds))
+    figures = measure(wanted, Effort(batches=args.batches, rounds=args.rounds, seconds=args.seconds))
     print()
     for name, goal in GOALS.items():
         if name in figures and figures[name] < goal:
             print(f"{name}: {figures[name]:.3g} is below the goal of {goal:g}")
+    for name, goal in MOST.items():
+        if name in figures and figures[name] > goal:
+            print(f"{name}: {figures[name]:.3g} is above the goal of {goal:g}")
     print(f"ingest: {' '.join(f'{name}={_written(value)}' for name, value in figures.items())}")
     return 0
 
 
 def _written(value: float) -> str:
-    return f"{value:.3f}" if value < 10 else f"{value:.0f}"
+    return f"{value:.3f}" if 0 < value < 10 else f"{value:.0f}"
 
 
 def measure(sections: Sequence[str], effort: Effort) -> dict[str, float]:
@@ -128,6 +140,10 @@ def measure(sections: Sequence[str], effort: Effort) -> dict[str, float]:
             rate = asyncio.run(_small(small, effort))
             figures |= {"small_rate": rate} if "small" in sections else {}
             figures |= {"rebuild_rate": _rebuild(small, effort)} if "rebuild" in sections else {}
+    if "fleet" in sections:
+        result = run_fleet(gateways=GATEWAYS, rate=FLEET_RATE, seconds=effort.seconds)
+        show(result)
+        figures |= {"commit_p99_ms": result.percentile(0.99), "fleet_lost": float(result.sent - result.in_log)}
     return figures
 
 
