@@ -110,7 +110,7 @@ def _take(
         batch.events, gateway=batch.gateway, epoch=batch.epoch, first=decision.first, last=batch.reach.last
     )
     broken = [part for part in batch.broken if part.seq is None or part.seq >= decision.first]
-    broken += [Broken(seq=_seq(row.event), reason=row.reason, body=canonical(row.event)) for row in refused]
+    broken += [Broken(seq=seq_of(row.event), reason=row.reason, body=canonical(row.event)) for row in refused]
     compared = compare(transaction, batch, decision, events=taken, broken=broken, pending=pending)
     if not has_room(transaction, batch.gateway, (part.body for part in compared.broken)):
         upto, ahead = greet(standing, run=batch.reach.run, acked=batch.reach.acked)
@@ -118,8 +118,7 @@ def _take(
     newest = max((event.at for event in compared.new), default=received.last_at)
     own = [_lost(batch, decision.lost, received=received, stamp=stamp)] if decision.lost else []
     if compared.is_forked:
-        alarm = sound_alarm(transaction, fork_of(batch, other=received.run), now=stamp.now)
-        own += [event for event in alarm if event.id not in pending]
+        own += sound_alarm(transaction, fork_of(batch, other=received.run), now=stamp.now, pending=pending)
     return _Taken(
         upto=decision.upto,
         range=ReceivedRange(upto=decision.standing.upto, last_at=newest, run=decision.standing.run),
@@ -199,7 +198,8 @@ def _lost(batch: EnvelopeBatch, lost: tuple[int, int], *, received: ReceivedRang
     )
 
 
-def _seq(event: Event) -> int | None:
+def seq_of(event: Event) -> int | None:
+    """The number that its gateway gave it; None: no gateway made it."""
     made = made_by(event.id)
     return made.seq if made else None
 
