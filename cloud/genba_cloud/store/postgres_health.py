@@ -24,6 +24,14 @@ _CLASHES: Final = {
     "55P03": "a row is held by another writer",
     "23505": "unique constraint",  # two writers made the same row: the second finds it when it looks again
 }
+_REFUSING: Final = {
+    "25006": "it is read-only",  # a standby, or a server that was set so
+    "53000": "insufficient resources",
+    "53100": "its disk is full",
+    "53200": "it is out of memory",
+    "53300": "too many connections",
+    "58030": "its disk fails",
+}
 _GOING: Final = frozenset({"57P01", "57P02", "57P03", "25P03"})  # shut down, crashed, starting, idle for too long
 
 
@@ -43,6 +51,7 @@ class Health:
         self._shown = shown
         self._lock = threading.Lock()
         self._away_since: float | None = None
+        self._refused_since: float | None = None
         self._asked_at = 0.0
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
@@ -50,8 +59,8 @@ class Health:
         event.listen(engine, "handle_error", self._failed)
 
     def is_ready(self) -> bool:
-        """Whether the database answers; asked at most once a second."""
-        if self._away_since is not None:
+        """Whether the database answers, asked at most once a second, and took the last write."""
+        if self._away_since is not None or self._refused_since is not None:
             return False
         if time.monotonic() - self._asked_at < _ASKED_LATELY_S:
             return True
@@ -63,6 +72,12 @@ class Health:
             return False
         self._asked_at = time.monotonic()
         return True
+
+    def worked(self) -> None:
+        """A transaction that wrote was committed."""
+        if self._refused_since is not None:
+            refused_s, self._refused_since = time.monotonic() - self._refused_since, None
+            logger.info("database takes data again database=%s refused_s=%.1f", self._shown, refused_s)
 
     def close(self) -> None:
         """Ask no more."""
@@ -76,6 +91,13 @@ class Health:
 
     def _failed(self, context: ExceptionContext) -> None:
         error = context.original_exception
+        if isinstance(error, psycopg.Error) and error.sqlstate in _REFUSING and self._refused_since is None:
+            self._refused_since = time.monotonic()
+            logger.error(
+                "database refuses data database=%s reason=%s: nothing is taken until it does not",
+                self._shown,
+                _reason(error),
+            )
         if context.is_pre_ping or not isinstance(error, psycopg.OperationalError):
             return
         self._asked_at = 0.0
@@ -121,7 +143,7 @@ def error_of(error: psycopg.Error, *, is_lost: bool) -> StoreAway | StoreClash |
         error: as psycopg raised it.
         is_lost: whether the connection broke, or could not be made.
     """
-    if is_lost or error.sqlstate in _GOING:
+    if is_lost or error.sqlstate in _GOING or error.sqlstate in _REFUSING:
         return StoreAway(_reason(error))
     if error.sqlstate in _CLASHES:
         return StoreClash(f"{_CLASHES[error.sqlstate]}: {_reason(error)}")
