@@ -66,6 +66,7 @@ class Ingest:
         self._figures = Figures()
         self._is_full = False
         self._stopped: set[str] = set()
+        self._unsigned: set[str] = set()
         self._trust = trust or trust_of(ledger, broker=broker)
         self._refusals = Refusals(count_refused)
         self._failures = Failures()
@@ -317,6 +318,15 @@ class Ingest:
     def _signed(self, gateway: str, acknowledgement: Acknowledgement) -> Acknowledgement:
         """Signed for a gateway that is enrolled: it deletes what is acknowledged, and must not believe anybody."""
         sign = self._trust.sign
-        if sign is None or self._trust.registry.of(gateway).verify is None:
+        if self._trust.registry.of(gateway).verify is None:
+            return acknowledgement
+        if sign is None:
+            if gateway not in self._unsigned:
+                self._unsigned.add(gateway)
+                logger.error(
+                    "cannot sign gateway=%s: it is enrolled and believes no answer of this process, which was started "
+                    "before and without the collector's identity/: copy that folder into --data DIR and start again",
+                    gateway,
+                )
             return acknowledgement
         return acknowledgement.signed(gateway, sign)

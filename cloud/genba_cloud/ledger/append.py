@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from genba_cloud.core.delivery import Answer, Standing, Take, admit, decide, greet
 from genba_cloud.core.names import LONGEST_NAME_BYTES, too_long_a_name
 from genba_cloud.ledger.alarms import COLLECTOR, fork_of, sound_alarm
-from genba_cloud.ledger.batches import NOTHING_CHANGED, Appended, Broken, EnvelopeBatch
+from genba_cloud.ledger.batches import NOTHING_CHANGED, Appended, Broken, Changed, EnvelopeBatch
 from genba_cloud.ledger.chain import as_stored, canonical, leaf_of, link_hash
 from genba_cloud.ledger.copies import compare
 from genba_cloud.ledger.folding import fold_events
@@ -59,6 +59,8 @@ def append_envelopes(transaction: Transaction, batches: Sequence[EnvelopeBatch],
             transaction.quarantine([quarantined(part, batch, stamp.now) for part in one.broken])
     transaction.set_received_ranges(moved)
     appended = append_own(transaction, [event for one in taken for event in one.events], stamp)
+    forked = frozenset(batch.gateway for batch, one in zip(batches, taken, strict=True) if one.is_forked)
+    changed = appended.changed.with_more(Changed(gateways=forked))  # the alarm is noted there
     logged = iter(appended.events)
     return [
         Appended(
@@ -67,7 +69,7 @@ def append_envelopes(transaction: Transaction, batches: Sequence[EnvelopeBatch],
             ahead=one.ahead,
             forked=one.is_forked,
             is_quarantine_full=one.is_quarantine_full,
-            changed=appended.changed if one.events else NOTHING_CHANGED,
+            changed=changed if one.events else NOTHING_CHANGED,
         )
         for one in taken
     ]
