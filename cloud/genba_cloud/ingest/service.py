@@ -324,8 +324,8 @@ class Ingest:
             if gateway not in self._unsigned:
                 self._unsigned.add(gateway)
                 logger.error(
-                    "cannot sign gateway=%s: it is enrolled and believes no answer of this process, which was started "
-                    "before and without the collector's identity/: copy that folder into --data DIR and start again",
+                    "cannot sign gateway=%s: it is enrolled and believes no answer of this process, which has no keys: "
+                    "copy the collector's identity/ into --data DIR and start it again",
                     gateway,
                 )
             return acknowledgement
