@@ -24,15 +24,10 @@ _CLASHES: Final = {
     "55P03": "a row is held by another writer",
     "23505": "unique constraint",  # two writers made the same row: the second finds it when it looks again
 }
-_REFUSING: Final = {
-    "25006": "it is read-only",  # a standby, or a server that was set so
-    "53000": "insufficient resources",
-    "53100": "its disk is full",
-    "53200": "it is out of memory",
-    "53300": "too many connections",
-    "58030": "its disk fails",
-}
-_GOING: Final = frozenset({"57P01", "57P02", "57P03", "25P03"})  # shut down, crashed, starting, idle for too long
+_REFUSING: Final = frozenset({"25006", "53100", "58030"})
+"""It is read-only (a standby), its disk is full, or its disk fails: nothing can be written until somebody helps."""
+_GOING: Final = frozenset({"57P01", "57P02", "57P03", "25P03", "53000", "53200", "53300"})
+"""Shut down, crashed, starting, idle for too long; short of something, of memory, of connections."""
 
 
 class Health:
