@@ -161,6 +161,20 @@ async def test_the_log_stays_proven_when_the_last_event_is_taken_out_of_quaranti
     assert (await ledger.verify()).differences == ()
 
 
+async def test_an_event_that_came_out_of_quarantine_into_the_log_must_stay_there(
+    tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(delivery, "FROM_GATEWAYS", delivery.FROM_GATEWAYS - {PiecesCounted})
+        await ledger.append(batch(started(1), counted(2)))
+    await ledger.retry_quarantined([1], reread)
+    with sqlite3.connect(tmp_path / "genba.db") as connection:
+        connection.execute("DELETE FROM log WHERE position = 2")
+        connection.execute("DELETE FROM link WHERE number = 2")
+    connection.close()
+    assert "answered up to 2" in (await ledger.verify()).differences[0]
+
+
 async def test_what_strangers_sent_and_a_person_drops_excuses_no_loss(tmp_path: Path, ledger: Ledger) -> None:
     await ledger.append(batch(started(1), started(2)))
     forged = Quarantined(gateway=GATEWAY, reason="signature", received_at=minute(1), body=payload(started(9)))

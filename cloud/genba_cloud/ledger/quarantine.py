@@ -78,7 +78,10 @@ def _retry_one(transaction: Transaction, number: int, row: Quarantined, reread: 
     if differing and row.event_id is not None:
         return f"{DIFFERS}; drop it"
     appended = append_own(transaction, [event for event in events if event.id not in there], stamp)
-    _let_go(transaction, {number: row})
+    if any(seq_of(event) == batch.reach.last for event in events):
+        transaction.forget_quarantined([number])  # the log reaches as far as what was answered
+    else:
+        _let_go(transaction, {number: row})
     parts = [Broken(seq=seq_of(event), reason=DIFFERS, body=canonical(event)) for event in differing]
     transaction.quarantine([quarantined(part, batch, stamp.now) for part in (*parts, *batch.broken)])
     return appended
