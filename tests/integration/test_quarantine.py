@@ -22,7 +22,7 @@ from genba_cloud.ledger.registry import Registry
 from genba_cloud.store import SqliteStore
 from genba_cloud.store.port import Quarantined
 from genba_shared import topics
-from genba_shared.codec import Codec, Envelope, Header, encode
+from genba_shared.codec import Codec, Envelope, Header, Lane, encode
 from genba_shared.events import Event, NodeStarted, PiecesCounted, Result, Source, SourceType
 from tests.integration.test_api_command import command, serving
 
@@ -66,10 +66,11 @@ def counted(seq: int) -> Event:
     )
 
 
-def payload(*events: Event) -> bytes:
+def payload(*events: Event, lane: Lane = Lane.FACTS) -> bytes:
     first, last = (int(event.id.rpartition(":")[2]) for event in (events[0], events[-1]))
     header = Header(
         codec=Codec.ZLIB,
+        lane=lane,
         gateway=GATEWAY,
         epoch=EPOCH,
         first=first,
@@ -168,6 +169,20 @@ async def test_an_event_that_came_out_of_quarantine_into_the_log_must_stay_there
         older.setattr(delivery, "FROM_GATEWAYS", delivery.FROM_GATEWAYS - {PiecesCounted})
         await ledger.append(batch(started(1), counted(2)))
     await ledger.retry_quarantined([1], reread)
+    with sqlite3.connect(tmp_path / "genba.db") as connection:
+        connection.execute("DELETE FROM log WHERE position = 2")
+        connection.execute("DELETE FROM link WHERE number = 2")
+    connection.close()
+    assert "answered up to 2" in (await ledger.verify()).differences[0]
+
+
+async def test_an_envelope_of_another_lane_excuses_no_loss(tmp_path: Path, ledger: Ledger) -> None:
+    """It has numbers of its own."""
+    await ledger.append(batch(started(1)))
+    await ledger.append(batch(started(2)))
+    assert (await ledger.append(batch(body=payload(started(2), lane=Lane.TELEMETRY)))).upto == 0
+    assert (await ledger.append(batch(body=payload(started(1), started(2), lane=Lane.TELEMETRY)))).upto == 2
+    await ledger.drop_quarantined([1])
     with sqlite3.connect(tmp_path / "genba.db") as connection:
         connection.execute("DELETE FROM log WHERE position = 2")
         connection.execute("DELETE FROM link WHERE number = 2")

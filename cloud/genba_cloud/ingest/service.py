@@ -52,7 +52,6 @@ class Ingest:
 
         `peers`: take only what belongs to the partitions that we hold, see `rebalance`.
 
-
         Raises:
             UsageError: the broker is on another machine without TLS, or its address is not understood.
         """

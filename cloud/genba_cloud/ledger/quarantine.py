@@ -16,7 +16,7 @@ from genba_cloud.ledger.batches import Appended, Broken, EnvelopeBatch
 from genba_cloud.ledger.chain import canonical
 from genba_cloud.ledger.copies import DIFFERS
 from genba_cloud.store.port import Quarantined, Transaction
-from genba_shared.codec import decode_header
+from genba_shared.codec import Lane, decode_header
 from genba_shared.errors import ContractError
 from genba_shared.events import EventId
 
@@ -115,7 +115,7 @@ def _end_of(row: Quarantined) -> tuple[str, int] | None:
         header = decode_header(row.body)
     except ContractError:
         return None
-    return header.epoch, header.last
+    return (header.epoch, header.last) if header.lane is Lane.FACTS else None  # other lanes have numbers of their own
 
 
 def _joined(one: Appended, other: Appended) -> Appended:
