@@ -104,6 +104,7 @@ def test_a_second_writer_waits_for_the_first(store: Store) -> None:
 
     thread = threading.Thread(target=second)
     with store.transaction() as transaction:
+        assert transaction.last_link().last == 0  # as whoever appends does first: the end of the log is its own now
         thread.start()
         entered.wait(5)
         transaction.append_log(rows(started(1)), Link(number=1, first=1, last=1, hash=b""))

@@ -165,7 +165,16 @@ def make_old(folder: Path) -> None:
     """A file as versions wrote it that knew nothing of revisions, and that lacked what came later."""
     fill(None, folder)
     with closing(sqlite3.connect(folder / "genba.db")) as connection, connection:
-        later = ("archive", "gateway_identity", "lease", "merkle_head", "quarantine_use", "subject_key", "worker")
+        later = (
+            "archive",
+            "gateway_identity",
+            "lease",
+            "merkle_head",
+            "quarantine_given_up",
+            "quarantine_use",
+            "subject_key",
+            "worker",
+        )
         for what in (
             "TABLE alembic_version",
             "INDEX log_by_id",

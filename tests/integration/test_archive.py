@@ -15,12 +15,14 @@ import pytest
 import pytest_asyncio
 
 from genba_cloud.core.facts import Refused, ViewKey
+from genba_cloud.ingest.messages import reread
 from genba_cloud.ledger import AnswerToGive, EnvelopeBatch, Ledger, rebuild, verify
 from genba_cloud.ledger.archive import ArchiveError, archive, rows_of
+from genba_cloud.ledger.chain import canonical
 from genba_cloud.ledger.heads import LogDamagedError
 from genba_cloud.ledger.sealing import InstallationKey, Seals
 from genba_cloud.store import DEFAULT_ENTERPRISE, SqliteStore, Store
-from genba_cloud.store.port import StoredView
+from genba_cloud.store.port import Quarantined, StoredView
 from genba_cloud.store.proofs import ArchiveRow, event_of_row
 from genba_cloud.store.read import ArchivedError
 from genba_shared.events import (
@@ -177,6 +179,27 @@ async def test_an_answer_about_an_archived_event_counts_and_an_old_question_can_
     assert (proven(shop), found) == ((), None)  # it asks nothing, and its pieces are corrected all the same
     assert isinstance(refused, Refused)
     assert refused.reason == f"event gw:{EPOCH}:3 asks nothing"
+
+
+async def test_a_card_of_long_ago_is_compared_with_archives_too(shop: Shop) -> None:
+    shop.archive(11)
+    old = batch(counted(1), counted(2), first=1)
+    again = replace(old, reach=replace(old.reach, run="bbbbbbbb"))
+    appended = await shop.ledger.append(again)
+    assert (appended.upto, appended.forked, appended.events) == (2, False, ())
+    assert shop.store.reads().quarantined() == ()
+    other = replace(again, events=(counted(1), replace(counted(2), at=START)))
+    forked = await shop.ledger.append(replace(other, reach=replace(other.reach, run="cccccccc")))
+    assert (forked.forked, [row.event_id for row in shop.store.reads().quarantined()]) == (True, [f"gw:{EPOCH}:2"])
+
+
+async def test_what_is_archived_is_not_taken_again_out_of_quarantine(shop: Shop) -> None:
+    shop.archive(11)
+    row = Quarantined(gateway="gw", reason="?", received_at=START, body=canonical(counted(2)), event_id=counted(2).id)
+    await shop.ledger.quarantine([row])
+    last = shop.store.reads().last_position()
+    retried = await shop.ledger.retry_quarantined([1], reread)
+    assert (retried.taken, retried.stays, shop.store.reads().last_position()) == (0, (), last)
 
 
 async def test_a_missing_archive_is_named_and_what_stands_behind_it_is_proven(shop: Shop) -> None:

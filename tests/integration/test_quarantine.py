@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,11 +16,13 @@ from genba_cloud.core import delivery
 from genba_cloud.ingest.messages import read_envelope, reread
 from genba_cloud.ingest.trust import Strangers, Trust
 from genba_cloud.ledger import Appended, EnvelopeBatch, Ledger, append
+from genba_cloud.ledger.chain import canonical
+from genba_cloud.ledger.copies import DIFFERS
 from genba_cloud.ledger.registry import Registry
 from genba_cloud.store import SqliteStore
 from genba_cloud.store.port import Quarantined
 from genba_shared import topics
-from genba_shared.codec import Codec, Envelope, Header, encode
+from genba_shared.codec import Codec, Envelope, Header, Lane, encode
 from genba_shared.events import Event, NodeStarted, PiecesCounted, Result, Source, SourceType
 from tests.integration.test_api_command import command, serving
 
@@ -62,10 +66,11 @@ def counted(seq: int) -> Event:
     )
 
 
-def payload(*events: Event) -> bytes:
+def payload(*events: Event, lane: Lane = Lane.FACTS) -> bytes:
     first, last = (int(event.id.rpartition(":")[2]) for event in (events[0], events[-1]))
     header = Header(
         codec=Codec.ZLIB,
+        lane=lane,
         gateway=GATEWAY,
         epoch=EPOCH,
         first=first,
@@ -126,6 +131,74 @@ async def test_what_the_gateway_still_has_is_not_taken_from_quarantine(ledger: L
     assert retried.stays == ((1, "is not accounted for: its gateway still has it and sends it again; drop it"),)
     assert ledger.reads.last_position() == 0
     assert len(ledger.reads.quarantined()) == 1
+
+
+async def test_what_differs_from_the_log_stays_until_a_person_gives_it_up(ledger: Ledger) -> None:
+    """A copy of the gateway made it: taking it off the list as if it were in the log would lose it without a word."""
+    await ledger.append(batch(started(1)))
+    differing = replace(started(1), at=minute(50))
+    body = canonical(differing)
+    row = Quarantined(gateway=GATEWAY, reason=DIFFERS, received_at=minute(2), body=body, event_id=differing.id)
+    await ledger.quarantine([row])
+    retried = await ledger.retry_quarantined([1], reread)
+    assert (retried.taken, retried.stays) == (0, ((1, f"{DIFFERS}; drop it"),))
+    whole = Quarantined(gateway=GATEWAY, reason="?", received_at=minute(2), body=payload(differing))
+    await ledger.quarantine([whole])
+    assert (await ledger.retry_quarantined([2], reread)).taken == 0
+    kept = [(one.event_id, one.reason) for one in ledger.reads.quarantined()]
+    assert kept == [(differing.id, DIFFERS), (differing.id, DIFFERS)]
+
+
+async def test_the_log_stays_proven_when_the_last_event_is_taken_out_of_quarantine(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(delivery, "FROM_GATEWAYS", delivery.FROM_GATEWAYS - {PiecesCounted})
+        assert (await ledger.append(batch(started(1), counted(2)))).upto == 2
+        assert (await ledger.append(batch(body=broken(payload(started(3)))))).upto == 3
+    assert await ledger.drop_quarantined([2]) == 1
+    assert (await ledger.verify()).differences == ()
+    assert (await ledger.retry_quarantined([1], reread)).taken == 1
+    assert (await ledger.verify()).differences == ()
+
+
+async def test_an_event_that_came_out_of_quarantine_into_the_log_must_stay_there(
+    tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(delivery, "FROM_GATEWAYS", delivery.FROM_GATEWAYS - {PiecesCounted})
+        await ledger.append(batch(started(1), counted(2)))
+    await ledger.retry_quarantined([1], reread)
+    with sqlite3.connect(tmp_path / "genba.db") as connection:
+        connection.execute("DELETE FROM log WHERE position = 2")
+        connection.execute("DELETE FROM link WHERE number = 2")
+    connection.close()
+    assert "answered up to 2" in (await ledger.verify()).differences[0]
+
+
+async def test_an_envelope_of_another_lane_excuses_no_loss(tmp_path: Path, ledger: Ledger) -> None:
+    """It has numbers of its own."""
+    await ledger.append(batch(started(1)))
+    await ledger.append(batch(started(2)))
+    assert (await ledger.append(batch(body=payload(started(2), lane=Lane.TELEMETRY)))).upto == 0
+    assert (await ledger.append(batch(body=payload(started(1), started(2), lane=Lane.TELEMETRY)))).upto == 2
+    await ledger.drop_quarantined([1])
+    with sqlite3.connect(tmp_path / "genba.db") as connection:
+        connection.execute("DELETE FROM log WHERE position = 2")
+        connection.execute("DELETE FROM link WHERE number = 2")
+    connection.close()
+    assert "answered up to 2" in (await ledger.verify()).differences[0]
+
+
+async def test_what_strangers_sent_and_a_person_drops_excuses_no_loss(tmp_path: Path, ledger: Ledger) -> None:
+    await ledger.append(batch(started(1), started(2)))
+    forged = Quarantined(gateway=GATEWAY, reason="signature", received_at=minute(1), body=payload(started(9)))
+    await ledger.quarantine([forged])
+    await ledger.drop_quarantined([1])
+    with sqlite3.connect(tmp_path / "genba.db") as connection:
+        connection.execute("UPDATE received_range SET upto = 5")
+    connection.close()
+    assert "answered up to 5" in (await ledger.verify()).differences[0]
 
 
 async def test_what_still_cannot_be_read_stays_and_says_why(ledger: Ledger) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -122,6 +124,97 @@ def test_a_job_that_fails_in_a_group_takes_nothing_with_it(data: st.DataObject, 
         together = kept(store, answers)
     alone = one_by_one(batches)
     assert together == replace(alone, answers=[(upto, events) for upto, events, _ in alone.answers])
+
+
+RUNS = ("aaaaaaaa", "bbbbbbbb", "cccccccc")
+
+
+@st.composite
+def runs_of_one_card(draw: st.DrawFn) -> list[EnvelopeBatch]:
+    """Envelopes of copies of one gateway: the same numbers, some with the same events and some with others."""
+    length = draw(st.integers(1, 8))
+    contents = {run: [draw(st.sampled_from([1, 1, 1, 2])) for _ in range(length)] for run in RUNS}
+    batches: list[EnvelopeBatch] = []
+    for _ in range(draw(st.integers(1, 10))):
+        run, first = draw(st.sampled_from(RUNS)), draw(st.integers(1, length))
+        last = draw(st.integers(first, length))
+        events = [moved(seq, contents[run][seq - 1]) for seq in range(first, last + 1)]
+        is_broken = draw(st.integers(0, 5)) == 0
+        broken = (Broken(seq=first, reason="station is missing", body=run.encode()),) if is_broken else ()
+        prev = draw(st.sampled_from([0, first - 1]))
+        acked = draw(st.sampled_from([0, 0, prev, first - 1]))
+        disputed = draw(st.sampled_from([False, False, True]))
+        reach = Reach(first=first, last=last, prev=prev, acked=acked, run=run, disputed=disputed)
+        named = {"gateway": "gw", "lane": "facts", "epoch": EPOCHS[0]}
+        batches.append(EnvelopeBatch(**named, reach=reach, events=tuple(events[len(broken) :]), broken=broken))
+    return batches
+
+
+def moved(seq: int, by: int) -> WipChanged:
+    source = Source(type=SourceType.PLC, ref="cutter1/good")
+    at = START + timedelta(minutes=seq)
+    return WipChanged(id=f"gw:{EPOCHS[0]}:{seq}", at=at, source=source, zone="packing", count=by, by=by)
+
+
+def numbered_stamp() -> Stamp:
+    numbers = itertools.count(1)
+    return replace(STAMP, next_id=lambda: f"00000000-0000-7000-8000-{next(numbers):012x}")
+
+
+def all_said(appended: Appended) -> Any:
+    return said(appended), appended.ahead, appended.forked, appended.is_quarantine_full
+
+
+def kept_of_runs(store: SqliteStore, answers: Sequence[Any]) -> Any:
+    reads = store.reads()
+    bodies = [
+        (row.event_id, row.body)
+        for one in reversed(reads.quarantined())
+        if (row := reads.quarantined_body(one.number)) is not None
+    ]
+    return kept(store, answers), bodies, [record.state for record in reads.gateways()]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data(), runs_of_one_card())
+def test_a_group_of_several_runs_gives_what_its_envelopes_give_one_by_one(
+    data: st.DataObject, batches: list[EnvelopeBatch]
+) -> None:
+    at = sorted(data.draw(st.sets(st.integers(0, len(batches)), max_size=2)))
+    together, alone = [], []
+    with opened() as store:
+        stamp = numbered_stamp()
+        for low, high in zip([0, *at], [*at, len(batches)], strict=True):
+            with store.transaction() as transaction:
+                together += map(all_said, append_envelopes(transaction, batches[low:high], stamp))
+        found = kept_of_runs(store, together)
+    with opened() as store:
+        stamp = numbered_stamp()
+        for batch in batches:
+            with store.transaction() as transaction:
+                alone.append(all_said(append_envelope(transaction, batch, stamp)))
+        assert found == kept_of_runs(store, alone)
+
+
+def test_two_runs_in_one_group_double_nothing_and_differing_events_alarm_once(caplog: pytest.LogCaptureFixture) -> None:
+    same, other = [moved(1, 1), moved(2, 1)], [moved(1, 1), moved(2, 2)]
+    named = {"gateway": "gw", "lane": "facts", "epoch": EPOCHS[0]}
+
+    def of(run: str, events: Sequence[Event], *, disputed: bool = False) -> EnvelopeBatch:
+        reach = Reach(first=1, last=2, prev=0, acked=0, run=run, disputed=disputed)
+        return EnvelopeBatch(**named, reach=reach, events=tuple(events))
+
+    batches = [of(RUNS[0], same), of(RUNS[1], same), of(RUNS[0], other, disputed=True), of(RUNS[1], same)]
+    with opened() as store:
+        with store.transaction() as transaction:
+            taken = append_envelopes(transaction, [*batches, of(RUNS[0], other, disputed=True)], STAMP)
+        kinds = [row.event.kind for row in store.reads().events(after=0).items]
+        quarantined = [row.event_id for row in store.reads().quarantined()]
+    assert [(one.upto, one.forked) for one in taken] == [(2, False), (2, False), (2, True), (2, False), (2, True)]
+    assert kinds == ["wip_changed", "wip_changed", "data_questioned"]
+    assert taken[2].changed.gateways == {"gw"}
+    assert quarantined == [f"gw:{EPOCHS[0]}:2"]
+    assert len([one for one in caplog.records if "two gateways share the identity" in one.message]) == 1
 
 
 async def _given_at_once(store: SqliteStore, batches: Sequence[EnvelopeBatch], bad: Sequence[int]) -> list[Any]:

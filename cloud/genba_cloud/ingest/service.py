@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 
 from genba_cloud.ingest.acknowledging import answer_to, answer_to_hello, joined
 from genba_cloud.ingest.cluster_link import ClusterLink
 from genba_cloud.ingest.copies import Copies
-from genba_cloud.ingest.dispatcher import Dispatcher
+from genba_cloud.ingest.dispatcher import AWAY_S, Dispatcher
+from genba_cloud.ingest.failures import Failures
 from genba_cloud.ingest.fair_queue import FairQueue, Message
 from genba_cloud.ingest.figures import Figures
 from genba_cloud.ingest.messages import MAX_NAME, MAX_STATE, is_envelope_topic, read_envelope, read_state
@@ -51,7 +52,6 @@ class Ingest:
 
         `peers`: take only what belongs to the partitions that we hold, see `rebalance`.
 
-
         Raises:
             UsageError: the broker is on another machine without TLS, or its address is not understood.
         """
@@ -65,8 +65,10 @@ class Ingest:
         self._figures = Figures()
         self._is_full = False
         self._stopped: set[str] = set()
+        self._unsigned: set[str] = set()
         self._trust = trust or trust_of(ledger, broker=broker)
         self._refusals = Refusals(count_refused)
+        self._failures = Failures()
         self._copies = Copies()
         self._link = ClusterLink(
             broker,
@@ -120,15 +122,24 @@ class Ingest:
             partitions, self._to_greet = self._to_greet & self._served, set()
             if not partitions or not self._link.connected:  # all are greeted when the connection is there
                 continue
-            await asyncio.to_thread(self._trust.registry.refresh)
-            for record in await asyncio.to_thread(self._ledger.reads.gateways):
-                if topics.partition_of(record.gateway) not in partitions:
-                    continue
-                answer = answer_to_hello(GatewaySeen(gateway=record.gateway, state=record.state, seen_at=None), record)
-                if answer is not None:
-                    self._acknowledge(record.gateway, answer)
-                if record.online:
-                    self._dispatcher.hear(record)
+            try:
+                await self._greet_those_of(partitions)
+            except PassingError as exc:
+                logger.debug("greetings wait reason=%s", exc)
+                self._to_greet |= partitions
+                await asyncio.sleep(AWAY_S)
+                self._must_greet.set()
+
+    async def _greet_those_of(self, partitions: Set[int]) -> None:
+        await asyncio.to_thread(self._trust.registry.refresh)
+        for record in await asyncio.to_thread(self._ledger.reads.gateways):
+            if topics.partition_of(record.gateway) not in partitions:
+                continue
+            answer = answer_to_hello(GatewaySeen(gateway=record.gateway, state=record.state, seen_at=None), record)
+            if answer is not None:
+                self._acknowledge(record.gateway, answer)
+            if record.online:
+                self._dispatcher.hear(record)
 
     def _is_ours(self, topic: str) -> bool:
         if self._peers is None:
@@ -196,9 +207,18 @@ class Ingest:
                     self._figures.took(answered_s - message.arrived_s)
 
     def _read(self, messages: Sequence[Message]) -> list[Task]:
-        """What the ledger has to do, in the order of arrival; what says nothing is left out."""
-        self._trust.registry.refresh()
-        tasks = (self._read_one(message) for message in messages)
+        """What the ledger has to do, in the order of arrival; what says nothing is left out.
+
+        So is, while the registrations cannot be read, whoever was not registered when they were read last: it may have
+        been since, and comes again.
+        """
+        registry = self._trust.registry
+        try:
+            registry.refresh()
+        except PassingError as exc:
+            logger.debug("registrations not read reason=%s", exc)
+        judged = (message for message in messages if registry.knows(topics.gateway_of(message.topic) or ""))
+        tasks = (self._read_one(message) for message in judged)
         return [task for task in tasks if task is not None]
 
     def _read_one(self, message: Message) -> Task | None:
@@ -273,7 +293,7 @@ class Ingest:
                 case _, PassingError() | LeaseLost():
                     logger.debug("not kept gateway=%s reason=%s", task.gateway, result)
                 case _, BaseException():
-                    logger.error("not kept gateway=%s", task.gateway, exc_info=result)
+                    self._failures.note(task.gateway, result, now_s=time.monotonic())
                 case EnvelopeBatch(), Appended(upto=int()):
                     self._watch_quarantine(task.gateway, is_full=result.is_quarantine_full)
                     answer = answer_to(task, result)
@@ -297,6 +317,15 @@ class Ingest:
     def _signed(self, gateway: str, acknowledgement: Acknowledgement) -> Acknowledgement:
         """Signed for a gateway that is enrolled: it deletes what is acknowledged, and must not believe anybody."""
         sign = self._trust.sign
-        if sign is None or self._trust.registry.of(gateway).verify is None:
+        if self._trust.registry.of(gateway).verify is None:
+            return acknowledgement
+        if sign is None:
+            if gateway not in self._unsigned:
+                self._unsigned.add(gateway)
+                logger.error(
+                    "cannot sign gateway=%s: it is enrolled and believes no answer of this process, which has no keys: "
+                    "copy the collector's identity/ into --data DIR and start it again",
+                    gateway,
+                )
             return acknowledgement
         return acknowledgement.signed(gateway, sign)

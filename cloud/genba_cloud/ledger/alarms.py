@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -47,10 +48,15 @@ def fork_of(batch: EnvelopeBatch, *, other: str | None) -> IdentityAlarm:
     )
 
 
-def sound_alarm(transaction: Transaction, alarm: IdentityAlarm, *, now: datetime) -> list[Event]:
-    """Note it at the gateway; the event to append, none where it was said before."""
+def sound_alarm(
+    transaction: Transaction, alarm: IdentityAlarm, *, now: datetime, pending: Collection[str] = ()
+) -> list[Event]:
+    """Note it at the gateway; the event to append, none where it was said before.
+
+    `pending` are ids of events that are taken in this transaction, and are not in the log before it ends.
+    """
     name = str(uuid.uuid5(_NAMES, f"{alarm.gateway} {alarm.subject}"))
-    if transaction.events_by_id([name]):
+    if name in pending or transaction.events_by_id([name]):
         return []
     logger.error("%s", alarm.note)
     at = to_milliseconds(now)

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from genba_cloud.core.delivery import Answer, Standing, Take, admit, decide, greet
 from genba_cloud.core.names import LONGEST_NAME_BYTES, too_long_a_name
 from genba_cloud.ledger.alarms import COLLECTOR, fork_of, sound_alarm
-from genba_cloud.ledger.batches import NOTHING_CHANGED, Appended, Broken, EnvelopeBatch
+from genba_cloud.ledger.batches import NOTHING_CHANGED, Appended, Broken, Changed, EnvelopeBatch
 from genba_cloud.ledger.chain import as_stored, canonical, leaf_of, link_hash
 from genba_cloud.ledger.copies import compare
 from genba_cloud.ledger.folding import fold_events
@@ -59,6 +59,8 @@ def append_envelopes(transaction: Transaction, batches: Sequence[EnvelopeBatch],
             transaction.quarantine([quarantined(part, batch, stamp.now) for part in one.broken])
     transaction.set_received_ranges(moved)
     appended = append_own(transaction, [event for one in taken for event in one.events], stamp)
+    forked = frozenset(batch.gateway for batch, one in zip(batches, taken, strict=True) if one.is_forked)
+    changed = appended.changed.with_more(Changed(gateways=forked))  # the alarm is noted there
     logged = iter(appended.events)
     return [
         Appended(
@@ -67,7 +69,7 @@ def append_envelopes(transaction: Transaction, batches: Sequence[EnvelopeBatch],
             ahead=one.ahead,
             forked=one.is_forked,
             is_quarantine_full=one.is_quarantine_full,
-            changed=appended.changed if one.events else NOTHING_CHANGED,
+            changed=changed if one.events else NOTHING_CHANGED,
         )
         for one in taken
     ]
@@ -110,7 +112,7 @@ def _take(
         batch.events, gateway=batch.gateway, epoch=batch.epoch, first=decision.first, last=batch.reach.last
     )
     broken = [part for part in batch.broken if part.seq is None or part.seq >= decision.first]
-    broken += [Broken(seq=_seq(row.event), reason=row.reason, body=canonical(row.event)) for row in refused]
+    broken += [Broken(seq=seq_of(row.event), reason=row.reason, body=canonical(row.event)) for row in refused]
     compared = compare(transaction, batch, decision, events=taken, broken=broken, pending=pending)
     if not has_room(transaction, batch.gateway, (part.body for part in compared.broken)):
         upto, ahead = greet(standing, run=batch.reach.run, acked=batch.reach.acked)
@@ -118,8 +120,7 @@ def _take(
     newest = max((event.at for event in compared.new), default=received.last_at)
     own = [_lost(batch, decision.lost, received=received, stamp=stamp)] if decision.lost else []
     if compared.is_forked:
-        alarm = sound_alarm(transaction, fork_of(batch, other=received.run), now=stamp.now)
-        own += [event for event in alarm if event.id not in pending]
+        own += sound_alarm(transaction, fork_of(batch, other=received.run), now=stamp.now, pending=pending)
     return _Taken(
         upto=decision.upto,
         range=ReceivedRange(upto=decision.standing.upto, last_at=newest, run=decision.standing.run),
@@ -199,7 +200,8 @@ def _lost(batch: EnvelopeBatch, lost: tuple[int, int], *, received: ReceivedRang
     )
 
 
-def _seq(event: Event) -> int | None:
+def seq_of(event: Event) -> int | None:
+    """The number that its gateway gave it; None: no gateway made it."""
     made = made_by(event.id)
     return made.seq if made else None
 

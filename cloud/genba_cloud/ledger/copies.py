@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from genba_cloud.core.delivery import Take
+from genba_cloud.ledger.archive import find_events
 from genba_cloud.ledger.batches import Broken, EnvelopeBatch
 from genba_cloud.ledger.chain import canonical, leaf_of
 from genba_cloud.store.port import Transaction
@@ -47,6 +48,7 @@ def compare(
         return Compared(new=tuple(events), broken=tuple(broken))
     leaves = dict(transaction.taken_leaves(event.id for event in known))
     leaves |= {event.id: leaf_of(canonical(pending[event.id])) for event in known if event.id in pending}
+    leaves |= _archived_leaves(transaction, [event.id for event in known if event.id not in leaves])
     bodies = {event.id: canonical(event) for event in known}
     differing = [event for event in known if leaves.get(event.id) != leaf_of(bodies[event.id])]
     parts = [Broken(seq=_seq(event), reason=DIFFERS, body=bodies[event.id]) for event in differing] + old_broken
@@ -60,6 +62,13 @@ def compare(
         # what is here in quarantine alone was refused before, and says nothing of a second gateway
         is_forked=any(event.id in leaves or event.id not in there for event in differing),
     )
+
+
+def _archived_leaves(transaction: Transaction, ids: Sequence[str]) -> Mapping[str, bytes]:
+    """Of those that the log no longer holds: a gateway's card may be put back to a state of long ago."""
+    if not ids or not transaction.proofs.archives():
+        return {}
+    return {name: leaf_of(canonical(event)) for name, event in find_events(transaction, ids).items()}
 
 
 def _seq(event: Event) -> int:

@@ -121,7 +121,8 @@ def _lost(proofs: Proofs, walk: Walk) -> Iterable[Finding]:
     end = walk.last + 1
     for answered, seen in walk.not_seen():
         missing = [f"{answered.gateway}:{answered.epoch}:{seq}" for seq in range(seen + 1, answered.upto + 1)][-1000:]
-        if not proofs.is_quarantined(answered.gateway, missing):
+        was_given_up = proofs.given_up(answered.gateway, answered.epoch) > seen
+        if not (was_given_up or proofs.is_quarantined(answered.gateway, missing)):
             yield Finding(
                 end,
                 f"gateway {answered.gateway}: answered up to {answered.upto} of epoch {answered.epoch}, the log holds "

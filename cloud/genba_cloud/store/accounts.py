@@ -125,6 +125,13 @@ class Accounts:
                 connection.execute(_accounts.insert().values(name=name, **values))
             connection.execute(_sessions.delete().where(_sessions.c.account == name))
 
+    def add_account(self, name: str, password_hash: str) -> bool:
+        """Make an account with a one-time password; whether there was none of that name, and is one now."""
+        values = {"password_hash": password_hash, "must_choose": True, "changed_at": self._wall()}
+        with self._engine.begin() as connection:
+            new = self._insert(_accounts).values(name=name, **values).on_conflict_do_nothing()
+            return connection.execute(new.returning(_accounts.c.name)).first() is not None
+
     def open_session(self, account: str) -> str:
         """Begin a session and return its token, which is kept nowhere else; old sessions are cleared away."""
         token, now = secrets.token_urlsafe(32), self._wall()

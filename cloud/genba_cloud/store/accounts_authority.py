@@ -61,7 +61,10 @@ class Authority:
 
     def ensure_admin(self) -> str | None:
         """Make the administrator at the first start; returns the one-time password, None where there is one already."""
-        return self.reset_admin() if self.accounts.account(ADMIN) is None else None
+        if self.accounts.account(ADMIN) is not None:
+            return None
+        password = one_time_password()  # of several collectors that start at once on one database, one tells it
+        return password if self.accounts.add_account(ADMIN, self._hasher.hash(password)) else None
 
     def reset_admin(self) -> str:
         """Give the administrator a new one-time password and end all sessions."""

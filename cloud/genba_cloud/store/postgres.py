@@ -132,6 +132,12 @@ class PostgresStore(_Postgres):
         self._log_parts = LogParts(log_part_positions)
         self._log_part_positions = log_part_positions
         super().__init__(url)
+        for lost in ("invalidate", "engine_disposed"):
+            event.listen(self._engine, lost, self._forget)
+
+    def _forget(self, *_of: Any) -> None:
+        """A connection was lost: before the next one, the database may have been restored to what it was before."""
+        self._memories.clear()
 
     @contextmanager
     def transaction(self, enterprise: str = DEFAULT_ENTERPRISE) -> Iterator[Transaction]:
@@ -161,6 +167,7 @@ class PostgresStore(_Postgres):
                     raise
             else:
                 transaction.committed()
+                self._health.worked()
 
     def leases(self) -> Leases:
         """Who of several processes does what; closed by whoever asked for them."""

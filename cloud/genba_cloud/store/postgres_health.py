@@ -24,7 +24,10 @@ _CLASHES: Final = {
     "55P03": "a row is held by another writer",
     "23505": "unique constraint",  # two writers made the same row: the second finds it when it looks again
 }
-_GOING: Final = frozenset({"57P01", "57P02", "57P03", "25P03"})  # shut down, crashed, starting, idle for too long
+_REFUSING: Final = frozenset({"25006", "53100", "58030"})
+"""It is read-only (a standby), its disk is full, or its disk fails: nothing can be written until somebody helps."""
+_GOING: Final = frozenset({"57P01", "57P02", "57P03", "25P03", "53000", "53200", "53300"})
+"""Shut down, crashed, starting, idle for too long; short of something, of memory, of connections."""
 
 
 class Health:
@@ -43,6 +46,7 @@ class Health:
         self._shown = shown
         self._lock = threading.Lock()
         self._away_since: float | None = None
+        self._refused_since: float | None = None
         self._asked_at = 0.0
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
@@ -50,8 +54,8 @@ class Health:
         event.listen(engine, "handle_error", self._failed)
 
     def is_ready(self) -> bool:
-        """Whether the database answers; asked at most once a second."""
-        if self._away_since is not None:
+        """Whether the database answers, asked at most once a second, and took the last write."""
+        if self._away_since is not None or self._refused_since is not None:
             return False
         if time.monotonic() - self._asked_at < _ASKED_LATELY_S:
             return True
@@ -63,6 +67,12 @@ class Health:
             return False
         self._asked_at = time.monotonic()
         return True
+
+    def worked(self) -> None:
+        """A transaction that wrote was committed."""
+        if self._refused_since is not None:
+            refused_s, self._refused_since = time.monotonic() - self._refused_since, None
+            logger.info("database takes data again database=%s refused_s=%.1f", self._shown, refused_s)
 
     def close(self) -> None:
         """Ask no more."""
@@ -76,6 +86,13 @@ class Health:
 
     def _failed(self, context: ExceptionContext) -> None:
         error = context.original_exception
+        if isinstance(error, psycopg.Error) and error.sqlstate in _REFUSING and self._refused_since is None:
+            self._refused_since = time.monotonic()
+            logger.error(
+                "database refuses data database=%s reason=%s: nothing is taken until it does not",
+                self._shown,
+                _reason(error),
+            )
         if context.is_pre_ping or not isinstance(error, psycopg.OperationalError):
             return
         self._asked_at = 0.0
@@ -121,7 +138,7 @@ def error_of(error: psycopg.Error, *, is_lost: bool) -> StoreAway | StoreClash |
         error: as psycopg raised it.
         is_lost: whether the connection broke, or could not be made.
     """
-    if is_lost or error.sqlstate in _GOING:
+    if is_lost or error.sqlstate in _GOING or error.sqlstate in _REFUSING:
         return StoreAway(_reason(error))
     if error.sqlstate in _CLASHES:
         return StoreClash(f"{_CLASHES[error.sqlstate]}: {_reason(error)}")

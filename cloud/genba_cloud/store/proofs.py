@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, RowMapping, delete, exists, func, insert, select, type_coerce, update
 from sqlalchemy.types import NullType
 
+from genba_cloud.store import quarantine
 from genba_cloud.store.port import Link, LogRow
 from genba_cloud.store.rows import event_of, log_values
 from genba_cloud.store.tables import CLIENT_EVENT, LINK, LOG, QUARANTINE, RECEIVED_RANGE, Instant
@@ -172,6 +173,14 @@ class Proofs:
         is_one = table.event_id.is_(None) | table.event_id.in_(list(names))
         wanted = exists().where(table.enterprise == self._enterprise, table.gateway == gateway, is_one)
         return bool(self._connection.scalar(select(wanted)))
+
+    def note_given_up(self, gateway: str, epoch: str, upto: int) -> None:
+        """What was in quarantine of a gateway up to this seq was taken out of it."""
+        quarantine.note_given_up(self._connection, self._enterprise, gateway, epoch, upto)
+
+    def given_up(self, gateway: str, epoch: str) -> int:
+        """Up to which seq of a gateway something was taken out of quarantine; 0: nothing."""
+        return quarantine.given_up(self._connection, self._enterprise, gateway, epoch)
 
     def client_events_missing(self, *, most: int) -> tuple[str, ...]:
         """Ids that clients sent events with, and of which the log holds none."""

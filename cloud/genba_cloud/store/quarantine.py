@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Column, Connection, PrimaryKeyConstraint, String, Table, delete, func, insert, select
 from sqlalchemy import update as change
 
+from genba_cloud.store.driver import put_many
 from genba_cloud.store.read import Quarantined, QuarantineRecord
 from genba_cloud.store.rows import chunks
 from genba_cloud.store.tables import METADATA, QUARANTINE
@@ -22,6 +23,17 @@ USE: Final = Table(
     PrimaryKeyConstraint("enterprise", "gateway"),
 )
 """Bytes that are kept for each gateway: adding them up at every row would cost more the more there are."""
+
+GIVEN_UP: Final = Table(
+    "quarantine_given_up",
+    METADATA,
+    Column("enterprise", String, nullable=False),
+    Column("gateway", String, nullable=False),
+    Column("epoch", String, nullable=False),
+    Column("upto", BigInteger, nullable=False),
+    PrimaryKeyConstraint("enterprise", "gateway", "epoch"),
+)
+"""The greatest seq of a gateway that was in quarantine and left it: it was answered, and the log may lack it."""
 
 
 def keep(connection: Connection, enterprise: str, rows: Sequence[Quarantined]) -> None:
@@ -79,6 +91,20 @@ def forget(connection: Connection, enterprise: str, numbers: Iterable[int]) -> i
             delete(QUARANTINE).where(QUARANTINE.c.enterprise == enterprise, QUARANTINE.c.number.in_(part))
         )
     return len(gone)
+
+
+def note_given_up(connection: Connection, enterprise: str, gateway: str, epoch: str, upto: int) -> None:
+    """What was kept of a gateway up to this seq is not any more."""
+    if upto > given_up(connection, enterprise, gateway, epoch):
+        row = {"enterprise": enterprise, "gateway": gateway, "epoch": epoch, "upto": upto}
+        put_many(connection, GIVEN_UP, ("enterprise", "gateway", "epoch"), [row])
+
+
+def given_up(connection: Connection, enterprise: str, gateway: str, epoch: str) -> int:
+    """Up to which seq of a gateway something was in quarantine that is not any more; 0: nothing."""
+    table = GIVEN_UP.c
+    query = select(table.upto).where(table.enterprise == enterprise, table.gateway == gateway, table.epoch == epoch)
+    return connection.scalar(query) or 0
 
 
 def listed(

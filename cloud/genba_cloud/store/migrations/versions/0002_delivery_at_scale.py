@@ -13,7 +13,7 @@ from genba_shared.errors import UsageError
 revision = "0002"
 down_revision = "0001"
 
-_ISOLATED = ("archive", "merkle_head", "quarantine_use", "subject_key")
+_ISOLATED = ("archive", "merkle_head", "quarantine_given_up", "quarantine_use", "subject_key")
 _KEPT = ("archive", "gateway_identity", "merkle_head", "subject_key")
 """What cannot be made anew stays where it is on the way back: the form before does not look at it."""
 
@@ -32,6 +32,14 @@ def upgrade() -> None:
         sa.Column("gateway", sa.String(), nullable=False),
         sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("enterprise", "gateway"),
+    )
+    _table(
+        "quarantine_given_up",
+        sa.Column("enterprise", sa.String(), nullable=False),
+        sa.Column("gateway", sa.String(), nullable=False),
+        sa.Column("epoch", sa.String(), nullable=False),
+        sa.Column("upto", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("enterprise", "gateway", "epoch"),
     )
     op.drop_index("log_by_tag", table_name="log", if_exists=True)  # nobody reads it, and every row pays for it
     if op.get_context().dialect.name == "postgresql":
@@ -54,7 +62,7 @@ def downgrade() -> None:
         sqlite_where=sa.text("tag IS NOT NULL"),
         postgresql_where=sa.text("tag IS NOT NULL"),
     )
-    for name in ("worker", "lease", "quarantine_use"):
+    for name in ("worker", "lease", "quarantine_given_up", "quarantine_use"):
         op.drop_table(name)
 
 
