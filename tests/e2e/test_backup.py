@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ from tests.integration.log_history import Database, command, write_log
 from tests.integration.mqtt_peers import eventually
 from tests.integration.test_api_command import Running, serving
 from tests.integration.test_uplink import Gateway
-from tests.peers.postgres import PostgresServer
+from tests.peers.postgres import USER, WATCHER, PostgresServer
 
 
 @asynccontextmanager
@@ -45,16 +46,22 @@ async def deliver(gateway: Gateway, pieces: int, upto: int) -> None:
     await eventually(lambda: gateway.outbox.mark().acknowledged == upto, within_s=60)
 
 
-async def the_story(data: Path, backup: Path, places: list[str], destroy: Any) -> None:
-    """Deliver 5, back up, deliver 5 more, destroy the database, restore, deliver 2 more."""
+async def the_story(
+    data: Path, backup: Path, places: list[str], destroy: Any, *, reader: list[str] | None = None
+) -> None:
+    """Deliver 5, back up, deliver 5 more, destroy the database, restore, deliver 2 more.
+
+    `reader` says with which role the backup is made, where it is not that of the collector.
+    """
     folder = data.parent / "gateway"
     folder.mkdir()
     where = ["--data", str(data), *places]
+    copied = where if reader is None else ["--data", str(data), *reader]
     async with serving(data, *places) as running:
         key = (await command("key", "create", "erp", "--scopes", "read", "--data", str(data)))[1].split()[-1]
         async with Gateway(folder, running.mqtt).running() as gateway:
             await deliver(gateway, 5, 5)
-            code, _, problem = await command("backup", str(backup), *where)
+            code, _, problem = await command("backup", str(backup), *copied)
             assert code == 0, problem
             await deliver(gateway, 5, 10)
             code, _, problem = await command("restore", str(backup), *where, "--replace")
@@ -96,28 +103,97 @@ async def test_a_dropped_postgresql_database_is_restored_and_delivery_goes_on(
         name = url.rpartition("/")[2]
         with psycopg.connect(shared_postgres.url(), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name}")
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} OWNER {USER}")
 
-    await the_story(tmp_path / "data", tmp_path / "backup", ["--db", url], destroy)
+    reader = ["--db", as_role(url, WATCHER)]
+    await the_story(tmp_path / "data", tmp_path / "backup", ["--db", url], destroy, reader=reader)
 
 
-async def test_a_postgresql_database_that_is_not_empty_is_set_aside(
-    tmp_path: Path, shared_postgres: PostgresServer
-) -> None:
+def as_role(url: str, role: str) -> str:
+    return url.replace(f"//{USER}@", f"//{role}@")
+
+
+@pytest.fixture
+async def region(tmp_path: Path, shared_postgres: PostgresServer) -> Database:
+    """A log on PostgreSQL."""
     database = Database(data_dir=tmp_path / "data", url=shared_postgres.database())
     database.data_dir.mkdir()
     store = database.store()
     await write_log(store, database.data_dir)
     store.close()
-    where = ["--data", str(database.data_dir), "--db", str(database.url)]
-    assert (await command("backup", str(tmp_path / "backup"), *where))[0] == 0
-    database.cut(2)
+    return database
+
+
+async def test_the_collectors_own_role_makes_no_half_backup_and_is_told_how_to_make_another(
+    tmp_path: Path, region: Database
+) -> None:
+    where = ["--data", str(region.data_dir), "--db", str(region.url)]
+    code, _, problem = await command("backup", str(tmp_path / "backup"), *where)
+    assert code == 2
+    assert "the role genba sees the rows of one enterprise only" in problem
+    line = "CREATE ROLE genba_backup LOGIN BYPASSRLS PASSWORD '…'; GRANT pg_read_all_data TO genba_backup;"
+    assert line in problem
+    assert list(tmp_path.glob("backup*")) == []
+
+
+async def test_a_postgresql_database_that_is_not_empty_is_set_aside(tmp_path: Path, region: Database) -> None:
+    where = ["--data", str(region.data_dir), "--db", str(region.url)]
+    reader = ["--data", str(region.data_dir), "--db", as_role(str(region.url), WATCHER)]
+    assert (await command("backup", str(tmp_path / "backup"), *reader))[0] == 0
+    region.cut(2)
     assert (await command("restore", str(tmp_path / "backup"), *where))[0] == 2
     code, said, _ = await command("restore", str(tmp_path / "backup"), *where, "--replace")
     assert (code, said.splitlines()[-1]) == (0, "restored events=9 differences=0")
-    assert database.run("SELECT count(*) FROM log") == [(9,)]
-    [(schema,)] = database.run("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, 'replaced_')")
-    assert database.run(f"SELECT count(*) FROM {schema}.log") == [(1,)]
+    assert region.run("SELECT count(*) FROM log") == [(9,)]
+    [(schema,)] = region.run("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, 'replaced_')")
+    assert region.run(f"SELECT count(*) FROM {schema}.log") == [(1,)]
+
+
+FORM = """
+SELECT relname, relkind, pg_get_userbyid(relowner), relrowsecurity, relforcerowsecurity, relacl::text,
+       pg_get_expr(relpartbound, pg_class.oid), pg_get_partkeydef(pg_class.oid),
+       (SELECT array_agg(row(polname, pg_get_expr(polqual, polrelid))::text) FROM pg_policy WHERE polrelid = pg_class.oid)
+FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY relname"""
+"""Tables, parts and indexes; whose they are, what stands on them, and who may read them."""
+
+
+async def test_what_a_superuser_restores_belongs_to_the_collectors_role_as_before(
+    tmp_path: Path, region: Database
+) -> None:
+    role = f"looker_{os.getpid()}_{region.url.rpartition('_')[2]}" if region.url else ""
+    superuser = Database(data_dir=region.data_dir, url=as_role(str(region.url), "owner"))
+    superuser.run(f"CREATE ROLE {role}")
+    region.run(f"GRANT SELECT ON log TO {role}")
+    before = region.run(FORM)
+    where = ["--data", str(region.data_dir), "--db", str(superuser.url)]
+    assert (await command("backup", str(tmp_path / "backup"), *where))[0] == 0
+    region.cut(2)
+    code, said, problem = await command("restore", str(tmp_path / "backup"), *where, "--replace")
+    assert (code, said.splitlines()[-1]) == (0, "restored events=9 differences=0"), problem
+    assert region.run(FORM) == before
+    assert [row[2:5] for row in before if row[0] == "log"] == [(USER, True, True)]
+    assert [row[5] for row in before if row[0] == "log"] == [f"{{{USER}=arwdDxt/{USER},{role}=r/{USER}}}"]
+    store = region.store()  # with the collector's role: it goes on, and may add parts to its log
+    await write_log(store, region.data_dir, commits=((10,), (11,)))
+    store.close()
+    region.run("CREATE TABLE log_from_9000001 (LIKE log)")
+    assert (await command("verify", "--data", str(region.data_dir), "--db", str(region.url)))[0] == 0
+
+
+async def test_a_restore_that_the_server_refuses_leaves_what_was_there(tmp_path: Path, region: Database) -> None:
+    role = f"gone_{os.getpid()}"
+    superuser = Database(data_dir=region.data_dir, url=as_role(str(region.url), "owner"))
+    superuser.run(f"CREATE ROLE {role}")
+    region.run(f"GRANT SELECT ON log TO {role}")
+    where = ["--data", str(region.data_dir), "--db", str(superuser.url)]
+    assert (await command("backup", str(tmp_path / "backup"), *where))[0] == 0
+    region.run(f"REVOKE SELECT ON log FROM {role}")
+    superuser.run(f"DROP ROLE {role}")
+    code, _, problem = await command("restore", str(tmp_path / "backup"), *where, "--replace")
+    assert (code, "Roles are no part of a backup" in problem) == (1, True)
+    assert region.run("SELECT count(*) FROM log") == [(9,)]
+    assert region.run("SELECT count(*) FROM pg_namespace WHERE starts_with(nspname, 'replaced_')") == [(0,)]
+    assert list(region.data_dir.glob("replaced_*")) == []
 
 
 @pytest.fixture

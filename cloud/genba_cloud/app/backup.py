@@ -23,6 +23,8 @@ from genba_cloud.store.backup import (
     dump_postgres,
     is_empty_postgres,
     load_postgres,
+    put_postgres_back,
+    require_whole_view,
     set_postgres_aside,
     sqlite_problem,
     users_of_postgres,
@@ -30,7 +32,7 @@ from genba_cloud.store.backup import (
 from genba_cloud.store.lock import DataLock
 from genba_cloud.store.sqlite import FILE
 from genba_shared.clock import format_time, to_milliseconds
-from genba_shared.errors import UsageError
+from genba_shared.errors import GenbaError, UsageError
 from genba_shared.version import VERSION
 
 MANIFEST: Final = "backup.json"
@@ -59,6 +61,8 @@ def back_up(data_dir: Path, url: str | None, target: Path) -> BackedUp:
     """
     if target.exists():
         raise UsageError(f"{target} is there already: nothing is overwritten; name a new folder")
+    if url is not None:
+        require_whole_view(url)
     store = open_reader(data_dir, url)
     try:
         with store.transaction(DEFAULT_ENTERPRISE) as transaction:
@@ -176,16 +180,30 @@ def restore(backup: Path, data_dir: Path, url: str | None, *, replaces: bool) ->
             raise UsageError(f"{data_dir} is not empty ({what}): restore elsewhere, or set it aside with --replace")
         if url is not None and (users := users_of_postgres(url)):
             raise UsageError(f"the database is in use ({users} connections): stop collectors and workers first")
-        aside = _set_aside(data_dir, there, url if is_used else None)
+        mark = f"{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
+        aside = [] if url is None else _load(url, backup / DUMP, mark if is_used else None)
+        aside += _set_aside(data_dir, there, mark)
         for name in manifest["files"]:
             if name != DUMP:
                 _copy(backup / name, data_dir / name)
         _sync(data_dir)
-        if url is not None:
-            load_postgres(url, backup / DUMP)
     finally:
         lock.release()
-    return Restored(found=verified(data_dir, url), aside=aside)
+    return Restored(found=verified(data_dir, url), aside=tuple(aside))
+
+
+def _load(url: str, dump: Path, mark: str | None) -> list[str]:
+    """Put a dump into a database, and what is there (if there is a `mark`) aside; all of it, or nothing is changed."""
+    if mark is None:
+        load_postgres(url, dump)
+        return []
+    schema = set_postgres_aside(url, mark)
+    try:
+        load_postgres(url, dump)
+    except GenbaError:
+        put_postgres_back(url, schema)
+        raise
+    return [f"schema {schema}"]
 
 
 def _leftovers(data_dir: Path) -> Iterator[str]:
@@ -196,18 +214,14 @@ def _leftovers(data_dir: Path) -> Iterator[str]:
                 yield f"{name}{suffix}"
 
 
-def _set_aside(data_dir: Path, names: list[str], url: str | None) -> tuple[str, ...]:
-    mark = f"{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
-    aside: list[str] = []
-    if names:
-        folder = data_dir / f"replaced_{mark}"
-        folder.mkdir(mode=0o700)
-        for name in names:
-            (data_dir / name).rename(folder / name)
-        aside.append(str(folder))
-    if url is not None:
-        aside.append(f"schema {set_postgres_aside(url, mark)}")
-    return tuple(aside)
+def _set_aside(data_dir: Path, names: list[str], mark: str) -> list[str]:
+    if not names:
+        return []
+    folder = data_dir / f"replaced_{mark}"
+    folder.mkdir(mode=0o700)
+    for name in names:
+        (data_dir / name).rename(folder / name)
+    return [str(folder)]
 
 
 def _others(data_dir: Path) -> Iterator[Path]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from genba_cloud.app.backup import back_up, restore
 from genba_cloud.app.commands_proofs import add_command
+from genba_cloud.app.database import database_url
 from genba_cloud.ledger import Verified
 
 
@@ -21,13 +22,13 @@ def add_to(commands: Any) -> None:
 
 
 def _backup(arguments: argparse.Namespace) -> int:
-    done = back_up(arguments.data, arguments.db, arguments.target)
+    done = back_up(arguments.data, database_url(arguments), arguments.target)
     print(f"backup={done.folder} files={done.files} {_told(done.found)}")
     return _code(done.found)
 
 
 def _restore(arguments: argparse.Namespace) -> int:
-    done = restore(arguments.backup, arguments.data, arguments.db, replaces=arguments.replace)
+    done = restore(arguments.backup, arguments.data, database_url(arguments), replaces=arguments.replace)
     for place in done.aside:
         print(f"set aside: {place}")
     print(f"restored {_told(done.found)}")
