@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,8 +17,10 @@ import psycopg
 import pytest
 
 from genba_cloud.store import SqliteStore
+from genba_cloud.store.pki import Pki
+from tests.integration.identity_bench import GOOD, Plant
 from tests.integration.log_history import Database, command, write_log
-from tests.integration.mqtt_peers import eventually
+from tests.integration.mqtt_peers import Mosquitto, eventually
 from tests.integration.test_api_command import Running, serving
 from tests.integration.test_uplink import Gateway
 from tests.peers.postgres import USER, WATCHER, PostgresServer
@@ -133,7 +136,7 @@ async def test_the_collectors_own_role_makes_no_half_backup_and_is_told_how_to_m
     assert "the role genba sees the rows of one enterprise only" in problem
     line = "CREATE ROLE genba_backup LOGIN BYPASSRLS PASSWORD '…'; GRANT pg_read_all_data TO genba_backup;"
     assert line in problem
-    assert list(tmp_path.glob("backup*")) == []
+    assert not (tmp_path / "backup").exists()
 
 
 async def test_a_postgresql_database_that_is_not_empty_is_set_aside(tmp_path: Path, region: Database) -> None:
@@ -152,7 +155,8 @@ async def test_a_postgresql_database_that_is_not_empty_is_set_aside(tmp_path: Pa
 FORM = """
 SELECT relname, relkind, pg_get_userbyid(relowner), relrowsecurity, relforcerowsecurity, relacl::text,
        pg_get_expr(relpartbound, pg_class.oid), pg_get_partkeydef(pg_class.oid),
-       (SELECT array_agg(row(polname, pg_get_expr(polqual, polrelid))::text) FROM pg_policy WHERE polrelid = pg_class.oid)
+       (SELECT array_agg(row(polname, pg_get_expr(polqual, polrelid))::text)
+        FROM pg_policy WHERE polrelid = pg_class.oid)
 FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY relname"""
 """Tables, parts and indexes; whose they are, what stands on them, and who may read them."""
 
@@ -213,6 +217,63 @@ async def test_a_backup_overwrites_nothing_and_keeps_keys_private(data: Path, tm
     assert (code, "is there already" in problem) == (2, True)
     assert stat.S_IMODE((tmp_path / "backup" / "head-key.pem").stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "backup").stat().st_mode) == 0o700
+
+
+async def the_archives(data: Path, tmp_path: Path, *urls: str) -> None:
+    """Archive, back up, lose everything, restore elsewhere: what was archived is read from there."""
+    where = ["--data", str(data), *urls]
+    elsewhere = tmp_path / "elsewhere"
+    assert (await command("archive", "--upto", "8", "--to", str(elsewhere), *where))[0] == 0
+    code, said, _ = await command("backup", str(tmp_path / "backup"), *where)
+    assert code == 0, said
+    shutil.rmtree(elsewhere)
+    shutil.rmtree(data)
+    new = ["--data", str(tmp_path / "new"), *urls]
+    code, said, problem = await command("restore", str(tmp_path / "backup"), *new, *(["--replace"] if urls else []))
+    assert (code, said.splitlines()[-1:]) == (0, ["restored events=9 differences=0"]), problem
+    [file] = (tmp_path / "new" / "archive").glob("*.jsonl.gz")
+    assert (await command("rebuild", *new))[:2] == (0, "views=2\n")
+    file.unlink()
+    code, said, _ = await command("backup", str(tmp_path / "half"), *new)
+    assert (code, said.splitlines()[0]) == (
+        1,
+        f"not in the backup: archive {file} is missing: positions 1 to 8 cannot be read until it is back",
+    )
+    code, _, problem = await command("rebuild", *new)
+    assert (code, f"archive {file} is missing" in problem) == (1, True)
+
+
+async def test_archives_are_in_the_backup_and_read_from_where_they_are_put_back(data: Path, tmp_path: Path) -> None:
+    await the_archives(data, tmp_path)
+
+
+async def test_archives_are_in_a_backup_of_postgresql_too(region: Database, tmp_path: Path) -> None:
+    await the_archives(region.data_dir, tmp_path, "--db", as_role(str(region.url), "owner"))
+
+
+async def test_a_restored_installation_speaks_with_the_gateways_that_were_enrolled(tmp_path: Path) -> None:
+    broker = Mosquitto(tmp_path)
+    broker.start()
+    try:
+        plant = Plant(tmp_path, broker)
+        async with plant.collector() as collector:
+            await plant.enrol(collector, GOOD)
+            gateway = plant.gateway(GOOD)
+            made = gateway.count(3)
+            await eventually(lambda: gateway.outbox.mark().acknowledged == 3)
+        assert (await command("backup", str(tmp_path / "backup"), "--data", str(plant.data)))[0] == 0
+        shutil.rmtree(plant.data)
+        assert (await command("restore", str(tmp_path / "backup"), "--data", str(plant.data)))[0] == 0
+        keys = [plant.data / "identity" / name for name in ("ca.key", "signing.key")]
+        assert [stat.S_IMODE(path.stat().st_mode) for path in (*keys, keys[0].parent)] == [0o600, 0o600, 0o700]
+        plant.pki = Pki(plant.data)
+        async with plant.collector() as collector:
+            made += gateway.count(2)
+            await eventually(lambda: gateway.outbox.mark().acknowledged == 5)
+            assert (collector.ids(GOOD), dict(collector.refused)) == (made, {})
+        await plant.stop()
+    finally:
+        broker.kill()
 
 
 async def test_a_damaged_backup_is_refused_and_changes_nothing(data: Path, tmp_path: Path) -> None:

@@ -43,5 +43,5 @@ def _archive(arguments: argparse.Namespace) -> int:
     if row is None:
         raise UsageError("nothing to archive: whole commits go, and the newest one always stays")
     print(f"archived first={row.first} last={row.last} file={row.file}")
-    print("  keep the file: `verify` and `rebuild` read it, and `backup` does not copy it")
+    print("  keep the file where it is: `verify` and `rebuild` read it; `backup` copies it")
     return 0

@@ -23,14 +23,19 @@ def add_to(commands: Any) -> None:
 
 def _backup(arguments: argparse.Namespace) -> int:
     done = back_up(arguments.data, database_url(arguments), arguments.target)
+    for words in done.missing:
+        print(f"not in the backup: {words}")
     print(f"backup={done.folder} files={done.files} {_told(done.found)}")
-    return _code(done.found)
+    return 1 if done.missing else _code(done.found)
 
 
 def _restore(arguments: argparse.Namespace) -> int:
     done = restore(arguments.backup, arguments.data, database_url(arguments), replaces=arguments.replace)
     for place in done.aside:
         print(f"set aside: {place}")
+    if done.older:
+        print(f"restored, and not verified yet: {done.older}")
+        return 0
     print(f"restored {_told(done.found)}")
     return _code(done.found)
 

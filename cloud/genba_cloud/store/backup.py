@@ -7,7 +7,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
@@ -16,12 +16,15 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from genba_cloud.store.isolation import SETTING
 from genba_shared.errors import GenbaError, UsageError
 
 _BUSY_S: Final = 30.0
 _ASIDE: Final = "replaced_"
 _NO_ROLE: Final = re.compile(r'role "[^"]+" does not exist')
-_ROLE_HINT: Final = "\nRoles are no part of a backup: make those that were given rights (GRANT) first, then restore again."
+_ROLE_HINT: Final = (
+    "\nRoles are no part of a backup: make those that were given rights (GRANT) first, then restore again."
+)
 _SECRETS: Final = {"password": "PGPASSWORD"}
 _BYPASSES: Final = "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
 _OTHER_OWNER: Final = (
@@ -131,6 +134,22 @@ def set_postgres_aside(url: str, mark: str) -> str:
         connection.execute("CREATE SCHEMA public AUTHORIZATION pg_database_owner")
         connection.execute("GRANT USAGE ON SCHEMA public TO PUBLIC")
     return name
+
+
+def note_archives_sqlite(file: Path, moved: Mapping[str, str]) -> None:
+    """Note where archives are now, by where they were."""
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.executemany("UPDATE archive SET file = ? WHERE file = ?", [(new, old) for old, new in moved.items()])
+
+
+def note_archives_postgres(url: str, enterprise: str, moved: Mapping[str, str]) -> None:
+    """The same for an enterprise on PostgreSQL."""
+    with _connected(url) as connection:
+        connection.execute("SELECT set_config(%s, %s, true)", (SETTING, enterprise))
+        for old, new in moved.items():
+            connection.execute(
+                "UPDATE archive SET file = %s WHERE enterprise = %s AND file = %s", (new, enterprise, old)
+            )
 
 
 def put_postgres_back(url: str, name: str) -> None:
