@@ -21,7 +21,7 @@ from genba_cloud.ledger.heads import LogDamagedError
 from genba_cloud.ledger.sealing import InstallationKey, Seals
 from genba_cloud.store import DEFAULT_ENTERPRISE, SqliteStore, Store
 from genba_cloud.store.port import StoredView
-from genba_cloud.store.proofs import ArchiveRow, event_of_row
+from genba_cloud.store.proofs import ArchiveRow, RawRow, event_of_row
 from genba_cloud.store.read import ArchivedError
 from genba_shared.events import (
     DispatchOpened,
@@ -90,6 +90,11 @@ class Shop:
     def positions(self) -> list[int]:
         """What the log itself still holds."""
         return [row[0] for row in Database(data_dir=self.data).run("SELECT position FROM log ORDER BY position")]
+
+    def archive_rows(self) -> Sequence[RawRow]:
+        """What the archives hold."""
+        with self.store.reads().proofs() as proofs:
+            return [row for one in proofs.archives() for row in rows_of(one)]
 
     def views(self) -> Mapping[ViewKey, StoredView]:
         with self.store.transaction() as transaction:
@@ -179,6 +184,25 @@ async def test_an_answer_about_an_archived_event_counts_and_an_old_question_can_
     assert refused.reason == f"event gw:{EPOCH}:3 asks nothing"
 
 
+async def test_what_a_gateway_sends_again_after_a_start_is_compared_with_archives_too(shop: Shop) -> None:
+    def of_run(run: str, *events: Event, first: int, prev: int) -> EnvelopeBatch:
+        one = batch(*events, first=first)
+        return replace(one, reach=replace(one.reach, run=run, prev=prev, acked=prev))
+
+    spoken = replace(stood(12, 30), source=Source(type=SourceType.PERSON, ref="Zhang San"), reason="belt torn")
+    await shop.ledger.append(of_run("a", spoken, counted(13), first=12, prev=11))  # 13, 14
+    await shop.ledger.append(of_run("a", counted(14), first=14, prev=13))  # 15
+    assert shop.archive(14) is not None
+    again = await shop.ledger.append(of_run("b", spoken, counted(13), counted(14), first=12, prev=11))
+    assert (again.upto, again.forked, again.events) == (14, False, ())
+    other = replace(counted(13), at=START + timedelta(hours=1))
+    copied = await shop.ledger.append(of_run("c", spoken, other, counted(14), first=12, prev=11))
+    assert (copied.upto, copied.forked) == (14, True)
+    assert [row.event_id for row in shop.ledger.reads.quarantined(limit=10)] == [other.id]
+    [kept] = [row for row in shop.archive_rows() if b"belt torn" in row.body]  # what gateways say is never sealed
+    assert (b"Zhang San" in kept.body, proven(shop)) == (True, ())
+
+
 async def test_a_missing_archive_is_named_and_what_stands_behind_it_is_proven(shop: Shop) -> None:
     row = shop.archive(8)
     assert row is not None
@@ -255,6 +279,43 @@ async def test_the_api_says_what_is_archived(tmp_path: Path) -> None:
         assert ([item["position"] for item in there["items"]], there["archived_upto"]) == ([5, 6, 7, 8], 4)
         of_order = (await desk["reader"].get("/api/v1/orders/A-1001/events")).json()
         assert (of_order["items"], of_order["archived_upto"]) == ([], 4)
+
+
+async def test_what_needs_an_archive_that_is_missing_is_refused_with_its_name_and_taken_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as desk:
+        await desk.post_order()
+        await desk.hear(counted(1), counted(2))
+        event = f"gw:{EPOCH}:1"
+        with desk.collector.heads.store.transaction() as transaction:
+            row = archive(transaction, DEFAULT_ENTERPRISE, upto=6, folder=tmp_path / "archive", now=START)
+        assert row is not None
+        move(row.file, tmp_path / "elsewhere")
+        correction = {
+            "kind": "event_corrected",
+            "id": str(uuid.uuid4()),
+            "at": "2026-01-05T09:00:00Z",
+            "source": {"type": "api", "ref": "erp"},
+            "target": event,
+            "pieces": 2,
+        }
+        calls = {
+            f"/api/v1/questions/{event}/answer": {"pieces": 2},
+            "/api/v1/events": {"events": [correction]},
+        }
+        before = (await desk["reader"].get("/api/v1/events", params={"after": row.last})).json()["items"]
+        without = f"positions 1 to {row.last} cannot be read until it is back; nothing was changed, try again then"
+        said = f"archive {Path(row.file).name} is missing: {without}"
+        for path, body in calls.items():
+            refused = await desk["admin"].post(path, json=body)
+            assert (refused.status_code, refused.json()["detail"]) == (409, said), refused.text
+        assert (await desk["reader"].get("/api/v1/events", params={"after": row.last})).json()["items"] == before
+        move(tmp_path / "elsewhere", row.file)
+        taken = await desk["admin"].post("/api/v1/events", json={"events": [correction]})
+        assert taken.status_code in {200, 201}, taken.text
+        found = await desk.collector.ledger.verify()
+        assert found.differences == ()
 
 
 async def test_the_command_archives_and_proofs_of_old_events_go_on(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ import pytest_asyncio
 
 from genba_cloud.ledger import Ledger, verify
 from genba_cloud.ledger.sealing import KEY_FILE, InstallationKey, Seals
-from genba_cloud.store import SqliteStore
+from genba_cloud.store import PostgresStore, SqliteStore
+from genba_cloud.store.accounts import KeptAnswer
 from genba_shared.events import (
     CountsAssigned,
     EventCorrected,
@@ -27,7 +28,7 @@ from genba_shared.events import (
     StationStateChanged,
 )
 from tests.browser.support import EPOCH, NOW, Bench, bench, doubted
-from tests.integration.log_history import command
+from tests.integration.log_history import Database, command
 
 QUESTION = f"gw:{EPOCH}:1"
 WHY = "Zhang San was distracted by her phone"
@@ -197,5 +198,26 @@ async def test_export_and_erasure_by_command(tmp_path: Path) -> None:
     out = (await command("subject", "export", "p-17", "--data", str(tmp_path)))[1]
     assert json.loads(out)["note"] == "mine"
     store = SqliteStore(tmp_path)
+    assert verify(store).differences == ()
+    store.close()
+
+
+async def test_on_postgresql_the_command_erases_words_and_what_was_answered(tmp_path: Path, postgres_url: str) -> None:
+    database = Database(data_dir=tmp_path, url=postgres_url)
+    store = database.store()
+    assert isinstance(store, PostgresStore)
+    accounts = store.accounts()
+    accounts.keep_answer("Zhang San", "k1", KeptAnswer(request_hash="h", status=200, body=WHY))
+    accounts.keep_answer("p-17", "k1", KeptAnswer(request_hash="h", status=200, body="another"))
+    seals = Seals(installation=InstallationKey.of_folder(tmp_path))
+    async with Ledger(store, now=lambda: NOW, seals=seals) as ledger:
+        await ledger.append_events([corrected()])
+        code, said, problem = await command(
+            "subject", "erase", "Zhang San", "--data", str(tmp_path), "--db", postgres_url
+        )
+        assert (code, said.split()[:1]) == (0, ["erased"]), problem
+    left = [accounts.kept_answer(who, "k1") for who in ("Zhang San", "p-17")]
+    assert [answer.body if answer else None for answer in left] == [None, "another"]
+    assert database.run("SELECT subject, wrapped FROM subject_key") == [(None, None)]
     assert verify(store).differences == ()
     store.close()

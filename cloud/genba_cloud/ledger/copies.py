@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from genba_cloud.core.delivery import Take
+from genba_cloud.ledger.archive import find_events
 from genba_cloud.ledger.batches import Broken, EnvelopeBatch
 from genba_cloud.ledger.chain import canonical, leaf_of
 from genba_cloud.store.port import Transaction
@@ -45,8 +46,7 @@ def compare(
     old_broken = [part for part in broken if part.seq is not None and part.seq <= take.known_upto]
     if not known and not old_broken:
         return Compared(new=tuple(events), broken=tuple(broken))
-    leaves = dict(transaction.taken_leaves(event.id for event in known))
-    leaves |= {event.id: leaf_of(canonical(pending[event.id])) for event in known if event.id in pending}
+    leaves = _leaves(transaction, known, pending)
     bodies = {event.id: canonical(event) for event in known}
     differing = [event for event in known if leaves.get(event.id) != leaf_of(bodies[event.id])]
     parts = [Broken(seq=_seq(event), reason=DIFFERS, body=bodies[event.id]) for event in differing] + old_broken
@@ -60,6 +60,21 @@ def compare(
         # what is here in quarantine alone was refused before, and says nothing of a second gateway
         is_forked=any(event.id in leaves or event.id not in there for event in differing),
     )
+
+
+def _leaves(transaction: Transaction, known: Sequence[Event], pending: Mapping[str, Event]) -> Mapping[str, bytes]:
+    """The leaves of those that are here: in the log, in this transaction, or in an archive.
+
+    What gateways say is never sealed (`personal_fields`): its leaf is that of the event as it comes.
+    """
+    leaves = dict(transaction.taken_leaves(event.id for event in known))
+    leaves |= {event.id: leaf_of(canonical(pending[event.id])) for event in known if event.id in pending}
+    gone = [event.id for event in known if event.id not in leaves]
+    if gone and transaction.proofs.archived_upto():
+        refused = transaction.quarantined_bodies(gone)
+        archived = find_events(transaction, [name for name in gone if name not in refused])
+        leaves |= {name: leaf_of(canonical(event)) for name, event in archived.items()}
+    return leaves
 
 
 def _seq(event: Event) -> int:
