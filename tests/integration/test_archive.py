@@ -21,7 +21,7 @@ from genba_cloud.ledger.heads import LogDamagedError
 from genba_cloud.ledger.sealing import InstallationKey, Seals
 from genba_cloud.store import DEFAULT_ENTERPRISE, SqliteStore, Store
 from genba_cloud.store.port import StoredView
-from genba_cloud.store.proofs import ArchiveRow, RawRow, event_of_row
+from genba_cloud.store.proofs import ArchiveRow, event_of_row
 from genba_cloud.store.read import ArchivedError
 from genba_shared.events import (
     DispatchOpened,
@@ -90,11 +90,6 @@ class Shop:
     def positions(self) -> list[int]:
         """What the log itself still holds."""
         return [row[0] for row in Database(data_dir=self.data).run("SELECT position FROM log ORDER BY position")]
-
-    def archive_rows(self) -> Sequence[RawRow]:
-        """What the archives hold."""
-        with self.store.reads().proofs() as proofs:
-            return [row for one in proofs.archives() for row in rows_of(one)]
 
     def views(self) -> Mapping[ViewKey, StoredView]:
         with self.store.transaction() as transaction:
@@ -182,25 +177,6 @@ async def test_an_answer_about_an_archived_event_counts_and_an_old_question_can_
     assert (proven(shop), found) == ((), None)  # it asks nothing, and its pieces are corrected all the same
     assert isinstance(refused, Refused)
     assert refused.reason == f"event gw:{EPOCH}:3 asks nothing"
-
-
-async def test_what_a_gateway_sends_again_after_a_start_is_compared_with_archives_too(shop: Shop) -> None:
-    def of_run(run: str, *events: Event, first: int, prev: int) -> EnvelopeBatch:
-        one = batch(*events, first=first)
-        return replace(one, reach=replace(one.reach, run=run, prev=prev, acked=prev))
-
-    spoken = replace(stood(12, 30), source=Source(type=SourceType.PERSON, ref="Zhang San"), reason="belt torn")
-    await shop.ledger.append(of_run("a", spoken, counted(13), first=12, prev=11))  # 13, 14
-    await shop.ledger.append(of_run("a", counted(14), first=14, prev=13))  # 15
-    assert shop.archive(14) is not None
-    again = await shop.ledger.append(of_run("b", spoken, counted(13), counted(14), first=12, prev=11))
-    assert (again.upto, again.forked, again.events) == (14, False, ())
-    other = replace(counted(13), at=START + timedelta(hours=1))
-    copied = await shop.ledger.append(of_run("c", spoken, other, counted(14), first=12, prev=11))
-    assert (copied.upto, copied.forked) == (14, True)
-    assert [row.event_id for row in shop.ledger.reads.quarantined(limit=10)] == [other.id]
-    [kept] = [row for row in shop.archive_rows() if b"belt torn" in row.body]  # what gateways say is never sealed
-    assert (b"Zhang San" in kept.body, proven(shop)) == (True, ())
 
 
 async def test_a_missing_archive_is_named_and_what_stands_behind_it_is_proven(shop: Shop) -> None:

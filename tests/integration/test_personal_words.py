@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest_asyncio
 
-from genba_cloud.ledger import Ledger, verify
+from genba_cloud.core.delivery import Reach
+from genba_cloud.ledger import EnvelopeBatch, Ledger, verify
 from genba_cloud.ledger.sealing import KEY_FILE, InstallationKey, Seals
 from genba_cloud.store import PostgresStore, SqliteStore
 from genba_cloud.store.accounts import KeptAnswer
@@ -137,6 +138,26 @@ async def test_a_name_in_the_place_of_an_opaque_id_is_sealed_and_an_opaque_one_i
         ("Zhang San", "recount"),
         ("p-17", "recount"),
     ]
+
+
+async def test_what_a_gateway_says_is_never_sealed_so_that_it_is_known_again_when_it_is_sent_again(
+    desk: Bench, tmp_path: Path
+) -> None:
+    said = StationStateChanged(
+        id=f"gw:{EPOCH}:2",
+        at=NOW - timedelta(minutes=30),
+        source=Source(type=SourceType.PERSON, ref="Zhang San"),
+        station="CUT-1",
+        state=StationState.DOWN,
+        since=NOW - timedelta(minutes=30),
+        reason="belt torn",
+    )
+    await desk.hear(said)
+    assert b"belt torn" in stored(tmp_path, "genba.db*")
+    reach = Reach(first=2, last=2, prev=1, acked=1, run="0badc0de")
+    again = EnvelopeBatch(gateway="gw", lane="facts", epoch=EPOCH, reach=reach, events=(said,))
+    taken = await desk.collector.ledger.append(again)
+    assert (taken.upto, taken.forked, desk.collector.ledger.reads.quarantined()) == (2, False, ())
 
 
 async def test_a_reason_that_a_person_gave_for_a_state_is_opened_in_the_timeline(desk: Bench) -> None:

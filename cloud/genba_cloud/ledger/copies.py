@@ -46,7 +46,9 @@ def compare(
     old_broken = [part for part in broken if part.seq is not None and part.seq <= take.known_upto]
     if not known and not old_broken:
         return Compared(new=tuple(events), broken=tuple(broken))
-    leaves = _leaves(transaction, known, pending)
+    leaves = dict(transaction.taken_leaves(event.id for event in known))
+    leaves |= {event.id: leaf_of(canonical(pending[event.id])) for event in known if event.id in pending}
+    leaves |= _archived_leaves(transaction, [event.id for event in known if event.id not in leaves])
     bodies = {event.id: canonical(event) for event in known}
     differing = [event for event in known if leaves.get(event.id) != leaf_of(bodies[event.id])]
     parts = [Broken(seq=_seq(event), reason=DIFFERS, body=bodies[event.id]) for event in differing] + old_broken
@@ -62,19 +64,11 @@ def compare(
     )
 
 
-def _leaves(transaction: Transaction, known: Sequence[Event], pending: Mapping[str, Event]) -> Mapping[str, bytes]:
-    """The leaves of those that are here: in the log, in this transaction, or in an archive.
-
-    What gateways say is never sealed (`personal_fields`): its leaf is that of the event as it comes.
-    """
-    leaves = dict(transaction.taken_leaves(event.id for event in known))
-    leaves |= {event.id: leaf_of(canonical(pending[event.id])) for event in known if event.id in pending}
-    gone = [event.id for event in known if event.id not in leaves]
-    if gone and transaction.proofs.archived_upto():
-        refused = transaction.quarantined_bodies(gone)
-        archived = find_events(transaction, [name for name in gone if name not in refused])
-        leaves |= {name: leaf_of(canonical(event)) for name, event in archived.items()}
-    return leaves
+def _archived_leaves(transaction: Transaction, ids: Sequence[str]) -> Mapping[str, bytes]:
+    """Of those that the log no longer holds: a gateway's card may be put back to a state of long ago."""
+    if not ids or not transaction.proofs.archives():
+        return {}
+    return {name: leaf_of(canonical(event)) for name, event in find_events(transaction, ids).items()}
 
 
 def _seq(event: Event) -> int:
