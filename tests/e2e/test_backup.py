@@ -266,6 +266,14 @@ async def test_a_restored_installation_speaks_with_the_gateways_that_were_enroll
         assert (await command("restore", str(tmp_path / "backup"), "--data", str(plant.data)))[0] == 0
         keys = [plant.data / "identity" / name for name in ("ca.key", "signing.key")]
         assert [stat.S_IMODE(path.stat().st_mode) for path in (*keys, keys[0].parent)] == [0o600, 0o600, 0o700]
+        (plant.data / "identity").rename(tmp_path / "away")
+        code, _, problem = await command("serve", "--data", str(plant.data), "--listen", "127.0.0.1:0")
+        assert (code, "1 enrolled gateways believe only" in problem, (plant.data / "identity").exists()) == (
+            2,
+            True,
+            False,
+        )
+        (tmp_path / "away").rename(plant.data / "identity")
         plant.pki = Pki(plant.data)
         async with plant.collector() as collector:
             made += gateway.count(2)

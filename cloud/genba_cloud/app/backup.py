@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from genba_cloud.app.database import ACCOUNTS_FILE
+from genba_cloud.app.database import ACCOUNTS_FILE, held
 from genba_cloud.ledger import Verified, archive, verify
 from genba_cloud.ledger.archive import FOLDER as ARCHIVES
 from genba_cloud.ledger.signing import sync_folder
@@ -33,7 +33,6 @@ from genba_cloud.store.backup import (
     sqlite_problem,
     users_of_postgres,
 )
-from genba_cloud.store.lock import DataLock
 from genba_cloud.store.proofs import ArchiveRow
 from genba_cloud.store.sqlite import FILE
 from genba_shared.clock import format_time, to_milliseconds
@@ -195,8 +194,7 @@ def restore(backup: Path, data_dir: Path, url: str | None, *, replaces: bool) ->
     if manifest["database"] != wanted:
         raise UsageError(f"{backup} is of {manifest['database']}, and this is {wanted}: give --db, or leave it out")
     names = {Path(name).parts[0] for name in manifest["files"]} - {DUMP}
-    lock = DataLock(data_dir)
-    try:
+    with held(data_dir):
         there = sorted(name for name in {*names, *_leftovers(data_dir)} if (data_dir / name).exists())
         is_used = url is not None and not is_empty_postgres(url)
         if (there or is_used) and not replaces:
@@ -212,8 +210,6 @@ def restore(backup: Path, data_dir: Path, url: str | None, *, replaces: bool) ->
                 _copy(backup / name, data_dir / name)
         _note_archives(manifest, data_dir, url)
         _sync(data_dir)
-    finally:
-        lock.release()
     try:
         return Restored(found=verified(data_dir, url), aside=tuple(aside))
     except UsageError as exc:  # everything is back; only this version cannot look at it yet

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -21,10 +20,9 @@ from genba_cloud.app import (
 )
 from genba_cloud.app.control import ask
 from genba_cloud.app.database import (
-    accounts_in,
-    accounts_of,
     add_database_arguments,
     database_url,
+    in_accounts,
     opened_reader,
     opened_store,
 )
@@ -32,10 +30,9 @@ from genba_cloud.app.serve import serve
 from genba_cloud.app.settings import DEFAULT_LISTEN, Address, ServeSettings
 from genba_cloud.core.viewer import read_scopes
 from genba_cloud.ledger import rebuild
-from genba_cloud.store import DEFAULT_ENTERPRISE, open_store
+from genba_cloud.store import DEFAULT_ENTERPRISE
 from genba_cloud.store.accounts import Accounts
 from genba_cloud.store.accounts_authority import ADMIN, Authority
-from genba_cloud.store.lock import DataLock
 from genba_shared.cli.command import Command
 from genba_shared.errors import UsageError
 
@@ -109,8 +106,6 @@ def _run(arguments: argparse.Namespace) -> int:
     run: Callable[[argparse.Namespace], int] = arguments.run_cloud
     if "data" in arguments:
         arguments.data = arguments.data.expanduser()
-    if "db" in arguments:
-        arguments.db = database_url(arguments)
     return run(arguments)
 
 
@@ -139,7 +134,7 @@ def _key_create(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--scopes: {exc}") from exc
     body = {"name": arguments.name, "scopes": sorted(scopes)}
     print(
-        _with_accounts(
+        in_accounts(
             arguments,
             here=lambda accounts: accounts.create_key(arguments.name, scopes),
             there=lambda: ask(arguments.data, "POST", "/api/v1/keys", body)["key"],
@@ -149,7 +144,7 @@ def _key_create(arguments: argparse.Namespace) -> int:
 
 
 def _key_list(arguments: argparse.Namespace) -> int:
-    rows = _with_accounts(
+    rows = in_accounts(
         arguments,
         here=lambda accounts: [
             (key.id, "revoked" if key.revoked_at else "works", ",".join(sorted(key.scopes)), key.name)
@@ -170,7 +165,7 @@ def _key_revoke(arguments: argparse.Namespace) -> int:
         if not accounts.revoke_key(arguments.id):
             raise UsageError(f"key {arguments.id} is not known, or revoked already: see `genba cloud key list`")
 
-    _with_accounts(
+    in_accounts(
         arguments,
         here=here,
         there=lambda: ask(arguments.data, "DELETE", f"/api/v1/keys/{quote(arguments.id, safe='')}"),
@@ -179,7 +174,7 @@ def _key_revoke(arguments: argparse.Namespace) -> int:
 
 
 def _user_reset(arguments: argparse.Namespace) -> int:
-    password = _with_accounts(
+    password = in_accounts(
         arguments,
         here=lambda accounts: Authority(accounts, enterprise=DEFAULT_ENTERPRISE).reset_admin(),
         there=lambda: ask(arguments.data, "POST", "/api/v1/users/admin/reset")["one_time_password"],
@@ -198,7 +193,7 @@ def _board_link(arguments: argparse.Namespace) -> int:
         method, path = ("POST", "/api/v1/board-link/renew") if arguments.renew else ("GET", "/api/v1/board-link")
         return str(ask(arguments.data, method, path)["path"])
 
-    print(_with_accounts(arguments, here=here, there=there))
+    print(in_accounts(arguments, here=here, there=there))
     return 0
 
 
@@ -208,23 +203,6 @@ def _rebuild(arguments: argparse.Namespace) -> int:
     with opened_store(arguments) as store:
         print(f"views={rebuild(store)}")
     return 0
-
-
-def _with_accounts(arguments: argparse.Namespace, *, here: Callable[[Accounts], Any], there: Callable[[], Any]) -> Any:
-    """Do it in the database, which several may use; in the file when no collector holds it, else through that one."""
-    url = database_url(arguments)
-    if url is not None:
-        with closing(open_store(arguments.data, url)) as store:
-            return here(accounts_of(store, arguments.data))
-    try:
-        lock = DataLock(arguments.data)
-    except UsageError:
-        return there()
-    try:
-        with closing(accounts_in(arguments.data)) as accounts:
-            return here(accounts)
-    finally:
-        lock.release()
 
 
 COMMAND: Final = Command(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from genba_cloud.app.control import ask
-from genba_cloud.app.database import add_database_arguments, opened_reader, opened_store
+from genba_cloud.app.database import add_database_arguments, database_url, opened_reader, opened_store
 from genba_cloud.app.head_keeper import HeadKeeper
 from genba_cloud.app.settings import DEFAULT_DATA
 from genba_cloud.ledger import verify
@@ -79,7 +79,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _head(arguments: argparse.Namespace) -> int:
-    if arguments.db is None and is_held(arguments.data):
+    if database_url(arguments) is None and is_held(arguments.data):
         if arguments.signing_key is not None:
             raise UsageError("--signing-key: a collector is running, and signs with the key that it was started with")
         head = ask(arguments.data, "POST", "/api/v1/heads")

@@ -11,7 +11,7 @@ from typing import Any
 from genba_cloud.app.collector import installation_key
 from genba_cloud.app.commands_proofs import add_command, writing
 from genba_cloud.app.control import ask
-from genba_cloud.app.database import accounts_of, opened_reader
+from genba_cloud.app.database import accounts_of, database_url, opened_reader
 from genba_cloud.ledger.archive import whole_rows
 from genba_cloud.ledger.sealing import Seals
 from genba_cloud.ledger.subjects import events_of_subject
@@ -42,7 +42,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _erase(arguments: argparse.Namespace) -> int:
-    if arguments.db is None and is_held(arguments.data):
+    if database_url(arguments) is None and is_held(arguments.data):
         keys = ask(arguments.data, "POST", "/api/v1/subjects/erase", {"subject": arguments.subject})["keys"]
     else:
         with writing(arguments) as store, store.transaction(DEFAULT_ENTERPRISE) as transaction:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from genba_cloud.app.database import add_database_arguments, opened_reader
+from genba_cloud.app.database import add_database_arguments, database_url, opened_reader
 from genba_cloud.app.worker import WorkerSettings, work
 from genba_cloud.ingest.broker_config import mosquitto_files, nats_files
 from genba_shared.signing import fingerprint
@@ -28,7 +28,7 @@ def add_to(commands: Any) -> None:
 
 
 def _worker(arguments: argparse.Namespace) -> int:
-    return work(WorkerSettings(db=arguments.db or "", broker=arguments.broker, data_dir=arguments.data))
+    return work(WorkerSettings(db=database_url(arguments) or "", broker=arguments.broker, data_dir=arguments.data))
 
 
 def _add_broker_config(commands: Any) -> None:

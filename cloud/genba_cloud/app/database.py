@@ -51,7 +51,7 @@ def opened_store(arguments: argparse.Namespace) -> Iterator[Store]:
 def opened(data_dir: Path, url: str | None) -> Iterator[Store]:
     """The same, by folder and URL."""
     # SQLite's store takes the lock of the folder itself.
-    with nullcontext() if url is None else _held(data_dir), closing(open_store(data_dir, url)) as store:
+    with nullcontext() if url is None else held(data_dir), closing(open_store(data_dir, url)) as store:
         yield store
 
 
@@ -79,6 +79,22 @@ def in_store(arguments: argparse.Namespace, *, here: Callable[[Store], T], there
         return here(store)
 
 
+def in_accounts(arguments: argparse.Namespace, *, here: Callable[[Accounts], T], there: Callable[[], T]) -> T:
+    """The same with the accounts.
+
+    Raises:
+        UsageError: the database does not answer, or its form is another one.
+    """
+    url = database_url(arguments)
+    if url is not None:
+        with closing(open_store(arguments.data, url)) as store:
+            return here(accounts_of(store, arguments.data))
+    if is_held(arguments.data):
+        return there()
+    with held(arguments.data), closing(accounts_in(arguments.data)) as accounts:
+        return here(accounts)
+
+
 def accounts_of(store: Store, data_dir: Path) -> Accounts:
     """The accounts that belong to a store: beside the log in PostgreSQL, else in a file of the data folder."""
     return store.accounts() if isinstance(store, PostgresStore) else accounts_in(data_dir)
@@ -90,7 +106,12 @@ def accounts_in(data_dir: Path) -> Accounts:
 
 
 @contextmanager
-def _held(data_dir: Path) -> Iterator[None]:
+def held(data_dir: Path) -> Iterator[None]:
+    """Hold a data folder: nobody else uses it meanwhile.
+
+    Raises:
+        UsageError: somebody does.
+    """
     lock = DataLock(data_dir)
     try:
         yield
