@@ -7,7 +7,8 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
-from genba_cloud.app.commands_proofs import add_command, writing
+from genba_cloud.app.commands_proofs import add_command
+from genba_cloud.app.database import opened_beside
 from genba_cloud.app.head_keeper import HeadKeeper
 from genba_cloud.ledger.archive import FOLDER, archive
 from genba_cloud.ledger.signing import HeadSigner
@@ -17,7 +18,7 @@ from genba_shared.errors import UsageError
 
 def add_to(commands: Any) -> None:
     """Add the command."""
-    words = "move old events into a compressed file (not while a collector runs on the folder)"
+    words = "move old events into a compressed file (SQLite: not while a collector runs)"
     parser = add_command(commands, "archive", words, _archive)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--before", type=_date, metavar="DATE", help="what was received before this day (UTC)")
@@ -32,7 +33,7 @@ def _date(text: str) -> datetime:
 def _archive(arguments: argparse.Namespace) -> int:
     now = datetime.now(UTC)
     folder = (arguments.to or arguments.data / FOLDER).expanduser()
-    with writing(arguments) as store:
+    with opened_beside(arguments) as store:
         signer = HeadSigner.of_folder(arguments.data)
         # What goes out of the database is signed before: the files can be held against a head for ever.
         HeadKeeper(store=store, data_dir=arguments.data, signer=signer, now=lambda: now).make()

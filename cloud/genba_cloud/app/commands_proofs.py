@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from genba_cloud.app.control import ask
-from genba_cloud.app.database import add_database_arguments, database_url, opened_reader, opened_store
+from genba_cloud.app.database import add_database_arguments, opened_beside, opened_reader
 from genba_cloud.app.head_keeper import HeadKeeper
 from genba_cloud.app.settings import DEFAULT_DATA
 from genba_cloud.ledger import verify
@@ -20,7 +19,7 @@ from genba_cloud.ledger.heads import Head, read_heads
 from genba_cloud.ledger.inclusion import Inclusion, path_to
 from genba_cloud.ledger.proof import Anchors
 from genba_cloud.ledger.signing import PUBLIC_FILE, HeadSigner, HeadVerifier
-from genba_cloud.store import DEFAULT_ENTERPRISE, Store
+from genba_cloud.store import DEFAULT_ENTERPRISE
 from genba_cloud.store.lock import is_held
 from genba_cloud.store.proofs import Proofs, event_of_row
 from genba_shared.errors import UsageError
@@ -51,15 +50,6 @@ def add_command(
     return parser
 
 
-@contextmanager
-def writing(arguments: argparse.Namespace) -> Iterator[Store]:
-    """The store of these arguments; refused where there is none yet, and while a collector holds the folder."""
-    with opened_reader(arguments):
-        pass
-    with opened_store(arguments) as store:
-        yield store
-
-
 def _verify(arguments: argparse.Namespace) -> int:
     public = arguments.public_key or arguments.data / PUBLIC_FILE
     verifier = HeadVerifier.open(public) if arguments.public_key or public.exists() else None
@@ -79,13 +69,13 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _head(arguments: argparse.Namespace) -> int:
-    if database_url(arguments) is None and is_held(arguments.data):
+    if is_held(arguments.data):
         if arguments.signing_key is not None:
             raise UsageError("--signing-key: a collector is running, and signs with the key that it was started with")
         head = ask(arguments.data, "POST", "/api/v1/heads")
     else:
         given = arguments.signing_key
-        with writing(arguments) as store:
+        with opened_beside(arguments) as store:
             signer = HeadSigner.of_folder(arguments.data) if given is None else HeadSigner.open(given)
             keeper = HeadKeeper(store=store, data_dir=arguments.data, signer=signer, now=lambda: datetime.now(UTC))
             head = keeper.answer()

@@ -66,6 +66,19 @@ def opened_reader(arguments: argparse.Namespace) -> Iterator[Store]:
         yield store
 
 
+@contextmanager
+def opened_beside(arguments: argparse.Namespace) -> Iterator[Store]:
+    """The store to write to, where there is one already; PostgreSQL also beside a running collector.
+
+    Raises:
+        UsageError: there is no data, a collector holds the SQLite file, or the database does not answer.
+    """
+    with opened_reader(arguments):
+        pass  # nothing is made in a folder or a database that was named by mistake
+    with closing(open_store(arguments.data, database_url(arguments))) as store:
+        yield store
+
+
 def in_store(arguments: argparse.Namespace, *, here: Callable[[Store], T], there: Callable[[], T]) -> T:
     """Do it in PostgreSQL, which several may use; in SQLite when no collector holds the folder, else through that one.
 
