@@ -20,7 +20,7 @@ from genba_cloud.app import (
 )
 from genba_cloud.app.control import ask
 from genba_cloud.app.database import (
-    add_database_arguments,
+    add_command,
     database_url,
     in_accounts,
     opened_reader,
@@ -46,29 +46,27 @@ examples:
   genba cloud user reset admin --data ./data a new one-time password
 """
 
+_SERVE_EXAMPLE: Final = """\
+serve --data ./data
+serve --data ./data --mqtt-listen 0.0.0.0:8883
+serve --data ./data --db postgresql://genba@db.example/genba --broker mqtts://broker.example:8883?ca=ca.pem"""
+
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLES
     commands = parser.add_subparsers(dest="cloud_command", required=True, metavar="COMMAND")
     _add_serve(commands)
-    key = commands.add_parser("key", help="machine keys").add_subparsers(dest="key_command", required=True)
-    create = _sub(key, "create", "make a key; it is printed once", _key_create)
-    create.add_argument("name", help="whom the key is for")
-    create.add_argument(
-        "--scopes", required=True, help="some of read,orders:write,dispatch:write,events:write,answers:write"
-    )
-    _sub(key, "list", "show all keys without their secrets", _key_list)
-    revoke = _sub(key, "revoke", "make a key useless", _key_revoke)
-    revoke.add_argument("id", help="as `key list` shows it")
-    user = commands.add_parser("user", help="accounts").add_subparsers(dest="user_command", required=True)
-    reset = _sub(user, "reset", "give an account a new one-time password", _user_reset)
-    reset.add_argument("name", choices=[ADMIN])
-    link = _sub(commands, "board-link", "print the board's read-only link", _board_link)
-    link.add_argument("--renew", action="store_true", help="make every link given out before useless")
-    commands_identity.add_to(commands, _sub)
+    _add_accounts(commands)
+    commands_identity.add_to(commands)
     commands_migrate.add_to(commands)
-    _sub(commands, "rebuild", "fold all views again from the event log (not while a collector runs)", _rebuild)
-    commands_quarantine.add_to(commands, _sub)
+    add_command(
+        commands,
+        "rebuild",
+        "fold all views again from the event log (not while a collector runs)",
+        _rebuild,
+        example="rebuild --data ./data",
+    )
+    commands_quarantine.add_to(commands)
     commands_proofs.add_to(commands)
     commands_backup.add_to(commands)
     commands_archive.add_to(commands)
@@ -76,8 +74,37 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     commands_workers.add_to(commands)
 
 
+def _add_accounts(commands: Any) -> None:
+    key = commands.add_parser("key", help="machine keys").add_subparsers(dest="key_command", required=True)
+    create = add_command(
+        key,
+        "create",
+        "make a key; it is printed once",
+        _key_create,
+        example="key create erp --scopes read,orders:write --data ./data",
+    )
+    create.add_argument("name", help="whom the key is for")
+    create.add_argument(
+        "--scopes", required=True, help="some of read,orders:write,dispatch:write,events:write,answers:write"
+    )
+    add_command(key, "list", "show all keys without their secrets", _key_list, example="key list --data ./data")
+    revoke = add_command(key, "revoke", "make a key useless", _key_revoke, example="key revoke 3f2a --data ./data")
+    revoke.add_argument("id", help="as `key list` shows it")
+    user = commands.add_parser("user", help="accounts").add_subparsers(dest="user_command", required=True)
+    reset = add_command(
+        user, "reset", "give an account a new one-time password", _user_reset, example="user reset admin --data ./data"
+    )
+    reset.add_argument("name", choices=[ADMIN])
+    link = add_command(
+        commands, "board-link", "print the board's read-only link", _board_link, example="board-link --data ./data"
+    )
+    link.add_argument("--renew", action="store_true", help="make every link given out before useless")
+
+
 def _add_serve(commands: Any) -> None:
-    parser = _sub(commands, "serve", "start the collector: broker, ingest, API and board", _serve)
+    parser = add_command(
+        commands, "serve", "start the collector: broker, ingest, API and board", _serve, example=_SERVE_EXAMPLE
+    )
     parser.add_argument("--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT", help=f"default {DEFAULT_LISTEN}")
     parser.add_argument("--broker", metavar="URL", help="use this broker (mqtt://127.0.0.1:1883), not the embedded one")
     parser.add_argument(
@@ -93,13 +120,6 @@ def _add_serve(commands: Any) -> None:
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate (PEM); needed beyond 127.0.0.1")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key (PEM)")
     parser.add_argument("--signing-key", type=Path, metavar="FILE", help="signs heads of the log (PEM, Ed25519)")
-
-
-def _sub(commands: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
-    add_database_arguments(parser)
-    parser.set_defaults(run_cloud=run)
-    return parser
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
-from genba_cloud.app.commands_proofs import add_command
-from genba_cloud.app.database import opened_beside
+from genba_cloud.app.database import add_command, opened_beside
 from genba_cloud.app.head_keeper import HeadKeeper
 from genba_cloud.ledger.archive import FOLDER, archive
 from genba_cloud.ledger.signing import HeadSigner
@@ -19,7 +18,9 @@ from genba_shared.errors import UsageError
 def add_to(commands: Any) -> None:
     """Add the command."""
     words = "move old events into a compressed file (SQLite: not while a collector runs)"
-    parser = add_command(commands, "archive", words, _archive)
+    parser = add_command(
+        commands, "archive", words, _archive, example="archive --before 2026-01-01 --data ./data --to /archive"
+    )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--before", type=_date, metavar="DATE", help="what was received before this day (UTC)")
     what.add_argument("--upto", type=int, metavar="POSITION", help="what stands up to this position")

@@ -7,16 +7,27 @@ from pathlib import Path
 from typing import Any
 
 from genba_cloud.app.backup import back_up, restore
-from genba_cloud.app.commands_proofs import add_command
-from genba_cloud.app.database import database_url
+from genba_cloud.app.database import add_command, database_url
 from genba_cloud.ledger import Verified
 
 
 def add_to(commands: Any) -> None:
     """Add the commands."""
-    backup = add_command(commands, "backup", "copy everything into a new folder, also while it runs", _backup)
+    backup = add_command(
+        commands,
+        "backup",
+        "copy everything into a new folder, also while it runs",
+        _backup,
+        example="backup /backups/2026-03-01 --data ./data",
+    )
     backup.add_argument("target", type=Path, metavar="FOLDER", help="is made; nothing is overwritten")
-    put_back = add_command(commands, "restore", "put a backup back (not while a collector runs)", _restore)
+    put_back = add_command(
+        commands,
+        "restore",
+        "put a backup back (not while a collector runs)",
+        _restore,
+        example="restore /backups/2026-03-01 --data ./new\nrestore /backups/2026-03-01 --data ./data --replace",
+    )
     put_back.add_argument("backup", type=Path, metavar="FOLDER")
     put_back.add_argument("--replace", action="store_true", help="set aside what is there; it is not deleted")
 

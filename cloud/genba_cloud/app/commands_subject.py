@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from genba_cloud.app.collector import installation_key
-from genba_cloud.app.commands_proofs import add_command
 from genba_cloud.app.control import ask
-from genba_cloud.app.database import accounts_of, in_store, opened_reader
+from genba_cloud.app.database import accounts_of, add_command, in_store, opened_reader
 from genba_cloud.ledger.archive import whole_rows
 from genba_cloud.ledger.sealing import Seals
 from genba_cloud.ledger.subjects import events_of_subject
@@ -26,8 +25,20 @@ def add_to(commands: Any) -> None:
     """Add the commands."""
     subject = commands.add_parser("subject", help="what is kept of one person: export it, erase it")
     words = subject.add_subparsers(dest="subject_command", required=True, metavar="COMMAND")
-    export = add_command(words, "export", "print every event that somebody wrote, as JSON lines", _export)
-    erase = add_command(words, "erase", "make what somebody wrote unreadable for ever", _erase)
+    export = add_command(
+        words,
+        "export",
+        "print every event that somebody wrote, as JSON lines",
+        _export,
+        example="subject export admin --data ./data",
+    )
+    erase = add_command(
+        words,
+        "erase",
+        "make what somebody wrote unreadable for ever",
+        _erase,
+        example="subject erase admin --data ./data",
+    )
     for parser in (export, erase):
         parser.add_argument("subject", metavar="SUBJECT", help="an account (admin), or kind:name (api:erp)")
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from genba_cloud.app.settings import DEFAULT_DATA
 from genba_cloud.store import PostgresStore, Store, open_reader, open_store
@@ -29,6 +29,23 @@ def add_database_arguments(parser: argparse.ArgumentParser) -> None:
         help="PostgreSQL, not SQLite in DIR: postgresql://USER@HOST:5432/DATABASE; with a password, put it into the "
         f"environment variable {DATABASE_VARIABLE}: everybody on the machine can see arguments",
     )
+
+
+def add_command(
+    commands: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int], *, example: str
+) -> argparse.ArgumentParser:
+    """Add a command that works on a data folder or a database. `example` follows ``genba cloud``; one in each line."""
+    lines = "".join(f"\n  genba cloud {line}" for line in example.splitlines())
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary,
+        epilog=f"example:{lines}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_database_arguments(parser)
+    parser.set_defaults(run_cloud=run)
+    return parser
 
 
 def database_url(arguments: argparse.Namespace) -> str | None:
