@@ -119,7 +119,10 @@ def is_empty_postgres(url: str) -> bool:
 
 def users_of_postgres(url: str) -> int:
     """How many other connections to the database there are: a collector, a worker, a person."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    query = (  # the server's own processes (autovacuum) are nobody
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+        "AND backend_type = 'client backend'"
+    )
     with _connected(url) as connection:
         row = connection.execute(query).fetchone()
     return int(row[0]) if row else 0
