@@ -95,6 +95,7 @@ class Database:
             finally:
                 connection.close()
         with psycopg.connect(self.url) as server:
+            server.execute("SELECT set_config('genba.enterprise', %s, false)", (DEFAULT_ENTERPRISE,))
             cursor = server.execute(statement.replace("?", "%s"), values)
             return cursor.fetchall() if cursor.description else []
 

@@ -280,6 +280,43 @@ async def test_the_api_says_what_is_archived(tmp_path: Path) -> None:
         assert (of_order["items"], of_order["archived_upto"]) == ([], 4)
 
 
+async def test_what_needs_an_archive_that_is_missing_is_refused_with_its_name_and_taken_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as desk:
+        await desk.post_order()
+        await desk.hear(counted(1), counted(2))
+        event = f"gw:{EPOCH}:1"
+        with desk.collector.heads.store.transaction() as transaction:
+            row = archive(transaction, DEFAULT_ENTERPRISE, upto=6, folder=tmp_path / "archive", now=START)
+        assert row is not None
+        move(row.file, tmp_path / "elsewhere")
+        correction = {
+            "kind": "event_corrected",
+            "id": str(uuid.uuid4()),
+            "at": "2026-01-05T09:00:00Z",
+            "source": {"type": "api", "ref": "erp"},
+            "target": event,
+            "pieces": 2,
+        }
+        calls = {
+            f"/api/v1/questions/{event}/answer": {"pieces": 2},
+            "/api/v1/events": {"events": [correction]},
+        }
+        before = (await desk["reader"].get("/api/v1/events", params={"after": row.last})).json()["items"]
+        without = f"positions 1 to {row.last} cannot be read until it is back; nothing was changed, try again then"
+        said = f"archive {Path(row.file).name} is missing: {without}"
+        for path, body in calls.items():
+            refused = await desk["admin"].post(path, json=body)
+            assert (refused.status_code, refused.json()["detail"]) == (409, said), refused.text
+        assert (await desk["reader"].get("/api/v1/events", params={"after": row.last})).json()["items"] == before
+        move(tmp_path / "elsewhere", row.file)
+        taken = await desk["admin"].post("/api/v1/events", json={"events": [correction]})
+        assert taken.status_code in {200, 201}, taken.text
+        found = await desk.collector.ledger.verify()
+        assert found.differences == ()
+
+
 async def test_the_command_archives_and_proofs_of_old_events_go_on(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()

@@ -14,9 +14,12 @@ from typing import Any
 
 import pytest_asyncio
 
-from genba_cloud.ledger import Ledger, verify
+from genba_cloud.core.delivery import Reach
+from genba_cloud.ledger import EnvelopeBatch, Ledger, verify
 from genba_cloud.ledger.sealing import KEY_FILE, InstallationKey, Seals
-from genba_cloud.store import SqliteStore
+from genba_cloud.store import PostgresStore, SqliteStore
+from genba_cloud.store.accounts import KeptAnswer
+from genba_cloud.store.lock import DataLock
 from genba_shared.events import (
     CountsAssigned,
     EventCorrected,
@@ -27,7 +30,7 @@ from genba_shared.events import (
     StationStateChanged,
 )
 from tests.browser.support import EPOCH, NOW, Bench, bench, doubted
-from tests.integration.log_history import command
+from tests.integration.log_history import Database, command
 
 QUESTION = f"gw:{EPOCH}:1"
 WHY = "Zhang San was distracted by her phone"
@@ -138,6 +141,26 @@ async def test_a_name_in_the_place_of_an_opaque_id_is_sealed_and_an_opaque_one_i
     ]
 
 
+async def test_what_a_gateway_says_is_never_sealed_so_that_it_is_known_again_when_it_is_sent_again(
+    desk: Bench, tmp_path: Path
+) -> None:
+    said = StationStateChanged(
+        id=f"gw:{EPOCH}:2",
+        at=NOW - timedelta(minutes=30),
+        source=Source(type=SourceType.PERSON, ref="Zhang San"),
+        station="CUT-1",
+        state=StationState.DOWN,
+        since=NOW - timedelta(minutes=30),
+        reason="belt torn",
+    )
+    await desk.hear(said)
+    assert b"belt torn" in stored(tmp_path, "genba.db*")
+    reach = Reach(first=2, last=2, prev=1, acked=1, run="0badc0de")
+    again = EnvelopeBatch(gateway="gw", lane="facts", epoch=EPOCH, reach=reach, events=(said,))
+    taken = await desk.collector.ledger.append(again)
+    assert (taken.upto, taken.forked, desk.collector.ledger.reads.quarantined()) == (2, False, ())
+
+
 async def test_a_reason_that_a_person_gave_for_a_state_is_opened_in_the_timeline(desk: Bench) -> None:
     state = StationStateChanged(
         id=str(uuid.uuid4()),
@@ -197,5 +220,28 @@ async def test_export_and_erasure_by_command(tmp_path: Path) -> None:
     out = (await command("subject", "export", "p-17", "--data", str(tmp_path)))[1]
     assert json.loads(out)["note"] == "mine"
     store = SqliteStore(tmp_path)
+    assert verify(store).differences == ()
+    store.close()
+
+
+async def test_on_postgresql_the_command_erases_words_and_what_was_answered(tmp_path: Path, postgres_url: str) -> None:
+    database = Database(data_dir=tmp_path, url=postgres_url)
+    store = database.store()
+    assert isinstance(store, PostgresStore)
+    accounts = store.accounts()
+    accounts.keep_answer("Zhang San", "k1", KeptAnswer(request_hash="h", status=200, body=WHY))
+    accounts.keep_answer("p-17", "k1", KeptAnswer(request_hash="h", status=200, body="another"))
+    seals = Seals(installation=InstallationKey.of_folder(tmp_path))
+    async with Ledger(store, now=lambda: NOW, seals=seals) as ledger:
+        await ledger.append_events([corrected()])
+        lock = DataLock(tmp_path)  # as a running collector holds it
+        code, said, problem = await command(
+            "subject", "erase", "Zhang San", "--data", str(tmp_path), "--db", postgres_url
+        )
+        lock.release()
+        assert (code, said.split()[:1]) == (0, ["erased"]), problem
+    left = [accounts.kept_answer(who, "k1") for who in ("Zhang San", "p-17")]
+    assert [answer.body if answer else None for answer in left] == [None, "another"]
+    assert database.run("SELECT subject, wrapped FROM subject_key") == [(None, None)]
     assert verify(store).differences == ()
     store.close()

@@ -24,6 +24,8 @@ import psycopg
 
 START_S = 60.0
 USER = "genba"
+WATCHER = "watcher"
+"""Reads everything, also past row-level security, and writes nothing: who makes backups."""
 SURVIVES_KILLS = ("fsync = off",)
 """Where processes are killed and the machine goes on, the system keeps what was written: no disk is waited for."""
 _DEBIAN = Path("/usr/lib/postgresql")
@@ -81,7 +83,12 @@ class PostgresServer:
                 file.write("\n".join((*self._settings, f"port = {self.port}", "")))
             self.start()
             with psycopg.connect(self.url(), autocommit=True) as connection:
-                connection.execute(f"CREATE ROLE {USER} LOGIN")  # type: ignore[arg-type]  # a name of our own
+                for statement in (
+                    f"CREATE ROLE {USER} LOGIN",
+                    f"CREATE ROLE {WATCHER} LOGIN BYPASSRLS",
+                    f"GRANT pg_read_all_data TO {WATCHER}",
+                ):
+                    connection.execute(statement)  # type: ignore[arg-type]  # names of our own
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from genba_cloud.core.facts.plan import Refused
+from genba_cloud.ledger.archive import ArchiveError
 from genba_cloud.store.read import UnknownCursorError
 from genba_shared.errors import PassingError
 
@@ -89,6 +90,11 @@ def add_problem_answers(app: FastAPI) -> None:
         # Its store says once in the log that it is away: not for every request.
         detail = "the database does not answer just now: nothing was changed that was not confirmed; try again"
         return answer(ApiProblem(503, detail, headers={"Retry-After": str(RETRY_AFTER_S)}))
+
+    @app.exception_handler(ArchiveError)
+    async def _archived(request: Request, exc: ArchiveError) -> Response:
+        logger.error("not answered method=%s path=%s reason=%s", request.method, request.url.path, exc)
+        return answer(ApiProblem(409, f"{exc.public}; nothing was changed, try again then"))
 
     @app.exception_handler(Exception)
     async def _bug(request: Request, exc: Exception) -> Response:

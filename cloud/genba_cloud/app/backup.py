@@ -1,4 +1,4 @@
-"""A backup is a folder: the database, the accounts, the keys, and a list of what is in it with hashes."""
+"""A backup is a folder: database, accounts, keys, archives, and a list of what is in it with hashes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from genba_cloud.app.database import ACCOUNTS_FILE
-from genba_cloud.ledger import Verified, verify
+from genba_cloud.app.database import ACCOUNTS_FILE, held
+from genba_cloud.ledger import Verified, archive, verify
+from genba_cloud.ledger.archive import FOLDER as ARCHIVES
 from genba_cloud.ledger.signing import sync_folder
 from genba_cloud.store import DEFAULT_ENTERPRISE, open_reader
 from genba_cloud.store.backup import (
@@ -23,31 +25,39 @@ from genba_cloud.store.backup import (
     dump_postgres,
     is_empty_postgres,
     load_postgres,
+    note_archives_postgres,
+    note_archives_sqlite,
+    put_postgres_back,
+    require_whole_view,
     set_postgres_aside,
     sqlite_problem,
     users_of_postgres,
 )
-from genba_cloud.store.lock import DataLock
+from genba_cloud.store.proofs import ArchiveRow
 from genba_cloud.store.sqlite import FILE
 from genba_shared.clock import format_time, to_milliseconds
-from genba_shared.errors import UsageError
+from genba_shared.errors import GenbaError, UsageError
 from genba_shared.version import VERSION
 
 MANIFEST: Final = "backup.json"
 DUMP: Final = "genba.dump"
 FORMAT: Final = 1
 _DATABASES: Final = (FILE, ACCOUNTS_FILE)
-_NOT_KEPT: Final = ("lock", "control.json", "broker", "archive")
-"""The broker's folder holds its port and nothing of value; archives are listed, and copied by whoever keeps them."""
+_NOT_KEPT: Final = ("lock", "control.json", "broker", ARCHIVES)
+"""The broker's folder holds its port and nothing of value; archives are copied from where the database says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackedUp:
-    """What was written. `found` is what `verify` says of the copy; None for a dump, which only a server can read."""
+    """What was written. `found` is what `verify` says of the copy; None for a dump, which only a server can read.
+
+    `missing` names archives that could not be copied.
+    """
 
     folder: Path
     files: int
     found: Verified | None
+    missing: tuple[str, ...]
 
 
 def back_up(data_dir: Path, url: str | None, target: Path) -> BackedUp:
@@ -59,24 +69,20 @@ def back_up(data_dir: Path, url: str | None, target: Path) -> BackedUp:
     """
     if target.exists():
         raise UsageError(f"{target} is there already: nothing is overwritten; name a new folder")
-    store = open_reader(data_dir, url)
-    try:
-        with store.transaction(DEFAULT_ENTERPRISE) as transaction:
-            events = transaction.last_link().last
-            archives = [(row.first, row.last, row.file, row.sha256) for row in transaction.proofs.archives()]
-    finally:
-        store.close()
+    if url is not None:
+        require_whole_view(url)
     part = target.with_name(f"{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True, mode=0o700)
-    if url is None:
-        copy_sqlite(data_dir / FILE, part / FILE)
-    else:
-        dump_postgres(url, part / DUMP)
-    if (data_dir / ACCOUNTS_FILE).exists():
-        copy_sqlite(data_dir / ACCOUNTS_FILE, part / ACCOUNTS_FILE)
+    with closing(open_reader(data_dir, url)) as store:
+        part.mkdir(parents=True, mode=0o700)
+        with store.transaction(DEFAULT_ENTERPRISE) as transaction:
+            events = transaction.last_link().last
+        _copy_databases(data_dir, url, part)
+        with store.transaction(DEFAULT_ENTERPRISE) as transaction:  # after the copy: at least those that it knows
+            archives = transaction.proofs.archives()
     for source in _others(data_dir):
         _copy(source, part / source.relative_to(data_dir))
+    missing = tuple(_copy_archives(archives, part / ARCHIVES))
     files = {str(file.relative_to(part)): _hash_of(file) for file in _files(part)}
     manifest = {
         "format": FORMAT,
@@ -85,14 +91,34 @@ def back_up(data_dir: Path, url: str | None, target: Path) -> BackedUp:
         "database": "sqlite" if url is None else "postgresql",
         "events_at_least": events,
         "files": files,
-        "archives": [dict(zip(("first", "last", "file", "sha256"), row, strict=True)) for row in archives],
+        "archives": [{name: getattr(row, name) for name in ("first", "last", "file", "sha256")} for row in archives],
     }
     (part / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
     _sync(part)
     found = _looked_at(part, url)
     part.rename(target)
     sync_folder(target.parent)
-    return BackedUp(folder=target, files=len(files), found=found)
+    return BackedUp(folder=target, files=len(files), found=found, missing=missing)
+
+
+def _copy_databases(data_dir: Path, url: str | None, part: Path) -> None:
+    if url is None:
+        copy_sqlite(data_dir / FILE, part / FILE)
+    else:
+        dump_postgres(url, part / DUMP)
+    if (data_dir / ACCOUNTS_FILE).exists():
+        copy_sqlite(data_dir / ACCOUNTS_FILE, part / ACCOUNTS_FILE)
+
+
+def _copy_archives(archives: Iterable[ArchiveRow], folder: Path) -> Iterator[str]:
+    """Copy archives, each looked at before; what is said of those that cannot be copied."""
+    for row in archives:
+        try:
+            archive.require(row)
+        except archive.ArchiveError as exc:
+            yield str(exc)
+        else:
+            _copy(Path(row.file), folder / Path(row.file).name)
 
 
 def _looked_at(folder: Path, url: str | None) -> Verified | None:
@@ -115,11 +141,8 @@ def _require_sound(file: Path) -> None:
 
 def verified(data_dir: Path, url: str | None) -> Verified:
     """What `verify` says of a folder or database."""
-    store = open_reader(data_dir, url)
-    try:
+    with closing(open_reader(data_dir, url)) as store:
         return verify(store)
-    finally:
-        store.close()
 
 
 def check_files(folder: Path) -> Mapping[str, Any]:
@@ -149,10 +172,14 @@ def check_files(folder: Path) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """What was put back, and where what was there before is now."""
+    """What was put back, and where what was there before is now.
 
-    found: Verified
+    `found` is what `verify` says of it; None: the backup is of an older version, and `older` says what to do.
+    """
+
+    found: Verified | None
     aside: tuple[str, ...]
+    older: str = ""
 
 
 def restore(backup: Path, data_dir: Path, url: str | None, *, replaces: bool) -> Restored:
@@ -167,8 +194,7 @@ def restore(backup: Path, data_dir: Path, url: str | None, *, replaces: bool) ->
     if manifest["database"] != wanted:
         raise UsageError(f"{backup} is of {manifest['database']}, and this is {wanted}: give --db, or leave it out")
     names = {Path(name).parts[0] for name in manifest["files"]} - {DUMP}
-    lock = DataLock(data_dir)
-    try:
+    with held(data_dir):
         there = sorted(name for name in {*names, *_leftovers(data_dir)} if (data_dir / name).exists())
         is_used = url is not None and not is_empty_postgres(url)
         if (there or is_used) and not replaces:
@@ -176,16 +202,44 @@ def restore(backup: Path, data_dir: Path, url: str | None, *, replaces: bool) ->
             raise UsageError(f"{data_dir} is not empty ({what}): restore elsewhere, or set it aside with --replace")
         if url is not None and (users := users_of_postgres(url)):
             raise UsageError(f"the database is in use ({users} connections): stop collectors and workers first")
-        aside = _set_aside(data_dir, there, url if is_used else None)
+        mark = f"{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
+        aside = [] if url is None else _load(url, backup / DUMP, mark if is_used else None)
+        aside += _set_aside(data_dir, there, mark)
         for name in manifest["files"]:
             if name != DUMP:
                 _copy(backup / name, data_dir / name)
+        _note_archives(manifest, data_dir, url)
         _sync(data_dir)
-        if url is not None:
-            load_postgres(url, backup / DUMP)
-    finally:
-        lock.release()
-    return Restored(found=verified(data_dir, url), aside=aside)
+    try:
+        return Restored(found=verified(data_dir, url), aside=tuple(aside))
+    except UsageError as exc:  # everything is back; only this version cannot look at it yet
+        return Restored(found=None, aside=tuple(aside), older=str(exc))
+
+
+def _note_archives(manifest: Mapping[str, Any], data_dir: Path, url: str | None) -> None:
+    """Archives of the backup are read from where they were put; one that it does not hold, from where it was."""
+    here = {row["file"]: f"{ARCHIVES}/{Path(row['file']).name}" for row in manifest["archives"]}
+    moved = {old: str((data_dir / new).resolve()) for old, new in here.items() if new in manifest["files"]}
+    if not moved:
+        return
+    if url is None:
+        note_archives_sqlite(data_dir / FILE, moved)
+    else:
+        note_archives_postgres(url, DEFAULT_ENTERPRISE, moved)
+
+
+def _load(url: str, dump: Path, mark: str | None) -> list[str]:
+    """Put a dump into a database, and what is there (if there is a `mark`) aside; all of it, or nothing is changed."""
+    if mark is None:
+        load_postgres(url, dump)
+        return []
+    schema = set_postgres_aside(url, mark)
+    try:
+        load_postgres(url, dump)
+    except GenbaError:
+        put_postgres_back(url, schema)
+        raise
+    return [f"schema {schema}"]
 
 
 def _leftovers(data_dir: Path) -> Iterator[str]:
@@ -196,18 +250,14 @@ def _leftovers(data_dir: Path) -> Iterator[str]:
                 yield f"{name}{suffix}"
 
 
-def _set_aside(data_dir: Path, names: list[str], url: str | None) -> tuple[str, ...]:
-    mark = f"{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
-    aside: list[str] = []
-    if names:
-        folder = data_dir / f"replaced_{mark}"
-        folder.mkdir(mode=0o700)
-        for name in names:
-            (data_dir / name).rename(folder / name)
-        aside.append(str(folder))
-    if url is not None:
-        aside.append(f"schema {set_postgres_aside(url, mark)}")
-    return tuple(aside)
+def _set_aside(data_dir: Path, names: list[str], mark: str) -> list[str]:
+    if not names:
+        return []
+    folder = data_dir / f"replaced_{mark}"
+    folder.mkdir(mode=0o700)
+    for name in names:
+        (data_dir / name).rename(folder / name)
+    return [str(folder)]
 
 
 def _others(data_dir: Path) -> Iterator[Path]:
@@ -227,7 +277,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _copy(source: Path, target: Path) -> None:
     """With its rights: a key that only its owner could read stays so."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     shutil.copy2(source, target)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -21,10 +20,9 @@ from genba_cloud.app import (
 )
 from genba_cloud.app.control import ask
 from genba_cloud.app.database import (
-    accounts_in,
-    accounts_of,
-    add_database_arguments,
+    add_command,
     database_url,
+    in_accounts,
     opened_reader,
     opened_store,
 )
@@ -32,10 +30,9 @@ from genba_cloud.app.serve import serve
 from genba_cloud.app.settings import DEFAULT_LISTEN, Address, ServeSettings
 from genba_cloud.core.viewer import read_scopes
 from genba_cloud.ledger import rebuild
-from genba_cloud.store import DEFAULT_ENTERPRISE, open_store
+from genba_cloud.store import DEFAULT_ENTERPRISE
 from genba_cloud.store.accounts import Accounts
 from genba_cloud.store.accounts_authority import ADMIN, Authority
-from genba_cloud.store.lock import DataLock
 from genba_shared.cli.command import Command
 from genba_shared.errors import UsageError
 
@@ -49,29 +46,27 @@ examples:
   genba cloud user reset admin --data ./data a new one-time password
 """
 
+_SERVE_EXAMPLE: Final = """\
+serve --data ./data
+serve --data ./data --mqtt-listen 0.0.0.0:8883
+serve --data ./data --db postgresql://genba@db.example/genba --broker mqtts://broker.example:8883?ca=ca.pem"""
+
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLES
     commands = parser.add_subparsers(dest="cloud_command", required=True, metavar="COMMAND")
     _add_serve(commands)
-    key = commands.add_parser("key", help="machine keys").add_subparsers(dest="key_command", required=True)
-    create = _sub(key, "create", "make a key; it is printed once", _key_create)
-    create.add_argument("name", help="whom the key is for")
-    create.add_argument(
-        "--scopes", required=True, help="some of read,orders:write,dispatch:write,events:write,answers:write"
-    )
-    _sub(key, "list", "show all keys without their secrets", _key_list)
-    revoke = _sub(key, "revoke", "make a key useless", _key_revoke)
-    revoke.add_argument("id", help="as `key list` shows it")
-    user = commands.add_parser("user", help="accounts").add_subparsers(dest="user_command", required=True)
-    reset = _sub(user, "reset", "give an account a new one-time password", _user_reset)
-    reset.add_argument("name", choices=[ADMIN])
-    link = _sub(commands, "board-link", "print the board's read-only link", _board_link)
-    link.add_argument("--renew", action="store_true", help="make every link given out before useless")
-    commands_identity.add_to(commands, _sub)
+    _add_accounts(commands)
+    commands_identity.add_to(commands)
     commands_migrate.add_to(commands)
-    _sub(commands, "rebuild", "fold all views again from the event log (not while a collector runs)", _rebuild)
-    commands_quarantine.add_to(commands, _sub)
+    add_command(
+        commands,
+        "rebuild",
+        "fold all views again from the event log (not while a collector runs)",
+        _rebuild,
+        example="rebuild --data ./data",
+    )
+    commands_quarantine.add_to(commands)
     commands_proofs.add_to(commands)
     commands_backup.add_to(commands)
     commands_archive.add_to(commands)
@@ -79,8 +74,37 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     commands_workers.add_to(commands)
 
 
+def _add_accounts(commands: Any) -> None:
+    key = commands.add_parser("key", help="machine keys").add_subparsers(dest="key_command", required=True)
+    create = add_command(
+        key,
+        "create",
+        "make a key; it is printed once",
+        _key_create,
+        example="key create erp --scopes read,orders:write --data ./data",
+    )
+    create.add_argument("name", help="whom the key is for")
+    create.add_argument(
+        "--scopes", required=True, help="some of read,orders:write,dispatch:write,events:write,answers:write"
+    )
+    add_command(key, "list", "show all keys without their secrets", _key_list, example="key list --data ./data")
+    revoke = add_command(key, "revoke", "make a key useless", _key_revoke, example="key revoke 3f2a --data ./data")
+    revoke.add_argument("id", help="as `key list` shows it")
+    user = commands.add_parser("user", help="accounts").add_subparsers(dest="user_command", required=True)
+    reset = add_command(
+        user, "reset", "give an account a new one-time password", _user_reset, example="user reset admin --data ./data"
+    )
+    reset.add_argument("name", choices=[ADMIN])
+    link = add_command(
+        commands, "board-link", "print the board's read-only link", _board_link, example="board-link --data ./data"
+    )
+    link.add_argument("--renew", action="store_true", help="make every link given out before useless")
+
+
 def _add_serve(commands: Any) -> None:
-    parser = _sub(commands, "serve", "start the collector: broker, ingest, API and board", _serve)
+    parser = add_command(
+        commands, "serve", "start the collector: broker, ingest, API and board", _serve, example=_SERVE_EXAMPLE
+    )
     parser.add_argument("--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT", help=f"default {DEFAULT_LISTEN}")
     parser.add_argument("--broker", metavar="URL", help="use this broker (mqtt://127.0.0.1:1883), not the embedded one")
     parser.add_argument(
@@ -98,19 +122,10 @@ def _add_serve(commands: Any) -> None:
     parser.add_argument("--signing-key", type=Path, metavar="FILE", help="signs heads of the log (PEM, Ed25519)")
 
 
-def _sub(commands: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
-    add_database_arguments(parser)
-    parser.set_defaults(run_cloud=run)
-    return parser
-
-
 def _run(arguments: argparse.Namespace) -> int:
     run: Callable[[argparse.Namespace], int] = arguments.run_cloud
     if "data" in arguments:
         arguments.data = arguments.data.expanduser()
-    if "db" in arguments:
-        arguments.db = database_url(arguments)
     return run(arguments)
 
 
@@ -139,7 +154,7 @@ def _key_create(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--scopes: {exc}") from exc
     body = {"name": arguments.name, "scopes": sorted(scopes)}
     print(
-        _with_accounts(
+        in_accounts(
             arguments,
             here=lambda accounts: accounts.create_key(arguments.name, scopes),
             there=lambda: ask(arguments.data, "POST", "/api/v1/keys", body)["key"],
@@ -149,7 +164,7 @@ def _key_create(arguments: argparse.Namespace) -> int:
 
 
 def _key_list(arguments: argparse.Namespace) -> int:
-    rows = _with_accounts(
+    rows = in_accounts(
         arguments,
         here=lambda accounts: [
             (key.id, "revoked" if key.revoked_at else "works", ",".join(sorted(key.scopes)), key.name)
@@ -170,7 +185,7 @@ def _key_revoke(arguments: argparse.Namespace) -> int:
         if not accounts.revoke_key(arguments.id):
             raise UsageError(f"key {arguments.id} is not known, or revoked already: see `genba cloud key list`")
 
-    _with_accounts(
+    in_accounts(
         arguments,
         here=here,
         there=lambda: ask(arguments.data, "DELETE", f"/api/v1/keys/{quote(arguments.id, safe='')}"),
@@ -179,7 +194,7 @@ def _key_revoke(arguments: argparse.Namespace) -> int:
 
 
 def _user_reset(arguments: argparse.Namespace) -> int:
-    password = _with_accounts(
+    password = in_accounts(
         arguments,
         here=lambda accounts: Authority(accounts, enterprise=DEFAULT_ENTERPRISE).reset_admin(),
         there=lambda: ask(arguments.data, "POST", "/api/v1/users/admin/reset")["one_time_password"],
@@ -198,7 +213,7 @@ def _board_link(arguments: argparse.Namespace) -> int:
         method, path = ("POST", "/api/v1/board-link/renew") if arguments.renew else ("GET", "/api/v1/board-link")
         return str(ask(arguments.data, method, path)["path"])
 
-    print(_with_accounts(arguments, here=here, there=there))
+    print(in_accounts(arguments, here=here, there=there))
     return 0
 
 
@@ -208,23 +223,6 @@ def _rebuild(arguments: argparse.Namespace) -> int:
     with opened_store(arguments) as store:
         print(f"views={rebuild(store)}")
     return 0
-
-
-def _with_accounts(arguments: argparse.Namespace, *, here: Callable[[Accounts], Any], there: Callable[[], Any]) -> Any:
-    """Do it in the database, which several may use; in the file when no collector holds it, else through that one."""
-    url = database_url(arguments)
-    if url is not None:
-        with closing(open_store(arguments.data, url)) as store:
-            return here(accounts_of(store, arguments.data))
-    try:
-        lock = DataLock(arguments.data)
-    except UsageError:
-        return there()
-    try:
-        with closing(accounts_in(arguments.data)) as accounts:
-            return here(accounts)
-    finally:
-        lock.release()
 
 
 COMMAND: Final = Command(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
-from genba_cloud.app.commands_proofs import add_command, writing
+from genba_cloud.app.database import add_command, opened_beside
 from genba_cloud.app.head_keeper import HeadKeeper
 from genba_cloud.ledger.archive import FOLDER, archive
 from genba_cloud.ledger.signing import HeadSigner
@@ -17,8 +17,10 @@ from genba_shared.errors import UsageError
 
 def add_to(commands: Any) -> None:
     """Add the command."""
-    words = "move old events into a compressed file (not while a collector runs on the folder)"
-    parser = add_command(commands, "archive", words, _archive)
+    words = "move old events into a compressed file (SQLite: not while a collector runs)"
+    parser = add_command(
+        commands, "archive", words, _archive, example="archive --before 2026-01-01 --data ./data --to /archive"
+    )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--before", type=_date, metavar="DATE", help="what was received before this day (UTC)")
     what.add_argument("--upto", type=int, metavar="POSITION", help="what stands up to this position")
@@ -32,7 +34,7 @@ def _date(text: str) -> datetime:
 def _archive(arguments: argparse.Namespace) -> int:
     now = datetime.now(UTC)
     folder = (arguments.to or arguments.data / FOLDER).expanduser()
-    with writing(arguments) as store:
+    with opened_beside(arguments) as store:
         signer = HeadSigner.of_folder(arguments.data)
         # What goes out of the database is signed before: the files can be held against a head for ever.
         HeadKeeper(store=store, data_dir=arguments.data, signer=signer, now=lambda: now).make()
@@ -43,5 +45,5 @@ def _archive(arguments: argparse.Namespace) -> int:
     if row is None:
         raise UsageError("nothing to archive: whole commits go, and the newest one always stays")
     print(f"archived first={row.first} last={row.last} file={row.file}")
-    print("  keep the file: `verify` and `rebuild` read it, and `backup` does not copy it")
+    print("  keep the file where it is: `verify` and `rebuild` read it; `backup` copies it")
     return 0

@@ -7,29 +7,46 @@ from pathlib import Path
 from typing import Any
 
 from genba_cloud.app.backup import back_up, restore
-from genba_cloud.app.commands_proofs import add_command
+from genba_cloud.app.database import add_command, database_url
 from genba_cloud.ledger import Verified
 
 
 def add_to(commands: Any) -> None:
     """Add the commands."""
-    backup = add_command(commands, "backup", "copy everything into a new folder, also while it runs", _backup)
+    backup = add_command(
+        commands,
+        "backup",
+        "copy everything into a new folder, also while it runs",
+        _backup,
+        example="backup /backups/2026-03-01 --data ./data",
+    )
     backup.add_argument("target", type=Path, metavar="FOLDER", help="is made; nothing is overwritten")
-    put_back = add_command(commands, "restore", "put a backup back (not while a collector runs)", _restore)
+    put_back = add_command(
+        commands,
+        "restore",
+        "put a backup back (not while a collector runs)",
+        _restore,
+        example="restore /backups/2026-03-01 --data ./new\nrestore /backups/2026-03-01 --data ./data --replace",
+    )
     put_back.add_argument("backup", type=Path, metavar="FOLDER")
     put_back.add_argument("--replace", action="store_true", help="set aside what is there; it is not deleted")
 
 
 def _backup(arguments: argparse.Namespace) -> int:
-    done = back_up(arguments.data, arguments.db, arguments.target)
+    done = back_up(arguments.data, database_url(arguments), arguments.target)
+    for words in done.missing:
+        print(f"not in the backup: {words}")
     print(f"backup={done.folder} files={done.files} {_told(done.found)}")
-    return _code(done.found)
+    return 1 if done.missing else _code(done.found)
 
 
 def _restore(arguments: argparse.Namespace) -> int:
-    done = restore(arguments.backup, arguments.data, arguments.db, replaces=arguments.replace)
+    done = restore(arguments.backup, arguments.data, database_url(arguments), replaces=arguments.replace)
     for place in done.aside:
         print(f"set aside: {place}")
+    if done.older:
+        print(f"restored, and not verified yet: {done.older}")
+        return 0
     print(f"restored {_told(done.found)}")
     return _code(done.found)
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from genba_cloud.app.control import ask
-from genba_cloud.app.database import in_store
+from genba_cloud.app.database import add_command, in_store
 from genba_cloud.core.facts import Refused
 from genba_cloud.ledger.registrations import Invitation, add_gateway, remove_gateway, renew_gateway
 from genba_cloud.store import DEFAULT_ENTERPRISE, Store
@@ -23,18 +23,38 @@ from genba_shared.signing import fingerprint
 T = TypeVar("T")
 
 
-def add_to(commands: Any, sub: Callable[..., argparse.ArgumentParser]) -> None:
-    """The commands; `sub` makes one with what all of `genba cloud` share."""
+def add_to(commands: Any) -> None:
+    """Add the commands."""
     gateway = commands.add_parser("gateway", help="registered gateways").add_subparsers(
         dest="gateway_command", required=True
     )
-    add = sub(gateway, "add", "register a gateway; prints its one-time enrolment code", _add)
+    add = add_command(
+        gateway,
+        "add",
+        "register a gateway; prints its one-time enrolment code",
+        _add,
+        example="gateway add line-1 --site plant-a --data ./data",
+    )
     add.add_argument("name", help="the gateway's id, as in its device map")
     add.add_argument("--site", help="where it stands, for people")
-    sub(gateway, "list", "show registered gateways, their keys, and where delivery stands", _list)
-    renew = sub(gateway, "renew", "a new code, for a new card or machine", _renew)
+    add_command(
+        gateway,
+        "list",
+        "show registered gateways, their keys, and where delivery stands",
+        _list,
+        example="gateway list --data ./data",
+    )
+    renew = add_command(
+        gateway, "renew", "a new code, for a new card or machine", _renew, example="gateway renew line-1 --data ./data"
+    )
     renew.add_argument("name")
-    remove = sub(gateway, "remove", "take nothing more from a gateway; its events stay", _remove)
+    remove = add_command(
+        gateway,
+        "remove",
+        "take nothing more from a gateway; its events stay",
+        _remove,
+        example="gateway remove line-1 --data ./data",
+    )
     remove.add_argument("name")
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from genba_cloud.app.database import add_database_arguments, database_url
+from genba_cloud.app.database import add_command, database_url
 
 
 def add_to(commands: Any) -> None:
     """Add the command."""
     summary = "bring the database to the form of this version, or one step back (not while a collector runs)"
-    parser = commands.add_parser("migrate", help=summary, description=summary)
-    add_database_arguments(parser)
+    parser = add_command(
+        commands, "migrate", summary, _migrate, example="migrate --data ./data --dry-run\nmigrate --data ./data"
+    )
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--to", metavar="REVISION", help="go to this revision; default: the newest")
     way.add_argument("--back", action="store_true", help="go one revision back, before an older version is installed")
     parser.add_argument("--dry-run", action="store_true", help="print the SQL and change nothing")
-    parser.set_defaults(run_cloud=_migrate)
 
 
 def _migrate(arguments: argparse.Namespace) -> int:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from genba_cloud.app.control import ask
-from genba_cloud.app.database import add_database_arguments, opened_reader, opened_store
+from genba_cloud.app.database import add_command, opened_beside, opened_reader
 from genba_cloud.app.head_keeper import HeadKeeper
 from genba_cloud.app.settings import DEFAULT_DATA
 from genba_cloud.ledger import verify
@@ -20,7 +18,7 @@ from genba_cloud.ledger.heads import Head, read_heads
 from genba_cloud.ledger.inclusion import Inclusion, path_to
 from genba_cloud.ledger.proof import Anchors
 from genba_cloud.ledger.signing import PUBLIC_FILE, HeadSigner, HeadVerifier
-from genba_cloud.store import DEFAULT_ENTERPRISE, Store
+from genba_cloud.store import DEFAULT_ENTERPRISE
 from genba_cloud.store.lock import is_held
 from genba_cloud.store.proofs import Proofs, event_of_row
 from genba_shared.errors import UsageError
@@ -28,36 +26,38 @@ from genba_shared.errors import UsageError
 
 def add_to(commands: Any) -> None:
     """Add the commands."""
-    check = add_command(commands, "verify", "prove the log, its chain, its heads and the views; only reads", _verify)
+    check = add_command(
+        commands,
+        "verify",
+        "prove the log, its chain, its heads and the views; only reads",
+        _verify,
+        example="verify --data ./data\n"
+        "verify --data ./data --heads kept/heads.jsonl --public-key kept/head-key.pub.pem",
+    )
     check.add_argument("--heads", type=Path, metavar="FILE", help="heads that were kept elsewhere (heads.jsonl)")
     check.add_argument("--public-key", type=Path, metavar="FILE", help=f"who signed them; default DIR/{PUBLIC_FILE}")
-    head = add_command(commands, "head", "sign what stands in the log now, and print it", _head)
+    head = add_command(
+        commands, "head", "sign what stands in the log now, and print it", _head, example="head --data ./data"
+    )
     head.add_argument("--signing-key", type=Path, metavar="FILE", help="default: the key in the data folder")
-    prove = add_command(commands, "prove", "print the proof that one event stands in the log, as JSON", _prove)
+    prove = add_command(
+        commands,
+        "prove",
+        "print the proof that one event stands in the log, as JSON",
+        _prove,
+        example="prove line-1:3f2a:812 --data ./data > proof.json",
+    )
     prove.add_argument("event", metavar="EVENT_ID")
-    proof = commands.add_parser("check-proof", help="check such a proof; needs no data", description="check a proof")
+    proof = commands.add_parser(
+        "check-proof",
+        help="check such a proof; needs no data",
+        description="check a proof",
+        epilog="example:\n  genba cloud check-proof proof.json --public-key head-key.pub.pem",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     proof.add_argument("file", type=Path, metavar="FILE")
     proof.add_argument("--public-key", type=Path, metavar="FILE", required=True, help=f"the collector's {PUBLIC_FILE}")
     proof.set_defaults(run_cloud=_check_proof, data=DEFAULT_DATA)
-
-
-def add_command(
-    commands: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int]
-) -> argparse.ArgumentParser:
-    """Add a command that works on a data folder or a database."""
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
-    add_database_arguments(parser)
-    parser.set_defaults(run_cloud=run)
-    return parser
-
-
-@contextmanager
-def writing(arguments: argparse.Namespace) -> Iterator[Store]:
-    """The store of these arguments; refused where there is none yet, and while a collector holds the folder."""
-    with opened_reader(arguments):
-        pass
-    with opened_store(arguments) as store:
-        yield store
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -79,13 +79,13 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _head(arguments: argparse.Namespace) -> int:
-    if arguments.db is None and is_held(arguments.data):
+    if is_held(arguments.data):
         if arguments.signing_key is not None:
             raise UsageError("--signing-key: a collector is running, and signs with the key that it was started with")
         head = ask(arguments.data, "POST", "/api/v1/heads")
     else:
         given = arguments.signing_key
-        with writing(arguments) as store:
+        with opened_beside(arguments) as store:
             signer = HeadSigner.of_folder(arguments.data) if given is None else HeadSigner.open(given)
             keeper = HeadKeeper(store=store, data_dir=arguments.data, signer=signer, now=lambda: datetime.now(UTC))
             head = keeper.answer()

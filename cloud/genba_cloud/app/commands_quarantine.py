@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 from genba_cloud.api.quarantine import body_shape
 from genba_cloud.app.control import ask
-from genba_cloud.app.database import in_store, opened_reader
+from genba_cloud.app.database import add_command, in_store, opened_reader
 from genba_cloud.ingest.messages import reread
 from genba_cloud.ledger import Ledger
 from genba_cloud.ledger.quarantine import Retried
@@ -36,10 +36,8 @@ An event or envelope that breaks the contract is kept with its bytes and its rea
 100 MB are kept for each gateway. A gateway whose quarantine is full is not taken from any more; it keeps its events.
 """
 
-Sub = Callable[[Any, str, str, Callable[[argparse.Namespace], int]], argparse.ArgumentParser]
 
-
-def add_to(commands: Any, sub: Sub) -> None:
+def add_to(commands: Any) -> None:
     """Add the commands."""
     parser = commands.add_parser(
         "quarantine",
@@ -48,17 +46,19 @@ def add_to(commands: Any, sub: Sub) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = parser.add_subparsers(dest="quarantine_command", required=True, metavar="COMMAND")
-    listing = sub(actions, "list", "what lies there, newest first", _list)
+    listing = add_command(
+        actions, "list", "what lies there, newest first", _list, example="quarantine list --gateway gw-1"
+    )
     listing.add_argument("--gateway", help="of this gateway only")
     listing.add_argument("--limit", type=int, default=_PAGE, help=f"rows at most; default {_PAGE}")
-    showing = sub(actions, "show", "one row with what it holds", _show)
+    showing = add_command(actions, "show", "one row with what it holds", _show, example="quarantine show 12")
     showing.add_argument("number", type=int)
     showing.add_argument("--out", type=Path, metavar="FILE", help="write its bytes there")
     for name, summary, run in (
         ("retry", "take what this version understands", _retry),
         ("drop", "give it up for good", _drop),
     ):
-        action = sub(actions, name, summary, run)
+        action = add_command(actions, name, summary, run, example=f"quarantine {name} 12 13")
         action.add_argument("numbers", type=int, nargs="+", metavar="NUMBER")
 
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
 from genba_cloud.app.collector import installation_key
-from genba_cloud.app.commands_proofs import add_command, writing
 from genba_cloud.app.control import ask
-from genba_cloud.app.database import accounts_of, opened_reader
+from genba_cloud.app.database import accounts_of, add_command, in_store, opened_reader
 from genba_cloud.ledger.archive import whole_rows
 from genba_cloud.ledger.sealing import Seals
 from genba_cloud.ledger.subjects import events_of_subject
-from genba_cloud.store import DEFAULT_ENTERPRISE
-from genba_cloud.store.lock import is_held
+from genba_cloud.store import DEFAULT_ENTERPRISE, Store
 from genba_shared.clock import format_time
 from genba_shared.errors import UsageError
 from genba_shared.events import event_to_json
@@ -26,8 +25,20 @@ def add_to(commands: Any) -> None:
     """Add the commands."""
     subject = commands.add_parser("subject", help="what is kept of one person: export it, erase it")
     words = subject.add_subparsers(dest="subject_command", required=True, metavar="COMMAND")
-    export = add_command(words, "export", "print every event that somebody wrote, as JSON lines", _export)
-    erase = add_command(words, "erase", "make what somebody wrote unreadable for ever", _erase)
+    export = add_command(
+        words,
+        "export",
+        "print every event that somebody wrote, as JSON lines",
+        _export,
+        example="subject export admin --data ./data",
+    )
+    erase = add_command(
+        words,
+        "erase",
+        "make what somebody wrote unreadable for ever",
+        _erase,
+        example="subject erase admin --data ./data",
+    )
     for parser in (export, erase):
         parser.add_argument("subject", metavar="SUBJECT", help="an account (admin), or kind:name (api:erp)")
 
@@ -42,14 +53,22 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _erase(arguments: argparse.Namespace) -> int:
-    if arguments.db is None and is_held(arguments.data):
-        keys = ask(arguments.data, "POST", "/api/v1/subjects/erase", {"subject": arguments.subject})["keys"]
-    else:
-        with writing(arguments) as store, store.transaction(DEFAULT_ENTERPRISE) as transaction:
+    with opened_reader(arguments):
+        pass  # nothing is made in a folder or a database that was named by mistake
+
+    def here(store: Store) -> Sequence[str]:
+        with store.transaction(DEFAULT_ENTERPRISE) as transaction:
             seals = Seals(installation=installation_key(arguments.data))
             keys = seals.erase(transaction.proofs, arguments.subject, datetime.now(UTC))
             with closing(accounts_of(store, arguments.data)) as accounts:
                 accounts.forget_answers(arguments.subject)
+        return keys
+
+    def there() -> Sequence[str]:
+        body = {"subject": arguments.subject}
+        return tuple(ask(arguments.data, "POST", "/api/v1/subjects/erase", body)["keys"])
+
+    keys = in_store(arguments, here=here, there=there)
     if not keys:
         raise UsageError(f"nothing is kept under a key of {arguments.subject}: it wrote nothing, or was erased before")
     print(f"erased subject={arguments.subject} keys={','.join(keys)}")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from genba_cloud.app.database import add_database_arguments, opened_reader
+from genba_cloud.app.database import add_command, database_url, opened_reader
 from genba_cloud.app.worker import WorkerSettings, work
 from genba_cloud.ingest.broker_config import mosquitto_files, nats_files
 from genba_shared.signing import fingerprint
@@ -18,24 +18,34 @@ CERTIFICATES: Final = "/etc/genba/tls"
 def add_to(commands: Any) -> None:
     """Add the commands below `genba cloud`."""
     summary = "one more process that takes what gateways send (PostgreSQL only)"
-    worker = commands.add_parser("worker", help=summary, description=summary)
-    add_database_arguments(worker)
+    worker = add_command(
+        commands,
+        "worker",
+        summary,
+        _worker,
+        example="worker --db postgresql://genba@db.example/genba --broker mqtts://broker.example:8883?ca=ca.pem",
+    )
     worker.add_argument(
         "--broker", required=True, metavar="URL", help="mqtt://HOST:1883; nodes of a cluster with commas between them"
     )
-    worker.set_defaults(run_cloud=_worker)
     _add_broker_config(commands)
 
 
 def _worker(arguments: argparse.Namespace) -> int:
-    return work(WorkerSettings(db=arguments.db or "", broker=arguments.broker, data_dir=arguments.data))
+    return work(WorkerSettings(db=database_url(arguments) or "", broker=arguments.broker, data_dir=arguments.data))
 
 
 def _add_broker_config(commands: Any) -> None:
     summary = "settings for a broker that lets each registered gateway use its own topics only"
-    parser = commands.add_parser("broker-config", help=summary, description=summary)
+    parser = add_command(
+        commands,
+        "broker-config",
+        summary,
+        _broker_config,
+        example="broker-config mosquitto --data ./data --out ./mosquitto\n"
+        "broker-config nats --nodes a.example,b.example,c.example --data ./data --out ./nats",
+    )
     parser.add_argument("kind", choices=["mosquitto", "nats"], help="for which broker")
-    add_database_arguments(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the files there instead of showing them")
     parser.add_argument(
         "--nodes", default="localhost", metavar="HOSTS", help="hosts of a NATS cluster: a.example,b.example,c.example"
@@ -43,7 +53,6 @@ def _add_broker_config(commands: Any) -> None:
     parser.add_argument(
         "--certificates", default=CERTIFICATES, metavar="DIR", help=f"with ca.pem, broker.*; default {CERTIFICATES}"
     )
-    parser.set_defaults(run_cloud=_broker_config)
 
 
 def _broker_config(arguments: argparse.Namespace) -> int:

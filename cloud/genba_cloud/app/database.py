@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from genba_cloud.app.settings import DEFAULT_DATA
 from genba_cloud.store import PostgresStore, Store, open_reader, open_store
@@ -31,6 +31,23 @@ def add_database_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_command(
+    commands: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int], *, example: str
+) -> argparse.ArgumentParser:
+    """Add a command that works on a data folder or a database. `example` follows ``genba cloud``; one in each line."""
+    lines = "".join(f"\n  genba cloud {line}" for line in example.splitlines())
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary,
+        epilog=f"example:{lines}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_database_arguments(parser)
+    parser.set_defaults(run_cloud=run)
+    return parser
+
+
 def database_url(arguments: argparse.Namespace) -> str | None:
     """The URL that was given, or that of the environment; None: SQLite in the data folder."""
     return arguments.db or os.environ.get(DATABASE_VARIABLE) or None
@@ -51,7 +68,7 @@ def opened_store(arguments: argparse.Namespace) -> Iterator[Store]:
 def opened(data_dir: Path, url: str | None) -> Iterator[Store]:
     """The same, by folder and URL."""
     # SQLite's store takes the lock of the folder itself.
-    with nullcontext() if url is None else _held(data_dir), closing(open_store(data_dir, url)) as store:
+    with nullcontext() if url is None else held(data_dir), closing(open_store(data_dir, url)) as store:
         yield store
 
 
@@ -63,6 +80,19 @@ def opened_reader(arguments: argparse.Namespace) -> Iterator[Store]:
         UsageError: there is no data, or the database does not answer.
     """
     with closing(open_reader(arguments.data, database_url(arguments))) as store:
+        yield store
+
+
+@contextmanager
+def opened_beside(arguments: argparse.Namespace) -> Iterator[Store]:
+    """The store to write to, where there is one already; PostgreSQL also beside a running collector.
+
+    Raises:
+        UsageError: there is no data, a collector holds the SQLite file, or the database does not answer.
+    """
+    with opened_reader(arguments):
+        pass  # nothing is made in a folder or a database that was named by mistake
+    with closing(open_store(arguments.data, database_url(arguments))) as store:
         yield store
 
 
@@ -79,6 +109,22 @@ def in_store(arguments: argparse.Namespace, *, here: Callable[[Store], T], there
         return here(store)
 
 
+def in_accounts(arguments: argparse.Namespace, *, here: Callable[[Accounts], T], there: Callable[[], T]) -> T:
+    """The same with the accounts.
+
+    Raises:
+        UsageError: the database does not answer, or its form is another one.
+    """
+    url = database_url(arguments)
+    if url is not None:
+        with closing(open_store(arguments.data, url)) as store:
+            return here(accounts_of(store, arguments.data))
+    if is_held(arguments.data):
+        return there()
+    with held(arguments.data), closing(accounts_in(arguments.data)) as accounts:
+        return here(accounts)
+
+
 def accounts_of(store: Store, data_dir: Path) -> Accounts:
     """The accounts that belong to a store: beside the log in PostgreSQL, else in a file of the data folder."""
     return store.accounts() if isinstance(store, PostgresStore) else accounts_in(data_dir)
@@ -90,7 +136,12 @@ def accounts_in(data_dir: Path) -> Accounts:
 
 
 @contextmanager
-def _held(data_dir: Path) -> Iterator[None]:
+def held(data_dir: Path) -> Iterator[None]:
+    """Hold a data folder: nobody else uses it meanwhile.
+
+    Raises:
+        UsageError: somebody does.
+    """
     lock = DataLock(data_dir)
     try:
         yield

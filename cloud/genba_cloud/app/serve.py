@@ -16,6 +16,7 @@ from genba_cloud.app.control import new_token, remove_control, write_control
 from genba_cloud.app.database import opened
 from genba_cloud.app.garbage import look_seldom
 from genba_cloud.app.membership import Duties, new_name
+from genba_cloud.app.own_keys import require_identity
 from genba_cloud.app.settings import ServeSettings
 from genba_cloud.app.web_server import bind, serve_http, url_of
 from genba_cloud.app.wires import Company, Wires
@@ -45,6 +46,7 @@ def serve(settings: ServeSettings) -> int:
     if settings.migrate and settings.db is not None:
         _bring_forward(settings)
     with opened(settings.data_dir, settings.db) as store:
+        require_identity(store, settings.data_dir)
         asyncio.run(_serve(settings, store, clock))
     return 0
 

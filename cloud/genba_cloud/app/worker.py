@@ -10,6 +10,7 @@ from pathlib import Path
 
 from genba_cloud.app.garbage import look_seldom
 from genba_cloud.app.membership import Duties, new_name
+from genba_cloud.app.own_keys import require_identity
 from genba_cloud.app.serve import stop_signal
 from genba_cloud.app.wires import Company, Wires
 from genba_cloud.ingest import check_broker
@@ -65,15 +66,8 @@ def _sign(settings: WorkerSettings, store: PostgresStore) -> Sign | None:
     Raises:
         UsageError: there are, and the keys are missing: they would take no answer of this worker.
     """
-    if (settings.data_dir / FOLDER).exists():
-        return Pki(settings.data_dir).sign
-    enrolled = [one.gateway for one in store.reads().identities() if one.public_key and one.removed_at is None]
-    if enrolled:
-        raise UsageError(
-            f"{len(enrolled)} gateways are enrolled and believe only what is signed: copy the folder {FOLDER}/ of the "
-            f"collector's data into {settings.data_dir} (owner only), or name its place with --data DIR"
-        )
-    return None
+    require_identity(store, settings.data_dir)
+    return Pki(settings.data_dir).sign if (settings.data_dir / FOLDER).exists() else None
 
 
 async def _work(settings: WorkerSettings, store: PostgresStore, clock: ProductionClock) -> None:

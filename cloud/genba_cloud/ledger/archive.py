@@ -59,7 +59,15 @@ NOTHING_ARCHIVED: Final = ArchiveRow(
 
 
 class ArchiveError(GenbaError):
-    """An archive file is missing or damaged: what stood at its positions cannot be read until it is back."""
+    """An archive file is missing or damaged: what stood at its positions cannot be read until it is back.
+
+    `public` says so without the folder, for whoever is not on the collector's machine.
+    """
+
+    def __init__(self, row: ArchiveRow, problem: str) -> None:
+        said = f"{problem}: positions {row.first} to {row.last} cannot be read until it is back"
+        super().__init__(f"archive {row.file} {said}")
+        self.public = f"archive {Path(row.file).name} {said}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -188,11 +196,10 @@ def require(row: ArchiveRow) -> None:
         ArchiveError: it is not; it says which positions cannot be read without it.
     """
     file = Path(row.file)
-    without = f"positions {row.first} to {row.last} cannot be read until it is back"
     if not file.is_file():
-        raise ArchiveError(f"archive {file} is missing: {without}")
+        raise ArchiveError(row, "is missing")
     if _hash_of(file) != row.sha256:
-        raise ArchiveError(f"archive {file} is not what was written: {without}")
+        raise ArchiveError(row, "is not what was written")
 
 
 def rows_of(row: ArchiveRow) -> Iterator[RawRow]:

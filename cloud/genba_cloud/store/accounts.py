@@ -227,12 +227,15 @@ class Accounts:
         return KeptAnswer(request_hash=row.request_hash, status=row.status, body=row.body) if row else None
 
     def forget_answers(self, who: str) -> None:
-        """Forget what `who` was answered: it may hold what they wrote. Nothing of it stays in the file."""
+        """Forget what `who` was answered: it may hold what they wrote. Nothing of it stays in an SQLite file."""
+        is_file = self._engine.dialect.name == "sqlite"
         with self._engine.begin() as connection:
-            connection.exec_driver_sql("PRAGMA secure_delete=ON")
+            if is_file:
+                connection.exec_driver_sql("PRAGMA secure_delete=ON")
             connection.execute(_answers.delete().where(_answers.c.who == who))
-        with self._engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        if is_file:
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def keep_answer(self, who: str, key: str, answer: KeptAnswer) -> None:
         """Remember an answer for 24 h; the first one stays."""

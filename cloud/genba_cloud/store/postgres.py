@@ -55,6 +55,8 @@ _CONNECTION: Final[dict[str, Any]] = {
 class _Postgres:
     """What a store and a reader share: connections by enterprise and purpose, and whether the server answers."""
 
+    _is_for_collectors = True
+
     def __init__(self, url: str) -> None:
         """Connect, and see what kind of server and role this is.
 
@@ -110,7 +112,7 @@ class _Postgres:
         row = connection.execute(text(_SERVER)).one()
         if row.version < _OLDEST_SERVER:
             raise UsageError(f"{self.name} is PostgreSQL {row.version // 10_000}: genba needs 15 or later")
-        if row.bypasses:
+        if row.bypasses and self._is_for_collectors:
             logger.warning(
                 "role bypasses row-level security role=%s database=%s: nothing but genba itself keeps enterprises "
                 "apart; use a role that is no superuser",
@@ -208,6 +210,8 @@ class PostgresStore(_Postgres):
 
 class PostgresReader(_Postgres):
     """A store that only reads, beside collectors that write: one snapshot of everything in each transaction."""
+
+    _is_for_collectors = False  # who makes backups must see every row
 
     @contextmanager
     def transaction(self, enterprise: str = DEFAULT_ENTERPRISE) -> Iterator[Transaction]:
