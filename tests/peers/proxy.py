@@ -140,7 +140,14 @@ class Proxy:
         if self._reserved is not None:
             self._reserved.close()
             self._reserved = None
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        deadline = self._loop.time() + WITHIN_S / 2
+        while self._server is None:
+            try:
+                self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+            except OSError:  # a connection of somebody else got the port for its own end: it does not last
+                if self._loop.time() > deadline:
+                    raise
+                await asyncio.sleep(0.1)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop_listening(self) -> None:
@@ -148,10 +155,11 @@ class Proxy:
             return
         self._server.close()
         self._server = None
-        # Bound and not listening: connections are refused, and nobody else gets the port meanwhile.
+        # Bound and not listening: connections are refused, and hardly anybody else gets the port meanwhile.
         self._reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._reserved.bind(("127.0.0.1", self.port))
+        with contextlib.suppress(OSError):  # somebody was quicker in this very moment
+            self._reserved.bind(("127.0.0.1", self.port))
 
     async def _end(self) -> None:
         await self._stop_listening()
