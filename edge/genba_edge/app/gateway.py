@@ -272,15 +272,15 @@ class Gateway:
             if self._committing.waiting is not None:
                 await self._committing.store(self._committing.waiting, self._deriver, stop)
             if self._uplink is not None and self._uplink.in_doubt and time.monotonic() >= self._epoch_due:
-                await self._begin_epoch(self._uplink)
+                await self._begin_epoch(self._uplink, stop)
                 self._epoch_due = time.monotonic() + EPOCH_RETRY_S
 
-    async def _begin_epoch(self, uplink: Uplink) -> None:
+    async def _begin_epoch(self, uplink: Uplink, stop: asyncio.Event) -> None:
         """There is a copy of this gateway: go on under numbers that it cannot have, once nothing is held any more.
 
         Nothing is derived meanwhile; what drivers emit waits in the inbox. Without a link it is tried again later.
         """
-        if not uplink.is_connected or not await self._commit_all() or not await uplink.drain(timeout_s=SETTLE_S):
+        if not uplink.is_connected or not await self._commit_all() or not await uplink.settle(stop, timeout_s=SETTLE_S):
             return
         await uplink.stop()
         saved, identity = self._outbox.load_state(), replace(self._identity, epoch=secrets.token_hex(16))
