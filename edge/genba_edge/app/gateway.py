@@ -26,6 +26,7 @@ from genba_edge.app.map_watch import MapWatch
 from genba_edge.app.pace import pace_of, tick_s
 from genba_edge.app.setup import GatewaySetup, Switch
 from genba_edge.app.snapshot import RecordView, Snapshot, device_now, station_states
+from genba_edge.core.clock_watch import ClockWatch
 from genba_edge.core.deriver import Deriver
 from genba_edge.core.journal import Commit, Identity, Moment
 from genba_edge.core.map_change import MapChange, compare
@@ -61,6 +62,7 @@ class Gateway:
         self._map, self._outbox, self._clock = setup.device_map, setup.outbox, setup.clock
         self._raw = setup.raw
         self._started_at = self._clock.now()
+        self._clock_watch = ClockWatch(self._moment(), speed=self._clock.speed)
         self._inbox = Inbox(self._clock.now)
         self._committing = Committing(
             setup.outbox,
@@ -247,6 +249,8 @@ class Gateway:
                 async with asyncio.timeout(rest_s):
                     await self._work_waits.wait()
             self._work_waits.clear()
+            if (step := self._clock_watch.look(self._moment())) is not None:
+                self._deriver.declare_clock_step(step, self._moment())
             self._take_waiting()
             self._deriver.pass_time(self._moment())
             findings = self._map_watch.look(self._clock.now(), self._fleet.meters)
