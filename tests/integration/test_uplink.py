@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from genba_edge.app.committing import Committing
 from genba_edge.core.delivery import USUAL, DeliverySettings
-from genba_edge.core.dropping import Dropping
+from genba_edge.core.dropping import Dropping, StoreLimits
 from genba_edge.outbox import SqliteOutbox
 from genba_edge.uplink import Uplink
 from genba_shared import topics
@@ -28,6 +29,7 @@ from genba_shared.errors import OutboxFull
 from genba_shared.events import Event, PiecesCounted, Result, Source, SourceType
 from genba_shared.mqtt import MqttLink
 from tests.integration.mqtt_peers import Mosquitto, NatsServer, Wire, eventually
+from tests.unit.edge.gateway_world import World
 
 GATEWAY = "line-1"
 START = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
@@ -85,8 +87,10 @@ class Collector:
 class Gateway:
     """An outbox with an uplink, as the gateway program wires them."""
 
-    def __init__(self, folder: Path, url: str, settings: DeliverySettings = USUAL) -> None:
-        self.outbox = SqliteOutbox(folder, gateway=GATEWAY)
+    def __init__(
+        self, folder: Path, url: str, settings: DeliverySettings = USUAL, limits: StoreLimits | None = None
+    ) -> None:
+        self.outbox = SqliteOutbox(folder, gateway=GATEWAY, limits=limits or StoreLimits())
         self.documents: list[DispatchDocument] = []
         self.device = "online"
         self.uplink = Uplink(
@@ -438,6 +442,27 @@ async def test_what_a_store_drops_while_it_is_being_loaded_is_not_sent(
         await eventually(lambda: collector.upto == 4)
     assert collector.seqs == [1, 4]
     assert collector.declared == [(2, 3)]
+
+
+async def test_what_the_collector_has_is_not_dropped_from_a_full_store(
+    broker: Mosquitto, collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genba_edge.uplink.uplink.FLUSH_S", 1000.0)
+    world = World()
+    gateway = Gateway(tmp_path, broker.url, limits=StoreLimits(most_bytes=20_000))
+    committing = Committing(
+        gateway.outbox, None, moment=world._moment, uplink=lambda: gateway.uplink, on_stored=lambda commit: None
+    )
+    async with gateway.running():
+        gateway.count(1)
+        await eventually(lambda: gateway.outbox.mark().acknowledged == 1)
+        gateway.count(200)
+        await eventually(lambda: gateway.uplink._delivery.acked == 201)
+        assert gateway.outbox.mark().acknowledged < 201
+        assert gateway.outbox.must_drop()
+        commit = await committing.take_commit(world.deriver)
+        assert commit is None or commit.dropping is None
+        assert gateway.outbox.mark().depth == 0
 
 
 async def test_what_an_earlier_version_held_is_delivered(

@@ -68,7 +68,7 @@ class Gateway:
             setup.outbox,
             setup.sink,
             moment=self._moment,
-            is_under_way=lambda: self._uplink is not None and self._uplink.is_under_way,
+            uplink=lambda: self._uplink,
             on_stored=self._note_stored,
         )
         self._documents: list[DispatchDocument] = []
@@ -284,7 +284,7 @@ class Gateway:
 
         Nothing is derived meanwhile; what drivers emit waits in the inbox. Without a link it is tried again later.
         """
-        if not uplink.is_connected or not await self._commit_all() or not await uplink.settle(stop, timeout_s=SETTLE_S):
+        if not (uplink.is_connected and await self._commit_all() and await self._committing.settle(stop, SETTLE_S)):
             return
         await uplink.stop()
         saved, identity = self._outbox.load_state(), replace(self._identity, epoch=secrets.token_hex(16))

@@ -161,19 +161,13 @@ class Uplink:
                         return False
                     self._moved.clear()
                     await self._moved.wait()
-                await self._backlog.flush()
+                await self.flush()
                 return not self._backlog.has_release
         return False
 
-    async def settle(self, stop: asyncio.Event, timeout_s: float) -> bool:
-        """As `drain`, and no longer than until `stop` is set."""
-        drained, stopped = asyncio.create_task(self.drain(timeout_s)), asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait((drained, stopped), return_when=asyncio.FIRST_COMPLETED)
-            return drained.done() and drained.result()
-        finally:
-            drained.cancel()
-            stopped.cancel()
+    async def flush(self) -> None:
+        """Let the outbox know at once what is acknowledged."""
+        await self._backlog.flush()
 
     def start(self) -> None:
         """Deliver in a task of its own, which is started again when it fails."""
