@@ -175,6 +175,17 @@ def test_a_plan_that_is_forgotten_drops_nothing_and_acknowledgements_go_on(limit
     assert (limited.mark().acknowledged, limited.mark().depth) == (20, 150)
 
 
+def test_what_was_dropped_stays_counted_in_a_new_epoch(limited: SqliteOutbox) -> None:
+    limited.append(events_for(limited, 200), {})
+    dropping = limited.plan_drops()
+    assert dropping is not None
+    limited.append([gap_for(limited, dropping)], {}, dropping=dropping)
+    limited.acknowledge(201)
+    dropped = limited.mark().dropped
+    limited.begin_epoch("f" * 32, [], {})
+    assert limited.mark().dropped == dropped > 0
+
+
 def test_whenever_it_is_killed_each_seq_is_acknowledged_held_or_declared(tmp_path: Path) -> None:
     """A real process, killed while it commits, drops and acknowledges; four times, at moments that nothing chooses."""
     acknowledged, accepted = 0, 1

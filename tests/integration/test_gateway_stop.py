@@ -22,6 +22,8 @@ from genba_shared.clock import ProductionClock
 from genba_shared.device_map import load_device_map
 from genba_shared.errors import OutboxFull
 from genba_shared.events import Event, StationState, StationStateChanged
+from tests.integration.mqtt_peers import Mosquitto
+from tests.integration.test_uplink import GATEWAY, Collector
 from tests.peers.recorder import eventually
 
 MAP = """
@@ -139,3 +141,42 @@ async def test_a_sink_that_does_not_answer_leaves_the_loop_free(tmp_path: Path) 
         assert await committing
         assert sink.came_back
         assert path.read_text().count("\n") == outbox.mark().depth > 0
+
+
+async def test_waiting_for_the_last_answer_of_an_epoch_does_not_hold_up_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genba_edge.app.gateway.SETTLE_S", 300.0)
+    broker, stop = Mosquitto(tmp_path), asyncio.Event()
+    broker.start()
+    collector = Collector(broker.url)
+    collector.upto = 7  # of a copy of this gateway
+    collector.ignores = lambda envelope: True
+    device_map = load_device_map(Path("plant.yaml"), text=MAP.replace("gw-1", GATEWAY))
+    try:
+        async with collector.link:
+            with closing(SqliteOutbox(tmp_path, gateway=GATEWAY)) as outbox:
+                setup = replace(setup_with(outbox, tmp_path), device_map=device_map, broker=broker.url)
+                gateway = Gateway(setup)
+                running = asyncio.create_task(gateway.run(stop))
+                settling = asyncio.Event()
+                uplink = gateway._uplink
+                assert uplink is not None
+                drain = uplink.drain
+
+                async def drain_and_say(timeout_s: float) -> bool:
+                    settling.set()
+                    return await drain(timeout_s)
+
+                monkeypatch.setattr(uplink, "drain", drain_and_say)
+                gateway._emit([DeviceBack(device="sewing", at=gateway._clock.now())])
+                now = gateway._clock.now()
+                gateway._emit([Sample(device="sewing", point="state", value=1, at=now, seen_at=now)])
+                async with asyncio.timeout(60):
+                    await settling.wait()
+                stop.set()
+                async with asyncio.timeout(30):
+                    await running
+                assert outbox.mark().depth > 0
+    finally:
+        broker.kill()

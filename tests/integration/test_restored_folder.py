@@ -101,6 +101,69 @@ async def test_a_restored_folder_goes_on_in_a_new_epoch_and_no_piece_is_counted_
         broker.kill()
 
 
+async def test_a_damaged_store_begins_a_new_epoch_without_an_alarm_and_is_declared(
+    tmp_path: Path, modbus_peer: ModbusPeer
+) -> None:
+    broker = Mosquitto(tmp_path)
+    broker.start()
+    plant = Plant(tmp_path, broker)
+    text, folder = MAP.format(port=modbus_peer.port), tmp_path / "state"
+    folder.mkdir()
+    try:
+        async with plant.collector() as collector:
+            keys = await plant.enrol(collector, TARGET)
+            async with running(folder, text, broker.url, keys) as gateway:
+                await eventually(lambda: gateway.snapshot().devices[0].points[0].now is not None)
+                modbus_peer.set("holding", 0, 5)
+                await eventually(lambda: pieces(collector) == 5)
+            (before,) = [one.epoch for one in collector.ledger.reads.gateways()]
+            (folder / "outbox.db").write_bytes(b"a card that failed" * 100)
+            modbus_peer.set("holding", 0, 12)
+            async with running(folder, text, broker.url, keys) as gateway:
+                await eventually(lambda: gateway.snapshot().devices[0].points[0].now is not None)
+                await eventually(lambda: _gap(collector) is not None)
+                modbus_peer.set("holding", 0, 15)
+                await eventually(lambda: pieces(collector) == 8)
+            (after,), alarm = collector.ledger.reads.gateways(), collector.alarm("gw-target")
+            gap = _gap(collector)
+    finally:
+        broker.kill()
+    assert gap is not None
+    assert gap.subject == "gw-target"
+    assert after.epoch != before
+    assert alarm is None
+
+
+async def test_an_acknowledgement_that_a_kill_took_away_is_no_copy(
+    tmp_path: Path, modbus_peer: ModbusPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genba_edge.app.committing.MARK_S", 1000.0)
+    broker = Mosquitto(tmp_path)
+    broker.start()
+    plant = Plant(tmp_path, broker)
+    text, folder, killed = MAP.format(port=modbus_peer.port), tmp_path / "state", tmp_path / "killed"
+    folder.mkdir()
+    try:
+        async with plant.collector() as collector:
+            keys = await plant.enrol(collector, TARGET)
+            async with running(folder, text, broker.url, keys) as gateway:
+                await eventually(lambda: gateway.snapshot().devices[0].points[0].now is not None)
+                modbus_peer.set("holding", 0, 5)
+                await eventually(lambda: pieces(collector) == 5)
+                shutil.copytree(folder, killed)  # as a kill leaves it
+            with contextlib.closing(SqliteOutbox(killed, gateway="gw-target")) as outbox:
+                unwritten, epoch = outbox.mark().depth, outbox.mark().epoch
+            async with running(killed, text, broker.url, keys):
+                modbus_peer.set("holding", 0, 7)
+                await eventually(lambda: pieces(collector) == 7)
+            (after,), alarm = collector.ledger.reads.gateways(), collector.alarm("gw-target")
+    finally:
+        broker.kill()
+    assert unwritten > 0, "the collector has what the folder still holds"
+    assert after.epoch == epoch
+    assert alarm is None
+
+
 def _gap(collector: Collector) -> DataGapSeen | None:
     events = [row.event for row in collector.ledger.reads.events(limit=1000).items]
     return next((one for one in events if isinstance(one, DataGapSeen) and one.cause is GapCause.RESTORE), None)

@@ -7,14 +7,17 @@ import contextlib
 import json
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Iterator
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from genba_edge.app.committing import Committing
 from genba_edge.core.delivery import USUAL, DeliverySettings
+from genba_edge.core.dropping import Dropping, StoreLimits
 from genba_edge.outbox import SqliteOutbox
 from genba_edge.uplink import Uplink
 from genba_shared import topics
@@ -22,9 +25,11 @@ from genba_shared.acknowledgement import Acknowledgement
 from genba_shared.clock import ProductionClock
 from genba_shared.codec import Envelope, Header, decode
 from genba_shared.dispatch_document import DispatchDocument, TagBinding, split_parts
+from genba_shared.errors import OutboxFull
 from genba_shared.events import Event, PiecesCounted, Result, Source, SourceType
 from genba_shared.mqtt import MqttLink
 from tests.integration.mqtt_peers import Mosquitto, NatsServer, Wire, eventually
+from tests.unit.edge.gateway_world import World
 
 GATEWAY = "line-1"
 START = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
@@ -82,8 +87,10 @@ class Collector:
 class Gateway:
     """An outbox with an uplink, as the gateway program wires them."""
 
-    def __init__(self, folder: Path, url: str, settings: DeliverySettings = USUAL) -> None:
-        self.outbox = SqliteOutbox(folder, gateway=GATEWAY)
+    def __init__(
+        self, folder: Path, url: str, settings: DeliverySettings = USUAL, limits: StoreLimits | None = None
+    ) -> None:
+        self.outbox = SqliteOutbox(folder, gateway=GATEWAY, limits=limits or StoreLimits())
         self.documents: list[DispatchDocument] = []
         self.device = "online"
         self.uplink = Uplink(
@@ -127,6 +134,16 @@ class Gateway:
         ]
         self.outbox.append(events, {})
         self.uplink.wake(events)
+
+    def drop(self, *seqs: int) -> None:
+        """Remove events as the app does when the store is full, but for the event that declares it."""
+        dropping = Dropping(seqs=frozenset(seqs), ranges=(), begin=None, end=None, events=len(seqs))
+        self.outbox.append([], {"dropped": str(seqs[-1])}, dropping=dropping)
+        self.uplink.withdraw(dropping.seqs)
+
+    async def drop_soon(self, *seqs: int) -> None:
+        """As `drop`, on the loop."""
+        self.drop(*seqs)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Gateway]:
@@ -370,6 +387,108 @@ async def test_a_restarted_gateway_sends_what_the_collector_does_not_have(
     assert collector.seqs == [1, 2, 3, 4, 5]
     assert (tmp_path / "client-id").read_text() == client_id
     assert (collector.headers[-1].prev, collector.headers[-1].acked) == (3, 3)
+
+
+async def test_an_epoch_stays_in_doubt_until_another_one_begins(
+    broker: Mosquitto, collector: Collector, tmp_path: Path
+) -> None:
+    collector.upto = 7
+    gateway = Gateway(tmp_path, broker.url)
+    uplink = gateway.uplink
+    uplink.start()
+    await eventually(lambda: uplink.in_doubt)
+    await uplink.stop()
+    collector.is_mute = True
+    uplink.start()
+    still_in_doubt = uplink.in_doubt
+    await uplink.stop()
+    gateway.outbox.begin_epoch("f" * 32, [], {})
+    uplink.start()
+    in_doubt_anew = uplink.in_doubt
+    await uplink.stop()
+    gateway.outbox.close()
+    assert still_in_doubt
+    assert not in_doubt_anew
+
+
+async def test_what_a_store_drops_before_it_was_loaded_is_not_sent(
+    broker: Mosquitto, collector: Collector, tmp_path: Path
+) -> None:
+    gateway = Gateway(tmp_path, broker.url)
+    async with gateway.running():
+        await eventually(lambda: collector.states)
+        gateway.count(4)  # and nothing is loaded before the next await
+        gateway.drop(2, 3)
+        await eventually(lambda: collector.upto == 4)
+    assert collector.seqs == [1, 4]
+    assert collector.declared == [(2, 3)]
+
+
+async def test_what_a_store_drops_while_it_is_being_loaded_is_not_sent(
+    broker: Mosquitto, collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = Gateway(tmp_path, broker.url)
+    gateway.count(4)
+    loop, read = asyncio.get_running_loop(), gateway.outbox.pending
+
+    def read_and_drop(*, after: int, limit: int) -> Sequence[Event]:
+        events = read(after=after, limit=limit)
+        if after == 0 and len(events) == 4:
+            asyncio.run_coroutine_threadsafe(gateway.drop_soon(2, 3), loop).result(10)
+        return events
+
+    monkeypatch.setattr(gateway.outbox, "pending", read_and_drop)
+    async with gateway.running():
+        await eventually(lambda: collector.upto == 4)
+    assert collector.seqs == [1, 4]
+    assert collector.declared == [(2, 3)]
+
+
+async def test_what_the_collector_has_is_not_dropped_from_a_full_store(
+    broker: Mosquitto, collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genba_edge.uplink.uplink.FLUSH_S", 1000.0)
+    world = World()
+    gateway = Gateway(tmp_path, broker.url, limits=StoreLimits(most_bytes=20_000))
+    committing = Committing(
+        gateway.outbox, None, moment=world._moment, uplink=lambda: gateway.uplink, on_stored=lambda commit: None
+    )
+    async with gateway.running():
+        gateway.count(1)
+        await eventually(lambda: gateway.outbox.mark().acknowledged == 1)
+        gateway.count(200)
+        await eventually(lambda: gateway.uplink._delivery.acked == 201)
+        assert gateway.outbox.mark().acknowledged < 201
+        assert gateway.outbox.must_drop()
+        commit = await committing.take_commit(world.deriver)
+        assert commit is None or commit.dropping is None
+        assert gateway.outbox.mark().depth == 0
+
+
+async def test_what_an_earlier_version_held_is_delivered(
+    broker: Mosquitto, collector: Collector, tmp_path: Path
+) -> None:
+    shutil.copy(Path("tests/golden/outbox/format-2/outbox.db"), tmp_path)
+    collector.upto = 11
+    gateway = Gateway(tmp_path, broker.url)
+    async with gateway.running():
+        await eventually(lambda: gateway.outbox.mark().acknowledged == 14)
+    assert collector.seqs == [12, 13, 14]
+
+
+async def test_draining_is_not_done_where_the_outbox_does_not_take_the_acknowledgement(
+    broker: Mosquitto, collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(upto: int) -> None:
+        raise OutboxFull("database or disk is full")
+
+    gateway = Gateway(tmp_path, broker.url)
+    async with gateway.running():
+        await eventually(lambda: collector.states)
+        monkeypatch.setattr(gateway.outbox, "acknowledge", refuse)
+        gateway.count(1)
+        assert not await gateway.uplink.drain(30.0)
+    assert collector.seqs == [1]
 
 
 async def test_draining_does_not_wait_for_a_link_that_is_down(tmp_path: Path) -> None:

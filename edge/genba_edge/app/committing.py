@@ -15,6 +15,7 @@ from genba_edge.core.deriver import Deriver
 from genba_edge.core.grouping import Grouping
 from genba_edge.core.journal import Commit, Moment
 from genba_edge.ports import Outbox
+from genba_edge.uplink import Uplink
 from genba_shared.errors import OutboxFull
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ FULL_RETRY_S = 5.0  # wall: how long to wait before a commit that the disk refus
 
 
 class Committing:
-    """Gives commits to the outbox, one after the other; `on_stored` is told each, `is_under_way`: an envelope is.
+    """Gives commits to the outbox, one after the other; `on_stored` is told each, `uplink` gives the one there is now.
 
     On a full disk first history gives way, then what hurts least of that which waits for the collector; else the commit
     waits for room. Nothing is derived meanwhile, and what devices say waits in memory: the state that is stored
@@ -37,11 +38,11 @@ class Committing:
         sink: Sink | None,
         *,
         moment: Callable[[], Moment],
-        is_under_way: Callable[[], bool],
+        uplink: Callable[[], Uplink | None],
         on_stored: Callable[[Commit], None],
     ) -> None:
         self._outbox, self._sink, self._moment, self._on_stored = outbox, sink, moment, on_stored
-        self._is_under_way = is_under_way
+        self._uplink = uplink
         self._grouping = Grouping()
         self._marked_at = time.monotonic()
         self.commits = 0
@@ -54,13 +55,15 @@ class Committing:
         """In how many seconds what was derived is to be committed; None: nothing was."""
         now_s = time.monotonic()
         self._grouping = self._grouping.looked(has_work=not deriver.has_nothing_to_commit, now_s=now_s)
-        return self._grouping.due_in_s(is_under_way=self._is_under_way(), now_s=now_s)
+        uplink = self._uplink()
+        return self._grouping.due_in_s(is_under_way=uplink is not None and uplink.is_under_way, now_s=now_s)
 
     async def take_commit(self, deriver: Deriver) -> Commit | None:
         """What is to be committed next; at a limit of the store also what goes with it, and that is declared."""
         self._grouping = Grouping()
         if not self._outbox.must_drop():
             return deriver.take_commit()
+        await self._flush()
         dropping = await asyncio.to_thread(self._outbox.plan_drops)
         if dropping is None:
             return deriver.take_commit()
@@ -117,10 +120,30 @@ class Committing:
             with contextlib.suppress(OutboxFull):  # it is acknowledged again
                 await asyncio.to_thread(self._outbox.keep_mark)
 
+    async def settle(self, stop: asyncio.Event, timeout_s: float) -> bool:
+        """Whether the collector has everything within that time, and before the gateway is told to stop."""
+        uplink = self._uplink()
+        if uplink is None:
+            return False
+        drained, stopped = asyncio.create_task(uplink.drain(timeout_s)), asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait((drained, stopped), return_when=asyncio.FIRST_COMPLETED)
+            return drained.done() and drained.result()
+        finally:
+            drained.cancel()
+            stopped.cancel()
+
+    async def _flush(self) -> None:
+        """What the collector has is not to be dropped, nor to be declared lost."""
+        uplink = self._uplink()
+        if uplink is not None:
+            await uplink.flush()
+
     async def _store_with_drops(self, commit: Commit, deriver: Deriver) -> bool:
         """On a full disk what hurts least makes room; if even so nothing can be committed, nothing was dropped."""
         if commit.dropping is not None or not deriver.has_nothing_to_commit:
             return False
+        await self._flush()
         dropping = await asyncio.to_thread(self._outbox.plan_for_full_disk)
         if dropping is None:
             return False

@@ -26,6 +26,7 @@ from genba_edge.app.map_watch import MapWatch
 from genba_edge.app.pace import pace_of, tick_s
 from genba_edge.app.setup import GatewaySetup, Switch
 from genba_edge.app.snapshot import RecordView, Snapshot, device_now, station_states
+from genba_edge.core.clock_watch import ClockWatch
 from genba_edge.core.deriver import Deriver
 from genba_edge.core.journal import Commit, Identity, Moment
 from genba_edge.core.map_change import MapChange, compare
@@ -61,12 +62,13 @@ class Gateway:
         self._map, self._outbox, self._clock = setup.device_map, setup.outbox, setup.clock
         self._raw = setup.raw
         self._started_at = self._clock.now()
+        self._clock_watch = ClockWatch(self._moment(), speed=self._clock.speed)
         self._inbox = Inbox(self._clock.now)
         self._committing = Committing(
             setup.outbox,
             setup.sink,
             moment=self._moment,
-            is_under_way=lambda: self._uplink is not None and self._uplink.is_under_way,
+            uplink=lambda: self._uplink,
             on_stored=self._note_stored,
         )
         self._documents: list[DispatchDocument] = []
@@ -247,6 +249,8 @@ class Gateway:
                 async with asyncio.timeout(rest_s):
                     await self._work_waits.wait()
             self._work_waits.clear()
+            if (step := self._clock_watch.look(self._moment())) is not None:
+                self._deriver.declare_clock_step(step, self._moment())
             self._take_waiting()
             self._deriver.pass_time(self._moment())
             findings = self._map_watch.look(self._clock.now(), self._fleet.meters)
@@ -272,15 +276,15 @@ class Gateway:
             if self._committing.waiting is not None:
                 await self._committing.store(self._committing.waiting, self._deriver, stop)
             if self._uplink is not None and self._uplink.in_doubt and time.monotonic() >= self._epoch_due:
-                await self._begin_epoch(self._uplink)
+                await self._begin_epoch(self._uplink, stop)
                 self._epoch_due = time.monotonic() + EPOCH_RETRY_S
 
-    async def _begin_epoch(self, uplink: Uplink) -> None:
+    async def _begin_epoch(self, uplink: Uplink, stop: asyncio.Event) -> None:
         """There is a copy of this gateway: go on under numbers that it cannot have, once nothing is held any more.
 
         Nothing is derived meanwhile; what drivers emit waits in the inbox. Without a link it is tried again later.
         """
-        if not uplink.is_connected or not await self._commit_all() or not await uplink.drain(timeout_s=SETTLE_S):
+        if not (uplink.is_connected and await self._commit_all() and await self._committing.settle(stop, SETTLE_S)):
             return
         await uplink.stop()
         saved, identity = self._outbox.load_state(), replace(self._identity, epoch=secrets.token_hex(16))

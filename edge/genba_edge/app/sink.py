@@ -40,10 +40,13 @@ class Sink:
             raise UsageError(f"--sink {path}: {exc.strerror}. Name a file in a folder that you may write to.") from exc
 
     def catch_up(self, outbox: Outbox) -> None:
-        """Append what was committed just before a kill and is not in the file, as far as the outbox still holds it."""
-        if self._last is None or self._last.epoch != outbox.mark().epoch:
+        """Append what was committed just before a kill and is not in the file, as far as the outbox still holds it.
+
+        Behind the last line of an earlier epoch that is all of the present one: it may have begun just before the kill.
+        """
+        if self._last is None:
             return
-        after = self._last.seq
+        after = self._last.seq if self._last.epoch == outbox.mark().epoch else 0
         while events := outbox.pending(after=after, limit=CHUNK):
             self.write(events)
             after = int(events[-1].id.rpartition(":")[2])

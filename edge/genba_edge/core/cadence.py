@@ -100,6 +100,10 @@ class Finding:
     trail: Mapping[str, Any] = field(default_factory=dict)
 
 
+_TIMES: Final = ("watched_since", "last_at", "work_since", "floor")
+"""What a cadence measures the present time from."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Cadence:
     """The rhythm of one station.
@@ -145,10 +149,18 @@ class Cadence:
     def set_back(self, now: datetime) -> None:
         """The clock was set back to `now`: nobody waits for the length of the step."""
         self.quiet_until = None
-        for name in ("watched_since", "last_at", "work_since", "floor"):
+        for name in _TIMES:
             value = getattr(self, name)
             if value is not None and value > now:
                 setattr(self, name, now)
+
+    def set_forward(self, by: timedelta) -> None:
+        """The clock was set forward: nobody has waited for the length of the step."""
+        self.quiet_until = None
+        for name in _TIMES:
+            value = getattr(self, name)
+            if value is not None:
+                setattr(self, name, value + by)
 
     def usual_cycle(self) -> timedelta | None:
         """The middle of the last times between two pieces; None while there are too few."""

@@ -1,10 +1,11 @@
-"""What a gateway says of its own store: events that a full one dropped, and a damaged one that was lost."""
+"""What a gateway says of itself: events that a full store dropped, a store that was lost, a clock that was set."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Final
 
+from genba_edge.core.clock_watch import ClockStep
 from genba_edge.core.dropping import Dropping
 from genba_edge.core.journal import Journal
 from genba_shared.events import DataGapSeen, GapCause, Source, SourceType
@@ -25,6 +26,20 @@ def declare_drops(journal: Journal, dropping: Dropping) -> None:
         cause=GapCause.FULL,
         subject=gateway if dropping.has_states else STORE,
         dropped=tuple(str(each) for each in dropping.ranges),
+    )
+
+
+def declare_clock_step(journal: Journal, step: ClockStep) -> None:
+    """Say that the clock was set: what is stamped with these times may have happened before it was, or after."""
+    gateway = journal.identity.gateway
+    journal.emit(
+        DataGapSeen,
+        at=journal.moment.now,
+        source=Source(type=SourceType.SYSTEM, ref=gateway),
+        begin=step.begin,
+        end=step.end,
+        cause=GapCause.CLOCK,
+        subject=gateway,
     )
 
 

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from genba_edge.core.bindings import Bindings
+from genba_edge.core.clock_watch import ClockStep
 from genba_edge.core.counting import Counting
-from genba_edge.core.declaring import declare_drops, declare_lost_store
+from genba_edge.core.declaring import declare_clock_step, declare_drops, declare_lost_store
 from genba_edge.core.diagnosis import Finding, ToldDoubts
 from genba_edge.core.dropping import Dropping
 from genba_edge.core.environment import Environment
@@ -255,6 +256,13 @@ class Deriver:
         """Say that the store began anew, and when the lost one was written last."""
         self._journal.moment = moment
         declare_lost_store(self._journal, since)
+
+    def declare_clock_step(self, step: ClockStep, moment: Moment) -> None:
+        """Say that the clock was set, and what stations do behind the times that it makes doubtful."""
+        self._journal.moment = moment
+        with self._supervisor.alone("clock"):
+            declare_clock_step(self._journal, step)
+            self._states.take_step(step, moment.now)
 
     def shut_down(self, moment: Moment) -> None:
         """Emit what is still joined, before the last commit."""

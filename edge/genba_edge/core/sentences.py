@@ -44,9 +44,9 @@ METHODS: Final[Mapping[CountMethod, str]] = {
 _GAPS: Final[Mapping[GapCause, str]] = {
     GapCause.CONNECTIVITY: "the connection was lost",
     GapCause.DEVICE: "the device answered too late, or lost readings itself",
-    GapCause.CLOCK: "the clock was changed",
+    GapCause.CLOCK: "the gateway's clock was set, and these times were told twice or never",
     GapCause.FULL: "the disk was full",
-    GapCause.RESTORE: "the collector was restored from a backup",
+    GapCause.RESTORE: "the gateway's store was lost, put back or copied, and it began anew",
     GapCause.GATEWAY: "the gateway was not running",
 }
 _QUESTIONS: Final[Mapping[QuestionCause, str]] = {
@@ -197,6 +197,12 @@ def _changed_over(event: StationChangedOver, zone: tzinfo) -> str:
 
 
 def _gap(event: DataGapSeen, zone: tzinfo) -> str:
+    if event.dropped:
+        begin, end = clock_text(event.begin, zone), clock_text(event.end, zone)
+        return (
+            f"the store was full, and events from {begin} to {end} went before the collector had them "
+            f"(kind:first-last:how many): {', '.join(event.dropped)}"
+        )
     return (
         f"nothing was observed of {event.subject} from {clock_text(event.begin, zone)} to "
         f"{clock_text(event.end, zone)} ({span_text(event.end - event.begin)}): {_GAPS[event.cause]}"

@@ -14,6 +14,7 @@ from typing import Any
 
 from genba_edge.core.cadence import Around, Cadence, Finding, NodeProgress, WorkAtStations, ZoneLevels
 from genba_edge.core.changeover import ChangeOvers
+from genba_edge.core.clock_watch import ClockStep
 from genba_edge.core.counter import Step
 from genba_edge.core.journal import Journal, load
 from genba_edge.core.labels import Labelled
@@ -96,6 +97,19 @@ class StationStates:
                 self._tell(station, Finding(state=StationState.UNKNOWN, since=at_last, at=at_last), source=system)
             del self._told[station]
             self._journal.forget(_KEY + station)
+
+    def take_step(self, step: ClockStep, now: datetime) -> None:
+        """The clock was set to `now`: what is known holds behind the doubtful time, too, and no reading will say so."""
+        for cadence, _ in self._rhythms:
+            if now >= step.end:
+                cadence.set_forward(step.end - step.begin)
+        decided_by = {each.station: ref for ref, labelled in self._labelled.items() for each in labelled}
+        decided_by |= {cadence.station: ref for cadence, ref in self._rhythms}
+        for station, ref in sorted(decided_by.items()):
+            told = self._told.get(station)
+            if told is not None and told.state is not StationState.UNKNOWN:
+                found = Finding(state=told.state, since=step.end, at=step.end, reason=told.reason)
+                self._tell(station, found, source=Source(type=SourceType.PLC, ref=str(ref)))
 
     def points(self) -> Set[PointRef]:
         """The points whose readings tell some station's state."""

@@ -234,7 +234,8 @@ class SqliteOutbox:
             self._state.noted(state, is_folded=True)
             self._mark, self._unwritten, self._is_planned = self._read_mark(), 0, False
             self._history = History.measured(self._connection, self._history.limits, upto=0)
-            self._waiting = self._measured(self._waiting.limits)
+            self._waiting = self._measured(self._waiting.limits, dropped=self._waiting.dropped)
+            self._told_unreadable.clear()
 
     def note_map(self, *, sha256: str, text: str) -> None:
         """From the next event on the map with this hash and text is in force; the same once more changes nothing.
@@ -326,10 +327,10 @@ class SqliteOutbox:
             with self._connection:  # commits, or rolls back what was begun
                 yield self._connection
 
-    def _measured(self, limits: StoreLimits) -> WaitingRows:
+    def _measured(self, limits: StoreLimits, *, dropped: int = 0) -> WaitingRows:
         row = self._connection.execute("SELECT line FROM event ORDER BY seq DESC LIMIT 1").fetchone()
         self._newest_at = None if row is None else time_of(row[0])
-        waiting = WaitingRows(connection=self._connection, limits=limits, size=Size())
+        waiting = WaitingRows(connection=self._connection, limits=limits, size=Size(), dropped=dropped)
         waiting.size = waiting.measure(after=self._mark.acknowledged, upto=self._mark.next_seq)
         return waiting
 

@@ -26,6 +26,7 @@ class Backlog:
         self._loaded_upto = outbox.mark().acknowledged
         self._held: dict[int, Event] = {}
         self._fresh: deque[Event] = deque()
+        self._withdrawn: set[int] = set()  # since the load began that is at work now
         self._released_upto = self._loaded_upto
         self.may_have_more = True
 
@@ -45,6 +46,7 @@ class Backlog:
         """Load up to `count` more events; their rows, with the bytes of their JSON form."""
         limit = min(count, MOST_AT_ONCE)
         self.may_have_more = False
+        self._withdrawn.clear()
         events = self._take_fresh(limit)
         if events:
             rows = tuple(Row(seq=_seq_of(event), size=_size_of(event)) for event in events)
@@ -56,7 +58,9 @@ class Backlog:
         if rows:
             self._loaded_upto = rows[-1].seq
         self.may_have_more = self.may_have_more or len(rows) == limit
-        return rows
+        for seq in self._withdrawn:  # they were read before the outbox dropped them
+            self._held.pop(seq, None)
+        return tuple(row for row in rows if row.seq not in self._withdrawn)
 
     def _take_fresh(self, limit: int) -> Sequence[Event]:
         """Of the events that were offered those that come next; none where the outbox holds others before them."""
@@ -71,7 +75,9 @@ class Backlog:
         return tuple(self._held[seq] for seq in range(send.first, send.last + 1) if seq in self._held)
 
     def withdraw(self, seqs: frozenset[int]) -> None:
-        """Let go of events that cannot be sent."""
+        """Let go of events that cannot be sent, or that the outbox dropped: also of those that are not loaded yet."""
+        self._withdrawn |= seqs
+        self._fresh = deque(event for event in self._fresh if _seq_of(event) not in seqs)
         for seq in seqs:
             self._held.pop(seq, None)
 

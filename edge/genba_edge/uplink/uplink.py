@@ -112,11 +112,13 @@ class Uplink:
         self._connection = 0  # counts connections: what was decided for an earlier one is not sent on a later one
         self._lost_at: float | None = None
         self._task: asyncio.Task[None] | None = None
+        self._doubted_epoch = ""  # the epoch that a copy of this gateway has, too
         self._begin()
 
     def _begin(self) -> None:
         self._backlog = Backlog(self._outbox)
-        self._delivery = Delivery(acked=self._outbox.mark().acknowledged)
+        mark = self._outbox.mark()
+        self._delivery = Delivery(acked=mark.acknowledged, in_doubt=mark.epoch == self._doubted_epoch)
         self._link: MqttLink | None = None
         self._inbox.clear()
         self._published: State = {}
@@ -151,7 +153,7 @@ class Uplink:
         self._wakeup.set()
 
     async def drain(self, timeout_s: float) -> bool:
-        """Wait until everything in the outbox is acknowledged; False when the link is down or time is up first."""
+        """Wait until the outbox knows that all is acknowledged; False when the link is down or time is up first."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while self._delivery.acked < self._outbox.mark().next_seq - 1:
@@ -159,13 +161,17 @@ class Uplink:
                         return False
                     self._moved.clear()
                     await self._moved.wait()
-                await self._backlog.flush()
-                return True
+                await self.flush()
+                return not self._backlog.has_release
         return False
+
+    async def flush(self) -> None:
+        """Let the outbox know at once what is acknowledged."""
+        await self._backlog.flush()
 
     def start(self) -> None:
         """Deliver in a task of its own, which is started again when it fails."""
-        self._begin()  # nothing of what was decided before, perhaps in another epoch, holds any more
+        self._begin()  # nothing of what was decided before holds any more, but that an epoch is in doubt
         self._task = asyncio.create_task(supervise("uplink", self.run))
 
     async def stop(self) -> None:
@@ -246,6 +252,7 @@ class Uplink:
                 self._backlog.release(upto)
                 self._note_progress()
             case IdentityInDoubt(upto=upto, next_seq=next_seq):
+                self._doubted_epoch = self._outbox.mark().epoch
                 logger.error(
                     "identity in doubt gateway=%s upto=%d next_seq=%d: the collector knows events that this gateway "
                     "never made (cloned card, restored folder, second gateway); what is held is sent as disputed, then "

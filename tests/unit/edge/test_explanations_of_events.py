@@ -134,6 +134,29 @@ def test_times_and_events_in_a_trail_are_told_as_everywhere_else() -> None:
     ]
 
 
+def gap(cause: GapCause, *, subject: str = "gw-1", dropped: tuple[str, ...] = ()) -> str:
+    event = DataGapSeen(
+        id=named(4), at=at(9), source=PLC, begin=at(0), end=at(9), cause=cause, subject=subject, dropped=dropped
+    )
+    return sentence_of(event, SHANGHAI).partition(": ")[2]
+
+
+def test_a_gap_says_what_it_was() -> None:
+    span = "from 2026-01-05 15:00:00 to 2026-01-05 15:00:09"
+    assert gap(GapCause.CLOCK) == (
+        f"nothing was observed of gw-1 {span} (9 s): the gateway's clock was set, and these times were told twice or "
+        "never"
+    )
+    assert gap(GapCause.RESTORE) == (
+        f"nothing was observed of gw-1 {span} (9 s): the gateway's store was lost, put back or copied, and it began "
+        "anew"
+    )
+    assert gap(GapCause.FULL, subject="(store)", dropped=("pieces_counted:3-17:12", "wip_changed:4-9:2")) == (
+        f"the store was full, and events {span} went before the collector had them (kind:first-last:how many): "
+        "pieces_counted:3-17:12, wip_changed:4-9:2"
+    )
+
+
 def test_every_kind_says_itself_in_a_sentence() -> None:
     told = [
         sentence_of(event, SHANGHAI)

@@ -36,6 +36,26 @@ def test_events_that_a_kill_kept_from_the_file_are_in_it_once_after_the_next_sta
     assert [json.loads(line)["count"] for line in path.read_text().splitlines()] == [1, 2, 3, 4, 5]
 
 
+def test_the_first_events_of_an_epoch_that_a_kill_kept_from_the_file_are_in_it_after_the_next_start(
+    tmp_path: Path,
+) -> None:
+    outbox, path = SqliteOutbox(tmp_path, gateway="gw-1"), tmp_path / "events.jsonl"
+    sink = Sink(path)
+    old = [event(outbox, seq) for seq in range(1, 4)]
+    outbox.append(old, {})
+    sink.write(old)
+    sink.close()
+    outbox.acknowledge(3)
+    first = WipChanged(id=f"gw-1:{'f' * 32}:1", at=T0, source=old[0].source, zone="packing", count=9, by=1)
+    outbox.begin_epoch("f" * 32, [first], {})
+    for _ in range(2):
+        sink = Sink(path)
+        sink.catch_up(outbox)
+        sink.close()
+    outbox.close()
+    assert [json.loads(line)["count"] for line in path.read_text().splitlines()] == [1, 2, 3, 9]
+
+
 def test_a_file_that_cannot_be_written_is_said_once_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
     sink = Sink(Path("/dev/full"))
     for _ in range(2):
