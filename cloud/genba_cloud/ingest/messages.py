@@ -93,6 +93,7 @@ def _batch(header: Header, envelope: Envelope) -> EnvelopeBatch:
         reach=_reach(header),
         events=envelope.events,
         broken=tuple(_broken_event(rejected) for rejected in envelope.rejected),
+        patient=header.patient,
     )
 
 

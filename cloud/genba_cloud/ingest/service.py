@@ -8,7 +8,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from genba_cloud.ingest.acknowledging import answer_to, answer_to_hello, joined
+from genba_cloud.ingest.acknowledging import (
+    Addressee,
+    LateAnswers,
+    addressee,
+    answer_to,
+    answer_to_hello,
+    joined,
+    may_wait,
+)
 from genba_cloud.ingest.cluster_link import ClusterLink
 from genba_cloud.ingest.copies import Copies
 from genba_cloud.ingest.dispatcher import Dispatcher
@@ -20,7 +28,6 @@ from genba_cloud.ledger import Appended, EnvelopeBatch, GatewayKept, GatewaySeen
 from genba_cloud.store.port import LeaseLost, Quarantined
 from genba_shared import topics
 from genba_shared.acknowledgement import Acknowledgement
-from genba_shared.codec import Lane
 from genba_shared.errors import ContractError, PassingError, UplinkError
 from genba_shared.signing import split_state, state_text
 
@@ -68,6 +75,7 @@ class Ingest:
         self._trust = trust or trust_of(ledger, broker=broker)
         self._refusals = Refusals(count_refused)
         self._copies = Copies()
+        self._late = LateAnswers(self._acknowledge)
         self._link = ClusterLink(
             broker,
             on_message=self._arrived,
@@ -90,16 +98,22 @@ class Ingest:
         if self._peers is None:
             self._link.subscribe(topics.UP_FILTER)
         self._link.subscribe_everywhere(topics.STATE_FILTER)
-        async with self._link, asyncio.TaskGroup() as group:
-            group.create_task(self._dispatcher.run(), name="dispatcher")
-            group.create_task(self._consume(), name="ingest")
-            group.create_task(self._greet(), name="greetings")
+        async with self._link:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._dispatcher.run(), name="dispatcher")
+                    group.create_task(self._consume(), name="ingest")
+                    group.create_task(self._greet(), name="greetings")
+            finally:
+                self._late.give_all()
 
     def rebalance(self) -> None:
         """Take what belongs to the partitions that we hold now, and ask the gateways of new ones for a resend."""
         if self._peers is None:
             return
         before, self._served = self._served, self._peers.partitions
+        if before - self._served:
+            self._late.give_all()  # before another worker answers
         for partition in sorted(before - self._served):
             self._link.unsubscribe(topics.up_filter(partition))
         for partition in sorted(self._served - before):
@@ -266,7 +280,8 @@ class Ingest:
 
     def _answer(self, tasks: Sequence[Task], results: Sequence[Appended | GatewayKept | BaseException]) -> None:
         """Acknowledge what is committed, once per gateway; what failed is not answered and comes again."""
-        answers: dict[tuple[str, Lane, str, str | None], Acknowledgement] = {}
+        answers: dict[Addressee, Acknowledgement] = {}
+        urgent: set[Addressee] = set()
         for task, result in zip(tasks, results, strict=True):
             answer: Acknowledgement | None = None
             match task, result:
@@ -283,10 +298,13 @@ class Ingest:
                 case _:
                     pass
             if answer is not None:
-                key = (task.gateway, answer.lane, answer.epoch, answer.run)
+                key = addressee(task.gateway, answer)
                 answers[key] = joined(answers.get(key), answer)
-        for (gateway, *_), acknowledgement in answers.items():
-            self._acknowledge(gateway, acknowledgement)
+                if not may_wait(task, answer):
+                    urgent.add(key)
+        for key, answer in answers.items():
+            give = self._late.give_at_once if key in urgent else self._late.give_later
+            give(key[0], answer)
 
     def _acknowledge(self, gateway: str, acknowledgement: Acknowledgement) -> None:
         try:

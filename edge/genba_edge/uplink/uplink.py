@@ -10,6 +10,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, assert_never
@@ -56,6 +57,7 @@ logger = logging.getLogger(__name__)
 
 FEW_EVENTS: Final = 20  # an envelope of so many is made quicker than a thread is woken up for it
 STATE_EVERY_S: Final = 10.0
+COSTLY_STATE_EVERY_S: Final = 30.0  # on a link that costs; it must show two live copies within `ingest.copies`
 STATE_LOOK_S: Final = 1.0  # how often the state is compared with what was published
 FLUSH_S: Final = 3.0  # how long acknowledgements may wait to be written to the outbox; each write costs the card a sync
 SILENCE_S: Final = 60.0  # connected, rows waiting, nothing acknowledged for this long: say so
@@ -100,7 +102,7 @@ class Uplink:
         self._on_progress = on_progress
         self._clock = clock
         self._state_dir = state_dir
-        self._settings = settings
+        self._usual = self._settings = settings
         self._credentials = credentials
         self._run = secrets.token_hex(4)  # tells this start of the gateway from copies of its state folder
         self._forgeries = Forgeries(gateway)
@@ -151,8 +153,12 @@ class Uplink:
         self._wakeup.set()
 
     async def drain(self, timeout_s: float) -> bool:
-        """Wait until everything in the outbox is acknowledged; False when the link is down or time is up first."""
-        with contextlib.suppress(TimeoutError):
+        """Wait until everything in the outbox is acknowledged; False when the link is down or time is up first.
+
+        Meanwhile nothing waits for company, and no answer may wait.
+        """
+        self._hurry()
+        try:
             async with asyncio.timeout(timeout_s):
                 while self._delivery.acked < self._outbox.mark().next_seq - 1:
                     if not self.is_connected:
@@ -161,7 +167,17 @@ class Uplink:
                     await self._moved.wait()
                 await self._backlog.flush()
                 return True
-        return False
+        except TimeoutError:
+            return False
+        finally:
+            self._settings = self._usual
+
+    def _hurry(self) -> None:
+        """What is held goes now; the state asks for the answer to what is under way, which may still wait."""
+        if self._usual.delay_s > 0.0:
+            self._settings = replace(self._usual, delay_s=0.0)
+            self._state_due = self._look_due = 0.0
+            self._wakeup.set()
 
     def start(self) -> None:
         """Deliver in a task of its own, which is started again when it fails."""
@@ -312,7 +328,7 @@ class Uplink:
             )
 
     def _show_state(self, link: MqttLink, now: float) -> None:
-        """Publish the state when it changed, and every 10 s: the collector answers it with its acknowledgement."""
+        """Publish the state when it changed, and regularly: the collector answers it with its acknowledgement."""
         if not link.connected:
             return
         state = {**self._state(), "run": self._run, "acked": {"facts": self._delivery.acked}}
@@ -322,7 +338,7 @@ class Uplink:
         with contextlib.suppress(UplinkError):
             link.publish(topics.state(self._gateway), self._signed(state), retain=True)
             self._published = steady
-            self._state_due = now + STATE_EVERY_S
+            self._state_due = now + (COSTLY_STATE_EVERY_S if self._settings.delay_s > 0.0 else STATE_EVERY_S)
 
     def _offline(self) -> str | bytes:
         return self._signed({"online": False, "epoch": self._outbox.mark().epoch})

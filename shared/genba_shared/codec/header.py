@@ -42,7 +42,8 @@ _RUN: Final = re.compile("[0-9a-f]{8}")
 _HAS_OFFSET: Final = 0b1
 _IS_DISPUTED: Final = 0b10
 _HAS_RUN: Final = 0b100
-_FLAGS: Final = _HAS_OFFSET | _IS_DISPUTED | _HAS_RUN
+_IS_PATIENT: Final = 0b1000
+_FLAGS: Final = _HAS_OFFSET | _IS_DISPUTED | _HAS_RUN | _IS_PATIENT
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 
@@ -69,8 +70,9 @@ class Header:
     `epoch` is 32 lower-case hex digits; seq counts from 1. `prev` is the last seq that the gateway holds before this
     envelope or, where it holds none, the collector's last answer; `acked` the greatest acknowledgement it ever got in
     this lane and epoch. `run` (8 hex digits) is drawn at each start of a gateway: it tells copies of one state folder
-    apart. `disputed`: the gateway has reason to think that there are such copies. `wall` is the gateway's plant time
-    (whole ms), `mono_ms` its monotonic clock, both at sending.
+    apart. `disputed`: the gateway has reason to think that there are such copies. `patient`: the answer may wait for
+    those to later envelopes (`genba_shared.acknowledgement`). `wall` is the gateway's plant time (whole ms), `mono_ms`
+    its monotonic clock, both at sending.
     """
 
     version: int = VERSION
@@ -85,6 +87,7 @@ class Header:
     acked: int
     run: str | None = None
     disputed: bool = False
+    patient: bool = False
     wall: datetime
     mono_ms: int
     clock_offset_ms: int | None = None
@@ -193,6 +196,7 @@ def frame(header: Header, body: bytes, *, size: int, sign: Sign | None = None) -
 def _flags_of(header: Header) -> int:
     flags = _HAS_OFFSET if header.clock_offset_ms is not None else 0
     flags |= _IS_DISPUTED if header.disputed else 0
+    flags |= _IS_PATIENT if header.patient else 0
     return flags | (_HAS_RUN if header.run is not None else 0)
 
 
@@ -280,6 +284,7 @@ def _read_fields(reader: Reader, version: int) -> tuple[Header, int, int, bytes]
         acked=acked,
         run=run,
         disputed=bool(flags & _IS_DISPUTED),
+        patient=bool(flags & _IS_PATIENT),
         wall=_to_time(reader.signed()),
         mono_ms=reader.signed(),
         clock_offset_ms=reader.signed() if flags & _HAS_OFFSET else None,
