@@ -11,8 +11,8 @@ gateway never gave out, or other events under the same seqs. Then what is held i
 as disputed, so that the collector can compare it with what it has; when all is accounted for, the gateway goes on in a
 new epoch. Nothing is let go before the collector says that it has seen this gateway's own rows.
 
-On a link that costs (`delay_s`) events wait for company also while nothing is under way. As long as the window is under
-half full and nothing is wrong, envelopes say then that they are patient, and the collector answers several together.
+On a link that costs (`delay_s`) events wait for company also while nothing is under way, and envelopes are patient as
+long as all is well and the window under half full: the collector answers several together.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flight:
-    """An envelope that is under way: it accounts for the seqs up to `last`. `patient`: its answer may wait."""
+    """An envelope that is under way: it accounts for the seqs up to `last`. `patient`: the answer to it may wait."""
 
     last: int
     size: int
@@ -137,10 +137,7 @@ Input = Connected | Disconnected | Answered | Held | TimePassed | Withdrawn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Send:
-    """Send the held events from `first` to `last`; the seqs in `dropped` are gone, and the header declares them.
-
-    `patient`: the collector may answer later, together with envelopes that follow.
-    """
+    """Send the held events from `first` to `last`; the seqs in `dropped` are gone, and the header declares them."""
 
     first: int
     last: int
@@ -269,7 +266,7 @@ def _release(state: Delivery, upto: int, *, now_s: float, settings: DeliverySett
         refusals=0,
         is_answer_due=bool(flights),
         head_sent_at=now_s,
-        resend_at=now_s + _answer_within_s(flights[0], 0, settings) if flights else None,
+        resend_at=now_s + _resends_after_s(flights[0], 0, settings) if flights else None,
     )
 
 
@@ -304,8 +301,11 @@ def _cut_of(state: Delivery) -> int | None:
 
 
 def _is_careful(state: Delivery) -> bool:
-    """Whether each envelope waits for the answer to the one before."""
     return state.probing or state.in_doubt or state.acked < max(state.suspect_upto, state.ahead)
+
+
+def _is_unhurried(state: Delivery, settings: DeliverySettings) -> bool:
+    return settings.delay_s > 0.0 and state.cut is None and not _is_careful(state)
 
 
 def _has_room(state: Delivery, settings: DeliverySettings) -> bool:
@@ -325,7 +325,7 @@ def _send(
         if not _has_room(state, settings):
             break
         batch, is_full = _next_batch(state, settings)
-        waits = bool(state.flights) or (settings.delay_s > 0.0 and state.cut is None and not _is_careful(state))
+        waits = bool(state.flights) or _is_unhurried(state, settings)
         if waits and not is_full and now_s < _groups_until(state, settings):
             break
         state = _send_batch(state, batch, outputs, now_s=now_s, settings=settings)
@@ -335,8 +335,7 @@ def _send(
 
 
 def _groups_until(state: Delivery, settings: DeliverySettings) -> float:
-    wait_s = max(settings.group_s, settings.delay_s)
-    return math.inf if state.waiting_since is None else state.waiting_since + wait_s
+    return math.inf if state.waiting_since is None else state.waiting_since + max(settings.group_s, settings.delay_s)
 
 
 def _next_batch(state: Delivery, settings: DeliverySettings) -> tuple[tuple[Row, ...], bool]:
@@ -371,28 +370,25 @@ def _send_batch(
         )
     )
     if not state.flights:
-        within_s = _answer_within_s(flight, state.timeouts, settings)
+        within_s = _resends_after_s(flight, state.timeouts, settings)
         state = replace(state, head_sent_at=now_s, resend_at=now_s + within_s, is_answer_due=True)
     return replace(state, flights=(*state.flights, flight), sent=state.sent + len(batch))
 
 
 def _is_patient(state: Delivery, batch: tuple[Row, ...], size: int, settings: DeliverySettings) -> bool:
     """Whether the answer may wait: all is well, nothing more is held, and the window is under half full with this."""
-    is_usual = settings.delay_s > 0.0 and state.cut is None and not _is_careful(state)
     is_last = state.sent + len(batch) == len(state.rows) and len(batch) < settings.envelope_events
     under_way = size + sum(flight.size for flight in state.flights)
     is_small = 2 * (len(state.flights) + 1) <= settings.window_envelopes and 2 * under_way <= settings.window_bytes
-    return is_usual and is_last and is_small
+    return is_last and is_small and _is_unhurried(state, settings)
 
 
-def _answer_within_s(flight: Flight, timeouts: int, settings: DeliverySettings) -> float:
-    """After how long without an answer the oldest envelope is sent again."""
+def _resends_after_s(flight: Flight, timeouts: int, settings: DeliverySettings) -> float:
     return _backed_off(settings.resend_s, timeouts, settings) + (ANSWER_WAIT_S if flight.patient else 0.0)
 
 
 def _backed_off(first_s: float, failures: int, settings: DeliverySettings) -> float:
-    delay_s: float = first_s * 2.0 ** min(failures, _MOST_DOUBLINGS)
-    return min(settings.longest_resend_s, delay_s)
+    return min(settings.longest_resend_s, first_s * float(2 ** min(failures, _MOST_DOUBLINGS)))
 
 
 def _gaps(before: int, batch: tuple[Row, ...]) -> tuple[tuple[int, int], ...]:

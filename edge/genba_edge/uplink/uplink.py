@@ -153,10 +153,7 @@ class Uplink:
         self._wakeup.set()
 
     async def drain(self, timeout_s: float) -> bool:
-        """Wait until everything in the outbox is acknowledged; False when the link is down or time is up first.
-
-        Meanwhile nothing waits for company, and no answer may wait.
-        """
+        """Wait until everything in the outbox is acknowledged, which may not wait; False: link down, or time is up."""
         self._hurry()
         try:
             async with asyncio.timeout(timeout_s):
