@@ -12,7 +12,7 @@ from typing import Final
 
 from genba_shared import topics
 from genba_shared.cli.command import Command
-from genba_shared.cli.tap_show import SUFFIX, Shower, Wanted, What, say
+from genba_shared.cli.tap_show import SUFFIX, Shower, Wanted, What, tell
 from genba_shared.clock import parse_time
 from genba_shared.codec import MAX_ENVELOPE
 from genba_shared.errors import UsageError
@@ -123,11 +123,11 @@ async def _tap(url: str, shower: Shower, *, gateway: str | None) -> None:
     def connected() -> None:
         nonlocal was_connected
         was_connected = True
-        say(f"listening on {link.address} to {topic_filter}; Ctrl-C ends")
+        tell(f"listening on {link.address} to {topic_filter}; Ctrl-C ends")
 
     def disconnected(reason: str) -> None:
         if was_connected:
-            say(f"connection to {link.address} lost ({reason}); trying again")
+            tell(f"connection to {link.address} lost ({reason}); trying again")
         else:
             messages.put_nowait(
                 UsageError(

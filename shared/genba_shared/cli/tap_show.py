@@ -123,10 +123,10 @@ class Shower:
         gateway = (header.gateway, header.epoch, bool(header.signature))
         if gateway not in self._gateways:
             self._gateways.add(gateway)
-            say(f"gateway {header.gateway}, epoch {header.epoch}, envelopes of version {header.version}, {signed}")
+            tell(f"gateway {header.gateway}, epoch {header.epoch}, envelopes of version {header.version}, {signed}")
         if header.dropped:
             ranges = ", ".join(f"{low}..{high}" for low, high in header.dropped)
-            say(f"{where}: the gateway dropped seqs {ranges}")
+            tell(f"{where}: the gateway dropped seqs {ranges}")
 
     def _show_event(self, event: Event) -> None:
         if event.id in self._shown or self.is_done or not self._wanted.has(event):
@@ -153,7 +153,7 @@ class Shower:
         if self._what is What.EVERYTHING:
             print(_line(obj), flush=True)
         else:
-            say(text)
+            tell(text)
 
     def _keep(self, name: str, payload: bytes) -> None:
         if self._raw is not None:
@@ -179,6 +179,7 @@ def _header_object(header: Header, size: int) -> dict[str, Any]:
         "clock_offset_ms": header.clock_offset_ms,
         "signed": bool(header.signature),
         "disputed": header.disputed,
+        "patient": header.patient,
         "version": header.version,
         "codec": header.codec.name.lower(),
         "bytes": size,
@@ -190,6 +191,6 @@ def _line(obj: Mapping[str, Any]) -> str:
     return json.dumps(obj, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-def say(text: str) -> None:
+def tell(text: str) -> None:
     """A remark on standard error."""
     print(f"genba tap: {text}", file=sys.stderr, flush=True)
