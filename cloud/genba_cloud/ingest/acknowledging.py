@@ -10,7 +10,7 @@ from typing import Final
 from genba_cloud.core.delivery import Standing, greet
 from genba_cloud.ledger import Appended, EnvelopeBatch, GatewaySeen
 from genba_cloud.store.read import ALARM, GatewayRecord
-from genba_shared.acknowledgement import ANSWER_WAIT_S, Acknowledgement
+from genba_shared.acknowledgement import Acknowledgement
 from genba_shared.codec import Lane
 
 Addressee = tuple[str, Lane, str, str | None]
@@ -61,7 +61,7 @@ class LateAnswers:
     sends again.
     """
 
-    def __init__(self, publish: Callable[[str, Acknowledgement], None], *, wait_s: float = ANSWER_WAIT_S) -> None:
+    def __init__(self, publish: Callable[[str, Acknowledgement], None], *, wait_s: float) -> None:
         self._publish = publish
         self._wait_s = wait_s
         self._waiting: dict[Addressee, tuple[Acknowledgement, asyncio.TimerHandle]] = {}

@@ -65,7 +65,7 @@ def read_envelope(topic: str, payload: bytes, *, now: datetime, trust: Trust) ->
     if header.lane is not Lane.FACTS:
         return _broken(header, f"lane {header.lane} is not kept by this version", payload)
     try:
-        envelope = decode(payload)
+        envelope = decode(payload, signed)
     except ContractError as exc:
         return _broken(header, str(exc), payload)
     except UsageError as exc:  # this machine lacks what it takes; the gateway keeps its events until it has it

@@ -27,7 +27,7 @@ from genba_cloud.ingest.trust import Refusal, Refusals, Refused, Trust, check_br
 from genba_cloud.ledger import Appended, EnvelopeBatch, GatewayKept, GatewaySeen, Ledger, Peers
 from genba_cloud.store.port import LeaseLost, Quarantined
 from genba_shared import topics
-from genba_shared.acknowledgement import Acknowledgement
+from genba_shared.acknowledgement import ANSWER_WAIT_S, Acknowledgement
 from genba_shared.errors import ContractError, PassingError, UplinkError
 from genba_shared.signing import split_state, state_text
 
@@ -52,12 +52,13 @@ class Ingest:
         now: Callable[[], datetime],
         peers: Peers | None = None,
         trust: Trust | None = None,
+        answer_wait_s: float = ANSWER_WAIT_S,
         count_refused: Callable[[str], None] = lambda reason: None,
     ) -> None:
         """Prepare. Without `trust`, whoever is not registered is believed where the broker is on this machine.
 
-        `peers`: take only what belongs to the partitions that we hold, see `rebalance`.
-
+        `peers`: take only what belongs to the partitions that we hold, see `rebalance`. `answer_wait_s`: how long
+        answers wait that may; gateways send again soon after `ANSWER_WAIT_S`.
 
         Raises:
             UsageError: the broker is on another machine without TLS, or its address is not understood.
@@ -75,7 +76,7 @@ class Ingest:
         self._trust = trust or trust_of(ledger, broker=broker)
         self._refusals = Refusals(count_refused)
         self._copies = Copies()
-        self._late = LateAnswers(self._acknowledge)
+        self._late = LateAnswers(self._acknowledge, wait_s=answer_wait_s)
         self._link = ClusterLink(
             broker,
             on_message=self._arrived,

@@ -57,7 +57,7 @@ logger = logging.getLogger(__name__)
 
 FEW_EVENTS: Final = 20  # an envelope of so many is made quicker than a thread is woken up for it
 STATE_EVERY_S: Final = 10.0
-COSTLY_STATE_EVERY_S: Final = 30.0  # on a link that costs; it must show two live copies within `ingest.copies`
+COSTLY_STATE_EVERY_S: Final = 60.0  # on a link that costs
 STATE_LOOK_S: Final = 1.0  # how often the state is compared with what was published
 FLUSH_S: Final = 3.0  # how long acknowledgements may wait to be written to the outbox; each write costs the card a sync
 SILENCE_S: Final = 60.0  # connected, rows waiting, nothing acknowledged for this long: say so
@@ -341,7 +341,7 @@ class Uplink:
         return self._signed({"online": False, "epoch": self._outbox.mark().epoch})
 
     def _signed(self, state: State) -> str | bytes:
-        text = json.dumps(state)
+        text = json.dumps(state, separators=(",", ":"))
         return text if self._credentials is None else sign_state(self._gateway, text, self._credentials.sign)
 
     def _when_connected(self) -> None:

@@ -109,7 +109,7 @@ COLLECTOR: Final = ObjectSpec(
             kind=quantity(DURATION, "0s", "60s", "1s"),
             attribute="delay_s",
             meaning="how long an event waits for others, on a link that is paid by the byte; 0s sends it at once",
-            example="delay: 800ms",
+            example="delay: 700ms",
         ),
         *broker_keys(),
     ),
