@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +11,7 @@ from benchmarks.edge import gateways, thingsboard
 from benchmarks.edge.collector import Collector
 from benchmarks.edge.processes import CannotMeasure, wait_until
 from benchmarks.edge.servers import modbus_server
-from benchmarks.stream.delivery import Acknowledger, OutboxSender, quiet
+from benchmarks.stream.delivery import OutboxSender, quiet, real_collector
 from benchmarks.stream.events import GATEWAY, NOBODY, Factory, made_between
 from benchmarks.stream.link import CountedLink
 from genba_edge.core.delivery import USUAL
@@ -29,16 +30,28 @@ async def derived_day(*, folder: Path, port: int, seconds: float) -> tuple[float
     for each in made:
         minutes.setdefault(int(each.second) // RAW_GROUP_S, []).extend(each.events)
     with CountedLink(port) as link:
-        collector = Acknowledger(port, gateway=GATEWAY, wait_s=0.0)
-        sender = OutboxSender(folder / "derived", link, gateway=GATEWAY, collector=collector, settings=USUAL)
-        async with collector.listening(), sender.running():
-            start = await quiet(link)
-            for events in minutes.values():
-                sender.send(events)
-                await sender.delivered()
-            traffic = (await quiet(link)).since(start)
-    bytes_sent = traffic.wire + collector.arrivals.unsigned * len(SIGNATURE)
-    return bytes_sent * DAY_S / seconds, round(sum(map(len, minutes.values())) * DAY_S / seconds)
+        async with real_collector(folder / "derived-collector", port) as collector:
+            sender = OutboxSender(
+                folder / "derived",
+                link,
+                gateway=GATEWAY,
+                collector=collector,
+                credentials=await collector.enrol(GATEWAY),
+                settings=USUAL,
+            )
+            return await _sent(sender, link, list(minutes.values()), seconds)
+
+
+async def _sent(
+    sender: OutboxSender, link: CountedLink, groups: Sequence[Sequence[Event]], seconds: float
+) -> tuple[float, int]:
+    async with sender.running():
+        start = await quiet(link)
+        for events in groups:
+            sender.send(events)
+            await sender.delivered()
+        traffic = (await quiet(link)).since(start)
+    return traffic.wire * DAY_S / seconds, round(sum(map(len, groups)) * DAY_S / seconds)
 
 
 def raw_day(*, folder: Path, port: int, seconds: float) -> float:

@@ -5,106 +5,129 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.edge.processes import CannotMeasure
 from benchmarks.stream.link import CountedLink, Traffic
+from benchmarks.stream.plant import device_map
+from genba_cloud.ingest import Ingest, Strangers, trust_of
+from genba_cloud.ledger import Appended, EnvelopeBatch, Ledger
+from genba_cloud.ledger.registrations import Invitation
+from genba_cloud.store import SqliteStore
+from genba_cloud.store.pki import Pki
+from genba_edge.app.snapshot import device_now
 from genba_edge.core.delivery import USUAL, DeliverySettings
+from genba_edge.core.present import Present
 from genba_edge.outbox import SqliteOutbox
-from genba_edge.uplink import Uplink
+from genba_edge.uplink import Credentials, Uplink
 from genba_shared import topics
-from genba_shared.acknowledgement import Acknowledgement
-from genba_shared.clock import ProductionClock
-from genba_shared.codec import Envelope, decode
+from genba_shared.clock import ProductionClock, format_time
+from genba_shared.device_map import load_device_map
 from genba_shared.events import Event, to_line
 from genba_shared.mqtt import MqttLink
+from genba_shared.signing import new_key, public_of, signer_of, verifier_of
+from genba_shared.version import VERSION
 
-LIVE: Final = replace(USUAL, group_s=0.8, resend_s=20.0)
-"""A link that is paid by the byte: events wait for company for at most 0.8 s, and acknowledgements may come late."""
-ACKNOWLEDGE_S: Final = 8.0
-"""How long the collector of the measurement waits with an acknowledgement, while few envelopes are under way."""
+LIVE: Final = replace(USUAL, delay_s=0.7)
+"""A link that is paid by the byte: `collector.delay: 700ms`."""
 WITHIN_S: Final = 20.0
-READER: Final = "bench-reader"
 
 
 @dataclass(slots=True)
-class Arrivals:
-    """What the collector received: how long each event took, in how many messages, and how many were not signed."""
+class Commits:
+    """What the collector committed of one gateway: how long each event took, in how many envelopes and answers."""
 
+    made_at: dict[str, float] = field(default_factory=dict)
     took_s: list[float] = field(default_factory=list)
-    messages: int = 0
-    unsigned: int = 0
+    envelopes: int = 0
 
 
-class Acknowledger:
-    """The collector's part of the contract: takes envelopes in order, and acknowledges them together."""
+class TimedLedger(Ledger):
+    """The collector's ledger, which notes when events are committed."""
 
-    def __init__(self, port: int, *, gateway: str, wait_s: float) -> None:
-        self._link = MqttLink(f"mqtt://127.0.0.1:{port}", f"collector-{gateway}", on_message=self._hear)
-        self._link.subscribe(topics.up(gateway))
-        self._link.subscribe(topics.state(gateway))
-        self._gateway, self._wait_s = gateway, wait_s
-        self._epoch = ""
-        self._due: asyncio.TimerHandle | None = None
-        self.upto = 0
-        self.made_at: dict[str, float] = {}
-        self.arrivals = Arrivals()
+    commits: defaultdict[str, Commits]
 
-    @contextlib.asynccontextmanager
-    async def listening(self) -> AsyncIterator[None]:
-        """Connected, until the block ends."""
-        async with self._link:
-            await until(lambda: self._link.connected, what="the collector's connection")
-            yield
-            if self._due is not None:
-                self._due.cancel()
+    async def append_all(self, batches: Sequence[EnvelopeBatch]) -> list[Appended | BaseException]:
+        """As the ledger does."""
+        results = await super().append_all(batches)
+        now = time.monotonic()
+        for batch, result in zip(batches, results, strict=True):
+            found = self.commits[batch.gateway]
+            found.envelopes += 1
+            if isinstance(result, Appended):
+                found.took_s += [now - found.made_at.pop(logged.event.id) for logged in result.events]
+        return results
 
-    def _hear(self, topic: str, payload: bytes, _retained: bool) -> None:  # noqa: FBT001 (paho's shape)
-        if topic.startswith("genba/1/state/"):
-            if b'"online": true' in payload:
-                self._answer()
-            return
-        self._take(decode(payload))
 
-    def _take(self, envelope: Envelope) -> None:
-        header = envelope.header
-        self._epoch = header.epoch
-        if header.prev <= self.upto < header.last:
-            self.upto = header.last
-            self.arrivals.messages += 1
-            self.arrivals.unsigned += not header.signature
-            now = time.monotonic()
-            self.arrivals.took_s += [now - self.made_at.pop(event.id) for event in envelope.events]
-        if self._due is None:
-            self._due = asyncio.get_running_loop().call_later(self._wait_s, self._answer)
+class RealCollector:
+    """The product's collector on SQLite: it decodes, checks signatures, commits, acknowledges and signs."""
 
-    def know(self, epoch: str) -> None:
-        """Which epoch the gateway is in."""
-        self._epoch = epoch
+    def __init__(self, ledger: TimedLedger, pki: Pki) -> None:
+        self._ledger, self._pki = ledger, pki
+        self.commits = ledger.commits
 
-    def _answer(self) -> None:
-        if self._due is not None:
-            self._due.cancel()
-        self._due = None
-        answer = Acknowledgement(epoch=self._epoch, upto=self.upto)
-        self._link.publish(topics.ack(self._gateway), answer.to_json())
+    async def enrol(self, gateway: str) -> Credentials:
+        """Register a gateway and take its key.
+
+        Raises:
+            CannotMeasure: the collector does not take it.
+        """
+        invitation, key = await self._ledger.add_gateway(gateway, site=None), new_key()
+        if not isinstance(invitation, Invitation):
+            raise CannotMeasure(f"{gateway} is not taken: {invitation}")
+        issue = self._pki.issue_gateway
+        await self._ledger.enrol(gateway, secret=invitation.secret, public_key=public_of(key), issue=issue)
+        return Credentials(sign=signer_of(key), verify=verifier_of(self._pki.signing_public))
+
+
+@contextlib.asynccontextmanager
+async def real_collector(folder: Path, port: int) -> AsyncIterator[RealCollector]:
+    """A collector on the broker, until the block ends."""
+    store, pki = SqliteStore(folder), Pki(folder)
+    ledger = TimedLedger(store, now=_now)
+    ledger.commits = defaultdict(Commits)
+    async with ledger:
+        url = f"mqtt://127.0.0.1:{port}"
+        trust = trust_of(ledger, broker=url, strangers=Strangers.REFUSED, sign=pki.sign)
+        ingest = Ingest(ledger, broker=url, now=_now, trust=trust)
+        task = asyncio.create_task(ingest.run())
+        try:
+            await until(lambda: ingest.connected, what="the collector's connection")
+            yield RealCollector(ledger, pki)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    store.close()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class OutboxSender:
-    """The gateway's way: committed to the outbox, sent in envelopes, deleted when acknowledged."""
+    """The gateway's way: committed to the outbox, sent in signed envelopes, deleted when acknowledged."""
 
     def __init__(
-        self, folder: Path, link: CountedLink, *, gateway: str, collector: Acknowledger, settings: DeliverySettings
+        self,
+        folder: Path,
+        link: CountedLink,
+        *,
+        gateway: str,
+        collector: RealCollector,
+        credentials: Credentials,
+        settings: DeliverySettings,
     ) -> None:
         folder.mkdir()
         self.outbox = SqliteOutbox(folder, gateway=gateway)
-        self._collector = collector
         self._prefix = f"{gateway}:{self.outbox.mark().epoch}:"
-        collector.know(self.outbox.mark().epoch)
-        self._link = link
+        self._commits = collector.commits[gateway]
+        self._map = load_device_map(Path("plant.yaml"), text=device_map())
+        self._present = Present(self._map.devices, now=_now())
         self._uplink = Uplink(
             outbox=self.outbox,
             gateway=gateway,
@@ -114,12 +137,36 @@ class OutboxSender:
             clock=ProductionClock(),
             state_dir=folder,
             settings=settings,
+            credentials=credentials,
         )
         self._before: dict[str, str] = {}
 
     def _state(self) -> dict[str, Any]:
-        mark = self.outbox.mark()
-        return {"online": True, "epoch": mark.epoch, "next_seq": {"facts": mark.next_seq}}
+        """As long as the gateway of this plant tells it, see `Gateway.describe`."""
+        mark, now = self.outbox.mark(), format_time(_now())
+        return {
+            "online": True,
+            "epoch": mark.epoch,
+            "next_seq": {"facts": mark.next_seq},
+            "version": VERSION,
+            "map": self._map.sha256,
+            "dispatch_version": 1,
+            "stations": sorted(self._map.stations),
+            "zones": sorted(self._map.zones),
+            "nodes": sorted(self._map.nodes),
+            "stocktakes": [],
+            "outbox": {
+                "depth": mark.depth,
+                "oldest": format_time(mark.oldest_at) if mark.oldest_at else None,
+                "bytes": mark.size,
+                "limit": mark.limit,
+                "dropped": mark.dropped,
+            },
+            "full_since": None,
+            "at": now,
+            "devices": {name: device_now(each, None) for name, each in self._present.devices.items()},
+            "data_age_s": dict.fromkeys(self._present.devices, 0.5),
+        }
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -137,17 +184,21 @@ class OutboxSender:
         """Commit events, under the ids of this outbox, and wake the uplink."""
         next_seq = self.outbox.mark().next_seq
         own = [self._renamed(event, next_seq + place) for place, event in enumerate(events)]
+        made_at = time.monotonic()
+        self._commits.made_at.update((event.id, made_at) for event in own)
         self.outbox.append(own, {})
-        now = time.monotonic()
-        self._collector.made_at.update((event.id, now) for event in own)
         self._uplink.wake(own)
 
     def _renamed(self, event: Event, seq: int) -> Event:
         name = self._before[event.id] = f"{self._prefix}{seq}"
         return replace(event, id=name, because=tuple(self._before.get(other, other) for other in event.because))
 
+    async def settled(self) -> None:
+        """Wait until everything is acknowledged, without asking for it."""
+        await until(lambda: self.outbox.mark().depth == 0, what="the last acknowledgement")
+
     async def delivered(self) -> None:
-        """Wait until everything is acknowledged."""
+        """Ask for the acknowledgement of everything, and wait for it."""
         if not await self._uplink.drain(WITHIN_S):
             raise CannotMeasure("not everything was acknowledged")
 

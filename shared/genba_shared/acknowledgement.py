@@ -15,6 +15,8 @@ from genba_shared.errors import ContractError
 _EPOCH: Final = re.compile("[0-9a-f]{32}")
 _RUN: Final = re.compile("[0-9a-f]{8}")
 _MAX_BYTES: Final = 1024
+ANSWER_WAIT_S: Final = 5.0
+"""How long the collector may wait with the answer to an envelope that says `patient`: one answer covers several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

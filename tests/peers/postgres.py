@@ -142,7 +142,11 @@ class PostgresServer:
             return
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(number)
-        process.wait(START_S)
+        try:
+            process.wait(START_S / 3)
+        except subprocess.TimeoutExpired:  # a session that hangs on its client holds a gentle stop up
+            process.send_signal(signal.SIGQUIT)
+            process.wait(START_S)
 
     def _answers(self) -> bool:
         try:

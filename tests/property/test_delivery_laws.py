@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,7 +29,9 @@ from genba_edge.core.delivery import (
 )
 
 LIMITS = DeliverySettings(window_envelopes=4, window_bytes=900, envelope_events=6, envelope_bytes=500)
+COSTLY = replace(LIMITS, delay_s=0.8)
 STATE_EVERY_S = 10.0
+ANSWER_WAIT_S = 5.0
 
 
 @dataclass
@@ -78,8 +80,12 @@ class Collector:
 class World:
     """Gateway, link and collector on one simulated clock; every draw comes from hypothesis."""
 
-    def __init__(self, draw: st.DataObject, *, poison: frozenset[int], dropped: frozenset[int]) -> None:
+    def __init__(
+        self, draw: st.DataObject, *, poison: frozenset[int], dropped: frozenset[int], limits: DeliverySettings
+    ) -> None:
         self._draw = draw
+        self._limits = limits
+        self._late: tuple[float, int] | None = None  # when the collector gives the answer that may wait, and the answer
         self.collector = Collector(poison)
         self.now_s = 0.0
         self.state = Delivery(acked=0)
@@ -112,6 +118,7 @@ class World:
     def disconnect(self) -> None:
         self._connection += 1  # what is on the wire belongs to the old connection and is gone
         self.connected = False
+        self._late = None
         self._happen(Disconnected())
 
     def restart_gateway(self) -> None:
@@ -122,13 +129,16 @@ class World:
     def run(self, until_s: float) -> None:
         while self.now_s < until_s:
             times = [until_s, self._hello_at if self.connected else until_s]
-            wake = wakes_at(self.state, LIMITS)
+            wake = wakes_at(self.state, self._limits)
             times += [] if wake is None else [wake]
+            times += [] if self._late is None else [self._late[0]]
             times += [self._wire[0][0]] if self._wire else []
             self.now_s = max(self.now_s, min(times))
             if self.connected and self.now_s >= self._hello_at:
                 self._hello_at = self.now_s + STATE_EVERY_S
-                self._put(self.collector.upto)
+                self._answer(self.collector.upto)
+            if self._late is not None and self.now_s >= self._late[0]:
+                self._answer(self._late[1])
             if self._wire and self._wire[0][0] <= self.now_s:
                 self._arrive(*heapq.heappop(self._wire)[2:])
             else:
@@ -138,11 +148,19 @@ class World:
         if connection != self._connection:
             return
         if isinstance(what, Send):
-            self._put(self.collector.take(what))
+            answer = self.collector.take(what)
+            if what.patient and answer == what.last:
+                self._late = (self._late[0] if self._late else self.now_s + ANSWER_WAIT_S, answer)
+            else:
+                self._answer(answer)
             return
         self.is_answered = True
         self._happen(Answered(upto=what, next_seq=self.next_seq))
         self._load()
+
+    def _answer(self, upto: int) -> None:
+        late, self._late = self._late, None
+        self._put(upto if late is None else max(upto, late[1]))
 
     def _put(self, what: Send | int) -> None:
         copies = 1 if self.is_perfect else self._draw.draw(st.sampled_from([1, 1, 1, 0, 2]))
@@ -151,14 +169,14 @@ class World:
             heapq.heappush(self._wire, (self.now_s + delay, next(self._tie), what, self._connection))
 
     def _load(self) -> None:
-        room = wants_rows(self.state, LIMITS)
+        room = wants_rows(self.state, self._limits)
         rows = [seq for seq in self.store if seq > max(self.loaded, self.state.acked)][:room]
         if rows:
             self.loaded = rows[-1]
             self._happen(Held(rows=tuple(Row(seq=seq, size=100) for seq in rows)))
 
     def _happen(self, happened: Input) -> None:
-        self.state, outputs = advance(self.state, happened, now_s=self.now_s, settings=LIMITS)
+        self.state, outputs = advance(self.state, happened, now_s=self.now_s, settings=self._limits)
         for output in outputs:
             match output:
                 case Send():
@@ -186,7 +204,8 @@ ACTIONS = st.sampled_from(["produce", "produce", "run", "run", "cut", "gateway",
 @settings(max_examples=60, deadline=None)
 def test_nothing_is_lost_and_order_is_kept_whatever_the_link_and_the_collector_do(data: st.DataObject) -> None:
     seqs = st.frozensets(st.integers(1, 60), max_size=3)
-    world = World(data, poison=data.draw(seqs), dropped=data.draw(seqs))
+    limits = data.draw(st.sampled_from([LIMITS, COSTLY]))
+    world = World(data, poison=data.draw(seqs), dropped=data.draw(seqs), limits=limits)
     world.connect()
     restores = 0
     for _ in range(data.draw(st.integers(1, 12))):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from genba_edge.core.delivery import (
@@ -241,3 +243,66 @@ def test_only_some_of_a_backlog_is_loaded_and_nothing_before_it_can_be_sent() ->
     assert wants_rows(gateway.state, gateway.settings) == 20
     gateway.hold(1, 20)
     assert wants_rows(gateway.state, gateway.settings) == 10
+
+
+def costly(**limits: float) -> Gateway:
+    return Gateway(delay_s=0.7, **limits).greeted()
+
+
+def patient(first: int, last: int, *, acked: int = 0) -> Send:
+    return replace(send(first, last, acked=acked), patient=True)
+
+
+def test_on_a_link_that_costs_events_wait_for_company_though_nothing_is_under_way() -> None:
+    gateway = costly()
+    assert gateway.hold(1, 1) == []
+    assert wakes_at(gateway.state, gateway.settings) == pytest.approx(100.7)
+    gateway.now_s += 0.6
+    assert gateway.hold(2, 3) == []
+    assert gateway.wait(0.11) == [patient(1, 3)]
+
+
+def test_an_envelope_whose_answer_may_wait_is_sent_again_that_much_later_and_then_in_a_hurry() -> None:
+    gateway = costly()
+    gateway.hold(1, 1)
+    assert gateway.wait(0.7) == [patient(1, 1)]
+    assert gateway.wait(7.9) == []
+    assert gateway.wait(0.11) == [send(1, 1)]
+    assert gateway.wait(5.9) == []
+    assert gateway.wait(0.11) == [send(1, 1)]
+
+
+def test_after_an_answer_to_some_of_them_the_others_may_wait_on() -> None:
+    gateway = costly()
+    gateway.hold(1, 1)
+    gateway.wait(0.7)
+    gateway.hold(2, 2)
+    assert gateway.wait(0.71) == [patient(2, 2)]
+    assert gateway.answer(1) == [Release(upto=1)]
+    assert gateway.wait(7.9) == []
+    assert gateway.wait(0.11) == [send(2, 2, acked=1)]
+
+
+def test_a_full_envelope_goes_at_once_and_its_answer_may_not_wait() -> None:
+    gateway = costly(envelope_events=10)
+    assert gateway.hold(1, 25) == [send(1, 10), send(11, 20)]
+    assert gateway.wait(0.71) == [patient(21, 25)]
+
+
+def test_with_half_of_the_window_under_way_no_further_answer_may_wait() -> None:
+    for limits in ({"window_envelopes": 4}, {"window_bytes": 400}):
+        gateway = costly(**limits)
+        sends: list[Output] = []
+        for seq in (1, 2, 3):
+            gateway.hold(seq, seq)
+            sends += gateway.wait(0.71)
+        assert sends == [patient(1, 1), patient(2, 2), send(3, 3)]
+
+
+def test_what_was_under_way_when_the_link_went_is_sent_again_at_once_and_in_a_hurry() -> None:
+    gateway = costly()
+    gateway.hold(1, 1)
+    gateway.wait(0.7)
+    gateway.happen(Disconnected())
+    gateway.happen(Connected())
+    assert gateway.answer(0) == [send(1, 1)]

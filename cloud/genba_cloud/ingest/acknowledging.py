@@ -1,14 +1,26 @@
-"""What the collector answers to envelopes and to a gateway's hello."""
+"""What the collector answers to envelopes and to a gateway's hello, and when."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from genba_cloud.core.delivery import Standing, greet
 from genba_cloud.ledger import Appended, EnvelopeBatch, GatewaySeen
 from genba_cloud.store.read import ALARM, GatewayRecord
 from genba_shared.acknowledgement import Acknowledgement
 from genba_shared.codec import Lane
+
+Addressee = tuple[str, Lane, str, str | None]
+"""Whom an answer is for: the gateway, its lane, epoch and run."""
+_MOST_WAITING: Final = 10_000
+
+
+def addressee(gateway: str, answer: Acknowledgement) -> Addressee:
+    """Whom this answer is for."""
+    return gateway, answer.lane, answer.epoch, answer.run
 
 
 def answer_to(batch: EnvelopeBatch, appended: Appended) -> Acknowledgement:
@@ -24,8 +36,63 @@ def answer_to(batch: EnvelopeBatch, appended: Appended) -> Acknowledgement:
 
 
 def joined(earlier: Acknowledgement | None, later: Acknowledgement) -> Acknowledgement:
-    """One answer for two: the later one, which must not hide that events differed."""
-    return later if earlier is None or not earlier.forked else replace(later, forked=True)
+    """One answer for two to the same run: all that both say is accounted for, and whether events differed."""
+    if earlier is None:
+        return later
+    return replace(later, upto=max(earlier.upto, later.upto), forked=earlier.forked or later.forked)
+
+
+def may_wait(task: object, answer: Acknowledgement) -> bool:
+    """Whether the gateway can do without this answer for a while: it says so, and all of the envelope was taken."""
+    return (
+        isinstance(task, EnvelopeBatch)
+        and task.patient
+        and not task.reach.disputed
+        and answer.upto == task.reach.last
+        and answer.ahead is None
+        and not answer.forked
+    )
+
+
+class LateAnswers:
+    """Answers that may wait: each until one to the same run goes at once, or until its time is up.
+
+    `publish` sends an answer to a gateway. What waits here speaks of what is committed; where it is lost, the gateway
+    sends again.
+    """
+
+    def __init__(self, publish: Callable[[str, Acknowledgement], None], *, wait_s: float) -> None:
+        self._publish = publish
+        self._wait_s = wait_s
+        self._waiting: dict[Addressee, tuple[Acknowledgement, asyncio.TimerHandle]] = {}
+
+    def give_at_once(self, gateway: str, answer: Acknowledgement) -> None:
+        """Publish it, with what waits for the same run."""
+        earlier, timer = self._waiting.pop(addressee(gateway, answer), (None, None))
+        if timer is not None:
+            timer.cancel()
+        self._publish(gateway, joined(earlier, answer))
+
+    def give_later(self, gateway: str, answer: Acknowledgement) -> None:
+        """Let it wait; its time runs from the first answer that waits for the same run."""
+        key = addressee(gateway, answer)
+        earlier, timer = self._waiting.get(key, (None, None))
+        if timer is None:
+            if len(self._waiting) >= _MOST_WAITING:
+                self._publish(gateway, answer)
+                return
+            timer = asyncio.get_running_loop().call_later(self._wait_s, self._give, key)
+        self._waiting[key] = joined(earlier, answer), timer
+
+    def give_all(self) -> None:
+        """Nothing waits any more."""
+        for key in tuple(self._waiting):
+            self._give(key)
+
+    def _give(self, key: Addressee) -> None:
+        answer, timer = self._waiting.pop(key)
+        timer.cancel()
+        self._publish(key[0], answer)
 
 
 def answer_to_hello(seen: GatewaySeen, record: GatewayRecord) -> Acknowledgement | None:

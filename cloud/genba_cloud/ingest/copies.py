@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from genba_cloud.ledger import IdentityAlarm
 
-WITHIN_S: Final = 120.0
+WITHIN_S: Final = 300.0
 """Wall time within which a start that was followed must speak again, twice: a message that was held up comes once."""
 _GATEWAYS: Final = 10_000
 _STARTS: Final = 8

@@ -65,7 +65,7 @@ def read_envelope(topic: str, payload: bytes, *, now: datetime, trust: Trust) ->
     if header.lane is not Lane.FACTS:
         return _broken(header, f"lane {header.lane} is not kept by this version", payload)
     try:
-        envelope = decode(payload)
+        envelope = decode(payload, signed)
     except ContractError as exc:
         return _broken(header, str(exc), payload)
     except UsageError as exc:  # this machine lacks what it takes; the gateway keeps its events until it has it
@@ -93,6 +93,7 @@ def _batch(header: Header, envelope: Envelope) -> EnvelopeBatch:
         reach=_reach(header),
         events=envelope.events,
         broken=tuple(_broken_event(rejected) for rejected in envelope.rejected),
+        patient=header.patient,
     )
 
 

@@ -8,7 +8,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 
-from genba_cloud.ingest.acknowledging import answer_to, answer_to_hello, joined
+from genba_cloud.ingest.acknowledging import (
+    Addressee,
+    LateAnswers,
+    addressee,
+    answer_to,
+    answer_to_hello,
+    joined,
+    may_wait,
+)
 from genba_cloud.ingest.cluster_link import ClusterLink
 from genba_cloud.ingest.copies import Copies
 from genba_cloud.ingest.dispatcher import AWAY_S, Dispatcher
@@ -20,8 +28,7 @@ from genba_cloud.ingest.trust import Refusal, Refusals, Refused, Trust, check_br
 from genba_cloud.ledger import Appended, EnvelopeBatch, GatewayKept, GatewaySeen, Ledger, Peers
 from genba_cloud.store.port import LeaseLost, Quarantined
 from genba_shared import topics
-from genba_shared.acknowledgement import Acknowledgement
-from genba_shared.codec import Lane
+from genba_shared.acknowledgement import ANSWER_WAIT_S, Acknowledgement
 from genba_shared.errors import ContractError, PassingError, UplinkError
 from genba_shared.signing import split_state, state_text
 
@@ -46,11 +53,13 @@ class Ingest:
         now: Callable[[], datetime],
         peers: Peers | None = None,
         trust: Trust | None = None,
+        answer_wait_s: float = ANSWER_WAIT_S,
         count_refused: Callable[[str], None] = lambda reason: None,
     ) -> None:
         """Prepare. Without `trust`, whoever is not registered is believed where the broker is on this machine.
 
-        `peers`: take only what belongs to the partitions that we hold, see `rebalance`.
+        `peers`: take only what belongs to the partitions that we hold, see `rebalance`. `answer_wait_s`: how long
+        answers wait that may; gateways send again soon after `ANSWER_WAIT_S`.
 
         Raises:
             UsageError: the broker is on another machine without TLS, or its address is not understood.
@@ -70,6 +79,7 @@ class Ingest:
         self._refusals = Refusals(count_refused)
         self._failures = Failures()
         self._copies = Copies()
+        self._late = LateAnswers(self._acknowledge, wait_s=answer_wait_s)
         self._link = ClusterLink(
             broker,
             on_message=self._arrived,
@@ -92,16 +102,22 @@ class Ingest:
         if self._peers is None:
             self._link.subscribe(topics.UP_FILTER)
         self._link.subscribe_everywhere(topics.STATE_FILTER)
-        async with self._link, asyncio.TaskGroup() as group:
-            group.create_task(self._dispatcher.run(), name="dispatcher")
-            group.create_task(self._consume(), name="ingest")
-            group.create_task(self._greet(), name="greetings")
+        async with self._link:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._dispatcher.run(), name="dispatcher")
+                    group.create_task(self._consume(), name="ingest")
+                    group.create_task(self._greet(), name="greetings")
+            finally:
+                self._late.give_all()
 
     def rebalance(self) -> None:
         """Take what belongs to the partitions that we hold now, and ask the gateways of new ones for a resend."""
         if self._peers is None:
             return
         before, self._served = self._served, self._peers.partitions
+        if before - self._served:
+            self._late.give_all()  # before another worker answers
         for partition in sorted(before - self._served):
             self._link.unsubscribe(topics.up_filter(partition))
         for partition in sorted(self._served - before):
@@ -286,7 +302,8 @@ class Ingest:
 
     def _answer(self, tasks: Sequence[Task], results: Sequence[Appended | GatewayKept | BaseException]) -> None:
         """Acknowledge what is committed, once per gateway; what failed is not answered and comes again."""
-        answers: dict[tuple[str, Lane, str, str | None], Acknowledgement] = {}
+        answers: dict[Addressee, Acknowledgement] = {}
+        urgent: set[Addressee] = set()
         for task, result in zip(tasks, results, strict=True):
             answer: Acknowledgement | None = None
             match task, result:
@@ -303,10 +320,13 @@ class Ingest:
                 case _:
                     pass
             if answer is not None:
-                key = (task.gateway, answer.lane, answer.epoch, answer.run)
+                key = addressee(task.gateway, answer)
                 answers[key] = joined(answers.get(key), answer)
-        for (gateway, *_), acknowledgement in answers.items():
-            self._acknowledge(gateway, acknowledgement)
+                if not may_wait(task, answer):
+                    urgent.add(key)
+        for key, answer in answers.items():
+            give = self._late.give_at_once if key in urgent else self._late.give_later
+            give(key[0], answer)
 
     def _acknowledge(self, gateway: str, acknowledgement: Acknowledgement) -> None:
         try:

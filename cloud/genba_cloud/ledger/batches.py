@@ -21,7 +21,10 @@ class Broken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvelopeBatch:
-    """One envelope of a gateway, decoded. What stands in `broken` is quarantined and accounted for."""
+    """One envelope of a gateway, decoded. What stands in `broken` is quarantined and accounted for.
+
+    `patient`: the gateway does not mind when the answer waits.
+    """
 
     gateway: str
     lane: str
@@ -29,6 +32,7 @@ class EnvelopeBatch:
     reach: Reach
     events: tuple[Event, ...]
     broken: tuple[Broken, ...] = ()
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

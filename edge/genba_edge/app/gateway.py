@@ -23,7 +23,7 @@ from genba_edge.app.fleet import Fleet
 from genba_edge.app.history import History
 from genba_edge.app.inbox import Inbox
 from genba_edge.app.map_watch import MapWatch
-from genba_edge.app.pace import pace_of, tick_s
+from genba_edge.app.pace import delivery_of, pace_of, tick_s
 from genba_edge.app.setup import GatewaySetup, Switch
 from genba_edge.app.snapshot import RecordView, Snapshot, device_now, station_states
 from genba_edge.core.clock_watch import ClockWatch
@@ -110,6 +110,7 @@ class Gateway:
                 on_progress=self._work_waits.set,
                 clock=self._clock,
                 state_dir=setup.state_dir,
+                settings=delivery_of(self._map),
                 credentials=setup.credentials,
             )
         self._epoch_due = 0.0

@@ -1,9 +1,11 @@
-"""How fast a gateway's devices are read, and how often time rules must be looked at."""
+"""How fast a gateway's devices are read, how often time rules must be looked at, and how long events may wait."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
+from genba_edge.core.delivery import USUAL, DeliverySettings
 from genba_edge.core.watch import Pace
 from genba_shared.device_map import DeviceMap, ModbusDevice, RfidReader
 
@@ -18,6 +20,11 @@ def tick_s(speed: float) -> float:
     A clock that runs faster than the wall's (demo, tests) is looked at more often.
     """
     return max(SHORTEST_TICK_S, min(LONGEST_TICK_S, LONGEST_TICK_S / speed))
+
+
+def delivery_of(device_map: DeviceMap) -> DeliverySettings:
+    """How events are delivered: at once, or with company on a link that costs."""
+    return USUAL if device_map.collector is None else replace(USUAL, delay_s=device_map.collector.delay_s)
 
 
 def pace_of(device_map: DeviceMap, speed: float) -> Pace:

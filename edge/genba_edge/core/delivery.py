@@ -10,6 +10,9 @@ Where copies of one state folder are about (a cloned card, a restored folder), t
 gateway never gave out, or other events under the same seqs. Then what is held is sent one envelope at a time, marked
 as disputed, so that the collector can compare it with what it has; when all is accounted for, the gateway goes on in a
 new epoch. Nothing is let go before the collector says that it has seen this gateway's own rows.
+
+On a link that costs (`delay_s`) events wait for company also while nothing is under way, and envelopes are patient as
+long as all is well and the window under half full: the collector answers several together.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
+
+from genba_shared.acknowledgement import ANSWER_WAIT_S
 
 _MOST_DOUBLINGS: Final = 16  # far above any limit on the delay, far below what a float holds
 
@@ -30,7 +35,8 @@ class DeliverySettings:
     envelope_events: int = 400
     envelope_bytes: int = 96_000  # stays below the 128 kB of the wire even where nothing can be compressed
     group_s: float = 0.2  # how long events wait for company while an envelope is under way
-    resend_s: float = 3.0  # no answer: first resend, then doubled
+    delay_s: float = 0.0  # above 0: so long also while none is, and answers may wait, too: for a link that costs
+    resend_s: float = 3.0  # no answer when one is due: first resend, then doubled
     longest_resend_s: float = 60.0
     refused_s: float = 0.5  # an answer that does not cover: first resend, then doubled; also keeps old answers apart
     refusals_before_split: int = 5
@@ -46,10 +52,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flight:
-    """An envelope that is under way: it accounts for the seqs up to `last`."""
+    """An envelope that is under way: it accounts for the seqs up to `last`. `patient`: the answer to it may wait."""
 
     last: int
     size: int
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +145,7 @@ class Send:
     prev: int
     acked: int
     disputed: bool = False
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +266,7 @@ def _release(state: Delivery, upto: int, *, now_s: float, settings: DeliverySett
         refusals=0,
         is_answer_due=bool(flights),
         head_sent_at=now_s,
-        resend_at=now_s + settings.resend_s if flights else None,
+        resend_at=now_s + _resends_after_s(flights[0], 0, settings) if flights else None,
     )
 
 
@@ -292,8 +300,16 @@ def _cut_of(state: Delivery) -> int | None:
     return state.flights[0].last if state.flights else state.cut
 
 
+def _is_careful(state: Delivery) -> bool:
+    return state.probing or state.in_doubt or state.acked < max(state.suspect_upto, state.ahead)
+
+
+def _is_unhurried(state: Delivery, settings: DeliverySettings) -> bool:
+    return settings.delay_s > 0.0 and state.cut is None and not _is_careful(state)
+
+
 def _has_room(state: Delivery, settings: DeliverySettings) -> bool:
-    if state.probing or state.in_doubt or state.acked < max(state.suspect_upto, state.ahead):
+    if _is_careful(state):
         return not state.flights
     under_way = sum(flight.size for flight in state.flights)
     return len(state.flights) < settings.window_envelopes and under_way < settings.window_bytes
@@ -302,14 +318,15 @@ def _has_room(state: Delivery, settings: DeliverySettings) -> bool:
 def _send(
     state: Delivery, outputs: list[Output], *, now_s: float, settings: DeliverySettings
 ) -> tuple[Delivery, tuple[Output, ...]]:
-    """Fill the window. Full envelopes go at once; a part-filled one waits for company while others are under way."""
+    """Fill the window. Full envelopes go at once; a part-filled one waits for company, see the settings."""
     while state.answered is not None and state.sent < len(state.rows):
         if state.waiting_since is None:
             state = replace(state, waiting_since=now_s)
         if not _has_room(state, settings):
             break
         batch, is_full = _next_batch(state, settings)
-        if state.flights and not is_full and now_s < _groups_until(state, settings):
+        waits = bool(state.flights) or _is_unhurried(state, settings)
+        if waits and not is_full and now_s < _groups_until(state, settings):
             break
         state = _send_batch(state, batch, outputs, now_s=now_s, settings=settings)
     if state.answered is None or state.sent == len(state.rows):
@@ -318,7 +335,7 @@ def _send(
 
 
 def _groups_until(state: Delivery, settings: DeliverySettings) -> float:
-    return math.inf if state.waiting_since is None else state.waiting_since + settings.group_s
+    return math.inf if state.waiting_since is None else state.waiting_since + max(settings.group_s, settings.delay_s)
 
 
 def _next_batch(state: Delivery, settings: DeliverySettings) -> tuple[tuple[Row, ...], bool]:
@@ -339,6 +356,8 @@ def _send_batch(
 ) -> Delivery:
     before = state.rows[state.sent - 1].seq if state.sent else state.acked
     prev = before if state.sent or state.answered is None else min(state.answered, before)
+    size = sum(row.size for row in batch)
+    flight = Flight(last=batch[-1].seq, size=size, patient=_is_patient(state, batch, size, settings))
     outputs.append(
         Send(
             first=before + 1,
@@ -347,18 +366,29 @@ def _send_batch(
             prev=prev,
             acked=state.acked,
             disputed=state.in_doubt,
+            patient=flight.patient,
         )
     )
     if not state.flights:
-        delay_s = _backed_off(settings.resend_s, state.timeouts, settings)
-        state = replace(state, head_sent_at=now_s, resend_at=now_s + delay_s, is_answer_due=True)
-    flight = Flight(last=batch[-1].seq, size=sum(row.size for row in batch))
+        within_s = _resends_after_s(flight, state.timeouts, settings)
+        state = replace(state, head_sent_at=now_s, resend_at=now_s + within_s, is_answer_due=True)
     return replace(state, flights=(*state.flights, flight), sent=state.sent + len(batch))
 
 
+def _is_patient(state: Delivery, batch: tuple[Row, ...], size: int, settings: DeliverySettings) -> bool:
+    """Whether the answer may wait: all is well, nothing more is held, and the window is under half full with this."""
+    is_last = state.sent + len(batch) == len(state.rows) and len(batch) < settings.envelope_events
+    under_way = size + sum(flight.size for flight in state.flights)
+    is_small = 2 * (len(state.flights) + 1) <= settings.window_envelopes and 2 * under_way <= settings.window_bytes
+    return is_last and is_small and _is_unhurried(state, settings)
+
+
+def _resends_after_s(flight: Flight, timeouts: int, settings: DeliverySettings) -> float:
+    return _backed_off(settings.resend_s, timeouts, settings) + (ANSWER_WAIT_S if flight.patient else 0.0)
+
+
 def _backed_off(first_s: float, failures: int, settings: DeliverySettings) -> float:
-    delay_s: float = first_s * 2.0 ** min(failures, _MOST_DOUBLINGS)
-    return min(settings.longest_resend_s, delay_s)
+    return min(settings.longest_resend_s, first_s * float(2 ** min(failures, _MOST_DOUBLINGS)))
 
 
 def _gaps(before: int, batch: tuple[Row, ...]) -> tuple[tuple[int, int], ...]:

@@ -40,6 +40,7 @@ def make_envelope(send: Send, events: Sequence[Event], sender: Sender) -> bytes:
         acked=send.acked,
         run=sender.run,
         disputed=send.disputed,
+        patient=send.patient,
         wall=sender.clock.now(),
         mono_ms=sender.clock.mono_ms(),
     )

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, assert_never
@@ -41,6 +42,7 @@ from genba_edge.uplink.credentials import Credentials
 from genba_edge.uplink.dispatch_inbox import DispatchInbox
 from genba_edge.uplink.envelopes import Sender, make_envelope, unsendable
 from genba_edge.uplink.forgeries import Forgeries
+from genba_edge.uplink.silence import Silence
 from genba_shared import topics
 from genba_shared.acknowledgement import Acknowledgement
 from genba_shared.clock import ProductionClock
@@ -56,9 +58,9 @@ logger = logging.getLogger(__name__)
 
 FEW_EVENTS: Final = 20  # an envelope of so many is made quicker than a thread is woken up for it
 STATE_EVERY_S: Final = 10.0
+COSTLY_STATE_EVERY_S: Final = 60.0  # on a link that costs
 STATE_LOOK_S: Final = 1.0  # how often the state is compared with what was published
 FLUSH_S: Final = 3.0  # how long acknowledgements may wait to be written to the outbox; each write costs the card a sync
-SILENCE_S: Final = 60.0  # connected, rows waiting, nothing acknowledged for this long: say so
 # no change of state that is worth a message
 _MOVES_ALL_THE_TIME: Final = frozenset({"at", "outbox", "next_seq", "acked", "data_age_s"})
 
@@ -100,7 +102,7 @@ class Uplink:
         self._on_progress = on_progress
         self._clock = clock
         self._state_dir = state_dir
-        self._settings = settings
+        self._usual = self._settings = settings
         self._credentials = credentials
         self._run = secrets.token_hex(4)  # tells this start of the gateway from copies of its state folder
         self._forgeries = Forgeries(gateway)
@@ -123,8 +125,7 @@ class Uplink:
         self._inbox.clear()
         self._published: State = {}
         self._state_due = self._look_due = self._flush_due = 0.0
-        self._moved_at = time.monotonic()
-        self._silence_told = False
+        self._silence = Silence(self._gateway)
 
     @property
     def is_connected(self) -> bool:
@@ -153,8 +154,9 @@ class Uplink:
         self._wakeup.set()
 
     async def drain(self, timeout_s: float) -> bool:
-        """Wait until the outbox knows that all is acknowledged; False when the link is down or time is up first."""
-        with contextlib.suppress(TimeoutError):
+        """Wait until the outbox knows that all is acknowledged, which may not wait; False: link down, or time is up."""
+        self._hurry()
+        try:
             async with asyncio.timeout(timeout_s):
                 while self._delivery.acked < self._outbox.mark().next_seq - 1:
                     if not self.is_connected:
@@ -163,7 +165,17 @@ class Uplink:
                     await self._moved.wait()
                 await self.flush()
                 return not self._backlog.has_release
-        return False
+        except TimeoutError:
+            return False
+        finally:
+            self._settings = self._usual
+
+    def _hurry(self) -> None:
+        """What is held goes now; the state asks for the answer to what is under way, which may still wait."""
+        if self._usual.delay_s > 0.0:
+            self._settings = replace(self._usual, delay_s=0.0)
+            self._state_due = self._look_due = 0.0
+            self._wakeup.set()
 
     async def flush(self) -> None:
         """Let the outbox know at once what is acknowledged."""
@@ -299,27 +311,16 @@ class Uplink:
 
     def _note_progress(self) -> None:
         self._on_progress()
-        self._moved_at = time.monotonic()
         self._moved.set()
-        if self._silence_told:
-            self._silence_told = False
-            logger.info("collector acknowledges again gateway=%s", self._gateway)
+        self._silence.ended()
 
     def _watch_silence(self, now: float) -> None:
         mark = self._outbox.mark()
-        if not self.is_connected or self._delivery.acked >= mark.next_seq - 1:
-            self._moved_at = now
-        elif now - self._moved_at >= SILENCE_S and not self._silence_told:
-            self._silence_told = True
-            logger.warning(
-                "connected but nothing acknowledged gateway=%s since_s=%.0f depth=%d",
-                self._gateway,
-                SILENCE_S,
-                mark.depth,
-            )
+        is_waiting = self.is_connected and self._delivery.acked < mark.next_seq - 1
+        self._silence.watch(now, depth=mark.depth, is_waiting=is_waiting)
 
     def _show_state(self, link: MqttLink, now: float) -> None:
-        """Publish the state when it changed, and every 10 s: the collector answers it with its acknowledgement."""
+        """Publish the state when it changed, and regularly: the collector answers it with its acknowledgement."""
         if not link.connected:
             return
         state = {**self._state(), "run": self._run, "acked": {"facts": self._delivery.acked}}
@@ -329,13 +330,13 @@ class Uplink:
         with contextlib.suppress(UplinkError):
             link.publish(topics.state(self._gateway), self._signed(state), retain=True)
             self._published = steady
-            self._state_due = now + STATE_EVERY_S
+            self._state_due = now + (COSTLY_STATE_EVERY_S if self._settings.delay_s > 0.0 else STATE_EVERY_S)
 
     def _offline(self) -> str | bytes:
         return self._signed({"online": False, "epoch": self._outbox.mark().epoch})
 
     def _signed(self, state: State) -> str | bytes:
-        text = json.dumps(state)
+        text = json.dumps(state, separators=(",", ":"))
         return text if self._credentials is None else sign_state(self._gateway, text, self._credentials.sign)
 
     def _when_connected(self) -> None:

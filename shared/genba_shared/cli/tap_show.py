@@ -179,6 +179,7 @@ def _header_object(header: Header, size: int) -> dict[str, Any]:
         "clock_offset_ms": header.clock_offset_ms,
         "signed": bool(header.signature),
         "disputed": header.disputed,
+        "patient": header.patient,
         "version": header.version,
         "codec": header.codec.name.lower(),
         "bytes": size,

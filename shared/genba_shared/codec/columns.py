@@ -35,6 +35,7 @@ _FORM: Final = 0b111
 _WIDTH_SHIFT: Final = 3
 _WIDTH: Final = 0b11
 _FRAME_OF_ZERO: Final = bytes((FRAME, 0))
+_CONSTANTS: Final = tuple(bytes((CONSTANT, 2 * number)) for number in range(64))  # columns of one small number
 _FEW: Final = 8  # numbers, of which it does not matter how they compress
 _UNSIGNED: Final = "BHIQ"
 _SIGNED: Final = "bhiq"
@@ -52,6 +53,9 @@ def write_integers(writer: Writer, values: Sequence[int]) -> None:
     """
     first = values[0]
     if values.count(first) == len(values):
+        if 0 <= first < len(_CONSTANTS):
+            writer.data += _CONSTANTS[first]
+            return
         writer.u8(CONSTANT)
         writer.signed(first)
         return

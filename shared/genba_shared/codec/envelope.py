@@ -10,7 +10,7 @@ from genba_shared.codec import version1
 from genba_shared.codec.body_reader import read_body
 from genba_shared.codec.body_writer import write_body
 from genba_shared.codec.compression import MAX_BODY, compress, decompress
-from genba_shared.codec.header import MAX_ENVELOPE, VERSION, Header, Sign, check_header, frame, unframe
+from genba_shared.codec.header import MAX_ENVELOPE, VERSION, Header, Sign, SignedHeader, check_header, frame, unframe
 from genba_shared.codec.layout import MAX_EVENTS
 from genba_shared.codec.rejection import Rejected
 from genba_shared.errors import ContractError
@@ -63,14 +63,16 @@ def encode(envelope: Envelope, *, sign: Sign | None = None) -> bytes:
     return data
 
 
-def decode(data: bytes) -> Envelope:
+def decode(data: bytes, signed: SignedHeader | None = None) -> Envelope:
     """Read an envelope; single events that break the contract are in `rejected`, the others in `events`.
+
+    `signed`: its header, where it was read before.
 
     Raises:
         ContractError: the envelope as a whole cannot be read.
         UsageError: it is compressed with zstd and zstandard is not installed here.
     """
-    framed = unframe(data)
+    framed = unframe(data, signed)
     header = framed.header
     if not 0 < header.count <= MAX_EVENTS:
         raise ContractError(f"header announces {header.count} events: 1 to {MAX_EVENTS} are allowed")

@@ -42,7 +42,8 @@ _RUN: Final = re.compile("[0-9a-f]{8}")
 _HAS_OFFSET: Final = 0b1
 _IS_DISPUTED: Final = 0b10
 _HAS_RUN: Final = 0b100
-_FLAGS: Final = _HAS_OFFSET | _IS_DISPUTED | _HAS_RUN
+_IS_PATIENT: Final = 0b1000
+_FLAGS: Final = _HAS_OFFSET | _IS_DISPUTED | _HAS_RUN | _IS_PATIENT
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 
@@ -69,8 +70,9 @@ class Header:
     `epoch` is 32 lower-case hex digits; seq counts from 1. `prev` is the last seq that the gateway holds before this
     envelope or, where it holds none, the collector's last answer; `acked` the greatest acknowledgement it ever got in
     this lane and epoch. `run` (8 hex digits) is drawn at each start of a gateway: it tells copies of one state folder
-    apart. `disputed`: the gateway has reason to think that there are such copies. `wall` is the gateway's plant time
-    (whole ms), `mono_ms` its monotonic clock, both at sending.
+    apart. `disputed`: the gateway has reason to think that there are such copies. `patient`: the answer may wait for
+    those to later envelopes (`genba_shared.acknowledgement`). `wall` is the gateway's plant time (whole ms), `mono_ms`
+    its monotonic clock, both at sending.
     """
 
     version: int = VERSION
@@ -85,6 +87,7 @@ class Header:
     acked: int
     run: str | None = None
     disputed: bool = False
+    patient: bool = False
     wall: datetime
     mono_ms: int
     clock_offset_ms: int | None = None
@@ -108,10 +111,17 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedHeader:
-    """A checked header, and the bytes that its signature covers: all before the signature, the body's hash included."""
+    """A checked header, the bytes that its signature covers (all before the signature), and what it says of the body.
+
+    `begin`: where in the envelope the body begins; it has `length` bytes with this hash, and `size` decompressed.
+    """
 
     header: Header
     covered: bytes
+    begin: int
+    length: int
+    size: int
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,24 +203,25 @@ def frame(header: Header, body: bytes, *, size: int, sign: Sign | None = None) -
 def _flags_of(header: Header) -> int:
     flags = _HAS_OFFSET if header.clock_offset_ms is not None else 0
     flags |= _IS_DISPUTED if header.disputed else 0
+    flags |= _IS_PATIENT if header.patient else 0
     return flags | (_HAS_RUN if header.run is not None else 0)
 
 
-def unframe(data: bytes) -> Framed:
-    """Check an envelope's header and its body's hash.
+def unframe(data: bytes, signed: SignedHeader | None = None) -> Framed:
+    """Check an envelope's header and its body's hash; `signed`: its header, where it was read before.
 
     Raises:
         ContractError: too long, cut, changed on the way, or not an envelope of this version.
     """
     if len(data) > MAX_ENVELOPE:
         raise ContractError(f"envelope of {len(data)} bytes: at most {MAX_ENVELOPE}")
-    reader = Reader(data)
-    header, length, size, digest = _read_header(reader, data)
-    body = reader.raw(length)
-    reader.end()
-    if _hash(body, header.version) != digest:
+    signed = signed or decode_signed_header(data)
+    body = data[signed.begin :]
+    if len(body) != signed.length:
+        raise ContractError(f"body of {len(body)} bytes, {signed.length} are announced")
+    if _hash(body, signed.header.version) != signed.digest:
         raise ContractError("body does not match its hash")
-    return Framed(header=header, body=body, size=size)
+    return Framed(header=signed.header, body=body, size=signed.size)
 
 
 def decode_header(data: bytes) -> Header:
@@ -219,7 +230,7 @@ def decode_header(data: bytes) -> Header:
     Raises:
         ContractError: not an envelope, or its header was changed on the way.
     """
-    return _read_header(Reader(data), data)[0]
+    return decode_signed_header(data).header
 
 
 def decode_signed_header(data: bytes) -> SignedHeader:
@@ -229,25 +240,19 @@ def decode_signed_header(data: bytes) -> SignedHeader:
         ContractError: not an envelope, or its header was changed on the way.
     """
     reader = Reader(data)
-    header = _read_header(reader, data)[0]
-    behind = _CRC_BYTES + len(header.signature) + 1  # 1: its length, which is below 128
-    return SignedHeader(header=header, covered=bytes(data[: reader.position - behind]))
-
-
-def _read_header(reader: Reader, data: bytes) -> tuple[Header, int, int, bytes]:
     if reader.raw(2) != _MAGIC:
         raise ContractError("not an envelope: it does not begin with 'gB'")
     version = reader.u8()
     if version not in HASH_BYTES:
         raise ContractError(f"envelope version {version} is not known: up to {VERSION} are")
-    header, length, size, digest = _read_fields(reader, version)
-    signature = reader.blob(most=_MAX_SIGNATURE)
+    fields, length, size, digest = _read_fields(reader, version)
+    covered = bytes(data[: reader.position])
+    header = replace(fields, signature=reader.blob(most=_MAX_SIGNATURE))
     crc = zlib.crc32(data[: reader.position])
     if int.from_bytes(reader.raw(_CRC_BYTES), "little") != crc:
         raise ContractError("header does not match its CRC")
-    header = replace(header, signature=signature)
     check_header(header)
-    return header, length, size, digest
+    return SignedHeader(header=header, covered=covered, begin=reader.position, length=length, size=size, digest=digest)
 
 
 def _read_fields(reader: Reader, version: int) -> tuple[Header, int, int, bytes]:
@@ -280,6 +285,7 @@ def _read_fields(reader: Reader, version: int) -> tuple[Header, int, int, bytes]
         acked=acked,
         run=run,
         disputed=bool(flags & _IS_DISPUTED),
+        patient=bool(flags & _IS_PATIENT),
         wall=_to_time(reader.signed()),
         mono_ms=reader.signed(),
         clock_offset_ms=reader.signed() if flags & _HAS_OFFSET else None,

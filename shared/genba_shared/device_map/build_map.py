@@ -122,7 +122,8 @@ def _collector(top: Values, scope: Scope) -> CollectorSettings | None:
         return None
     values = read_object(node, COLLECTOR, dataclasses.replace(scope, path="collector"))
     try:
-        return CollectorSettings(broker=take_broker(values, "mqtt"))
+        broker = take_broker(values, "mqtt")
+        return values.build(CollectorSettings, broker=broker)
     except Unusable:
         return None
 

@@ -104,6 +104,13 @@ COLLECTOR: Final = ObjectSpec(
             example="mqtt: mqtt://10.1.2.3:1883",
             required=True,
         ),
+        Key(
+            name="delay",
+            kind=quantity(DURATION, "0s", "60s", "1s"),
+            attribute="delay_s",
+            meaning="how long an event waits for others, on a link that is paid by the byte; 0s sends it at once",
+            example="delay: 700ms",
+        ),
         *broker_keys(),
     ),
 )

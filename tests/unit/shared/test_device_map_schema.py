@@ -43,6 +43,7 @@ ONLY_CHECK_TELLS: Final = {
     "close-after-too-short": "which reader is at the way out, and its setting",
     "broker-urls": "what a URL names is a text like any other",
     "capital-scheme": "what a URL names is a text like any other",
+    "collector-delay": "how long a duration may be",
     "counter-own-evidence": "a point that names itself",
     "duplicate-id": "two items of a list with the same id",
     "environment-no-number": "the type of another point",

@@ -28,9 +28,10 @@ class GatewaySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorSettings:
-    """Where events go."""
+    """Where events go. `delay_s` above 0: events wait so long for company, on a link that costs."""
 
     broker: BrokerAddress
+    delay_s: float = 0.0
 
 
 class StoredKind(StrEnum):
