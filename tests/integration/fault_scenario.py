@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from genba_edge.app.gateway import Gateway, GatewaySetup
+from genba_edge.app.gateway import Gateway
+from genba_edge.app.setup import GatewaySetup
 from genba_edge.app.sink import Sink
 from genba_edge.outbox import SqliteOutbox
 from genba_edge.ports import DeviceAlive, DeviceLost, Observation, Quality, Sample, TagRead

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from genba_edge.app.gateway import Gateway, GatewaySetup
+from genba_edge.app.gateway import Gateway
 from genba_edge.app.raw_file import RawWriter
+from genba_edge.app.setup import GatewaySetup
 from genba_edge.outbox import SqliteOutbox
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map import DeviceMap, load_device_map

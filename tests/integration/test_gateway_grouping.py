@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from genba_edge.app.gateway import Gateway, GatewaySetup
+from genba_edge.app.gateway import Gateway
+from genba_edge.app.setup import GatewaySetup
 from genba_edge.core import grouping
 from genba_edge.outbox import SqliteOutbox
 from genba_edge.ports import DeviceAlive, DeviceBack, Sample

@@ -13,7 +13,8 @@ from types import MappingProxyType
 
 import pytest
 
-from genba_edge.app.gateway import Gateway, GatewaySetup
+from genba_edge.app.gateway import Gateway
+from genba_edge.app.setup import GatewaySetup
 from genba_edge.app.sink import Sink
 from genba_edge.core.dropping import Dropping
 from genba_edge.outbox import SqliteOutbox

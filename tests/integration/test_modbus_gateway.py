@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from genba_edge.app.gateway import Gateway, GatewaySetup
+from genba_edge.app.gateway import Gateway
+from genba_edge.app.setup import GatewaySetup
 from genba_edge.outbox import SqliteOutbox
 from genba_shared.clock import ProductionClock
 from genba_shared.device_map import load_device_map

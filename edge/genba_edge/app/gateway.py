@@ -43,7 +43,6 @@ from genba_shared.errors import OutboxFull
 from genba_shared.events import Event, StationState, StationStateChanged
 from genba_shared.version import VERSION
 
-__all__ = ["Gateway", "GatewaySetup"]
 logger = logging.getLogger(__name__)
 
 SOFT_SAVE_S = 1.0  # wall: open passages are committed at least this often while reads arrive

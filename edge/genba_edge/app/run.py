@@ -18,11 +18,12 @@ from typing import Any, Final
 
 from genba_edge.app.certificate_care import care_for
 from genba_edge.app.control import Answer, control_socket
-from genba_edge.app.gateway import Gateway, GatewaySetup
+from genba_edge.app.gateway import Gateway
 from genba_edge.app.identity import GatewayIdentity, broker_of, load_identity
 from genba_edge.app.raw_file import RawWriter
 from genba_edge.app.reloads import Reloads
 from genba_edge.app.run_arguments import BROKER_VARIABLE
+from genba_edge.app.setup import GatewaySetup
 from genba_edge.app.sink import Sink
 from genba_edge.app.status import bind_status, status_page
 from genba_edge.core.dropping import store_limits
