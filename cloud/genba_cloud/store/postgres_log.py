@@ -7,7 +7,7 @@ security, and whether a part holds rows of other enterprises must be seen before
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final
@@ -31,7 +31,7 @@ from sqlalchemy.types import TypeEngine
 
 from genba_cloud.store.port import LogRange, LogRow
 from genba_cloud.store.postgres_health import error_of
-from genba_cloud.store.rows import log_values
+from genba_cloud.store.rows import log_parameters
 from genba_cloud.store.tables import LOG, Instant
 
 PART_POSITIONS: Final = 2_000_000
@@ -108,9 +108,8 @@ def copy_rows(connection: Connection, enterprise: str, rows: Sequence[LogRow], t
         try:
             with driver.cursor().copy(f"COPY {part.name} ({_COLUMNS}) FROM STDIN (FORMAT BINARY)".encode()) as copy:
                 copy.set_types(_TYPES)
-                for row in mine:
-                    values = log_values(enterprise, row)
-                    copy.write_row([to_driver(values[name]) for name, to_driver in _TO_DRIVER])
+                for values in log_parameters(enterprise, mine):
+                    copy.write_row(values)
         except psycopg.Error as exc:
             raise (error_of(exc, is_lost=driver.broken or driver.closed) or exc) from exc
         if not left:
@@ -169,12 +168,5 @@ def _driver_type(kind: TypeEngine[Any]) -> str:
             raise TypeError(f"COPY does not know how to write {kind!r}")
 
 
-def _to_driver(kind: TypeEngine[Any]) -> Callable[[Any], Any]:
-    if isinstance(kind, Instant):
-        return Instant.to_milliseconds
-    return lambda value: value
-
-
 _COLUMNS: Final = ", ".join(one.name for one in LOG.columns)
 _TYPES: Final = [_driver_type(one.type) for one in LOG.columns]
-_TO_DRIVER: Final = [(one.name, _to_driver(one.type)) for one in LOG.columns]
