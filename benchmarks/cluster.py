@@ -140,8 +140,8 @@ async def _measure(
         await asyncio.sleep(scenario.seconds)
     cluster.start(victim)
     await asyncio.to_thread(cluster.wait_until_ready)
-    await asyncio.sleep(scenario.settle_s)
     marks.repaired = time.monotonic()
+    await asyncio.sleep(scenario.settle_s)  # what was made until here is answered before the next part is killed
     partitions = _partitions_of(database, workers[-1].name)
     marks.worker = time.monotonic()
     workers[-1].signal(signal.SIGKILL)
