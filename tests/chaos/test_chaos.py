@@ -89,7 +89,7 @@ def test_an_event_that_is_there_once_more_is_twice(said: Sequence[Event]) -> Non
 
 def test_an_event_that_says_something_else_is_lost_and_the_other_is_one_too_many(said: Sequence[Event]) -> None:
     counted = next(event for event in said if getattr(event, "result", None) is Result.GOOD)
-    altered = [replace(event, delta=event.delta + 1) if event is counted else event for event in said]  # type: ignore[attr-defined, call-arg]
+    altered = [replace(event, delta=event.delta + 1) if event is counted else event for event in said]  # type: ignore[attr-defined, call-arg]  # a count
     assert figures(log_of(altered), said) == (1, 1, 0, 0)
 
 

@@ -80,7 +80,7 @@ def test_what_was_committed_is_there_after_reopening(reopen_store: Reopen) -> No
 
 
 def test_a_transaction_that_raises_leaves_nothing(store: Store) -> None:
-    with pytest.raises(ZeroDivisionError), store.transaction() as transaction:  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), store.transaction() as transaction:  # noqa: PT012 (it raises after what it did)
         transaction.append_log(rows(started(1)), Link(number=1, first=1, last=1, hash=b""))
         raise ZeroDivisionError
     assert store.reads().last_position() == 0
@@ -227,7 +227,7 @@ def test_a_view_that_was_rolled_back_is_the_one_before(store: Store) -> None:
     before = StoredView(state={"count": 1}, position=1)
     with store.transaction() as transaction:
         transaction.put_views({key: before})
-    with pytest.raises(ZeroDivisionError), store.transaction() as transaction:  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), store.transaction() as transaction:  # noqa: PT012 (it raises after what it did)
         transaction.put_views({key: StoredView(state={"count": 2}, position=2)})
         assert transaction.views([key])[key].position == 2
         raise ZeroDivisionError
@@ -248,7 +248,7 @@ def test_views_that_were_cleared_are_gone_also_for_who_had_read_them(store: Stor
 
 
 def test_a_plan_that_was_rolled_back_is_not_known(store: Store) -> None:
-    with pytest.raises(ZeroDivisionError), store.transaction() as transaction:  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), store.transaction() as transaction:  # noqa: PT012 (it raises after what it did)
         transaction.put_order(order("A-1", work_orders=("WO-1",)))
         assert transaction.planned(["WO-1"]).keys() == {"WO-1"}
         raise ZeroDivisionError

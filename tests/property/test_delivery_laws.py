@@ -36,7 +36,7 @@ ANSWER_WAIT_S = 5.0
 
 @dataclass
 class Collector:
-    """What DESIGN says of the collector, in its shortest form; it shares nothing with the product's own."""
+    """What the contract says of the collector, in its shortest form; it shares nothing with the product's own."""
 
     poison: frozenset[int]
     upto: int = 0
