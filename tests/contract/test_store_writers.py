@@ -23,6 +23,7 @@ from genba_shared.events import Source, SourceType, WipChanged, to_line
 from tests.contract.a_writer import EPOCH, START, counted, envelope
 from tests.contract.stores import order
 from tests.peers.postgres import PostgresServer
+from tests.peers.process import line_of
 
 WITHIN_S = 60.0
 API = Source(type=SourceType.API, ref="mes")
@@ -95,8 +96,7 @@ class Writers:
             self._stack.callback(process.kill)
             self.processes.append(process)
         for process in self.processes:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
+            assert line_of(process.stdout) == "ready\n"
 
     def finish(self) -> None:
         """They have delivered everything."""

@@ -45,7 +45,9 @@ def test_what_was_answered_before_a_kill_is_there_after_it(tmp_path: Path) -> No
         if int(line) == 30:
             break
     writer.kill()
-    rest, _ = writer.communicate()
+    rest = writer.stdout.read()
+    writer.wait()
+    writer.stdout.close()
     answered = max([30, *(int(line) for line in rest.splitlines())])
     store = SqliteStore(tmp_path)
     seqs = [int(row.event.id.rpartition(":")[2]) for row in store.reads().events().items]

@@ -19,6 +19,7 @@ from genba_shared.codec import Envelope, Header, best_codec, encode
 from genba_shared.events import NodeStarted, Source, SourceType
 from genba_shared.mqtt import MqttLink
 from tests.integration.mqtt_peers import Mosquitto, NatsServer, eventually, free_port
+from tests.peers.process import line_of
 
 EPOCH = "0123456789abcdef0123456789abcdef"
 AT = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
@@ -94,8 +95,7 @@ async def publish(broker: Mosquitto | NatsServer, *payloads: tuple[str, bytes]) 
 
 async def test_events_are_shown_once_as_json_lines_and_what_cannot_be_read_is_named(broker: Mosquitto) -> None:
     process = tap(broker.url, "--gateway", "line-1", "--count", "3")
-    assert process.stderr is not None
-    assert "listening on" in process.stderr.readline()
+    assert "listening on" in line_of(process.stderr)
     await publish(
         broker,
         ("line-1", envelope("line-1", 1, 2)),
@@ -113,8 +113,7 @@ async def test_events_are_shown_once_as_json_lines_and_what_cannot_be_read_is_na
 
 async def test_ctrl_c_ends_without_a_traceback(broker: Mosquitto) -> None:
     process = tap(f"127.0.0.1:{broker.port}")
-    assert process.stderr is not None
-    assert "listening on" in process.stderr.readline()
+    assert "listening on" in line_of(process.stderr)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (130, "", "")
@@ -132,8 +131,7 @@ def test_a_broker_that_is_not_there_is_said_in_one_sentence() -> None:
 async def test_envelopes_are_kept_as_they_came_and_shown_from_their_files(broker: Mosquitto, tmp_path: Path) -> None:
     kept = tmp_path / "report"
     process = tap(broker.url, "--raw", str(kept), "--count", "3")
-    assert process.stderr is not None
-    assert "listening on" in process.stderr.readline()
+    assert "listening on" in line_of(process.stderr)
     signed = envelope("line-1", 1, 4, dropped=((2, 3),), signature=bytes(64))
     await publish(broker, ("line-1", signed), ("line-1", b"noise"), ("line-1", envelope("line-1", 5, 5)))
     out, err = process.communicate(timeout=20)
@@ -176,8 +174,7 @@ async def test_rates_are_shown_instead_of_events(kind: type[Mosquitto | NatsServ
     broker.start()
     try:
         process = tap(broker.url, "--rate", "--count", "3")
-        assert process.stderr is not None
-        assert "listening on" in process.stderr.readline()
+        assert "listening on" in line_of(process.stderr)
         await publish(broker, ("line-1", envelope("line-1", 1, 2)), ("line-2", envelope("line-2", 1, 1)))
         out, _ = process.communicate(timeout=20)
     finally:

@@ -9,10 +9,19 @@ import subprocess
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 START_S = 30.0
 ANSWER_S = 10.0
+
+
+def line_of(stream: IO[str] | None) -> str:
+    """The next line of a pipe and not a byte more: `communicate()` does not see what `readline()` has read ahead."""
+    assert stream is not None
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(stream.fileno(), 1)):
+        line += byte
+    return line.decode()
 
 
 class PeerProcess:
