@@ -1,4 +1,4 @@
-"""The uplink: does what `core.delivery` decides, over one MQTT link."""
+"""The uplink: does what `core.delivery` decides, over MQTT."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ from genba_edge.uplink.credentials import Credentials
 from genba_edge.uplink.dispatch_inbox import DispatchInbox
 from genba_edge.uplink.envelopes import Sender, make_envelope, unsendable
 from genba_edge.uplink.forgeries import Forgeries
+from genba_edge.uplink.reserved_link import ReservedLink
 from genba_edge.uplink.silence import Silence
 from genba_shared import topics
 from genba_shared.acknowledgement import Acknowledgement
@@ -50,7 +51,7 @@ from genba_shared.codec import Lane
 from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.errors import ContractError, UplinkError
 from genba_shared.events import Event
-from genba_shared.mqtt import BrokerAddress, MqttLink, Will
+from genba_shared.mqtt import BrokerAddress, Will
 from genba_shared.signing import sign_state
 from genba_shared.supervisor import supervise
 
@@ -121,7 +122,7 @@ class Uplink:
         self._backlog = Backlog(self._outbox)
         mark = self._outbox.mark()
         self._delivery = Delivery(acked=mark.acknowledged, in_doubt=mark.epoch == self._doubted_epoch)
-        self._link: MqttLink | None = None
+        self._link: ReservedLink | None = None
         self._inbox.clear()
         self._published: State = {}
         self._state_due = self._look_due = self._flush_due = 0.0
@@ -196,16 +197,16 @@ class Uplink:
     async def run(self) -> None:
         """Deliver until cancelled."""
         self._begin()
-        link = MqttLink(
+        link = ReservedLink(
             self._address,
             load_client_id(self._state_dir, gateway=self._gateway),
+            with_reserve=self._usual.delay_s == 0.0,  # on a link that costs, a reserve would cost, too
+            filters=(topics.ack(self._gateway), topics.dispatch_filter(self._gateway)),
             will=Will(topic=topics.state(self._gateway), payload=self._offline()),
             on_message=self._when_message,
             on_connect=self._when_connected,
             on_disconnect=self._when_disconnected,
         )
-        link.subscribe(topics.ack(self._gateway))
-        link.subscribe(topics.dispatch_filter(self._gateway))
         async with link:
             self._link = link
             try:
@@ -217,7 +218,7 @@ class Uplink:
                 self._moved.set()
                 self._backlog.flush_now()
                 with contextlib.suppress(UplinkError):
-                    link.publish(topics.state(self._gateway), self._offline(), retain=True)
+                    link.publish_retained(topics.state(self._gateway), self._offline())
 
     async def _rest(self) -> None:
         """Sleep until something happens or is due."""
@@ -231,7 +232,7 @@ class Uplink:
             async with asyncio.timeout(max(0.0, min(due) - time.monotonic())):
                 await self._wakeup.wait()
 
-    async def _work(self, link: MqttLink) -> None:
+    async def _work(self, link: ReservedLink) -> None:
         self._wakeup.clear()
         while self._inbox:
             await self._happen(link, self._inbox.popleft())
@@ -250,13 +251,13 @@ class Uplink:
             self._show_state(link, now)
             self._watch_silence(now)
 
-    async def _happen(self, link: MqttLink, happened: Input) -> None:
+    async def _happen(self, link: ReservedLink, happened: Input) -> None:
         connection = self._connection
         self._delivery, outputs = advance(self._delivery, happened, now_s=time.monotonic(), settings=self._settings)
         for output in outputs:
             await self._do(link, output, connection)
 
-    async def _do(self, link: MqttLink, output: Output, connection: int) -> None:
+    async def _do(self, link: ReservedLink, output: Output, connection: int) -> None:
         match output:
             case Send():
                 await self._send(link, output, connection)
@@ -280,7 +281,7 @@ class Uplink:
             case _:
                 assert_never(output)
 
-    async def _send(self, link: MqttLink, send: Send, connection: int) -> None:
+    async def _send(self, link: ReservedLink, send: Send, connection: int) -> None:
         if any(isinstance(waiting, Withdrawn) for waiting in self._inbox):
             return  # decided before an event was withdrawn: it is decided again
         events = self._backlog.events(send)
@@ -319,7 +320,7 @@ class Uplink:
         is_waiting = self.is_connected and self._delivery.acked < mark.next_seq - 1
         self._silence.watch(now, depth=mark.depth, is_waiting=is_waiting)
 
-    def _show_state(self, link: MqttLink, now: float) -> None:
+    def _show_state(self, link: ReservedLink, now: float) -> None:
         """Publish the state when it changed, and regularly: the collector answers it with its acknowledgement."""
         if not link.connected:
             return
@@ -328,7 +329,7 @@ class Uplink:
         if now < self._state_due and steady == self._published:
             return
         with contextlib.suppress(UplinkError):
-            link.publish(topics.state(self._gateway), self._signed(state), retain=True)
+            link.publish_retained(topics.state(self._gateway), self._signed(state))
             self._published = steady
             self._state_due = now + (COSTLY_STATE_EVERY_S if self._settings.delay_s > 0.0 else STATE_EVERY_S)
 
