@@ -10,7 +10,8 @@ from typing import Any, Final, TypeVar
 import orjson
 from sqlalchemy import Connection, RowMapping, Select, select
 
-from genba_cloud.core.facts import NodePlan, OrderPlan, WorkOrderPlan
+from genba_cloud.core.facts import NodePlan, WorkOrderPlan
+from genba_cloud.core.facts.plan_details import node_details, node_of, order_details, order_of, work_order_of
 from genba_cloud.store.driver import plain_time
 from genba_cloud.store.port import DamagedRowError, LogRow, StoredOrder, StoredView
 from genba_cloud.store.read import ALARM, Enrolment, GatewayRecord
@@ -141,7 +142,8 @@ def _plans(connection: Connection, enterprise: str, wanted: Select[Any]) -> Iter
     for row in rows:
         yield (
             row["order_id"],
-            WorkOrderPlan(
+            work_order_of(
+                row["details"] or {},
                 work_order=row["id"],
                 site=row["site"],
                 item=row["item"],
@@ -152,7 +154,8 @@ def _plans(connection: Connection, enterprise: str, wanted: Select[Any]) -> Iter
 
 
 def _node_plan(row: RowMapping) -> NodePlan:
-    return NodePlan(
+    return node_of(
+        row["details"] or {},
         node=row["node"],
         quantity=row["quantity"],
         planned_start=row["planned_start"],
@@ -163,7 +166,8 @@ def _node_plan(row: RowMapping) -> NodePlan:
 
 
 def _stored_order(row: RowMapping, work_orders: tuple[WorkOrderPlan, ...]) -> StoredOrder:
-    plan = OrderPlan(
+    plan = order_of(
+        row["details"] or {},
         order=row["id"],
         system=row["system"],
         external_id=row["external_id"],
@@ -223,6 +227,7 @@ def order_fields(stored: StoredOrder) -> dict[str, Any]:
         "promised": plan.promised,
         "baseline_start": stored.baseline_start,
         "baseline_finish": stored.baseline_finish,
+        "details": order_details(plan) or None,
     }
 
 
@@ -238,6 +243,7 @@ def node_values(work: WorkOrderPlan) -> list[dict[str, Any]]:
             "planned_finish": node.planned_finish,
             "predecessors": list(node.predecessors),
             "label": dict(node.label),
+            "details": node_details(node) or None,
         }
         for number, node in enumerate(work.nodes)
     ]

@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 """The newest revision of these tables: the last file of ``migrations/versions``."""
 SCHEMA_VERSION: Final = 1
 """Raised only where a version of genba that knows nothing of revisions must be kept from opening the database."""
@@ -203,6 +203,7 @@ CUSTOMER_ORDER = Table(
     Column("promised", Instant, nullable=False),
     Column("baseline_start", Instant, nullable=False),
     Column("baseline_finish", Instant, nullable=False),
+    Column("details", JSON),
     PrimaryKeyConstraint("enterprise", "id"),
     UniqueConstraint("enterprise", "system", "external_id"),
 )
@@ -218,6 +219,7 @@ WORK_ORDER = Table(
     Column("site", String, nullable=False),
     Column("item", String, nullable=False),
     Column("quantity", Integer, nullable=False),
+    Column("details", JSON),
     PrimaryKeyConstraint("enterprise", "id"),
     ForeignKeyConstraint(["enterprise", "order_id"], ["customer_order.enterprise", "customer_order.id"]),
 )
@@ -235,6 +237,7 @@ NODE = Table(
     Column("planned_finish", Instant, nullable=False),
     Column("predecessors", JSON, nullable=False),
     Column("label", JSON, nullable=False),
+    Column("details", JSON),
     PrimaryKeyConstraint("enterprise", "work_order", "node"),
     ForeignKeyConstraint(["enterprise", "work_order"], ["work_order.enterprise", "work_order.id"]),
 )

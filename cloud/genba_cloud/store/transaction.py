@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, and_, delete, func, insert, select, update
 
 from genba_cloud.core.facts import Aggregate, ViewKey
+from genba_cloud.core.facts.plan_details import work_order_details
 from genba_cloud.store import quarantine
 from genba_cloud.store.driver import insert_many, put_many
 from genba_cloud.store.identities import SqlIdentities, quarantined_bodies, taken_leaves
@@ -315,6 +316,7 @@ class SqlTransaction:
             if work.work_order in known:
                 continue
             values = {"site": work.site, "item": work.item, "quantity": work.quantity, "ordinal": ordinal}
+            values["details"] = work_order_details(work) or None
             self._insert(WORK_ORDER, [{"id": work.work_order, "order_id": plan.order, **values}])
             self._insert(NODE, node_values(work))
 

@@ -24,7 +24,7 @@ from genba_shared.events import (
     TagPassed,
     WipChanged,
 )
-from genba_shared.events.kinds import KINDS_BY_CODE
+from genba_shared.events.registry import KINDS_BY_CODE
 
 KINDS_OF: Final[Mapping[StoredKind, frozenset[int]]] = {
     StoredKind.TELEMETRY: frozenset(),

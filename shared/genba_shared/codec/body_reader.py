@@ -18,8 +18,8 @@ from genba_shared.codec.rejection import Bad, Rejected, json_name, kept_block, r
 from genba_shared.codec.upcast import Upcaster, upcast, upcaster_of
 from genba_shared.codec.values import Columns, FieldPlan, FieldReader, Rows, picker, plans_of, read_texts
 from genba_shared.errors import ContractError
-from genba_shared.events.kinds import KINDS_BY_CODE
 from genba_shared.events.model import Event
+from genba_shared.events.registry import KINDS_BY_CODE
 
 _new: Final = object.__new__
 _CLASSES: Final[list[type[Event]]] = [KINDS_BY_CODE.get(code, Event) for code in range(256)]

@@ -35,8 +35,8 @@ from genba_shared.codec.layout import (
 )
 from genba_shared.errors import ContractError
 from genba_shared.events.json_form import MAX_TEXT
-from genba_shared.events.kinds import KINDS_BY_CODE
 from genba_shared.events.model import Event, Source, SourceType
+from genba_shared.events.registry import KINDS_BY_CODE
 from genba_shared.events.schema import Field, FieldType
 
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from genba_shared.errors import ContractError
-from genba_shared.events.kinds import KINDS
 from genba_shared.events.model import Source
+from genba_shared.events.registry import KINDS
 from genba_shared.events.schema import FieldType, fields_of
 
 MAX_WORDS: Final = 8 * 1024 * 1024  # characters of all texts and ids of an envelope's events together

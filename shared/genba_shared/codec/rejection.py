@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from genba_shared.events.json_form import value_to_json
-from genba_shared.events.kinds import KINDS
 from genba_shared.events.model import Event
+from genba_shared.events.registry import KINDS
 from genba_shared.events.schema import fields_of
 
 _KINDS: Final[tuple[type[Event], ...]] = (Event, *KINDS.values())

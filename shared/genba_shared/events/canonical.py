@@ -14,8 +14,8 @@ from json.encoder import encode_basestring
 from typing import Any, Final
 
 from genba_shared.clock import format_time
-from genba_shared.events.kinds import KINDS
 from genba_shared.events.model import Event, Source, SourceType
+from genba_shared.events.registry import KINDS
 from genba_shared.events.schema import Field, FieldType, fields_of
 
 _Writer = Callable[[Event], str]

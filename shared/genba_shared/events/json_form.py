@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 from genba_shared.clock import format_time, parse_time, to_milliseconds
 from genba_shared.errors import ContractError
-from genba_shared.events.kinds import KINDS
 from genba_shared.events.model import Event, Source, SourceType
+from genba_shared.events.registry import KINDS
 from genba_shared.events.schema import Field, FieldType, fields_of
 
 MAX_TEXT = 4096

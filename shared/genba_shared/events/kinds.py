@@ -1,10 +1,10 @@
-"""Every kind of production event. The class docstring is what the event reference prints."""
+"""Kinds of events that gateways derive, and the first ones about orders. The event reference prints the docstrings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from genba_shared.events.model import (
     JSON_NAME,
@@ -388,10 +388,3 @@ class StationChangedOver(Event):
     end: datetime = field(metadata={JSON_NAME: "to"})
     before_work_order: str
     before_node: str
-
-
-KINDS: Final[dict[str, type[Event]]] = {cls.kind: cls for cls in Event.__subclasses__()}
-"""Every kind by its name in JSON."""
-
-KINDS_BY_CODE: Final[dict[int, type[Event]]] = {cls.code: cls for cls in KINDS.values()}
-"""Every kind by its number on the wire."""

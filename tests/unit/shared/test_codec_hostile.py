@@ -18,7 +18,7 @@ from genba_shared.codec.header import frame
 from genba_shared.codec.layout import CONTEXT_FIELDS, ROW_FIELDS, Shape, kind_fields
 from genba_shared.errors import ContractError
 from genba_shared.events import KINDS, TagPassed, event_to_json
-from genba_shared.events.kinds import KINDS_BY_CODE
+from genba_shared.events.registry import KINDS_BY_CODE
 
 EPOCH = "00112233445566778899aabbccddeeff"
 MOST_S = 10.0  # of CPU time, while every allocation is watched, which takes three times as long

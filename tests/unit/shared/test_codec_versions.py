@@ -15,7 +15,7 @@ from genba_shared.codec.layout import kind_fields
 from genba_shared.codec.values import plans_of
 from genba_shared.errors import ContractError
 from genba_shared.events import NodeStarted, PiecesCounted, Result, Source, SourceType, read_lines
-from genba_shared.events.kinds import KINDS_BY_CODE
+from genba_shared.events.registry import KINDS_BY_CODE
 from genba_shared.events.schema import Field, FieldType
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "envelopes"

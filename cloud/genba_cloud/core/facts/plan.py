@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Final
 
 FIRST_INSTANT: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,9 +25,77 @@ class Refused:
     conflict: bool = False
 
 
+class Criterion(StrEnum):
+    """What must be so for a node to be complete."""
+
+    QUANTITY = "quantity"
+    """The whole quantity is there as good pieces."""
+    STEPS = "steps"
+    """Every sub-step was reported as done."""
+    REPORT = "report"
+    """A person says so."""
+    ALL_LEFT = "all_left"
+    """Everything that is bound to the work order has left the zone."""
+    INSPECTION = "inspection"
+    """An inspection of the whole quantity passed."""
+
+
+class Evidence(StrEnum):
+    """Who must say that a node is complete before it counts as done."""
+
+    ANY = "any"
+    MACHINE = "machine"
+    PERSON = "person"
+    BOTH = "both"
+
+
+class Confirm(StrEnum):
+    """Whether a complete node still has to be confirmed."""
+
+    AUTO = "auto"
+    REQUIRED = "required"
+    FOUR_EYES = "four_eyes"
+    """By somebody other than who reported it."""
+
+
+class Scope(StrEnum):
+    """What a node is done once for."""
+
+    WORK_ORDER = "work_order"
+    ORDER = "order"
+    SHIPMENT = "shipment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """What a node needs before it may begin: `transfer_quantity` good pieces (None: all) of another node.
+
+    `work_order` None: of the same one. `lag_s`: working seconds that must pass after that (drying, transport).
+    """
+
+    node: str
+    work_order: str | None = None
+    transfer_quantity: int | None = None
+    lag_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A sub-step of a node. `label` is by language code."""
+
+    step: str
+    label: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodePlan:
-    """One production step of a work order, as planned when the order was confirmed. `label` is by language code."""
+    """One production step of a work order, as planned when the order was confirmed. `label` is by language code.
+
+    `predecessors` are nodes of the same work order that must hand over everything; `dependencies` say more. Standard
+    work is `setup_s` once and `piece_s` for each piece, in seconds of one station; both None: the planned duration.
+    `work_centre` and `stations` say where it may run. `key`: it counts for visibility, and customers may hear of it;
+    `visible_to`: roles outside the factory that may see it. `instructions` are ``ID@VERSION``, frozen with the routing.
+    """
 
     node: str
     quantity: int
@@ -34,17 +103,59 @@ class NodePlan:
     planned_finish: datetime
     predecessors: tuple[str, ...] = ()
     label: Mapping[str, str]
+    dependencies: tuple[Dependency, ...] = ()
+    criterion: Criterion = Criterion.QUANTITY
+    evidence: Evidence = Evidence.ANY
+    confirm: Confirm = Confirm.AUTO
+    scope: Scope = Scope.WORK_ORDER
+    steps: tuple[Step, ...] = ()
+    setup_s: int | None = None
+    piece_s: float | None = None
+    work_centre: str | None = None
+    stations: tuple[str, ...] = ()
+    key: bool = False
+    visible_to: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
+
+    def needs(self) -> tuple[Dependency, ...]:
+        """Everything that must be there before it may begin."""
+        return (*(Dependency(node=code) for code in self.predecessors), *self.dependencies)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaterialNeed:
+    """What a work order needs of an item, in all; `node`: where it is used first (None: from the beginning)."""
+
+    item: str
+    amount: float
+    uom: str = "pcs"
+    node: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamMember:
+    """Somebody of the order's team, as an opaque id. `role` is a word of the policy (``owner``, ``planner``)."""
+
+    person: str
+    role: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkOrderPlan:
-    """What one site makes of an order: `quantity` pieces of `item` through `nodes`, in the order of the routing."""
+    """What one site makes of an order: `quantity` pieces of `item` through `nodes`, in the order of the routing.
+
+    `routing` is the template that it was frozen from, as ``ID@VERSION``; `parameters` are the order's own (size,
+    colour); `materials` come from the BOM.
+    """
 
     work_order: str
     site: str
     item: str
     quantity: int
     nodes: tuple[NodePlan, ...]
+    routing: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    materials: tuple[MaterialNeed, ...] = ()
 
     def node(self, code: str) -> NodePlan | None:
         """The plan of the node, None where the routing has no such node."""
@@ -53,7 +164,10 @@ class WorkOrderPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderPlan:
-    """A customer order with its work orders; (`system`, `external_id`) is its identity in the system that sent it."""
+    """A customer order with its work orders; (`system`, `external_id`) is its identity in the system that sent it.
+
+    `priority`: higher is more urgent; 0 is usual.
+    """
 
     order: str
     system: str
@@ -61,6 +175,8 @@ class OrderPlan:
     customer: str
     promised: datetime
     work_orders: tuple[WorkOrderPlan, ...]
+    priority: int = 0
+    team: tuple[TeamMember, ...] = ()
 
     def start(self) -> datetime:
         """Earliest planned start of any node: the baseline's start."""

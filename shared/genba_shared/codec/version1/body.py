@@ -26,8 +26,8 @@ from genba_shared.codec.values import source_of, text_of, time_after, time_at
 from genba_shared.codec.version1.columns import read_integers, read_numbers, read_presence
 from genba_shared.errors import ContractError
 from genba_shared.events.json_form import MAX_TEXT
-from genba_shared.events.kinds import KINDS_BY_CODE
 from genba_shared.events.model import Event, SourceType
+from genba_shared.events.registry import KINDS_BY_CODE
 from genba_shared.events.schema import Field, FieldType
 
 _INT64: Final = 2**63
