@@ -16,7 +16,7 @@ import struct
 from array import array
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, compress
 from typing import Final
 
 from genba_shared.codec.buffer import Reader, Writer
@@ -42,6 +42,7 @@ _SIGNED: Final = "bhiq"
 LEAST_HEX: Final = 16  # characters; shorter texts gain nothing
 MOST_HEX: Final = 64  # bytes: a SHA-512 is the longest that somebody may want
 _MOST_DECIMALS: Final = 6
+_BITS: Final = bytes(character == ord("1") for character in range(256))
 _TENS: Final = tuple(10**decimals for decimals in range(_MOST_DECIMALS + 1))
 
 
@@ -210,7 +211,7 @@ def read_presence(reader: Reader, count: int) -> list[int]:
         raise ContractError("presence bits beyond the last row")
     if not bits:
         raise ContractError("a column without a value")
-    return [row for row, bit in enumerate(reversed(f"{bits:b}")) if bit == "1"]
+    return list(compress(range(count), f"{bits:b}"[::-1].encode().translate(_BITS)))
 
 
 @lru_cache(maxsize=1024)
