@@ -63,7 +63,7 @@ def sent(*events: Any) -> bytes:
     return encode(Envelope(header=header, events=events))
 
 
-def newer_plan(code: int) -> body_writer.FieldsPlan:
+def newer_plan(code: int) -> body_writer.KindPlan:
     """How a newer gateway writes a kind."""
     return body_writer.plan_of((*kind_fields(KINDS_BY_CODE[code]), COLOUR))
 
