@@ -108,7 +108,9 @@ class _Made:
             given[plan.name] = map(column.__getitem__, rows.contexts) if isinstance(column, list) else column
         for plan, column in zip(_ROW_PLANS, self._columns, strict=True):
             given[plan.name] = iter(pick(column)) if isinstance(column, list) else column
-        return [map(self._prefix.__add__, map(str, rows.seqs)), *map(given.__getitem__, _COMMON_NAMES)]
+        prefix = self._prefix
+        ids = [f"{prefix}{seq}" for seq in rows.seqs]
+        return [iter(ids), *map(given.__getitem__, _COMMON_NAMES)]
 
     def _read_kind(self, code: int, numbers: Sequence[int], block: bytes, rows: Rows) -> None:
         """The events of one kind; a kind that is not known, or whose columns cannot be read, is refused alone."""

@@ -251,12 +251,10 @@ class _BodyWriter:
         writer.varint(len(texts))
         if not texts:
             return
-        data = "\0".join(texts).encode("utf-8", errors="surrogatepass")
-        lengths = list(map(len, texts))
-        is_plain = min(lengths) > 0 and max(lengths) <= MAX_TEXT and data.count(0) == len(texts) - 1
-        if is_plain and _is_unicode(data):
+        joined = "\0".join(texts)
+        if all(texts) and max(map(len, texts)) <= MAX_TEXT and joined.count("\0") < len(texts) and _is_unicode(joined):
             writer.u8(0)
-            writer.blob(data)
+            writer.blob(joined.encode())
             return
         single = [text.encode("utf-8", errors="surrogatepass") for text in texts]
         writer.u8(1)
@@ -341,10 +339,10 @@ def _picker(numbers: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
     return itemgetter(*numbers) if len(numbers) > 1 else lambda values: (values[numbers[0]],)
 
 
-def _is_unicode(data: bytes) -> bool:
+def _is_unicode(text: str) -> bool:
     try:
-        data.decode()
-    except UnicodeDecodeError:
+        text.encode()
+    except UnicodeEncodeError:
         return False
     return True
 
