@@ -76,7 +76,7 @@ async def test_a_gateway_speaks_and_listens_on_its_own_topics_and_on_no_others(s
     overheard: list[str] = []
     async with site.collector() as collector, MqttLink(mine, "gw-1") as link, MqttLink(other, "gw-2") as spy:
         collector.on_message = lambda topic, payload, _: heard.append(f"{topic} {payload.decode()}")
-        collector.subscribe("genba/#")
+        collector.subscribe("genba/1/#")
         link.on_message = lambda topic, payload, _: overheard.append(f"gw-1 {topic}")
         spy.on_message = lambda topic, payload, _: overheard.append(f"gw-2 {topic}")
         link.subscribe(topics.ack("gw-1"))
