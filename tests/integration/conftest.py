@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.mqtt_peers import Mosquitto
+from tests.integration.mqtt_peers import Mosquitto, nats_program
+
+
+@pytest.fixture
+def needs_nats_server() -> None:
+    """Skips where there is no nats-server."""
+    nats_program()
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from genba_shared.errors import UsageError
 from genba_shared.mqtt import MqttLink
 from tests.chaos.disk import SmallDisk
 
+pytestmark = pytest.mark.usefixtures("needs_nats_server")
+
 PARENT = """
 import asyncio, sys
 from pathlib import Path
@@ -37,14 +39,6 @@ def python(code: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-
-
-@pytest.fixture(autouse=True)
-def _needs_server() -> None:
-    try:
-        find_server()
-    except UsageError as exc:
-        pytest.skip(str(exc))
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]], *, seconds: float = 20) -> None:

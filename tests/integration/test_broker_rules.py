@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from genba_cloud.ingest import Ingest
-from genba_cloud.ingest.broker import find_server
 from genba_cloud.ingest.broker_config import MQTT_PORT, mosquitto_files, nats_files
 from genba_cloud.ledger import Ledger
 from genba_cloud.store import SqliteStore
@@ -25,9 +24,8 @@ from genba_cloud.store.read import Enrolment, GatewayIdentity, GatewayRecord
 from genba_shared import topics
 from genba_shared.broker import BrokerAddress
 from genba_shared.cli import main
-from genba_shared.errors import UsageError
 from genba_shared.mqtt import MqttLink, Will
-from tests.integration.mqtt_peers import MOSQUITTO, eventually, wait_for_port
+from tests.integration.mqtt_peers import MOSQUITTO, eventually, nats_program, wait_for_port
 from tests.peers.certificates import Authority
 from tests.peers.fleet import FleetGateway
 from tests.peers.nats import free_ports
@@ -78,10 +76,7 @@ def mosquitto(folder: Path) -> Iterator[GuardedBroker]:
 
 @contextlib.contextmanager
 def nats(folder: Path) -> Iterator[GuardedBroker]:
-    try:
-        program = str(find_server())
-    except UsageError as exc:
-        pytest.skip(str(exc))
+    program = nats_program()
     mqtt, client = free_ports(2)
     broker = GuardedBroker(folder, mqtt)
     files = nats_files(ENROLLED, nodes=["localhost"], certificates=str(broker.certificates))
