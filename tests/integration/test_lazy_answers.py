@@ -72,7 +72,7 @@ class Installation:
         for _ in range(pieces):
             committed = self.committed
             self.gateway.count(1)
-            await eventually(lambda before=committed: self.committed == before + 1)  # type: ignore[misc] # bound now
+            await eventually(lambda before=committed: self.committed == before + 1)  # type: ignore[misc]  # mypy infers no lambda with a default
 
 
 @contextlib.asynccontextmanager

@@ -132,7 +132,7 @@ async def test_memory_is_bounded_when_the_broker_does_not_read() -> None:
     async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(b"\x20\x02\x00\x00")  # CONNACK, accepted
-        reader._transport.pause_reading()  # type: ignore[attr-defined]
+        reader._transport.pause_reading()  # type: ignore[attr-defined]  # a StreamReader does not show its transport
         await stop.wait()
         writer.close()
 
