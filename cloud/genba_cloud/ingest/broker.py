@@ -127,10 +127,9 @@ class EmbeddedBroker:
     async def _first_start(self) -> bool:
         """Start it, and again where it was killed meanwhile; where it ended by itself, it would only do so again."""
         for _ in range(FIRST_STARTS):
-            if await self._try_to_start():
-                return True
-            if not self._was_killed:
-                return False
+            is_up = await self._try_to_start()
+            if is_up or not self._was_killed:
+                return is_up
             logger.warning("broker was killed while it started")
         return False
 
