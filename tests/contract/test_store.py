@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -154,7 +155,7 @@ def test_an_episode_is_open_until_it_is_closed(store: Store) -> None:
 
 
 def test_of_a_station_dispatch_and_counts_without_a_node_are_read_again(store: Store) -> None:
-    def counted(seq: int, **named: str) -> Event:
+    def counted(seq: int, **named: Any) -> Event:
         return PiecesCounted(
             id=f"gw:{EPOCH}:{seq}",
             at=minute(seq),
@@ -166,7 +167,7 @@ def test_of_a_station_dispatch_and_counts_without_a_node_are_read_again(store: S
             total=seq,
             counter_epoch=1,
             since=minute(0),
-            **named,  # type: ignore[arg-type]
+            **named,
         )
 
     opened = DispatchOpened(
