@@ -14,7 +14,7 @@ from genba_cloud.ledger.alarms import COLLECTOR, fork_of, sound_alarm
 from genba_cloud.ledger.batches import NOTHING_CHANGED, Appended, Broken, Changed, EnvelopeBatch
 from genba_cloud.ledger.chain import as_stored, canonical, leaf_of, link_hash
 from genba_cloud.ledger.copies import compare
-from genba_cloud.ledger.folding import fold_events
+from genba_cloud.ledger.folding import fold, touch
 from genba_cloud.ledger.sealing import NO_KEY, Seals
 from genba_cloud.store.port import Link, LogRow, Quarantined, RangeKey, ReceivedRange, Transaction
 from genba_cloud.store.read import LoggedEvent
@@ -163,7 +163,7 @@ def append_own(transaction: Transaction, events: Sequence[Event], stamp: Stamp) 
     if not events:
         return Appended()
     events = stamp.seals.seal(transaction.proofs, events, stamp.now)
-    folded = fold_events(transaction, events)
+    touched = touch(transaction, events)
     received_at = to_milliseconds(stamp.now)
     bodies = [canonical(event) for event in events]  # before the end of the log is locked
     previous = transaction.last_link()
@@ -172,10 +172,10 @@ def append_own(transaction: Transaction, events: Sequence[Event], stamp: Stamp) 
         for position, (event, body) in enumerate(zip(events, bodies, strict=True), start=previous.last + 1)
     ]
     transaction.append_log(rows, _link(previous, rows))
-    last = rows[-1].position
-    transaction.put_views({key: view.at(last) for key, view in folded.views.items()})
-    logged = (LoggedEvent(position=row.position, received_at=received_at, event=row.event) for row in rows)
-    return Appended(events=tuple(logged), changed=folded.changed)
+    folded = fold(touched, first=rows[0].position)  # while the database is busy with the rows
+    logged = tuple(LoggedEvent(position=row.position, received_at=received_at, event=row.event) for row in rows)
+    transaction.put_views({key: view.at(rows[-1].position) for key, view in folded.views.items()})
+    return Appended(events=logged, changed=folded.changed)
 
 
 def _link(previous: Link, rows: Sequence[LogRow]) -> Link:

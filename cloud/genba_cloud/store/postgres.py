@@ -159,7 +159,12 @@ class PostgresStore(_Postgres):
             begun = connection.begin()
             memory = self._memories.setdefault(enterprise, Memory())
             transaction = PostgresTransaction(connection, enterprise, access, self._log_parts, memory)
-            yield transaction  # what is raised here rolls back: the connection is let go of with its transaction open
+            try:
+                yield transaction
+            except BaseException:  # this rolls back: the connection is let go of with its transaction open
+                transaction.abandon()
+                raise
+            transaction.arrive()
             transaction.tell()
             try:
                 begun.commit()

@@ -7,12 +7,15 @@ security, and whether a part holds rows of other enterprises must be seen before
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final
 
 import psycopg
+from psycopg.copy import LibpqWriter
 from sqlalchemy import (
     BigInteger,
     Connection,
@@ -39,6 +42,11 @@ PART_POSITIONS: Final = 2_000_000
 _BOUNDS: Final = re.compile(r"FOR VALUES FROM \('?(\d+)'?\) TO \('?(\d+)'?\)")
 _LOCK: Final = 0x6E6264
 _PATIENCE: Final = "SET LOCAL lock_timeout = '2s'"
+
+_MANY: Final = 100
+"""Of so many rows the database is given the time to write them while the next thing is worked out."""
+_UNSENT: Final = 16_000_000
+"""Bytes that may wait in this process for a database that takes them slowly; a commit has a third of that."""
 
 _PARTS: Final = text(
     "SELECT part.relname AS name, pg_get_expr(part.relpartbound, part.oid) AS bounds "
@@ -96,24 +104,81 @@ class LogParts:
         return there
 
 
-def copy_rows(connection: Connection, enterprise: str, rows: Sequence[LogRow], there: Sequence[Part]) -> None:
-    """Write rows, in the order of their positions, into their parts."""
+class Arriving:
+    """Rows on their way into one part of the log: all is said, and the database works on it.
+
+    Nothing else can be asked of the connection before `wait`; what needs no database can be done meanwhile.
+    """
+
+    def __init__(self, driver: Any, part: Part, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Begin; `driver` is psycopg's connection."""
+        self._driver = driver
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+        cursor = driver.cursor()
+        into = f"COPY {part.name} ({_COLUMNS}) FROM STDIN (FORMAT BINARY)".encode()
+        self._open = cursor.copy(into, writer=LibpqWriter(cursor, flush_threshold=_UNSENT))
+        with self._translated():
+            copy = self._open.__enter__()
+            copy.set_types(_TYPES)
+            for values in rows:
+                copy.write_row(values)
+            if len(rows) < _MANY:
+                self._end()
+                return
+        self._thread = threading.Thread(target=self._end_aside, name="log-copy", daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Until they are there.
+
+        Raises:
+            StoreAway, StoreClash: they will not be.
+        """
+        if self._thread is not None:
+            self._thread.join()
+        with self._translated():
+            if self._error is not None:
+                raise self._error
+
+    def _end(self) -> None:
+        self._open.__exit__(None, None, None)
+
+    def _end_aside(self) -> None:
+        try:
+            self._end()
+        except BaseException as exc:  # noqa: BLE001 (raised where it is waited for)
+            self._error = exc
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.Error as exc:
+            is_lost = self._driver.broken or self._driver.closed
+            raise (error_of(exc, is_lost=is_lost) or exc) from exc
+
+
+def copy_rows(
+    connection: Connection, enterprise: str, rows: Sequence[LogRow], there: Sequence[Part]
+) -> Arriving | None:
+    """Write rows, in the order of their positions, into their parts; those of the last part may still be on their way.
+
+    The connection may be used again when they have arrived.
+    """
     driver: Any = connection.connection.driver_connection
+    arriving: Arriving | None = None
     left = list(rows)
     for part in there:
         mine = list(takewhile(lambda row: row.position < part.end, left))  # noqa: B023 (used up at once)
         if not mine:
             continue
         left = left[len(mine) :]
-        try:
-            with driver.cursor().copy(f"COPY {part.name} ({_COLUMNS}) FROM STDIN (FORMAT BINARY)".encode()) as copy:
-                copy.set_types(_TYPES)
-                for values in log_parameters(enterprise, mine):
-                    copy.write_row(values)
-        except psycopg.Error as exc:
-            raise (error_of(exc, is_lost=driver.broken or driver.closed) or exc) from exc
+        if arriving is not None:
+            arriving.wait()
+        arriving = Arriving(driver, part, log_parameters(enterprise, mine))
         if not left:
-            return
+            return arriving
     raise LookupError(f"no part of the log holds position {left[0].position}")
 
 

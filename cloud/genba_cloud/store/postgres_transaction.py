@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
+import psycopg
 from sqlalchemy import ARRAY, Connection, String, Table, cast, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from genba_cloud.core.facts import Aggregate, ViewKey
-from genba_cloud.store.errors import StoreClash
+from genba_cloud.store.errors import StoreAway, StoreClash
 from genba_cloud.store.isolation import SETTING
 from genba_cloud.store.leases import CHANNEL, is_held
 from genba_cloud.store.memory import Memory
 from genba_cloud.store.port import Link, LogRange, LogRow, ReceivedRange, StoredOrder, StoredView
-from genba_cloud.store.postgres_log import LogParts, copy_rows, drop, ranges
+from genba_cloud.store.postgres_log import Arriving, LogParts, copy_rows, drop, ranges
 from genba_cloud.store.read import GatewayRecord
 from genba_cloud.store.rows import chunks, gateway_record, gateway_rows, order_rows, orders_of, stored_view
 from genba_cloud.store.tables import GATEWAY, LINK, RECEIVED_RANGE, VIEW
@@ -85,6 +87,23 @@ class PostgresTransaction(SqlTransaction):
         self._holds_rows = False
         self._announced: list[str] = []
         self._has_log = False
+        self._arriving: Arriving | None = None
+
+    @property
+    def _connection(self) -> Connection:
+        self.arrive()
+        return super()._connection
+
+    def arrive(self) -> None:
+        """Wait until rows that are on their way into the log are there."""
+        arriving, self._arriving = self._arriving, None
+        if arriving is not None:
+            arriving.wait()
+
+    def abandon(self) -> None:
+        """Nothing of this will be committed: only see to it that the connection is free to be told so."""
+        with suppress(StoreAway, StoreClash, psycopg.Error):
+            self.arrive()
 
     def alone(self) -> None:
         """See the port."""
@@ -119,10 +138,10 @@ class PostgresTransaction(SqlTransaction):
     def append_log(self, rows: Sequence[LogRow], link: Link) -> None:
         """See the port."""
         there = self._log_parts.for_positions(self._connection, link.last)
-        copy_rows(self._connection, self._enterprise, rows, there)
         values = {"number": link.number, "first": link.first, "last": link.last, "hash": link.hash}
         self._connection.execute(insert(LINK), {"enterprise": self._enterprise, **values})
         self.link = link
+        self._arriving = copy_rows(self._connection, self._enterprise, rows, there)
 
     def log_ranges(self) -> Sequence[LogRange]:
         """See the port."""

@@ -70,12 +70,16 @@ class SqlTransaction:
 
     def __init__(self, connection: Connection, enterprise: str, memory: Memory | None = None) -> None:
         """`memory` is what was committed before and may be trusted; the store hands it what `committed` here adds."""
-        self._connection = connection
+        self._its_connection = connection
         self._enterprise = enterprise
         self._views_version = "views" if enterprise == DEFAULT_ENTERPRISE else f"views of {enterprise}"
         self._memory = memory
         self._views: dict[ViewKey, StoredView] = {}
         self._plans: dict[str, PlannedWork] = {}
+
+    @property
+    def _connection(self) -> Connection:
+        return self._its_connection
 
     def committed(self) -> None:
         """It was committed: what was read and written here may be remembered."""
@@ -128,11 +132,13 @@ class SqlTransaction:
         """See the port."""
         self._connection.execute(delete(LOG).where(LOG.c.enterprise == self._enterprise, LOG.c.position <= upto))
 
-    def attributing_events(self, station: str) -> Sequence[Event]:
+    def attributing_events(self, station: str, *, before: int | None = None) -> Sequence[Event]:
         """See the port."""
         query = select(LOG.c.work_order, LOG.c.kind, LOG.c.position, LOG.c.body, LOG.c.leaf).where(
             LOG.c.enterprise == self._enterprise, LOG.c.station == station, LOG.c.kind.in_(_ATTRIBUTING)
         )
+        if before is not None:
+            query = query.where(LOG.c.position < before)
         query = query.order_by(LOG.c.position).execution_options(yield_per=1000)
         # Most are counts that name their node: they are told by their bytes, which is far cheaper than reading them.
         with self._connection.execute(query) as found:
