@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Table, and_, delete, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, String, Table, and_, bindparam, delete, func, insert, select, update
 
 from genba_cloud.core.facts import Aggregate, ViewKey
 from genba_cloud.store import quarantine
@@ -64,6 +64,13 @@ from genba_shared.events import DispatchClosed, DispatchOpened, Event, PiecesCou
 _ATTRIBUTING = (DispatchOpened.kind, DispatchClosed.kind, PiecesCounted.kind)
 _NODE_KEY = b'"node":'  # in canonical JSON; inside a text the quotes would be escaped
 
+_MINE: Final[BindParameter[str]] = bindparam("enterprise", type_=String)
+_LAST_LINK: Final = select(LINK).where(LINK.c.enterprise == _MINE).order_by(LINK.c.number.desc()).limit(1)
+_WAITING: Final = select(QUESTION.c.id).where(
+    QUESTION.c.enterprise == _MINE, QUESTION.c.standing == str(Standing.WAITING)
+)
+"""What every commit asks is put together once: that takes longer than to ask it."""
+
 
 class SqlTransaction:
     """See `port.Transaction`."""
@@ -97,8 +104,7 @@ class SqlTransaction:
 
     def last_link(self) -> Link:
         """See the port."""
-        query = self._all(LINK).order_by(LINK.c.number.desc()).limit(1)
-        row = self._connection.execute(query).mappings().first()
+        row = self._connection.execute(_LAST_LINK, {"enterprise": self._enterprise}).mappings().first()
         return _link(row) if row else Link(number=0, first=0, last=0, hash=b"")
 
     def append_log(self, rows: Sequence[LogRow], link: Link) -> None:
@@ -158,9 +164,7 @@ class SqlTransaction:
 
     def waiting_answers(self) -> frozenset[str]:
         """See the port."""
-        table = QUESTION.c
-        query = select(table.id).where(table.enterprise == self._enterprise, table.standing == str(Standing.WAITING))
-        return frozenset(self._connection.scalars(query))
+        return frozenset(self._connection.scalars(_WAITING, {"enterprise": self._enterprise}))
 
     def received(self, gateway: str, lane: str, epoch: str) -> ReceivedRange:
         """See the port."""
