@@ -284,7 +284,7 @@ def test_received_ranges_are_read_and_moved_together(store: Store) -> None:
 
 def test_a_row_that_holds_no_event_any_more_is_named_by_its_position(store: Store) -> None:
     good, bad = rows(started(1), started(2))
-    log_rows = [good, replace(bad, body=b'{"kind":"node_started"')]
+    log_rows = [good, bad._replace(body=b'{"kind":"node_started"')]
     with store.transaction() as transaction:
         transaction.append_log(log_rows, Link(number=1, first=1, last=2, hash=b"h" * 32))
         with pytest.raises(DamagedRowError, match="position 2"):

@@ -175,8 +175,8 @@ class Transaction(Protocol):
     def last_link(self) -> Link:
         """The newest link of the chain; number and positions are 0 and the hash is empty before the first."""
 
-    def append_log(self, rows: Sequence[LogRow], link: Link) -> None:
-        """Add events at the end of the log, and the link that covers them.
+    def append_log(self, rows: Sequence[LogRow], link: Link | None = None) -> None:
+        """Add events at the end of the log; with the last of them the link that covers all that were added.
 
         They may still be on their way when this returns: whatever is asked next waits for them, and so does the commit.
         """

@@ -7,7 +7,6 @@ security, and whether a part holds rows of other enterprises must be seen before
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,11 @@ from itertools import takewhile
 from typing import Any, Final
 
 import psycopg
+from psycopg.abc import PQGen
 from psycopg.copy import LibpqWriter
+from psycopg.generators import copy_end
+from psycopg.pq.abc import PGresult
+from psycopg.waiting import Ready
 from sqlalchemy import (
     BigInteger,
     Connection,
@@ -32,9 +35,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from genba_cloud.store.port import LogRange, LogRow
+from genba_cloud.store.port import LogRange
 from genba_cloud.store.postgres_health import error_of
-from genba_cloud.store.rows import log_parameters
 from genba_cloud.store.tables import LOG, Instant
 
 PART_POSITIONS: Final = 2_000_000
@@ -43,8 +45,6 @@ _BOUNDS: Final = re.compile(r"FOR VALUES FROM \('?(\d+)'?\) TO \('?(\d+)'?\)")
 _LOCK: Final = 0x6E6264
 _PATIENCE: Final = "SET LOCAL lock_timeout = '2s'"
 
-_MANY: Final = 100
-"""Of so many rows the database is given the time to write them while the next thing is worked out."""
 _UNSENT: Final = 16_000_000
 """Bytes that may wait in this process for a database that takes them slowly; a commit has a third of that."""
 
@@ -104,6 +104,22 @@ class LogParts:
         return there
 
 
+class _Sending(LibpqWriter):
+    """Sends rows and that these were all, as far as the system takes it, and leaves the answer to be waited for."""
+
+    answer: PQGen[PGresult] | None = None
+
+    def finish(self, exc: BaseException | None = None) -> None:
+        """See psycopg; its own generator is only not followed to the end."""
+        if exc is not None:
+            super().finish(exc)
+            return
+        ending = copy_end(self.connection.pgconn, None)
+        next(ending)
+        ending.send(Ready.W)
+        self.answer = ending
+
+
 class Arriving:
     """Rows on their way into one part of the log: all is said, and the database works on it.
 
@@ -113,21 +129,14 @@ class Arriving:
     def __init__(self, driver: Any, part: Part, rows: Sequence[tuple[Any, ...]]) -> None:
         """Begin; `driver` is psycopg's connection."""
         self._driver = driver
-        self._error: BaseException | None = None
-        self._thread: threading.Thread | None = None
         cursor = driver.cursor()
+        sending = _Sending(cursor, flush_threshold=_UNSENT)
         into = f"COPY {part.name} ({_COLUMNS}) FROM STDIN (FORMAT BINARY)".encode()
-        self._open = cursor.copy(into, writer=LibpqWriter(cursor, flush_threshold=_UNSENT))
-        with self._translated():
-            copy = self._open.__enter__()
+        with self._translated(), cursor.copy(into, writer=sending) as copy:
             copy.set_types(_TYPES)
             for values in rows:
                 copy.write_row(values)
-            if len(rows) < _MANY:
-                self._end()
-                return
-        self._thread = threading.Thread(target=self._end_aside, name="log-copy", daemon=True)
-        self._thread.start()
+        self._answer = sending.answer
 
     def wait(self) -> None:
         """Until they are there.
@@ -135,20 +144,8 @@ class Arriving:
         Raises:
             StoreAway, StoreClash: they will not be.
         """
-        if self._thread is not None:
-            self._thread.join()
         with self._translated():
-            if self._error is not None:
-                raise self._error
-
-    def _end(self) -> None:
-        self._open.__exit__(None, None, None)
-
-    def _end_aside(self) -> None:
-        try:
-            self._end()
-        except BaseException as exc:  # noqa: BLE001 (raised where it is waited for)
-            self._error = exc
+            self._driver.wait(self._answer)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -159,10 +156,8 @@ class Arriving:
             raise (error_of(exc, is_lost=is_lost) or exc) from exc
 
 
-def copy_rows(
-    connection: Connection, enterprise: str, rows: Sequence[LogRow], there: Sequence[Part]
-) -> Arriving | None:
-    """Write rows, in the order of their positions, into their parts; those of the last part may still be on their way.
+def copy_rows(connection: Connection, rows: Sequence[tuple[Any, ...]], there: Sequence[Part]) -> Arriving | None:
+    """Write `log_parameters`, in the order of their positions, into their parts; the last part's are on their way then.
 
     The connection may be used again when they have arrived.
     """
@@ -170,16 +165,16 @@ def copy_rows(
     arriving: Arriving | None = None
     left = list(rows)
     for part in there:
-        mine = list(takewhile(lambda row: row.position < part.end, left))  # noqa: B023 (used up at once)
+        mine = list(takewhile(lambda row: row[_POSITION] < part.end, left))  # noqa: B023 (used up at once)
         if not mine:
             continue
         left = left[len(mine) :]
         if arriving is not None:
             arriving.wait()
-        arriving = Arriving(driver, part, log_parameters(enterprise, mine))
+        arriving = Arriving(driver, part, mine)
         if not left:
             return arriving
-    raise LookupError(f"no part of the log holds position {left[0].position}")
+    raise LookupError(f"no part of the log holds position {left[0][_POSITION]}")
 
 
 def ranges(connection: Connection, enterprise: str) -> tuple[LogRange, ...]:
@@ -234,4 +229,5 @@ def _driver_type(kind: TypeEngine[Any]) -> str:
 
 
 _COLUMNS: Final = ", ".join(one.name for one in LOG.columns)
+_POSITION: Final = list(LOG.columns).index(LOG.c.position)
 _TYPES: Final = [_driver_type(one.type) for one in LOG.columns]

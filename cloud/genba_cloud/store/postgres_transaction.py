@@ -20,7 +20,15 @@ from genba_cloud.store.memory import Memory
 from genba_cloud.store.port import Link, LogRange, LogRow, ReceivedRange, StoredOrder, StoredView
 from genba_cloud.store.postgres_log import Arriving, LogParts, copy_rows, drop, ranges
 from genba_cloud.store.read import GatewayRecord
-from genba_cloud.store.rows import chunks, gateway_record, gateway_rows, order_rows, orders_of, stored_view
+from genba_cloud.store.rows import (
+    chunks,
+    gateway_record,
+    gateway_rows,
+    log_parameters,
+    order_rows,
+    orders_of,
+    stored_view,
+)
 from genba_cloud.store.tables import GATEWAY, LINK, RECEIVED_RANGE, VIEW
 from genba_cloud.store.transaction import SqlTransaction
 from genba_shared.events import Event
@@ -157,13 +165,14 @@ class PostgresTransaction(SqlTransaction):
             self._has_log = True
         return super().last_link()
 
-    def append_log(self, rows: Sequence[LogRow], link: Link) -> None:
-        """See the port."""
-        there = self._log_parts.for_positions(self._connection, link.last)
-        values = {"number": link.number, "first": link.first, "last": link.last, "hash": link.hash}
-        self._connection.execute(insert(LINK), {"enterprise": self._enterprise, **values})
-        self.link = link
-        self._arriving = copy_rows(self._connection, self._enterprise, rows, there)
+    def append_log(self, rows: Sequence[LogRow], link: Link | None = None) -> None:
+        """See the port; the rows are still on their way when this returns."""
+        values = log_parameters(self._enterprise, rows)
+        there = self._log_parts.for_positions(self._connection, rows[-1].position)
+        if link is not None:
+            self._append_link(link)
+            self.link = link
+        self._arriving = copy_rows(self._connection, values, there)
 
     def log_ranges(self) -> Sequence[LogRange]:
         """See the port."""

@@ -107,9 +107,13 @@ class SqlTransaction:
         row = self._connection.execute(_LAST_LINK, {"enterprise": self._enterprise}).mappings().first()
         return _link(row) if row else Link(number=0, first=0, last=0, hash=b"")
 
-    def append_log(self, rows: Sequence[LogRow], link: Link) -> None:
+    def append_log(self, rows: Sequence[LogRow], link: Link | None = None) -> None:
         """See the port."""
         insert_many(self._connection, LOG, log_parameters(self._enterprise, rows))
+        if link is not None:
+            self._append_link(link)
+
+    def _append_link(self, link: Link) -> None:
         values = {"number": link.number, "first": link.first, "last": link.last, "hash": link.hash}
         self._connection.execute(insert(LINK), [{"enterprise": self._enterprise, **values}])
 
