@@ -176,6 +176,7 @@ def test_of_a_station_dispatch_and_counts_without_a_node_are_read_again(store: S
     log(store, started(1), unnamed, half_named, opened, counted(5, work_order="WO-1", node="CUT"))
     with store.transaction() as transaction:
         assert transaction.attributing_events("CUT-1") == [unnamed, half_named, opened]
+        assert transaction.attributing_events("CUT-1", before=4) == [unnamed, half_named]
         assert transaction.attributing_events("SEW-1") == []
 
 

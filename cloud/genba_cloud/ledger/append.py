@@ -22,7 +22,7 @@ from genba_shared.clock import to_milliseconds
 from genba_shared.errors import ContractError
 from genba_shared.events import DataGapSeen, Event, EventId, GapCause, made_by
 
-PIECE: Final = 250
+_PIECE: Final = 250
 """Events that are handed to the store at a time."""
 QUARANTINE_BYTES: Final = 100_000_000
 """Bytes of what cannot be taken that are kept for one gateway."""
@@ -180,9 +180,9 @@ def _log(transaction: Transaction, events: Sequence[Event], previous: Link, rece
     """Put the events at the end of the log, piece by piece: one is made while the database writes the one before."""
     first, last = previous.last + 1, previous.last + len(events)
     leaves: list[bytes] = []
-    for start in range(0, len(events), PIECE):
+    for start in range(0, len(events), _PIECE):
         rows: list[LogRow] = []
-        for position, event in enumerate(events[start : start + PIECE], start=first + start):
+        for position, event in enumerate(events[start : start + _PIECE], start=first + start):
             body = canonical(event)
             rows.append(LogRow(position, received_at, event, body, leaf_of(body)))
         leaves += [row.leaf for row in rows]

@@ -89,14 +89,19 @@ class LogParts:
         self._positions = positions
         self._known: list[Part] = []
 
-    def for_positions(self, connection: Connection, last: int) -> list[Part]:
-        """Parts for everything up to `last`, and for half a part more: a part is there before it is needed."""
+    def for_positions(self, connection: Connection, last: int, seen: Sequence[Part] = ()) -> Sequence[Part]:
+        """Parts for everything up to `last`, and for half a part more: a part is there before it is needed.
+
+        `seen` is what the same transaction was given before. Some of these it may have made itself, and they may still
+        be rolled back: they are known from the next transaction on.
+        """
+        if seen and seen[-1].end > last:
+            return seen
         needed = last + self._positions // 2
-        if not self._known or self._known[-1].end <= needed:
+        if not seen and (not self._known or self._known[-1].end <= needed):
             self._known = parts(connection)
-        if self._known and self._known[-1].end > needed:
+        if not seen and self._known and self._known[-1].end > needed:
             return self._known
-        # What is made here may still be rolled back: it is known from the next time on.
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK, 0)))
         there = parts(connection)
         while not there or there[-1].end <= needed:

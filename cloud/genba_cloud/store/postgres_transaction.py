@@ -18,7 +18,7 @@ from genba_cloud.store.isolation import SETTING
 from genba_cloud.store.leases import CHANNEL, is_held
 from genba_cloud.store.memory import Memory
 from genba_cloud.store.port import Link, LogRange, LogRow, ReceivedRange, StoredOrder, StoredView
-from genba_cloud.store.postgres_log import Arriving, LogParts, copy_rows, drop, ranges
+from genba_cloud.store.postgres_log import Arriving, LogParts, Part, copy_rows, drop, ranges
 from genba_cloud.store.read import GatewayRecord
 from genba_cloud.store.rows import (
     chunks,
@@ -117,6 +117,7 @@ class PostgresTransaction(SqlTransaction):
         self._holds_rows = False
         self._announced: list[str] = []
         self._has_log = False
+        self._parts: Sequence[Part] = ()
         self._arriving: Arriving | None = None
 
     @property
@@ -168,11 +169,11 @@ class PostgresTransaction(SqlTransaction):
     def append_log(self, rows: Sequence[LogRow], link: Link | None = None) -> None:
         """See the port; the rows are still on their way when this returns."""
         values = log_parameters(self._enterprise, rows)
-        there = self._log_parts.for_positions(self._connection, rows[-1].position)
+        self._parts = self._log_parts.for_positions(self._connection, rows[-1].position, self._parts)
         if link is not None:
             self._append_link(link)
             self.link = link
-        self._arriving = copy_rows(self._connection, values, there)
+        self._arriving = copy_rows(self._connection, values, self._parts)
 
     def log_ranges(self) -> Sequence[LogRange]:
         """See the port."""
