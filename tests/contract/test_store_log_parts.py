@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -137,6 +138,18 @@ def test_rows_that_the_database_refuses_while_something_else_is_done_are_not_com
         transaction.last_link()
     log(small, started(2), first=2)
     assert [row.event for row in small.reads().events().items] == [started(1), started(2)]
+
+
+def test_a_process_that_is_stopped_while_rows_are_on_their_way_leaves_an_idle_transaction(
+    postgres_url: str, small: PostgresStore
+) -> None:
+    """All is said, so that the database does not wait for more of it: it notices that nothing else comes."""
+    query = "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY log_from%'"
+    with small.transaction() as transaction, psycopg.connect(postgres_url, autocommit=True) as other:
+        transaction.append_log(rows(*(started(seq) for seq in range(1, 251))))
+        deadline = time.monotonic() + 30
+        while other.execute(query).fetchall() != [("idle in transaction",)]:
+            assert time.monotonic() < deadline, other.execute(query).fetchall()
 
 
 def test_a_whole_part_goes_at_once_and_what_others_need_of_it_stays(postgres_url: str, small: PostgresStore) -> None:

@@ -46,7 +46,7 @@ _LOCK: Final = 0x6E6264
 _PATIENCE: Final = "SET LOCAL lock_timeout = '2s'"
 
 _UNSENT: Final = 16_000_000
-"""Bytes that may wait in this process for a database that takes them slowly; a commit has a third of that."""
+"""Bytes that may wait in this process for a slow database; a piece of the log hardly has a hundredth of that."""
 
 _PARTS: Final = text(
     "SELECT part.relname AS name, pg_get_expr(part.relpartbound, part.oid) AS bounds "
