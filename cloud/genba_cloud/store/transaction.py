@@ -66,9 +66,8 @@ _NODE_KEY = b'"node":'  # in canonical JSON; inside a text the quotes would be e
 
 _MINE: Final[BindParameter[str]] = bindparam("enterprise", type_=String)
 _LAST_LINK: Final = select(LINK).where(LINK.c.enterprise == _MINE).order_by(LINK.c.number.desc()).limit(1)
-_WAITING: Final = select(QUESTION.c.id).where(
-    QUESTION.c.enterprise == _MINE, QUESTION.c.standing == str(Standing.WAITING)
-)
+_IS_WAITING: Final = QUESTION.c.standing == str(Standing.WAITING)
+_WAITING: Final = select(QUESTION.c.id).where(QUESTION.c.enterprise == _MINE, _IS_WAITING)
 """What every commit asks is put together once: that takes longer than to ask it."""
 
 
