@@ -77,7 +77,8 @@ class Host:
         self.live_s: list[float] = []
         self._news = threading.Condition()
         self._said: set[str] = set()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -109,8 +110,13 @@ class Host:
         self.process.stdin.flush()
 
     def end(self) -> None:
-        """Let it end."""
-        self.process.communicate()
+        """Let it end; the last that it says is heard."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.wait()
+        self._reader.join()
+        self.process.stdout.close()
 
 
 @contextlib.contextmanager

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from genba_edge.outbox import SqliteOutbox
-from genba_edge.uplink import Uplink
-from genba_shared.clock import ProductionClock
 from genba_shared.events import Event, read_lines
 from genba_shared.process import obey_parent_variable
 from tests.chaos.stream import NO_EPOCH
+from tests.peers.gateway import UplinkGateway
 
 BASE: Final = "gw-base"
 """The gateway of the stream that every gateway repeats under its own name."""
@@ -37,31 +36,17 @@ def stream_of(text: str, *, gateway: str, epoch: str) -> list[Event]:
     return list(read_lines(text.splitlines()))
 
 
-class Gateway:
+class Gateway(UplinkGateway[SqliteOutbox]):
     """One outbox with one uplink."""
 
     def __init__(self, name: str, folder: Path, broker: str) -> None:
-        self.name = name
         folder.mkdir(parents=True)
-        self.outbox = SqliteOutbox(folder, gateway=name)
-        self.uplink = Uplink(
-            outbox=self.outbox,
-            gateway=name,
-            broker=broker,
-            state=self._describe,
-            on_dispatch=lambda document: None,
-            clock=ProductionClock(),
-            state_dir=folder,
-        )
+        super().__init__(name, broker, folder, outbox=SqliteOutbox(folder, gateway=name))
 
     def fill(self, events: Sequence[Event]) -> None:
         """Commit events while there is no link."""
         for start in range(0, len(events), GROUP):
             self.outbox.append(events[start : start + GROUP], {})
-
-    def _describe(self) -> dict[str, Any]:
-        mark = self.outbox.mark()
-        return {"online": True, "epoch": mark.epoch, "next_seq": {"facts": mark.next_seq}}
 
     async def until_over(self) -> None:
         """Wait until everything is acknowledged."""
@@ -72,8 +57,7 @@ class Gateway:
         """Commit one event after the other for ever; say how many seconds each took until it was acknowledged."""
         for event in events:
             began_s = time.monotonic()
-            self.outbox.append([event], {})
-            self.uplink.wake([event])
+            self.commit([event])
             await self.until_over()
             print(f"live {time.monotonic() - began_s:.4f}", flush=True)
             await asyncio.sleep(LIVE_EVERY_S)

@@ -235,7 +235,7 @@ async def test_what_is_new_at_the_device_arrives(bench: Bench) -> None:
         await recorder.until(lambda: bool(recorder.of(DeviceBack)))
         for _ in range(3):
             arrived = bench.produce()
-            await recorder.until(lambda arrived=arrived: arrived(recorder))  # type: ignore[misc]
+            await recorder.until(lambda arrived=arrived: arrived(recorder))  # type: ignore[misc]  # mypy infers no lambda with a default
 
 
 async def test_an_outage_is_told_and_logged_once_and_its_end_once(
@@ -282,7 +282,7 @@ async def test_a_bad_point_is_told_once_and_the_others_go_on(bench: Bench) -> No
         await recorder.until(lambda: bool(recorder.samples(bench.bad_point or "")))
         for _ in range(3):
             arrived = bench.produce()
-            await recorder.until(lambda arrived=arrived: arrived(recorder))  # type: ignore[misc]
+            await recorder.until(lambda arrived=arrived: arrived(recorder))  # type: ignore[misc]  # mypy infers no lambda with a default
     (bad,) = recorder.samples(bench.bad_point)
     assert (bad.value, bad.quality) == (None, Quality.BAD)
 
@@ -313,5 +313,5 @@ async def test_a_driver_that_is_run_again_tells_everything_again(bench: Bench) -
     arrived = bench.produce()
     for _ in range(2):
         async with running(bench.driver) as recorder:
-            await recorder.until(lambda recorder=recorder: arrived(recorder))  # type: ignore[misc]
+            await recorder.until(lambda recorder=recorder: arrived(recorder))  # type: ignore[misc]  # mypy infers no lambda with a default
             assert isinstance(first_said(recorder), DeviceBack)

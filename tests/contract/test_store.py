@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -154,7 +155,7 @@ def test_an_episode_is_open_until_it_is_closed(store: Store) -> None:
 
 
 def test_of_a_station_dispatch_and_counts_without_a_node_are_read_again(store: Store) -> None:
-    def counted(seq: int, **named: str) -> Event:
+    def counted(seq: int, **named: Any) -> Event:
         return PiecesCounted(
             id=f"gw:{EPOCH}:{seq}",
             at=minute(seq),
@@ -166,7 +167,7 @@ def test_of_a_station_dispatch_and_counts_without_a_node_are_read_again(store: S
             total=seq,
             counter_epoch=1,
             since=minute(0),
-            **named,  # type: ignore[arg-type]
+            **named,
         )
 
     opened = DispatchOpened(
@@ -176,6 +177,7 @@ def test_of_a_station_dispatch_and_counts_without_a_node_are_read_again(store: S
     log(store, started(1), unnamed, half_named, opened, counted(5, work_order="WO-1", node="CUT"))
     with store.transaction() as transaction:
         assert transaction.attributing_events("CUT-1") == [unnamed, half_named, opened]
+        assert transaction.attributing_events("CUT-1", before=4) == [unnamed, half_named]
         assert transaction.attributing_events("SEW-1") == []
 
 
@@ -284,7 +286,7 @@ def test_received_ranges_are_read_and_moved_together(store: Store) -> None:
 
 def test_a_row_that_holds_no_event_any_more_is_named_by_its_position(store: Store) -> None:
     good, bad = rows(started(1), started(2))
-    log_rows = [good, replace(bad, body=b'{"kind":"node_started"')]
+    log_rows = [good, bad._replace(body=b'{"kind":"node_started"')]
     with store.transaction() as transaction:
         transaction.append_log(log_rows, Link(number=1, first=1, last=2, hash=b"h" * 32))
         with pytest.raises(DamagedRowError, match="position 2"):

@@ -16,11 +16,10 @@ import httpx
 import psycopg
 import pytest
 
-from genba_cloud.store import SqliteStore
 from genba_cloud.store.lock import DataLock
 from genba_cloud.store.pki import Pki
 from tests.integration.identity_bench import GOOD, Plant
-from tests.integration.log_history import Database, command, write_log
+from tests.integration.log_history import Database, command, folder_with_log, write_log
 from tests.integration.mqtt_peers import Mosquitto, eventually
 from tests.integration.test_api_command import Running, serving
 from tests.integration.test_uplink import Gateway
@@ -203,12 +202,7 @@ async def test_a_restore_that_the_server_refuses_leaves_what_was_there(tmp_path:
 
 @pytest.fixture
 async def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    store = SqliteStore(folder)
-    await write_log(store, folder)
-    store.close()
-    return folder
+    return await folder_with_log(tmp_path / "data")
 
 
 async def test_a_backup_overwrites_nothing_and_keeps_keys_private(data: Path, tmp_path: Path) -> None:

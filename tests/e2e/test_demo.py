@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -130,8 +131,9 @@ def kill_when(demo: Demo, events: int, pid: Callable[[], int]) -> None:
 def broker_pid(demo: Demo) -> int:
     def look() -> int | None:
         for pid in descendants(demo.pids()["collector"]):
-            if "nats-server" in Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0]:
-                return pid
+            with contextlib.suppress(OSError):  # it has ended since
+                if "nats-server" in Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0]:
+                    return pid
         return None
 
     return wait_for("the broker runs", look)

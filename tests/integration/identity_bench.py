@@ -19,16 +19,15 @@ from genba_cloud.store import SqliteStore
 from genba_cloud.store.pki import Pki
 from genba_edge.core.delivery import DeliverySettings
 from genba_edge.outbox import SqliteOutbox
-from genba_edge.uplink import Credentials, Uplink
+from genba_edge.uplink import Credentials
 from genba_shared import topics
 from genba_shared.cli import main
-from genba_shared.clock import ProductionClock
 from genba_shared.codec import Codec, Envelope, Header, encode
-from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.events import Event, PiecesCounted, Result, Source, SourceType
 from genba_shared.mqtt import MqttLink
 from genba_shared.signing import new_key, public_of, signer_of, verifier_of
 from tests.integration.mqtt_peers import Mosquitto, eventually
+from tests.peers.gateway import UplinkGateway
 
 START = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -117,43 +116,21 @@ class Collector:
         return next((one.alarm for one in self.ledger.reads.gateways() if one.gateway == gateway), None)
 
 
-class Gateway:
+class Gateway(UplinkGateway[SqliteOutbox]):
     """The product's outbox and uplink, with a key."""
 
     def __init__(self, folder: Path, url: str, name: str, credentials: Credentials | None) -> None:
         folder.mkdir(exist_ok=True)
-        self.folder, self.name = folder, name
-        self.outbox = SqliteOutbox(folder, gateway=name)
-        self.documents: list[DispatchDocument] = []
-        self.uplink = Uplink(
-            outbox=self.outbox,
-            gateway=name,
-            broker=url,
-            state=self._describe,
-            on_dispatch=self.documents.append,
-            clock=ProductionClock(),
-            state_dir=folder,
-            settings=QUICK,
-            credentials=credentials,
-        )
+        outbox = SqliteOutbox(folder, gateway=name)
+        super().__init__(name, url, folder, outbox=outbox, settings=QUICK, credentials=credentials)
 
-    def _describe(self) -> dict[str, Any]:
-        mark = self.outbox.mark()
-        return {
-            "online": True,
-            "epoch": mark.epoch,
-            "next_seq": {"facts": mark.next_seq},
-            "dispatch_version": self.documents[-1].version if self.documents else 0,
-        }
+    def describe(self) -> dict[str, Any]:
+        return super().describe() | {"dispatch_version": self.dispatch_version}
 
     def count(self, pieces: int, *, note: str = "cutter1/good") -> list[str]:
         """Make events; their ids."""
-        mark = self.outbox.mark()
-        seqs = range(mark.next_seq, mark.next_seq + pieces)
-        events = [counted(self.name, mark.epoch, seq, note=note) for seq in seqs]
-        self.outbox.append(events, {})
-        self.uplink.wake(events)
-        return [event.id for event in events]
+        made = self.make(pieces, lambda epoch, seq: counted(self.name, epoch, seq, note=note))
+        return [event.id for event in made]
 
     async def stop(self) -> None:
         await self.uplink.stop()

@@ -20,7 +20,7 @@ from genba_cloud.core.delivery import Reach
 from genba_cloud.ledger import EnvelopeBatch, Ledger
 from genba_cloud.ledger.heads import make_head, publish_heads
 from genba_cloud.ledger.signing import HeadSigner
-from genba_cloud.store import DEFAULT_ENTERPRISE, Store, open_store
+from genba_cloud.store import DEFAULT_ENTERPRISE, SqliteStore, Store, open_store
 from genba_shared.cli import main
 from genba_shared.events import Event, PiecesCounted, Result, Source, SourceType
 
@@ -73,6 +73,13 @@ async def write_log(store: Store, data_dir: Path, commits: Sequence[Sequence[int
             await ledger.append(envelope(seqs))
             make_head(store, DEFAULT_ENTERPRISE, signer, now=START + timedelta(hours=seqs[-1]))
     publish_heads(store, DEFAULT_ENTERPRISE, data_dir)
+
+
+async def folder_with_log(folder: Path) -> Path:
+    """A new data folder of a collector with that log."""
+    with contextlib.closing(SqliteStore(folder)) as store:
+        await write_log(store, folder)
+    return folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

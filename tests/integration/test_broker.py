@@ -19,6 +19,8 @@ from genba_shared.errors import UsageError
 from genba_shared.mqtt import MqttLink
 from tests.chaos.disk import SmallDisk
 
+pytestmark = pytest.mark.usefixtures("needs_nats_server")
+
 PARENT = """
 import asyncio, sys
 from pathlib import Path
@@ -37,14 +39,6 @@ def python(code: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-
-
-@pytest.fixture(autouse=True)
-def _needs_server() -> None:
-    try:
-        find_server()
-    except UsageError as exc:
-        pytest.skip(str(exc))
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]], *, seconds: float = 20) -> None:
@@ -95,6 +89,33 @@ async def test_it_is_back_on_the_same_port_after_a_kill(tmp_path: Path) -> None:
         os.kill(pid, signal.SIGKILL)
         await until(lambda: broker.pid not in (None, pid) and is_open(int(url.rpartition(":")[2])))
         assert await can_publish(url)
+
+
+def killed_at_start(folder: Path, times: int) -> Path:
+    """A NATS server that somebody kills so often before it does anything."""
+    program = folder / "nats-server"
+    program.write_text(
+        f"#!/bin/sh\necho >> {folder}/starts\n[ $(wc -l < {folder}/starts) -gt {times} ] || kill -9 $$\n"
+        f'exec {find_server()} "$@"\n'
+    )
+    program.chmod(0o700)
+    return program
+
+
+async def test_killed_while_it_starts_it_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NATS_SERVER", str(killed_at_start(tmp_path, 2)))
+    async with EmbeddedBroker(tmp_path) as broker:
+        assert await can_publish(broker.url)
+
+
+async def test_one_that_is_killed_whenever_it_starts_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NATS_SERVER", str(killed_at_start(tmp_path, 1000)))
+    with pytest.raises(UsageError, match="the embedded broker does not start"):
+        async with EmbeddedBroker(tmp_path):
+            pytest.fail("it runs")
+    assert (tmp_path / "starts").read_text() == "\n\n\n"
 
 
 async def test_killed_on_a_full_disk_it_is_back_when_there_is_room(

@@ -16,17 +16,16 @@ from pathlib import Path
 import pytest
 
 from genba_cloud.ingest import Ingest
-from genba_cloud.ingest.broker import find_server
-from genba_cloud.ingest.broker_config import COLLECTOR, MQTT_PORT, mosquitto_files, nats_files
+from genba_cloud.ingest.broker_config import MQTT_PORT, mosquitto_files, nats_files
 from genba_cloud.ledger import Ledger
 from genba_cloud.store import SqliteStore
+from genba_cloud.store.pki import COLLECTOR_NAME
 from genba_cloud.store.read import Enrolment, GatewayIdentity, GatewayRecord
 from genba_shared import topics
 from genba_shared.broker import BrokerAddress
 from genba_shared.cli import main
-from genba_shared.errors import UsageError
 from genba_shared.mqtt import MqttLink, Will
-from tests.integration.mqtt_peers import MOSQUITTO, eventually, wait_for_port
+from tests.integration.mqtt_peers import MOSQUITTO, eventually, nats_program, wait_for_port
 from tests.peers.certificates import Authority
 from tests.peers.fleet import FleetGateway
 from tests.peers.nats import free_ports
@@ -44,7 +43,7 @@ class GuardedBroker:
         self._authority = Authority(folder)
         self.certificates = self._authority.ca.parent
         self._issue("broker")
-        for name in (COLLECTOR, *ENROLLED, "gw-9"):
+        for name in (COLLECTOR_NAME, *ENROLLED, "gw-9"):
             self._issue(name)
 
     def _issue(self, name: str) -> None:
@@ -77,10 +76,7 @@ def mosquitto(folder: Path) -> Iterator[GuardedBroker]:
 
 @contextlib.contextmanager
 def nats(folder: Path) -> Iterator[GuardedBroker]:
-    try:
-        program = str(find_server())
-    except UsageError as exc:
-        pytest.skip(str(exc))
+    program = nats_program()
     mqtt, client = free_ports(2)
     broker = GuardedBroker(folder, mqtt)
     files = nats_files(ENROLLED, nodes=["localhost"], certificates=str(broker.certificates))
@@ -125,7 +121,7 @@ class Ear:
 
 @pytest.fixture
 async def collector(broker: GuardedBroker) -> AsyncIterator[Ear]:
-    collector = Ear(broker, COLLECTOR)
+    collector = Ear(broker, COLLECTOR_NAME)
     collector.link.subscribe("genba/1/#")
     async with collector.link:
         await eventually(lambda: collector.link.connected)
@@ -232,7 +228,7 @@ async def test_a_registered_gateway_delivers_over_the_guarded_broker(broker: Gua
     gateway = FleetGateway("gw-1", broker.url("gw-1"), tmp_path / "gw-1")
     with contextlib.closing(SqliteStore(tmp_path / "collector")) as store:
         async with Ledger(store, now=lambda: NOW) as ledger:
-            ingest = asyncio.create_task(Ingest(ledger, broker=broker.url(COLLECTOR), now=lambda: NOW).run())
+            ingest = asyncio.create_task(Ingest(ledger, broker=broker.url(COLLECTOR_NAME), now=lambda: NOW).run())
             async with gateway.running():
                 gateway.count(100)
                 await eventually(lambda: gateway.acknowledged == 100 and gateway.documents, within_s=60)

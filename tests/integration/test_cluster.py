@@ -5,18 +5,14 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.cluster import Scenario, run
-from genba_cloud.ingest.broker import find_server
-from genba_shared.errors import UsageError
+from tests.integration.mqtt_peers import nats_program
 from tests.peers.postgres import find_programs
 
 
 def test_a_node_and_a_worker_are_killed_and_every_event_is_there_once_and_in_order() -> None:
     if find_programs() is None:
         pytest.skip("needs PostgreSQL 15 (Debian: postgresql)")
-    try:
-        find_server()
-    except UsageError as exc:
-        pytest.skip(str(exc))
+    nats_program()
     found = run(Scenario(rate=60, workers=2, gateways=12, seconds=2.0, settle_s=0.5, group=3))
     verdict = found.verdict
     assert verdict.events > 300

@@ -14,21 +14,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from genba_cloud.ingest.broker import find_server
-from genba_shared.errors import UsageError
 from tests.browser.support import order_body
 from tests.peers.postgres import PostgresServer
 
+pytestmark = pytest.mark.usefixtures("needs_nats_server")
+
 GENBA = [sys.executable, "-c", "import sys; from genba_shared.cli import main; sys.exit(main())", "cloud"]
 WITHIN_S = 60
-
-
-@pytest.fixture(autouse=True)
-def _needs_broker() -> None:
-    try:
-        find_server()
-    except UsageError as exc:
-        pytest.skip(str(exc))
 
 
 @dataclass

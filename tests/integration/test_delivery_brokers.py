@@ -15,12 +15,10 @@ from pathlib import Path
 import pytest
 
 from genba_cloud.ingest import EmbeddedBroker, Ingest
-from genba_cloud.ingest.broker import find_server
 from genba_cloud.ledger import Ledger
 from genba_cloud.store import SqliteStore
 from genba_edge.outbox import SqliteOutbox
-from genba_shared.errors import UsageError
-from tests.integration.mqtt_peers import Mosquitto, eventually
+from tests.integration.mqtt_peers import Mosquitto, eventually, nats_program
 from tests.peers.fleet import FleetGateway
 from tests.peers.nats import NODES, NatsCluster
 
@@ -76,18 +74,11 @@ async def nats_cluster(folder: Path) -> AsyncIterator[Broker]:
 
 @pytest.fixture(params=[embedded, mosquitto, nats_cluster], ids=lambda param: param.__name__)
 async def broker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Broker]:
-    skip_without_nats()
+    nats_program()
     folder = tmp_path / "broker"
     folder.mkdir()
     async with request.param(folder) as broker:
         yield broker
-
-
-def skip_without_nats() -> None:
-    try:
-        find_server()
-    except UsageError as exc:
-        pytest.skip(str(exc))
 
 
 @asynccontextmanager

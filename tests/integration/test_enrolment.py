@@ -71,6 +71,12 @@ async def test_a_code_works_once(desk: Bench) -> None:
     assert (await desk["nobody"].post("/api/v1/enrol", json=body(code))).status_code == 403
 
 
+async def test_no_gateway_may_have_the_name_by_which_a_broker_knows_the_collector(desk: Bench) -> None:
+    refused = await desk["admin"].post("/api/v1/gateways", json={"gateway": "genba-collector"})
+    assert refused.status_code == 422
+    assert "the name by which brokers know the collector" in refused.text
+
+
 async def test_a_code_of_another_gateway_and_a_guessed_one_are_refused_alike(desk: Bench) -> None:
     code = await code_of(desk)
     await code_of(desk, "gw-2")

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,14 +89,6 @@ ORDER = OrderPlan(
     ),
 )
 ROW = QueueRow(station="SEW-1", work_order="WO-1", node="SEW", quantity=QUANTITY)
-
-
-@pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[Mosquitto]:
-    running = Mosquitto(tmp_path)
-    running.start()
-    yield running
-    running.kill()
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -37,14 +36,6 @@ MAP = "\n".join(
         *(f"  S-{n}: {{device: plc, counts: {{good: g{n}}}}}" for n in STATIONS),
     ]
 )
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path)
-    broker.start()
-    yield broker
-    broker.kill()
 
 
 async def test_what_follows_while_an_envelope_is_under_way_is_one_commit_when_it_is_answered(

@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,13 +53,29 @@ class Scene:
         await eventually(lambda: self.collector.ids(GOOD)[-2:] == ids)
         await eventually(lambda: self.good.outbox.mark().next_seq - 1 == self.good.uplink._delivery.acked)
 
+    async def target_delivers(self, pieces: int) -> tuple[Gateway, list[str]]:
+        """The target is enrolled and delivers so many events; it, and their ids."""
+        await self.plant.enrol(self.collector, TARGET)
+        target = self.plant.gateway(TARGET)
+        ids = target.count(pieces)
+        await eventually(lambda: self.collector.ids(TARGET) == ids)
+        return target, ids
+
+    async def cloned(self) -> tuple[Gateway, list[str]]:
+        """A copy of the target's card runs, whose original has delivered 4 events more; it, and the ids in the log."""
+        card, common = await self.target_delivers(3)
+        await card.stop()
+        self.plant.copy(card, "clone")
+        original = self.plant.gateway(TARGET)
+        own = original.count(4, note="original")
+        await eventually(lambda: self.collector.ids(TARGET) == common + own)
+        await original.stop()
+        return self.plant.gateway(TARGET, folder="clone"), common + own
+
 
 @pytest.fixture
-def plant(tmp_path: Path) -> Iterator[Plant]:
-    broker = Mosquitto(tmp_path)
-    broker.start()
-    yield Plant(tmp_path, broker)
-    broker.kill()
+def plant(tmp_path: Path, broker: Mosquitto) -> Plant:
+    return Plant(tmp_path, broker)
 
 
 @pytest.fixture
@@ -122,10 +138,7 @@ def _with_signature_of(signed: bytes, unsigned: bytes) -> bytes:
 
 
 async def test_a_removed_gateway_is_refused_and_so_is_one_that_uses_its_name_without_a_signature(scene: Scene) -> None:
-    await scene.plant.enrol(scene.collector, TARGET)
-    target = scene.plant.gateway(TARGET)
-    before = target.count(1)
-    await eventually(lambda: scene.collector.ids(TARGET) == before)
+    target, before = await scene.target_delivers(1)
     await scene.collector.ledger.remove_gateway(TARGET)
     target.count(3)
     scene.attacker.send(TARGET, sealed(TARGET, counted(TARGET, EPOCH, 1), key=None, epoch=EPOCH))
@@ -295,41 +308,21 @@ async def test_a_flood_of_strangers_leaves_one_trace_each_and_a_good_gateway_goe
 
 
 async def test_a_cloned_card_goes_on_in_a_new_epoch_and_nothing_of_it_is_lost(scene: Scene) -> None:
-    await scene.plant.enrol(scene.collector, TARGET)
-    first = scene.plant.gateway(TARGET)
-    common = first.count(3)
-    await eventually(lambda: scene.collector.ids(TARGET) == common)
-    await first.stop()
-    scene.plant.copy(first, "clone")
-    original = scene.plant.gateway(TARGET)
-    own = original.count(4, note="original")
-    await eventually(lambda: scene.collector.ids(TARGET) == common + own)
-    await original.stop()
-    clone = scene.plant.gateway(TARGET, folder="clone")  # it holds nothing, and numbers that are taken
+    clone, before = await scene.cloned()  # it holds nothing, and numbers that are taken
     await clone.begin_epoch("c" * 32)
     new = clone.count(2, note="clone")
-    await eventually(lambda: scene.collector.ids(TARGET) == common + own + new)
+    await eventually(lambda: scene.collector.ids(TARGET) == before + new)
     await scene.good_goes_on()
     assert new[0] == f"{TARGET}:{'c' * 32}:1"
     assert scene.collector.quarantined(TARGET) == []
 
 
 async def test_a_clone_that_counted_by_itself_is_quarantined_with_an_alarm(scene: Scene) -> None:
-    await scene.plant.enrol(scene.collector, TARGET)
-    first = scene.plant.gateway(TARGET)
-    common = first.count(3)
-    await eventually(lambda: scene.collector.ids(TARGET) == common)
-    await first.stop()
-    scene.plant.copy(first, "clone")
-    original = scene.plant.gateway(TARGET)
-    own = original.count(4, note="original")
-    await eventually(lambda: scene.collector.ids(TARGET) == common + own)
-    await original.stop()
-    clone = scene.plant.gateway(TARGET, folder="clone")
+    clone, before = await scene.cloned()
     clone.count(6, note="clone")  # four under numbers that are taken, two beyond
     await clone.begin_epoch("c" * 32)
     await eventually(lambda: len(scene.collector.quarantined(TARGET)) == 4)
-    assert scene.collector.ids(TARGET)[:7] == common + own
+    assert scene.collector.ids(TARGET)[:7] == before
     assert len(scene.collector.ids(TARGET)) == 9
     assert "two gateways share the identity" in (scene.collector.alarm(TARGET) or "")
     told = [row.event for row in scene.collector.ledger.reads.events().items if isinstance(row.event, DataQuestioned)]
@@ -338,10 +331,7 @@ async def test_a_clone_that_counted_by_itself_is_quarantined_with_an_alarm(scene
 
 
 async def test_two_live_gateways_with_one_identity_raise_the_alarm_and_lose_nothing(scene: Scene) -> None:
-    await scene.plant.enrol(scene.collector, TARGET)
-    first = scene.plant.gateway(TARGET)
-    common = first.count(2)
-    await eventually(lambda: scene.collector.ids(TARGET) == common)
+    first, common = await scene.target_delivers(2)
     await first.stop()
     for name in ("left", "right"):
         scene.plant.copy(first, name)

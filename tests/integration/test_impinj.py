@@ -337,7 +337,7 @@ async def test_a_certificate_of_our_authority_is_taken_for_its_own_host_only(aut
                 if answer:
                     assert answer in await until_lost(recorder)
                 else:
-                    await recorder.until(lambda recorder=recorder: bool(recorder.of(DeviceBack)))  # type: ignore[misc]
+                    await recorder.until(lambda recorder=recorder: bool(recorder.of(DeviceBack)))  # type: ignore[misc]  # mypy infers no lambda with a default
 
 
 async def test_https_at_a_port_without_tls_is_named(impinj_reader: ImpinjReader) -> None:

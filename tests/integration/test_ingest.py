@@ -9,7 +9,6 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +16,20 @@ import pytest
 
 from genba_cloud.core.facts import NodePlan, OrderPlan, WorkOrderPlan
 from genba_cloud.ingest import EmbeddedBroker, Ingest
-from genba_cloud.ingest.broker import find_server
 from genba_cloud.ingest.fair_queue import FairQueue
 from genba_cloud.ledger import Ledger, TagToBind
 from genba_cloud.store import SqliteStore
 from genba_cloud.store.read import QueueRow
 from genba_shared import topics
 from genba_shared.acknowledgement import Acknowledgement
-from genba_shared.codec import Codec, Envelope, Header, encode
 from genba_shared.dispatch_document import DispatchDocument, DispatchManifest, PartsDoNotMatch, join_parts
 from genba_shared.errors import UsageError
-from genba_shared.events import Event, NodeCompleted, OrderConfirmed, PiecesCounted, Result, Source, SourceType
+from genba_shared.events import Event, NodeCompleted, OrderConfirmed, Source, SourceType
 from genba_shared.mqtt import MqttLink
+from tests.integration.demo_gateway import EPOCH, GATEWAY, PLC, counted, envelope, minute
+from tests.integration.mqtt_peers import nats_program
 
-EPOCH = "0123456789abcdef0123456789abcdef"
-START = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
-PLC = Source(type=SourceType.PLC, ref="cutter1/good")
 API = Source(type=SourceType.API, ref="mes")
-GATEWAY = "gw-demo"
-
-
-def minute(number: int) -> datetime:
-    return START + timedelta(minutes=number)
 
 
 async def until(condition: Callable[[], bool], *, seconds: float = 15) -> None:
@@ -49,43 +40,10 @@ async def until(condition: Callable[[], bool], *, seconds: float = 15) -> None:
             await asyncio.sleep(0.02)
 
 
-def counted(seq: int, total: int, delta: int) -> Event:
-    return PiecesCounted(
-        id=f"{GATEWAY}:{EPOCH}:{seq}",
-        at=minute(seq),
-        source=PLC,
-        station="CUT-1",
-        work_order="WO-1",
-        node="CUT",
-        point="cutter1/good",
-        result=Result.GOOD,
-        delta=delta,
-        total=total,
-        counter_epoch=1,
-        since=minute(0),
-    )
-
-
 def completed(seq: int) -> Event:
     return NodeCompleted(
         id=f"{GATEWAY}:{EPOCH}:{seq}", at=minute(seq), source=PLC, work_order="WO-1", node="CUT", pieces=8
     )
-
-
-def envelope(*events: Event, prev: int = 0, acked: int = 0, gateway: str = GATEWAY) -> bytes:
-    first, last = (int(event.id.rpartition(":")[2]) for event in (events[0], events[-1]))
-    header = Header(
-        codec=Codec.ZLIB,
-        gateway=gateway,
-        epoch=EPOCH,
-        first=first,
-        last=last,
-        prev=prev,
-        acked=acked,
-        wall=minute(0),
-        mono_ms=1,
-    )
-    return encode(Envelope(header=header, events=events))
 
 
 def node(code: str, *predecessors: str) -> NodePlan:
@@ -188,10 +146,7 @@ async def ledger_and_ingest(folder: Path, url: str) -> AsyncIterator[tuple[Ledge
 
 @pytest.fixture
 async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
-    try:
-        find_server()
-    except UsageError as exc:
-        pytest.skip(str(exc))
+    nats_program()
     async with EmbeddedBroker(tmp_path) as running:
         yield running
 

@@ -21,7 +21,7 @@ from genba_shared import topics
 from genba_shared.acknowledgement import Acknowledgement
 from genba_shared.codec import Lane
 from genba_shared.signing import new_key, public_of
-from tests.integration.test_quarantine import EPOCH, GATEWAY, minute, payload, started
+from tests.integration.demo_gateway import EPOCH, GATEWAY, minute, next_envelope, started
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Scene:
 
     def read(self) -> list[type]:
         """Kinds of what the ledger would have to do with an unsigned envelope of the gateway."""
-        message = Message(topic=topics.up(GATEWAY), payload=payload(started(1)), retained=False, arrived_s=0.0)
+        message = Message(topic=topics.up(GATEWAY), payload=next_envelope(started(1)), retained=False, arrived_s=0.0)
         return [type(task) for task in self.ingest._read([message])]
 
 

@@ -4,39 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-
-import pytest
 
 from genba_cloud.ingest import Ingest
 from genba_cloud.ledger import Ledger
 from genba_cloud.store import SqliteStore
 from genba_edge.core.delivery import USUAL, DeliverySettings
 from genba_edge.outbox import SqliteOutbox
-from genba_edge.uplink import Uplink
 from genba_shared import topics
 from genba_shared.acknowledgement import Acknowledgement
-from genba_shared.clock import ProductionClock
 from genba_shared.codec import Header, decode_header
 from genba_shared.mqtt import MqttLink
 from tests.integration.identity_bench import counted
 from tests.integration.mqtt_peers import Mosquitto, eventually
+from tests.peers.gateway import UplinkGateway
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 GATEWAY = "gw-far"
 NEVER_S = 3600.0
 COSTLY = replace(USUAL, delay_s=0.1, resend_s=NEVER_S)
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path)
-    broker.start()
-    yield broker
-    broker.kill()
 
 
 @dataclass
@@ -59,26 +48,13 @@ class Wire:
         return [each.upto for each in self.heard if isinstance(each, Acknowledgement) and each.upto]
 
 
-class Gateway:
+class Gateway(UplinkGateway[SqliteOutbox]):
     def __init__(self, folder: Path, url: str, settings: DeliverySettings) -> None:
         folder.mkdir()
-        self.outbox = SqliteOutbox(folder, gateway=GATEWAY)
-        self.uplink = Uplink(
-            outbox=self.outbox,
-            gateway=GATEWAY,
-            broker=url,
-            state=lambda: {"online": True, "epoch": self.outbox.mark().epoch},
-            on_dispatch=lambda document: None,
-            clock=ProductionClock(),
-            state_dir=folder,
-            settings=settings,
-        )
+        super().__init__(GATEWAY, url, folder, outbox=SqliteOutbox(folder, gateway=GATEWAY), settings=settings)
 
     def count(self, pieces: int) -> None:
-        mark = self.outbox.mark()
-        events = [counted(GATEWAY, mark.epoch, seq) for seq in range(mark.next_seq, mark.next_seq + pieces)]
-        self.outbox.append(events, {})
-        self.uplink.wake(events)
+        self.make(pieces, lambda epoch, seq: counted(GATEWAY, epoch, seq))
 
 
 @dataclass
@@ -96,7 +72,7 @@ class Installation:
         for _ in range(pieces):
             committed = self.committed
             self.gateway.count(1)
-            await eventually(lambda before=committed: self.committed == before + 1)  # type: ignore[misc] # bound now
+            await eventually(lambda before=committed: self.committed == before + 1)  # type: ignore[misc]  # mypy infers no lambda with a default
 
 
 @contextlib.asynccontextmanager

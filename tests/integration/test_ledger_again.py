@@ -15,7 +15,7 @@ from genba_cloud.store.errors import StoreClash
 from genba_cloud.store.port import Transaction
 from genba_shared.errors import ContractError
 from genba_shared.events import Event
-from tests.integration.test_quarantine import EPOCH, GATEWAY, counted, minute, started
+from tests.integration.demo_gateway import EPOCH, GATEWAY, counted, minute, started
 
 
 class Clashing(SqliteStore):

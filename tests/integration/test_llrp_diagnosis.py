@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from llrpkit.protocol import enums, messages, params
@@ -16,9 +17,9 @@ from tests.integration.test_llrp import FAST_PLANT, SHIRT, TROUSERS, driven, gat
 from tests.peers.recorder import eventually
 
 
-def event(**happened: object) -> bytes:
+def event(**happened: Any) -> bytes:
     """An event of the reader on the wire."""
-    data = params.ReaderEventNotificationData(timestamp=params.UTCTimestamp(microseconds=0), **happened)  # type: ignore[arg-type]
+    data = params.ReaderEventNotificationData(timestamp=params.UTCTimestamp(microseconds=0), **happened)
     return messages.READER_EVENT_NOTIFICATION(reader_event_notification_data=data).to_bytes(message_id=0)
 
 

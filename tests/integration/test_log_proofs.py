@@ -16,18 +16,13 @@ from genba_cloud.ledger.heads import LogDamagedError, make_head, publish_heads, 
 from genba_cloud.ledger.signing import KEY_FILE, PUBLIC_FILE, HeadSigner
 from genba_cloud.store import DEFAULT_ENTERPRISE, SqliteStore
 from tests.e2e.installation import order_body
-from tests.integration.log_history import EPOCH, START, Database, command, envelope, write_log
+from tests.integration.log_history import EPOCH, START, Database, command, envelope, folder_with_log
 from tests.integration.test_api_command import serving
 
 
 @pytest.fixture
 async def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    store = SqliteStore(folder)
-    await write_log(store, folder)
-    store.close()
-    return folder
+    return await folder_with_log(tmp_path / "data")
 
 
 async def test_a_proof_of_one_event_is_checked_with_the_public_key_alone(data: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -23,9 +24,9 @@ BEYOND_THE_MAP = 300
 
 
 def point(
-    name: str, address: int, kind: PointType = PointType.UINT16, *, table: ModbusTable = HOLDING, **more: object
+    name: str, address: int, kind: PointType = PointType.UINT16, *, table: ModbusTable = HOLDING, **more: Any
 ) -> ModbusPoint:
-    return ModbusPoint(name=name, type=kind, table=table, address=address, **more)  # type: ignore[arg-type]
+    return ModbusPoint(name=name, type=kind, table=table, address=address, **more)
 
 
 def driver_of(

@@ -70,7 +70,7 @@ async def test_units_behind_one_address_share_its_connection(modbus_peer: Modbus
     drivers = [driver_of(modbus_peer, unit, lines) for unit in (1, 2, 3)]
     async with running_all(*drivers) as recorders:
         for recorder in recorders:
-            await recorder.until(lambda recorder=recorder: alive(recorder) >= 5)  # type: ignore[misc]
+            await recorder.until(lambda recorder=recorder: alive(recorder) >= 5)  # type: ignore[misc]  # mypy infers no lambda with a default
     assert modbus_peer.connections() == 1
     assert [recorder.latest("good") for recorder in recorders] == [11, 12, 13]
     assert all(modbus_peer.requests(unit=unit) >= 5 for unit in (1, 2, 3))
@@ -101,7 +101,7 @@ async def test_several_silent_units_take_no_more_of_the_line_than_one(modbus_pee
     healthy, *dead = (driver_of(modbus_peer, unit, lines) for unit in (1, 2, 3, 4, 5))
     async with running_all(healthy, *dead) as (first, *others):
         for other in others:
-            await other.until(lambda other=other: bool(other.of(DeviceLost)))  # type: ignore[misc]
+            await other.until(lambda other=other: bool(other.of(DeviceLost)))  # type: ignore[misc]  # mypy infers no lambda with a default
         polls, tries = alive(first), sum(modbus_peer.requests(unit=unit) for unit in (2, 3, 4, 5))
         await first.until(lambda: alive(first) >= polls + 25)
         more = sum(modbus_peer.requests(unit=unit) for unit in (2, 3, 4, 5)) - tries
@@ -150,13 +150,13 @@ async def test_all_units_are_back_soon_after_a_line_where_nobody_answered_comes_
     drivers = [driver_of(modbus_peer, unit, lines) for unit in (1, 2, 3)]
     async with running_all(*drivers) as recorders:
         for recorder in recorders:
-            await recorder.until(lambda recorder=recorder: alive(recorder) >= 2)  # type: ignore[misc]
+            await recorder.until(lambda recorder=recorder: alive(recorder) >= 2)  # type: ignore[misc]  # mypy infers no lambda with a default
         modbus_peer.tell("silent on")
         for recorder in recorders:
-            await recorder.until(lambda recorder=recorder: bool(recorder.of(DeviceLost)))  # type: ignore[misc]
+            await recorder.until(lambda recorder=recorder: bool(recorder.of(DeviceLost)))  # type: ignore[misc]  # mypy infers no lambda with a default
         modbus_peer.tell("silent off")
         for recorder in recorders:
-            await recorder.until(lambda recorder=recorder: len(recorder.of(DeviceBack)) == 2)  # type: ignore[misc]
+            await recorder.until(lambda recorder=recorder: len(recorder.of(DeviceBack)) == 2)  # type: ignore[misc]  # mypy infers no lambda with a default
 
 
 async def test_a_unit_that_is_read_seldom_is_not_lost_with_its_silent_neighbour(modbus_peer: ModbusPeer) -> None:
@@ -200,13 +200,13 @@ async def test_a_server_that_is_gone_loses_each_of_its_units_and_all_come_back(m
     drivers = [driver_of(modbus_peer, unit, lines) for unit in (1, 2, 3)]
     async with running_all(*drivers) as recorders:
         for recorder in recorders:
-            await recorder.until(lambda recorder=recorder: alive(recorder) >= 2)  # type: ignore[misc]
+            await recorder.until(lambda recorder=recorder: alive(recorder) >= 2)  # type: ignore[misc]  # mypy infers no lambda with a default
         modbus_peer.stop()
         for recorder in recorders:
-            await recorder.until(lambda recorder=recorder: bool(recorder.of(DeviceLost)))  # type: ignore[misc]
+            await recorder.until(lambda recorder=recorder: bool(recorder.of(DeviceLost)))  # type: ignore[misc]  # mypy infers no lambda with a default
         modbus_peer.start()
         for recorder in recorders:
-            await recorder.until(lambda recorder=recorder: len(recorder.of(DeviceBack)) == 2)  # type: ignore[misc]
+            await recorder.until(lambda recorder=recorder: len(recorder.of(DeviceBack)) == 2)  # type: ignore[misc]  # mypy infers no lambda with a default
     reasons = {recorder.of(DeviceLost)[0].reason for recorder in recorders}
     assert reasons == {f"connection refused by 127.0.0.1:{modbus_peer.port}"}
 
@@ -248,7 +248,7 @@ async def test_a_unit_that_is_started_anew_takes_its_line_over(modbus_peer: Modb
     async with running(driver_of(modbus_peer, 1, lines)) as recorder:
         for _ in range(2):
             async with running(driver_of(modbus_peer, 2, lines)) as other:
-                await other.until(lambda other=other: alive(other) >= 2)  # type: ignore[misc]
+                await other.until(lambda other=other: alive(other) >= 2)  # type: ignore[misc]  # mypy infers no lambda with a default
     assert modbus_peer.connections() == 1
     assert not recorder.of(DeviceLost)
 

@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,14 +35,14 @@ Attach = Callable[[int], ModbusRtuPeer]
 GOOD = ModbusPoint(name="good", type=PointType.UINT16, table=ModbusTable.HOLDING, address=0)
 
 
-def device_of(name: str, *points: ModbusPoint, **more: object) -> ModbusDevice:
-    settings = {
+def device_of(name: str, *points: ModbusPoint, **more: Any) -> ModbusDevice:
+    settings: dict[str, Any] = {
         "poll": PollSettings(groups={"fast": 0.1, "slow": 0.5}),
         "reconnect_max_s": 0.5,
         "timeout_s": 0.5,
         **more,
     }
-    return ModbusDevice(id=name, points={point.name: point for point in points or (GOOD,)}, **settings)  # type: ignore[arg-type]
+    return ModbusDevice(id=name, points={point.name: point for point in points or (GOOD,)}, **settings)
 
 
 def on_port(bus: SerialBus, name: str, unit: int, *points: ModbusPoint) -> ModbusDevice:
@@ -82,7 +83,7 @@ async def test_units_of_one_line_are_read_over_one_port(serial_bus: SerialBus, s
     one, two, three = (driver_of(on_port(serial_bus, f"meter{unit}", unit), lines) for unit in (1, 2, 3))
     async with running(one) as first, running(two) as second, running(three) as third:
         for recorder in (first, second, third):
-            await recorder.until(lambda recorder=recorder: len(recorder.of(DeviceAlive)) >= 5)  # type: ignore[misc]
+            await recorder.until(lambda recorder=recorder: len(recorder.of(DeviceAlive)) >= 5)  # type: ignore[misc]  # mypy infers no lambda with a default
     assert [recorder.latest("good") for recorder in (first, second, third)] == [101, 102, 103]
     assert not [lost for recorder in (first, second, third) for lost in recorder.of(DeviceLost)]
 

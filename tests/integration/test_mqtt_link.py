@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -18,14 +17,6 @@ import pytest
 from genba_shared.errors import UplinkError, UsageError
 from genba_shared.mqtt import BrokerAddress, MqttLink, Outage, OutageKind, Will
 from tests.integration.mqtt_peers import Mosquitto, Wire, eventually, free_port
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path)
-    broker.start()
-    yield broker
-    broker.kill()
 
 
 class Ear:
@@ -141,7 +132,7 @@ async def test_memory_is_bounded_when_the_broker_does_not_read() -> None:
     async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(b"\x20\x02\x00\x00")  # CONNACK, accepted
-        reader._transport.pause_reading()  # type: ignore[attr-defined]
+        reader._transport.pause_reading()  # type: ignore[attr-defined]  # a StreamReader does not show its transport
         await stop.wait()
         writer.close()
 

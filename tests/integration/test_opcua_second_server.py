@@ -112,8 +112,8 @@ def second_server(tmp_path: Path) -> Iterator[SecondServer]:
 
 
 def driver_of(server: SecondServer, state: Path, security: SecuritySettings) -> OpcUaDriver:
-    def point(name: str, kind: PointType, node: str, **more: object) -> OpcUaPoint:
-        return OpcUaPoint(name=name, type=kind, node=f"nsu={URI};s={node}", sampling_s=0.05, **more)  # type: ignore[arg-type]
+    def point(name: str, kind: PointType, node: str, **more: Any) -> OpcUaPoint:
+        return OpcUaPoint(name=name, type=kind, node=f"nsu={URI};s={node}", sampling_s=0.05, **more)
 
     points = (
         point("parts", PointType.INT32, "parts"),

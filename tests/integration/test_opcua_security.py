@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -169,9 +170,9 @@ async def test_a_user_signs_in_and_a_wrong_password_is_said(
 
 @pytest.mark.parametrize("open_way", [{"policy": SecurityPolicy.NONE}, {"mode": SecurityMode.SIGN}])
 async def test_a_password_never_leaves_over_a_connection_that_can_be_read(
-    opcua_peer: OpcUaPeer, tmp_path: Path, open_way: dict[str, object]
+    opcua_peer: OpcUaPeer, tmp_path: Path, open_way: dict[str, Any]
 ) -> None:
-    reason = await reason_of_loss(driver_of(opcua_peer, tmp_path, replace(USER, **open_way)))  # type: ignore[arg-type]
+    reason = await reason_of_loss(driver_of(opcua_peer, tmp_path, replace(USER, **open_way)))
     assert reason == "a user signs in only over an encrypted connection"
 
 

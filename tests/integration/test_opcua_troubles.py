@@ -26,8 +26,8 @@ async def test_items_that_one_subscription_does_not_take_go_into_the_next(
 ) -> None:
     peer = start_opcua_peer("few-items")
     names = ("parts", "scrap", "temperature", "order", "big")
-    kinds = {"order": "string"}
-    points = [point(name, kinds.get(name, "float64")) for name in names]  # type: ignore[arg-type]
+    kinds = {"order": PointType.STRING}
+    points = [point(name, kinds.get(name, PointType.FLOAT64)) for name in names]
     async with running(driver_of(peer, *points)) as recorder:
         await recorder.until(lambda: {sample.point for sample in recorder.of(Sample)} == set(names))
         assert peer.ask("subscriptions") == "3"
@@ -77,11 +77,11 @@ async def test_a_subscription_that_keeps_alive_and_tells_nothing_is_rebuilt(opcu
 
 
 async def test_a_healthy_subscription_is_never_accused(opcua_peer: OpcUaPeer) -> None:
-    driver = driver_of(opcua_peer, point("parts"), point("temperature", "float64"), pace=QUICK)  # type: ignore[arg-type]
+    driver = driver_of(opcua_peer, point("parts"), point("temperature", PointType.FLOAT64), pace=QUICK)
     async with running(driver) as recorder:
         for value in range(1, 40):
             opcua_peer.tell(f"set parts {value}")
-            await recorder.until(lambda value=value: recorder.latest("parts") == value)  # type: ignore[misc]
+            await recorder.until(lambda value=value: recorder.latest("parts") == value)  # type: ignore[misc]  # mypy infers no lambda with a default
         alive = len(recorder.of(DeviceAlive))
         await recorder.until(lambda: len(recorder.of(DeviceAlive)) >= alive + 8)
     assert not recorder.of(DeviceLost)
@@ -143,7 +143,7 @@ async def test_a_source_time_of_a_clock_that_was_never_set_is_not_believed(
 ) -> None:
     opcua_peer.tell(f"set parts 7 Good {stamp}")
     opcua_peer.tell(f"set scrap 8 Good {stamp}")
-    driver = driver_of(opcua_peer, point("parts"), point("scrap", "int32"))  # type: ignore[arg-type]
+    driver = driver_of(opcua_peer, point("parts"), point("scrap", PointType.INT32))
     with caplog.at_level(logging.WARNING, logger="genba_edge"):
         async with running(driver) as recorder:
             await recorder.until(lambda: recorder.latest("parts") == 7 and recorder.latest("scrap") == 8)
@@ -169,7 +169,7 @@ async def test_source_time_that_goes_backwards_is_taken_and_counted(opcua_peer: 
 async def test_a_point_may_have_another_clock_than_its_device(opcua_peer: OpcUaPeer) -> None:
     for name in ("parts", "scrap"):
         opcua_peer.tell(f"set {name} 7 Good 2026-01-05T07:00:00Z")
-    driver = driver_of(opcua_peer, point("parts"), point("scrap", "int32", time=TimeSource.GATEWAY))  # type: ignore[arg-type]
+    driver = driver_of(opcua_peer, point("parts"), point("scrap", PointType.INT32, time=TimeSource.GATEWAY))
     async with running(driver) as recorder:
         await recorder.until(lambda: recorder.latest("parts") == 7 and recorder.latest("scrap") == 7)
     assert recorder.samples("parts")[0].at == datetime(2026, 1, 5, 7, tzinfo=UTC)
@@ -205,7 +205,7 @@ async def test_status_codes_are_kept_and_odd_ones_mean_what_the_map_says(opcua_p
         await recorder.until(lambda: recorder.values("parts") == [0])
         for value, status in ((1, 0xC0), (2, 0xC000_0000), (3, 0x808A_0000), (4, 0x808B_0000)):
             opcua_peer.tell(f"raw parts {value} {status}")
-            await recorder.until(lambda value=value: len(recorder.samples("parts")) == value + 1)  # type: ignore[misc]
+            await recorder.until(lambda value=value: len(recorder.samples("parts")) == value + 1)  # type: ignore[misc]  # mypy infers no lambda with a default
     assert [(sample.value, sample.quality, sample.status) for sample in recorder.samples("parts")] == [
         (0, Quality.GOOD, "Good"),
         (1, Quality.GOOD, "Good"),

@@ -10,17 +10,15 @@ from pathlib import Path
 import pytest
 
 from genba_cloud.ingest import EmbeddedBroker, PublicListener
-from genba_cloud.ingest.broker import find_server
 from genba_cloud.ingest.nats_access import COLLECTOR
 from genba_cloud.store.pki import Pki
 from genba_cloud.store.read import GatewayIdentity
 from genba_edge.app.identity import GatewayIdentity as Kept
 from genba_edge.app.identity import broker_of
 from genba_shared import topics
-from genba_shared.errors import UsageError
 from genba_shared.mqtt import BrokerAddress, MqttLink
 from genba_shared.signing import new_key, public_of
-from tests.integration.mqtt_peers import eventually, free_port
+from tests.integration.mqtt_peers import eventually, free_port, nats_program
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
@@ -56,10 +54,7 @@ class Site:
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    try:
-        find_server()
-    except UsageError as exc:
-        pytest.skip(str(exc))
+    nats_program()
     pki, identities, port = Pki(tmp_path), list[GatewayIdentity](), free_port()
     certificate, key = pki.issue_server("broker", ["127.0.0.1"])
     client = pki.issue_server("collector", [COLLECTOR])
@@ -76,7 +71,7 @@ async def test_a_gateway_speaks_and_listens_on_its_own_topics_and_on_no_others(s
     overheard: list[str] = []
     async with site.collector() as collector, MqttLink(mine, "gw-1") as link, MqttLink(other, "gw-2") as spy:
         collector.on_message = lambda topic, payload, _: heard.append(f"{topic} {payload.decode()}")
-        collector.subscribe("genba/#")
+        collector.subscribe("genba/1/#")
         link.on_message = lambda topic, payload, _: overheard.append(f"gw-1 {topic}")
         spy.on_message = lambda topic, payload, _: overheard.append(f"gw-2 {topic}")
         link.subscribe(topics.ack("gw-1"))

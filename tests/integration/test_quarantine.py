@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,19 +21,12 @@ from genba_cloud.ledger.registry import Registry
 from genba_cloud.store import SqliteStore
 from genba_cloud.store.port import Quarantined
 from genba_shared import topics
-from genba_shared.codec import Codec, Envelope, Header, Lane, encode
-from genba_shared.events import Event, NodeStarted, PiecesCounted, Result, Source, SourceType
+from genba_shared.codec import Lane
+from genba_shared.events import Event, PiecesCounted
+from tests.integration.demo_gateway import EPOCH, GATEWAY, counted, minute, next_envelope, started
 from tests.integration.test_api_command import command, serving
 
-EPOCH = "0123456789abcdef0123456789abcdef"
-START = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
-PLC = Source(type=SourceType.PLC, ref="cutter1/good")
-GATEWAY = "gw-demo"
 TRUST = Trust(registry=Registry(lambda: ()), enterprise="default", strangers=Strangers.WELCOME)
-
-
-def minute(number: int) -> datetime:
-    return START + timedelta(minutes=number)
 
 
 @pytest_asyncio.fixture
@@ -45,48 +37,18 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
     store.close()
 
 
-def started(seq: int) -> Event:
-    return NodeStarted(id=f"{GATEWAY}:{EPOCH}:{seq}", at=minute(seq), source=PLC, work_order="WO-1", node="CUT")
-
-
-def counted(seq: int) -> Event:
-    return PiecesCounted(
-        id=f"{GATEWAY}:{EPOCH}:{seq}",
-        at=minute(seq),
-        source=PLC,
-        station="CUT-1",
-        work_order="WO-1",
-        node="CUT",
-        point="cutter1/good",
-        result=Result.GOOD,
-        delta=4,
-        total=4,
-        counter_epoch=1,
-        since=minute(0),
-    )
-
-
-def payload(*events: Event, lane: Lane = Lane.FACTS) -> bytes:
-    first, last = (int(event.id.rpartition(":")[2]) for event in (events[0], events[-1]))
-    header = Header(
-        codec=Codec.ZLIB,
-        lane=lane,
-        gateway=GATEWAY,
-        epoch=EPOCH,
-        first=first,
-        last=last,
-        prev=first - 1,
-        acked=0,
-        wall=minute(0),
-        mono_ms=1,
-    )
-    return encode(Envelope(header=header, events=events))
-
-
 def batch(*events: Event, body: bytes | None = None) -> EnvelopeBatch:
-    read = read_envelope(topics.up(GATEWAY), body or payload(*events), now=minute(100), trust=TRUST)
+    read = read_envelope(topics.up(GATEWAY), body or next_envelope(*events), now=minute(100), trust=TRUST)
     assert isinstance(read, EnvelopeBatch)
     return read
+
+
+def lose_the_second_commit(folder: Path) -> None:
+    """Take event and link out of the log, so that the chain shows nothing of it."""
+    with sqlite3.connect(folder / "genba.db") as connection:
+        connection.execute("DELETE FROM log WHERE position = 2")
+        connection.execute("DELETE FROM link WHERE number = 2")
+    connection.close()
 
 
 def broken(data: bytes) -> bytes:
@@ -116,7 +78,9 @@ async def test_an_event_that_an_older_version_did_not_know_is_taken_after_the_up
 
 async def test_what_is_read_again_and_is_in_the_log_already_is_not_taken_twice(ledger: Ledger) -> None:
     await ledger.append(batch(started(1)))
-    await ledger.quarantine([Quarantined(gateway=GATEWAY, reason="?", received_at=minute(1), body=payload(started(1)))])
+    await ledger.quarantine(
+        [Quarantined(gateway=GATEWAY, reason="?", received_at=minute(1), body=next_envelope(started(1)))]
+    )
     (row,) = ledger.reads.quarantined()
     assert (await ledger.retry_quarantined([row.number], reread)).taken == 0
     assert ledger.reads.quarantined() == ()
@@ -125,7 +89,7 @@ async def test_what_is_read_again_and_is_in_the_log_already_is_not_taken_twice(l
 
 async def test_what_the_gateway_still_has_is_not_taken_from_quarantine(ledger: Ledger) -> None:
     """Else it would be in the log twice when the gateway sends it again."""
-    row = Quarantined(gateway=GATEWAY, reason="?", received_at=minute(1), body=payload(started(1)))
+    row = Quarantined(gateway=GATEWAY, reason="?", received_at=minute(1), body=next_envelope(started(1)))
     await ledger.quarantine([row])
     retried = await ledger.retry_quarantined([1], reread)
     assert retried.stays == ((1, "is not accounted for: its gateway still has it and sends it again; drop it"),)
@@ -142,7 +106,7 @@ async def test_what_differs_from_the_log_stays_until_a_person_gives_it_up(ledger
     await ledger.quarantine([row])
     retried = await ledger.retry_quarantined([1], reread)
     assert (retried.taken, retried.stays) == (0, ((1, f"{DIFFERS}; drop it"),))
-    whole = Quarantined(gateway=GATEWAY, reason="?", received_at=minute(2), body=payload(differing))
+    whole = Quarantined(gateway=GATEWAY, reason="?", received_at=minute(2), body=next_envelope(differing))
     await ledger.quarantine([whole])
     assert (await ledger.retry_quarantined([2], reread)).taken == 0
     kept = [(one.event_id, one.reason) for one in ledger.reads.quarantined()]
@@ -155,7 +119,7 @@ async def test_the_log_stays_proven_when_the_last_event_is_taken_out_of_quaranti
     with monkeypatch.context() as older:
         older.setattr(delivery, "FROM_GATEWAYS", delivery.FROM_GATEWAYS - {PiecesCounted})
         assert (await ledger.append(batch(started(1), counted(2)))).upto == 2
-        assert (await ledger.append(batch(body=broken(payload(started(3)))))).upto == 3
+        assert (await ledger.append(batch(body=broken(next_envelope(started(3)))))).upto == 3
     assert await ledger.drop_quarantined([2]) == 1
     assert (await ledger.verify()).differences == ()
     assert (await ledger.retry_quarantined([1], reread)).taken == 1
@@ -169,10 +133,7 @@ async def test_an_event_that_came_out_of_quarantine_into_the_log_must_stay_there
         older.setattr(delivery, "FROM_GATEWAYS", delivery.FROM_GATEWAYS - {PiecesCounted})
         await ledger.append(batch(started(1), counted(2)))
     await ledger.retry_quarantined([1], reread)
-    with sqlite3.connect(tmp_path / "genba.db") as connection:
-        connection.execute("DELETE FROM log WHERE position = 2")
-        connection.execute("DELETE FROM link WHERE number = 2")
-    connection.close()
+    lose_the_second_commit(tmp_path)
     assert "answered up to 2" in (await ledger.verify()).differences[0]
 
 
@@ -180,19 +141,16 @@ async def test_an_envelope_of_another_lane_excuses_no_loss(tmp_path: Path, ledge
     """It has numbers of its own."""
     await ledger.append(batch(started(1)))
     await ledger.append(batch(started(2)))
-    assert (await ledger.append(batch(body=payload(started(2), lane=Lane.TELEMETRY)))).upto == 0
-    assert (await ledger.append(batch(body=payload(started(1), started(2), lane=Lane.TELEMETRY)))).upto == 2
+    assert (await ledger.append(batch(body=next_envelope(started(2), lane=Lane.TELEMETRY)))).upto == 0
+    assert (await ledger.append(batch(body=next_envelope(started(1), started(2), lane=Lane.TELEMETRY)))).upto == 2
     await ledger.drop_quarantined([1])
-    with sqlite3.connect(tmp_path / "genba.db") as connection:
-        connection.execute("DELETE FROM log WHERE position = 2")
-        connection.execute("DELETE FROM link WHERE number = 2")
-    connection.close()
+    lose_the_second_commit(tmp_path)
     assert "answered up to 2" in (await ledger.verify()).differences[0]
 
 
 async def test_what_strangers_sent_and_a_person_drops_excuses_no_loss(tmp_path: Path, ledger: Ledger) -> None:
     await ledger.append(batch(started(1), started(2)))
-    forged = Quarantined(gateway=GATEWAY, reason="signature", received_at=minute(1), body=payload(started(9)))
+    forged = Quarantined(gateway=GATEWAY, reason="signature", received_at=minute(1), body=next_envelope(started(9)))
     await ledger.quarantine([forged])
     await ledger.drop_quarantined([1])
     with sqlite3.connect(tmp_path / "genba.db") as connection:
@@ -202,7 +160,7 @@ async def test_what_strangers_sent_and_a_person_drops_excuses_no_loss(tmp_path: 
 
 
 async def test_what_still_cannot_be_read_stays_and_says_why(ledger: Ledger) -> None:
-    await ledger.append(batch(body=broken(payload(started(1)))))
+    await ledger.append(batch(body=broken(next_envelope(started(1)))))
     retried = await ledger.retry_quarantined([1, 9], reread)
     assert [number for number, _ in retried.stays] == [1, 9]
     assert retried.stays[1][1] == "is not in quarantine"
@@ -212,10 +170,10 @@ async def test_what_still_cannot_be_read_stays_and_says_why(ledger: Ledger) -> N
 async def test_where_quarantine_is_full_nothing_is_accounted_for_until_there_is_room(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spoilt = broken(payload(started(1)))
+    spoilt = broken(next_envelope(started(1)))
     monkeypatch.setattr(append, "QUARANTINE_BYTES", len(spoilt) + 10)
     assert (await ledger.append(batch(body=spoilt))).upto == 1
-    another = batch(body=broken(payload(started(2))))
+    another = batch(body=broken(next_envelope(started(2))))
     assert await ledger.append(another) == Appended(upto=1, is_quarantine_full=True)
     await ledger.quarantine([Quarantined(gateway=GATEWAY, reason="?", received_at=minute(1), body=b"x" * 11)])
     assert [row.number for row in ledger.reads.quarantined()] == [1]

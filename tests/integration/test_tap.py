@@ -7,7 +7,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,14 +69,6 @@ def shown(out: str) -> list[str]:
     """What is on each line of the output: the seq of an event, or the name of another object."""
     objects = [json.loads(line) for line in out.splitlines()]
     return [obj["id"].rpartition(":")[2] if "id" in obj else next(iter(obj)) for obj in objects]
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path)
-    broker.start()
-    yield broker
-    broker.kill()
 
 
 def tap(*arguments: str) -> subprocess.Popen[str]:

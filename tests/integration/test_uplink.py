@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import random
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,16 @@ from genba_edge.app.committing import Committing
 from genba_edge.core.delivery import USUAL, DeliverySettings
 from genba_edge.core.dropping import Dropping, StoreLimits
 from genba_edge.outbox import SqliteOutbox
-from genba_edge.uplink import Uplink
 from genba_shared import topics
 from genba_shared.acknowledgement import Acknowledgement
-from genba_shared.clock import ProductionClock
 from genba_shared.codec import Envelope, Header, decode
 from genba_shared.dispatch_document import DispatchDocument, TagBinding, split_parts
 from genba_shared.errors import OutboxFull
-from genba_shared.events import Event, PiecesCounted, Result, Source, SourceType
+from genba_shared.events import Event
 from genba_shared.mqtt import MqttLink
+from tests.integration.identity_bench import counted
 from tests.integration.mqtt_peers import Mosquitto, NatsServer, Wire, eventually
+from tests.peers.gateway import UplinkGateway
 from tests.unit.edge.gateway_world import World
 
 GATEWAY = "line-1"
@@ -84,56 +84,22 @@ class Collector:
         return [int(event.id.split(":")[2]) for event in self.events]
 
 
-class Gateway:
-    """An outbox with an uplink, as the gateway program wires them."""
+class Gateway(UplinkGateway[SqliteOutbox]):
+    """A gateway with one device, whose counter moves when `count` is called."""
 
     def __init__(
         self, folder: Path, url: str, settings: DeliverySettings = USUAL, limits: StoreLimits | None = None
     ) -> None:
-        self.outbox = SqliteOutbox(folder, gateway=GATEWAY, limits=limits or StoreLimits())
-        self.documents: list[DispatchDocument] = []
+        outbox = SqliteOutbox(folder, gateway=GATEWAY, limits=limits or StoreLimits())
+        super().__init__(GATEWAY, url, folder, outbox=outbox, settings=settings)
         self.device = "online"
-        self.uplink = Uplink(
-            outbox=self.outbox,
-            gateway=GATEWAY,
-            broker=url,
-            state=self.describe,
-            on_dispatch=self.documents.append,
-            clock=ProductionClock(),
-            state_dir=folder,
-            settings=settings,
-        )
 
     def describe(self) -> dict[str, Any]:
-        mark = self.outbox.mark()
-        return {
-            "online": True,
-            "epoch": mark.epoch,
-            "next_seq": {"facts": mark.next_seq},
-            "devices": {"cutter1": {"status": self.device}},
-        }
+        return super().describe() | {"devices": {"cutter1": {"status": self.device}}}
 
     def count(self, pieces: int, work_order: str = "WO-1") -> None:
-        """Make events and wake the uplink, as the app does after each commit."""
-        mark = self.outbox.mark()
-        events = [
-            PiecesCounted(
-                id=f"{GATEWAY}:{mark.epoch}:{seq}",
-                at=START + timedelta(seconds=seq),
-                source=Source(type=SourceType.PLC, ref="cutter1/good"),
-                station="CUT-1",
-                work_order=work_order,
-                point="cutter1/good",
-                result=Result.GOOD,
-                delta=1,
-                total=seq,
-                counter_epoch=0,
-                since=START,
-            )
-            for seq in range(mark.next_seq, mark.next_seq + pieces)
-        ]
-        self.outbox.append(events, {})
-        self.uplink.wake(events)
+        """Make events of the counter."""
+        self.make(pieces, lambda epoch, seq: replace(counted(GATEWAY, epoch, seq), work_order=work_order))
 
     def drop(self, *seqs: int) -> None:
         """Remove events as the app does when the store is full, but for the event that declares it."""
@@ -144,25 +110,6 @@ class Gateway:
     async def drop_soon(self, *seqs: int) -> None:
         """As `drop`, on the loop."""
         self.drop(*seqs)
-
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[Gateway]:
-        task = asyncio.create_task(self.uplink.run())
-        try:
-            yield self
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-            self.outbox.close()
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path)
-    broker.start()
-    yield broker
-    broker.kill()
 
 
 @pytest.fixture

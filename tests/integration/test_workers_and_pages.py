@@ -37,11 +37,9 @@ class Listener:
 
 
 async def test_what_a_worker_takes_is_shown_and_decided_elsewhere_and_dispatch_goes_out_through_it(
-    tmp_path: Path, postgres_url: str
+    tmp_path: Path, postgres_url: str, broker: Mosquitto
 ) -> None:
     PostgresStore(postgres_url).close()
-    broker = Mosquitto(tmp_path)
-    broker.start()
     gateway = FleetGateway("gw-1", broker.url, tmp_path / "gw-1")
     node = f"CUT-{gateway.name}"
     body = order_body(ORDER, ["CUT"], quantity=50)
@@ -50,27 +48,24 @@ async def test_what_a_worker_takes_is_shown_and_decided_elsewhere_and_dispatch_g
         "planned_start": "2026-01-02T08:00:00Z",  # long past: an episode opens
         "planned_finish": "2026-01-02T16:00:00Z",
     }
-    try:
-        with (
-            Installation(tmp_path, more=["--db", postgres_url, "--no-ingest"]) as site,
-            Installation(tmp_path / "second", more=["--db", postgres_url, "--no-ingest"]) as second,
-            WorkerProcess(tmp_path, db=postgres_url, broker=broker.url),
-        ):
-            async with gateway.running():
-                await eventually(lambda: gateway.documents, within_s=60)
-                listener = Listener(second)
-                await eventually(lambda: "event: clock" in listener.heard, within_s=60)
-                await asyncio.to_thread(site.post, "/orders", body)
-                row = {"work_order": f"WO-{gateway.name}", "node": "CUT", "quantity": 50}
-                await asyncio.to_thread(site.post, f"/stations/{node}/queue", {"rows": [row]})
-                await eventually(lambda: gateway.documents[-1].stations[node].next, within_s=60)
-                gateway.count(20)
-                await eventually(lambda: '"good":20' in listener.heard.replace(" ", ""), within_s=60)
-                await eventually(lambda: "event: alert" in listener.heard, within_s=60)
-                for shown in (site, second):
-                    await asyncio.to_thread(shown.wait_for_node, ORDER, "CUT", lambda one: one["good"] == 20)
-            with psycopg.connect(postgres_url, options="-c genba.enterprise=default") as connection:
-                decided = connection.execute("SELECT kind FROM log WHERE kind LIKE 'episode_%'").fetchall()
-            assert decided == [("episode_opened",)]  # two processes look, one decides
-    finally:
-        broker.kill()
+    with (
+        Installation(tmp_path, more=["--db", postgres_url, "--no-ingest"]) as site,
+        Installation(tmp_path / "second", more=["--db", postgres_url, "--no-ingest"]) as second,
+        WorkerProcess(tmp_path, db=postgres_url, broker=broker.url),
+    ):
+        async with gateway.running():
+            await eventually(lambda: gateway.documents, within_s=60)
+            listener = Listener(second)
+            await eventually(lambda: "event: clock" in listener.heard, within_s=60)
+            await asyncio.to_thread(site.post, "/orders", body)
+            row = {"work_order": f"WO-{gateway.name}", "node": "CUT", "quantity": 50}
+            await asyncio.to_thread(site.post, f"/stations/{node}/queue", {"rows": [row]})
+            await eventually(lambda: gateway.documents[-1].stations[node].next, within_s=60)
+            gateway.count(20)
+            await eventually(lambda: '"good":20' in listener.heard.replace(" ", ""), within_s=60)
+            await eventually(lambda: "event: alert" in listener.heard, within_s=60)
+            for shown in (site, second):
+                await asyncio.to_thread(shown.wait_for_node, ORDER, "CUT", lambda one: one["good"] == 20)
+        with psycopg.connect(postgres_url, options="-c genba.enterprise=default") as connection:
+            decided = connection.execute("SELECT kind FROM log WHERE kind LIKE 'episode_%'").fetchall()
+        assert decided == [("episode_opened",)]  # two processes look, one decides

@@ -311,6 +311,13 @@ GUARDS = (
         test="tests/integration/test_broker.py::test_killed_on_a_full_disk_it_is_back_when_there_is_room",
     ),
     Guard(
+        name="a broker that is killed while it starts is started again",
+        files="cloud/genba_cloud/ingest/broker*.py",
+        text="if is_up or not self._was_killed:",
+        without="if True:",
+        test="tests/integration/test_broker.py::test_killed_while_it_starts_it_is_started_again",
+    ),
+    Guard(
         name="an answer of the database that never comes is not waited for",
         files="cloud/genba_cloud/store/postgres*.py",
         text="elif time.monotonic() - heard_at > SILENCE_S:",

@@ -133,13 +133,17 @@ def opcua_peer(shared_opcua_peer: OpcUaPeer) -> OpcUaPeer:
     return shared_opcua_peer
 
 
-@pytest.fixture(scope="session")
-def shared_postgres() -> Iterator[PostgresServer]:
-    """One PostgreSQL server for all tests that leave it running: a cluster takes a second or two to make."""
+def _postgres() -> PostgresServer:
     programs = find_programs()
     if programs is None:
         pytest.skip("needs PostgreSQL (Debian: postgresql)")
-    with PostgresServer(programs, settings=SURVIVES_KILLS) as server:
+    return PostgresServer(programs, settings=SURVIVES_KILLS)
+
+
+@pytest.fixture(scope="session")
+def shared_postgres() -> Iterator[PostgresServer]:
+    """One PostgreSQL server for all tests that leave it running: a cluster takes a second or two to make."""
+    with _postgres() as server:
         yield server
 
 
@@ -152,10 +156,7 @@ def postgres_url(shared_postgres: PostgresServer) -> str:
 @pytest.fixture(scope="module")
 def mortal_postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server that the tests of a module may stop and kill; they leave it running."""
-    programs = find_programs()
-    if programs is None:
-        pytest.skip("needs PostgreSQL (Debian: postgresql)")
-    with PostgresServer(programs, settings=SURVIVES_KILLS) as server:
+    with _postgres() as server:
         yield server
 
 

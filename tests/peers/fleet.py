@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -15,10 +13,8 @@ from typing import Any
 import psycopg
 
 from genba_edge.ports import Outbox, OutboxMark
-from genba_edge.uplink import Uplink
-from genba_shared.clock import ProductionClock
-from genba_shared.dispatch_document import DispatchDocument
 from genba_shared.events import Event, PiecesCounted, Result, Source, SourceType
+from tests.peers.gateway import UplinkGateway
 
 START = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
 
@@ -62,24 +58,13 @@ class LightOutbox:
         pass
 
 
-class FleetGateway:
+class FleetGateway(UplinkGateway[Outbox]):
     """A gateway with one station, whose counter moves when `count` is called."""
 
     def __init__(self, name: str, broker: str, folder: Path, *, outbox: Outbox | None = None) -> None:
-        self.name = name
-        self.outbox: Outbox = outbox or LightOutbox()
-        self.made = 0
-        self.documents: list[DispatchDocument] = []
         folder.mkdir(exist_ok=True)
-        self.uplink = Uplink(
-            outbox=self.outbox,
-            gateway=name,
-            broker=broker,
-            state=self._state,
-            on_dispatch=self.documents.append,
-            clock=ProductionClock(),
-            state_dir=folder,
-        )
+        super().__init__(name, broker, folder, outbox=outbox or LightOutbox())
+        self.made = 0
 
     @property
     def acknowledged(self) -> int:
@@ -92,27 +77,17 @@ class FleetGateway:
         return self.uplink._broker
 
     def count(self, events: int) -> None:
-        """Make events and wake the uplink, as the app does after each commit."""
-        mark = self.outbox.mark()
-        made = [self._event(mark, seq) for seq in range(mark.next_seq, mark.next_seq + events)]
-        self.outbox.append(made, {})
-        self.made = mark.next_seq + events - 1
-        self.uplink.wake(made)
+        """Make events of the counter."""
+        self.make(events, self._event)
+        self.made = self.outbox.mark().next_seq - 1
 
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[FleetGateway]:
-        task = asyncio.create_task(self.uplink.run())
-        try:
-            yield self
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-            self.outbox.close()
+    def describe(self) -> dict[str, Any]:
+        more = {"stations": [f"CUT-{self.name}"], "dispatch_version": self.dispatch_version}
+        return super().describe() | more
 
-    def _event(self, mark: OutboxMark, seq: int) -> PiecesCounted:
+    def _event(self, epoch: str, seq: int) -> PiecesCounted:
         return PiecesCounted(
-            id=f"{self.name}:{mark.epoch}:{seq}",
+            id=f"{self.name}:{epoch}:{seq}",
             at=START + timedelta(seconds=seq),
             source=Source(type=SourceType.PLC, ref="cutter/good"),
             station=f"CUT-{self.name}",
@@ -125,16 +100,6 @@ class FleetGateway:
             counter_epoch=0,
             since=START,
         )
-
-    def _state(self) -> dict[str, Any]:
-        mark = self.outbox.mark()
-        return {
-            "online": True,
-            "epoch": mark.epoch,
-            "next_seq": {"facts": mark.next_seq},
-            "stations": [f"CUT-{self.name}"],
-            "dispatch_version": self.documents[-1].version if self.documents else 0,
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

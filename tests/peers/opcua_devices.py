@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from genba_edge.drivers.opcua import OpcUaDriver, Pace
 from genba_shared.clock import ProductionClock
@@ -14,19 +15,19 @@ from tests.peers.process import OpcUaPeer
 OPEN = SecuritySettings(policy=SecurityPolicy.NONE)
 
 
-def point(name: str, kind: PointType = PointType.UINT32, *, node: str = "", **more: object) -> OpcUaPoint:
+def point(name: str, kind: PointType = PointType.UINT32, *, node: str = "", **more: Any) -> OpcUaPoint:
     """A variable of the node-opcua peer, looked at every 50 ms."""
     return OpcUaPoint(
         name=name,
         type=kind,
         node=node or ("" if "path" in more else f"nsu=urn:genba:peer;s={name}"),
-        sampling_s=more.pop("sampling_s", 0.05),  # type: ignore[arg-type]
-        **more,  # type: ignore[arg-type]
+        sampling_s=more.pop("sampling_s", 0.05),
+        **more,
     )
 
 
 def driver_of(
-    peer: OpcUaPeer, *points: OpcUaPoint, clock: ProductionClock | None = None, pace: Pace | None = None, **more: object
+    peer: OpcUaPeer, *points: OpcUaPoint, clock: ProductionClock | None = None, pace: Pace | None = None, **more: Any
 ) -> OpcUaDriver:
     """The driver of a device without security; `more` are other settings of the device."""
     device = OpcUaDevice(
@@ -37,7 +38,7 @@ def driver_of(
         reconnect_max_s=0.5,
         timeout_s=2.0,
     )
-    device = replace(device, **more)  # type: ignore[arg-type]
+    device = replace(device, **more)
     return OpcUaDriver(device, clock or ProductionClock(), state_dir=Path(peer.folder), pace=pace)
 
 

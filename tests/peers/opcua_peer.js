@@ -20,7 +20,7 @@
 //   set NAME JSON [STATUS] [SOURCE_TIME]   ok    STATUS is a node-opcua name such as BadSensorFailure
 //   burst NAME COUNT                       ok    COUNT values 1, 2, … within one turn of the event loop
 //   remove NAME | add NAME                 ok    take a variable out of the address space, or put it back
-//   reset                                  ok    every variable as at the start
+//   reset                                  ok    every variable as at the start, and no session
 //   forget                                 ok    drop every subscription and keep the sessions
 //   mute                                   ok    subscriptions publish nothing more, not even keep-alives
 //   stall                                  ok    subscriptions send keep-alives and no data
@@ -79,6 +79,10 @@ function addVariable(state, name) {
 function set(state, name, json, status, time) {
   const at = time ? new Date(time) : undefined;
   state.variables[name].setValueFromSource(variantOf(name, JSON.parse(json)), StatusCodes[status || "Good"], at);
+}
+
+function endSessions(engine) {
+  for (const session of Object.values(engine._sessions)) engine.closeSession(session.authenticationToken, true, "Terminated");
 }
 
 function subscriptions(state) {
@@ -203,6 +207,7 @@ function obey(state, line) {
     case "remove": state.space.deleteNode(state.variables[name]); return "ok";
     case "add": addVariable(state, name); return "ok";
     case "reset":
+      endSessions(state.server.engine);
       for (const name of Object.keys(TYPES)) state.variables[name].setValueFromSource(variantOf(name, TYPES[name][1]));
       return "ok";
     case "forget": subscriptions(state).forEach((subscription) => subscription.terminate()); return "ok";

@@ -88,7 +88,7 @@ class PostgresServer:
                     f"CREATE ROLE {WATCHER} LOGIN BYPASSRLS",
                     f"GRANT pg_read_all_data TO {WATCHER}",
                 ):
-                    connection.execute(statement)  # type: ignore[arg-type]  # names of our own
+                    connection.execute(statement)
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
@@ -133,7 +133,7 @@ class PostgresServer:
         """The URL of a new, empty database."""
         name = f"test_{os.getpid()}_{next(self._numbers)}"
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} OWNER {USER}")  # type: ignore[arg-type]  # names of our own
+            connection.execute(f"CREATE DATABASE {name} OWNER {USER}")
         return self.url(name, user=USER)
 
     def _end(self, number: signal.Signals) -> None:

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
 from typing import IO, Self
@@ -24,7 +25,7 @@ def line_of(stream: IO[str] | None) -> str:
     return line.decode()
 
 
-class PeerProcess:
+class PeerProcess(ABC):
     """Starts a peer, talks to it, and ends exactly that process."""
 
     def __init__(self, command: Sequence[str]) -> None:
@@ -53,9 +54,9 @@ class PeerProcess:
         while not self.on_start(self._line(deadline)):
             pass
 
+    @abstractmethod
     def on_start(self, line: str) -> bool:
         """Take a line that it prints while it starts; true once it listens."""
-        raise NotImplementedError
 
     def stop(self) -> None:
         """Kill it, as a power cut would."""

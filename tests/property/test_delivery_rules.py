@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -32,9 +33,9 @@ NEXT = 10_000
 class Gateway:
     """Delivery with its clock; remembers nothing else."""
 
-    def __init__(self, acked: int = 0, **limits: float) -> None:
+    def __init__(self, acked: int = 0, **limits: Any) -> None:
         self.state = Delivery(acked=acked)
-        self.settings = DeliverySettings(**limits)  # type: ignore[arg-type]
+        self.settings = DeliverySettings(**limits)
         self.now_s = 100.0
 
     def happen(self, happened: Input) -> list[Output]:

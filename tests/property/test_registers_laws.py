@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 
 from hypothesis import given
@@ -60,9 +61,9 @@ def test_blocks_start_and_end_at_a_point(points: list[ModbusPoint], max_gap: int
 
 
 @given(points=maps(), order=st.randoms())
-def test_the_plan_does_not_depend_on_the_order_in_the_map(points: list[ModbusPoint], order: object) -> None:
+def test_the_plan_does_not_depend_on_the_order_in_the_map(points: list[ModbusPoint], order: random.Random) -> None:
     shuffled = list(points)
-    order.shuffle(shuffled)  # type: ignore[attr-defined]
+    order.shuffle(shuffled)
     settings = PollSettings(max_registers=100)
     assert plan_blocks(shuffled, settings) == plan_blocks(points, settings)
 

@@ -41,15 +41,9 @@ class QuarantinePageShape(TypedDict):
     next: int | None
 
 
-class QuarantineBodyShape(TypedDict):
+class QuarantineBodyShape(QuarantineShape):
     """A row with what it holds: `text` where that is JSON, else `base64`."""
 
-    number: int
-    gateway: str
-    reason: str
-    received_at: str
-    event: str | None
-    size: int
     text: str | None
     base64: str | None
 

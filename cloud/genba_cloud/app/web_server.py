@@ -43,7 +43,7 @@ def bind(address: Address) -> socket.socket:
 def url_of(listener: socket.socket, *, tls: bool) -> str:
     """Where a bound socket is reached from this machine."""
     host, port = listener.getsockname()[:2]
-    if host in {"0.0.0.0", "::"}:  # noqa: S104 - shown, not bound (compared, not bound)
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
         host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104 - shown, not bound
     return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 

@@ -37,6 +37,7 @@ STOP_S: Final = 5.0
 FIRST_RETRY_S: Final = 0.1
 LAST_RETRY_S: Final = 5.0
 SAID_A_MINUTE: Final = 20  # lines of the broker that are passed on
+FIRST_STARTS: Final = 3  # of a broker that is killed each time before it takes connections
 STEADY_S: Final = 10.0  # a broker that ran this long is started again without waiting
 _RANDOM_PORT: Final = -1  # in NATS settings: any free port
 _MQTT_LINE: Final = re.compile(rb"Listening for MQTT clients on \w+://[^ ]*:(\d+)")
@@ -75,6 +76,7 @@ class EmbeddedBroker:
         self._reader: asyncio.Task[None] | None = None
         self._said_at: deque[float] = deque(maxlen=SAID_A_MINUTE)
         self._last_lines: deque[str] = deque(maxlen=5)
+        self._was_killed = False  # the last time that it was started, before it was ready
 
     @property
     def url(self) -> str:
@@ -106,7 +108,7 @@ class EmbeddedBroker:
             self._port = self._public.port
         if self._port is None:
             self._port = notes.get("mqtt_port", _RANDOM_PORT)
-        if not await self._try_to_start():
+        if not await self._first_start():
             words = "; ".join(self._last_lines) or "it said nothing"
             raise UsageError(f"the embedded broker does not start: {words}")
         self._supervisor = asyncio.create_task(self._supervise(), name="broker")
@@ -121,6 +123,15 @@ class EmbeddedBroker:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._supervisor
         await self._stop()
+
+    async def _first_start(self) -> bool:
+        """Start it, and again where it was killed meanwhile; where it ended by itself, it would only do so again."""
+        for _ in range(FIRST_STARTS):
+            is_up = await self._try_to_start()
+            if is_up or not self._was_killed:
+                return is_up
+            logger.warning("broker was killed while it started")
+        return False
 
     async def _supervise(self) -> None:
         """Start it again whenever it ends, with the same port."""
@@ -152,8 +163,9 @@ class EmbeddedBroker:
         """Start the process; True when it takes connections, False when it ended or is not ready in time."""
         await self._stop()
         self._last_lines.clear()
+        self._was_killed = False
         self._write_settings()
-        self._process = await asyncio.create_subprocess_exec(
+        self._process = process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
             _TETHER,
@@ -173,6 +185,9 @@ class EmbeddedBroker:
         await asyncio.wait({waiting, self._reader}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         if not ready.is_set():
+            if self._reader.done():  # it said its last word: not before its end is known may another signal be sent
+                with contextlib.suppress(TimeoutError):
+                    self._was_killed = await asyncio.wait_for(process.wait(), STOP_S) < 0
             await self._stop()
         self._write_notes()
         return ready.is_set()

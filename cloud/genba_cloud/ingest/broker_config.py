@@ -2,44 +2,24 @@
 
 A gateway shows the client certificate that it was enrolled with, and the broker takes its name from it. The rules name
 each registered gateway: a certificate alone opens nothing, so that revoking a gateway is taking its rules away.
-Sources: mosquitto.conf(5); NATS documentation, "Authorization" and "TLS Authentication", and for topics as subjects
-"MQTT", where ``/`` becomes ``.`` and a filter that ends with ``/#`` also covers the level above.
+Sources: mosquitto.conf(5); NATS documentation, "TLS Authentication" and "MQTT".
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from genba_shared import topics
-
-COLLECTOR: Final = "genba-collector"
-"""Common name of the collector's and the workers' own client certificate."""
+from genba_cloud.ingest.broker_rights import nats_users, rights_by_name
+from genba_cloud.store.pki import COLLECTOR_NAME
 
 MQTT_PORT: Final = 8883
 ROUTE_PORT: Final = 6222
 MESSAGE_LIMIT: Final = 262_144  # an envelope has at most 128 kB, a state 256 kB
-_EVERYTHING: Final = "genba/1/#"
 _HEAD: Final = (
     "# Made by `genba cloud broker-config`: make it again after gateways were added or removed, then reload.\n"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rights:
-    """What a gateway may do: publish to these topics and read from these filters, exactly."""
-
-    publish: tuple[str, ...]
-    read: tuple[str, ...]
-
-
-def rights_of(gateway: str) -> Rights:
-    """The rights of a gateway: its own topics and nobody else's."""
-    return Rights(
-        publish=(topics.up(gateway), topics.state(gateway), f"genba/1/reported/{gateway}"),
-        read=(topics.ack(gateway), topics.dispatch_filter(gateway), f"genba/1/desired/{gateway}"),
-    )
 
 
 def mosquitto_files(gateways: Iterable[str], *, certificates: str) -> Mapping[str, str]:
@@ -62,10 +42,8 @@ persistence false
 
 
 def _mosquitto_users(gateways: Iterable[str]) -> Iterator[str]:
-    yield f"user {COLLECTOR}\ntopic readwrite {_EVERYTHING}\n"
-    for gateway in gateways:
-        rights = rights_of(gateway)
-        lines = [f"user {gateway}"]
+    for name, rights in rights_by_name(COLLECTOR_NAME, {gateway: gateway for gateway in gateways}).items():
+        lines = [f"user {name}"]
         lines += [f"topic write {topic}" for topic in rights.publish]
         lines += [f"topic read {topic}" for topic in rights.read]
         yield "\n".join(lines) + "\n"
@@ -80,7 +58,8 @@ def nats_files(gateways: Mapping[str, str | None], *, nodes: Sequence[str], cert
         nodes: host names; one is a broker alone, three are a cluster that survives the loss of one.
         certificates: the folder with ``ca.pem``, ``broker.pem`` and ``broker.key`` on each node.
     """
-    users = ",\n".join(_nats_users(gateways))
+    # in JSON, which NATS reads as its own format; a user a line
+    users = ",\n".join(f"    {json.dumps(user)}" for user in _nats_users(gateways))
     files = {"genba-users.conf": f"{_HEAD}\nauthorization {{\n  users = [\n{users}\n  ]\n}}\n"}
     for number, node in enumerate(nodes, start=1):
         files[f"genba-node-{number}.conf"] = _nats_node(number, node, nodes, certificates)
@@ -110,25 +89,9 @@ def _nats_node(number: int, node: str, nodes: Sequence[str], certificates: str) 
     return "\n".join((*parts, "", 'include "genba-users.conf"', ""))
 
 
-def _nats_users(gateways: Mapping[str, str | None]) -> Iterator[str]:
-    yield _nats_user(f"CN={COLLECTOR}", Rights(publish=(_EVERYTHING,), read=(_EVERYTHING,)))
-    for gateway, serial in gateways.items():
-        subject = f"CN={gateway}" if serial is None else f"SERIALNUMBER={serial},CN={gateway}"  # as RFC 2253 has it
-        yield _nats_user(subject, rights_of(gateway))
-
-
-def _nats_user(subject: str, rights: Rights) -> str:
-    publish, read = (", ".join(f'"{one}"' for one in _subjects(some)) for some in (rights.publish, rights.read))
-    permissions = f"publish: {{ allow: [{publish}] }}, subscribe: {{ allow: [{read}] }}"
-    return f'    {{ user: "{subject}", permissions: {{ {permissions} }} }}'
-
-
-def _subjects(filters: Iterable[str]) -> Iterator[str]:
-    """NATS subjects of MQTT topics and filters. Identifiers hold no dots, so that a level is a level."""
-    for topic in filters:
-        subject = topic.replace("/", ".")
-        if subject.endswith(".#"):
-            yield subject.removesuffix(".#")
-            yield f"{subject.removesuffix('#')}>"
-        else:
-            yield subject
+def _nats_users(gateways: Mapping[str, str | None]) -> list[dict[str, Any]]:
+    subjects = {
+        f"CN={gateway}" if serial is None else f"SERIALNUMBER={serial},CN={gateway}": gateway  # as RFC 2253 has it
+        for gateway, serial in gateways.items()
+    }
+    return nats_users(rights_by_name(f"CN={COLLECTOR_NAME}", subjects))

@@ -1,8 +1,8 @@
-"""Who may do what on a NATS broker that other machines reach: each gateway its own topics, the collector all of them.
+"""The embedded broker where other machines reach it: its TLS, and whom it knows by which certificate.
 
 A client is known by its certificate alone. The name in it holds the fingerprint of the gateway's present key, so that
 the certificate of an old card is nobody's. Source: NATS server documentation, "TLS authentication" (verify_and_map
-looks at the DNS names of a certificate first) and "MQTT" (a topic's `/` is a subject's `.`).
+looks at the DNS names of a certificate first).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from genba_cloud.ingest.broker_rights import nats_users, rights_by_name
 from genba_cloud.store.pki import mapped_name
 from genba_cloud.store.read import GatewayIdentity
-from genba_shared import topics
 
 COLLECTOR: Final = "collector.genba"
 """Name in the collector's own certificate."""
@@ -57,31 +57,9 @@ class PublicListener:
 
 def authorization(identities: Iterable[GatewayIdentity]) -> dict[str, Any]:
     """The users of the broker: the collector, and every enrolled gateway."""
-    gateways = [one for one in identities if one.public_key is not None and one.removed_at is None]
-    return {
-        "users": [
-            {"user": COLLECTOR, "permissions": {"publish": ">", "subscribe": ">"}},
-            *(
-                {
-                    "user": mapped_name(one.gateway, one.public_key or b""),
-                    "permissions": {
-                        "publish": {"allow": [_subject(topic) for topic in _speaks_on(one.gateway)]},
-                        "subscribe": {"allow": [_subject(topic) for topic in _listens_to(one.gateway)]},
-                    },
-                }
-                for one in gateways
-            ),
-        ]
+    enrolled = {
+        mapped_name(one.gateway, one.public_key): one.gateway
+        for one in identities
+        if one.public_key is not None and one.removed_at is None
     }
-
-
-def _speaks_on(gateway: str) -> tuple[str, ...]:
-    return topics.up(gateway), topics.state(gateway)
-
-
-def _listens_to(gateway: str) -> tuple[str, ...]:
-    return topics.ack(gateway), topics.dispatch(gateway), f"{topics.dispatch(gateway)}/>"
-
-
-def _subject(topic: str) -> str:
-    return topic.replace("/", ".")
+    return {"users": nats_users(rights_by_name(COLLECTOR, enrolled))}

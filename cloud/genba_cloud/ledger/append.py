@@ -14,7 +14,7 @@ from genba_cloud.ledger.alarms import COLLECTOR, fork_of, sound_alarm
 from genba_cloud.ledger.batches import NOTHING_CHANGED, Appended, Broken, Changed, EnvelopeBatch
 from genba_cloud.ledger.chain import as_stored, canonical, leaf_of, link_hash
 from genba_cloud.ledger.copies import compare
-from genba_cloud.ledger.folding import fold_events
+from genba_cloud.ledger.folding import fold, touch
 from genba_cloud.ledger.sealing import NO_KEY, Seals
 from genba_cloud.store.port import Link, LogRow, Quarantined, RangeKey, ReceivedRange, Transaction
 from genba_cloud.store.read import LoggedEvent
@@ -22,6 +22,8 @@ from genba_shared.clock import to_milliseconds
 from genba_shared.errors import ContractError
 from genba_shared.events import DataGapSeen, Event, EventId, GapCause, made_by
 
+_PIECE: Final = 250
+"""Events that are handed to the store at a time."""
 QUARANTINE_BYTES: Final = 100_000_000
 """Bytes of what cannot be taken that are kept for one gateway."""
 
@@ -163,26 +165,32 @@ def append_own(transaction: Transaction, events: Sequence[Event], stamp: Stamp) 
     if not events:
         return Appended()
     events = stamp.seals.seal(transaction.proofs, events, stamp.now)
-    folded = fold_events(transaction, events)
+    touched = touch(transaction, events)
     received_at = to_milliseconds(stamp.now)
-    bodies = [canonical(event) for event in events]  # before the end of the log is locked
     previous = transaction.last_link()
-    rows = [
-        LogRow(position=position, received_at=received_at, event=event, body=body, leaf=leaf_of(body))
-        for position, (event, body) in enumerate(zip(events, bodies, strict=True), start=previous.last + 1)
-    ]
-    transaction.append_log(rows, _link(previous, rows))
-    last = rows[-1].position
+    _log(transaction, events, previous, received_at)
+    first, last = previous.last + 1, previous.last + len(events)
+    folded = fold(touched, first=first)  # while the database is busy with the rows
+    logged = tuple(LoggedEvent(position, received_at, event) for position, event in enumerate(events, start=first))
     transaction.put_views({key: view.at(last) for key, view in folded.views.items()})
-    logged = (LoggedEvent(position=row.position, received_at=received_at, event=row.event) for row in rows)
-    return Appended(events=tuple(logged), changed=folded.changed)
+    return Appended(events=logged, changed=folded.changed)
 
 
-def _link(previous: Link, rows: Sequence[LogRow]) -> Link:
-    first, last = rows[0].position, rows[-1].position
-    leaves = [row.leaf for row in rows]
-    hashed = link_hash(previous.hash, first=first, last=last, leaves=leaves)
-    return Link(number=previous.number + 1, first=first, last=last, hash=hashed)
+def _log(transaction: Transaction, events: Sequence[Event], previous: Link, received_at: datetime) -> None:
+    """Put the events at the end of the log, piece by piece: one is made while the database writes the one before."""
+    first, last = previous.last + 1, previous.last + len(events)
+    leaves: list[bytes] = []
+    for start in range(0, len(events), _PIECE):
+        rows: list[LogRow] = []
+        for position, event in enumerate(events[start : start + _PIECE], start=first + start):
+            body = canonical(event)
+            rows.append(LogRow(position, received_at, event, body, leaf_of(body)))
+        leaves += [row.leaf for row in rows]
+        if rows[-1].position < last:
+            transaction.append_log(rows)
+            continue
+        hashed = link_hash(previous.hash, first=first, last=last, leaves=leaves)
+        transaction.append_log(rows, Link(number=previous.number + 1, first=first, last=last, hash=hashed))
 
 
 def _lost(batch: EnvelopeBatch, lost: tuple[int, int], *, received: ReceivedRange, stamp: Stamp) -> Event:

@@ -11,7 +11,7 @@ from genba_cloud.ledger.archive import find_events
 from genba_cloud.ledger.batches import Broken, EnvelopeBatch
 from genba_cloud.ledger.chain import canonical, leaf_of
 from genba_cloud.store.port import Transaction
-from genba_shared.events import Event, EventId
+from genba_shared.events import Event, made_by
 
 DIFFERS: Final = "two gateways share an identity: the log has another event under this number"
 
@@ -72,5 +72,5 @@ def _archived_leaves(transaction: Transaction, ids: Sequence[str]) -> Mapping[st
 
 
 def _seq(event: Event) -> int:
-    made = EventId.parse(event.id)
+    made = made_by(event.id)
     return made.seq if made else 0

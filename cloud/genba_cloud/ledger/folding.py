@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -35,17 +35,38 @@ class Folded:
     changed: Changed
 
 
-def fold_events(transaction: Transaction, events: Sequence[Event]) -> Folded:
-    """Fold events that are not in the log yet into the views they touch. An event that comes late refolds its view."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touched:
+    """Events with the views that they touch, and the plans of the work orders that they name, as far as there are any.
+
+    What is here is read and locked: nearly always nothing more must be asked of the store to fold the events.
+    """
+
+    events: Sequence[Event]
+    members: Mapping[ViewKey, Sequence[Event]]
+    views: Views
+    named: frozenset[str]
+    planned: Mapping[str, PlannedWork]
+
+
+def touch(transaction: Transaction, events: Sequence[Event]) -> Touched:
+    """Read and lock what events touch that are not in the log yet."""
     views = Views(transaction=transaction)
     members = members_of(events, answered=transaction.waiting_answers())
     for key, event in missing_targets(transaction, views, events).items():
         members[key].append(event)
     views.load(members)
+    named = frozenset(event.work_order for event in events if event.work_order is not None)
+    return Touched(events=events, members=members, views=views, named=named, planned=transaction.planned(named))
+
+
+def fold(touched: Touched, *, first: int) -> Folded:
+    """Fold the events, `first` of which has this position. An event that comes late refolds its view."""
+    views, members = touched.views, touched.members
     given: dict[str, dict[str, StationFold]] = {}
     told: dict[str, Attribution] = {}
     for key in sorted(members):
-        folding = _fold_one(views, key, members[key])
+        folding = _fold_one(views, key, members[key], first=first)
         state = FOLDS[key.aggregate].to_json(folding.new)
         views.after[key] = views.get(key).with_state(state, folding.new)
         if key.aggregate is Aggregate.STATION:
@@ -55,7 +76,7 @@ def fold_events(transaction: Transaction, events: Sequence[Event]) -> Folded:
     _assign(views, given)
     attributed = attribute(views, told)
     settle(views, {*attributed, *(key for key in members if key.aggregate is Aggregate.QUESTION)})
-    return Folded(views=views.after, changed=_changed(transaction, events, before=views.before, after=views.after))
+    return Folded(views=views.after, changed=_changed(touched))
 
 
 class _Folding(NamedTuple):
@@ -66,16 +87,16 @@ class _Folding(NamedTuple):
     told: Mapping[str, Attribution]
 
 
-def _fold_one(views: Views, key: ViewKey, events: Sequence[Event]) -> _Folding:
-    fold = FOLDS[key.aggregate]
+def _fold_one(views: Views, key: ViewKey, events: Sequence[Event], *, first: int) -> _Folding:
+    its_fold = FOLDS[key.aggregate]
     stored = views.before.get(key)
-    old = fold.empty if stored is None else state_of(key.aggregate, stored)
+    old = its_fold.empty if stored is None else state_of(key.aggregate, stored)
     if key.aggregate is not Aggregate.STATION:
-        return _Folding(old, fold.fold(old, events), {})
-    if all(fold.is_applicable(old, event) for event in events):
+        return _Folding(old, its_fold.fold(old, events), {})
+    if all(its_fold.is_applicable(old, event) for event in events):
         return _Folding(old, *fold_and_attribute(old, events))
-    again = (*views.transaction.attributing_events(key.id), *events)
-    return _Folding(old, *fold_and_attribute(fold.from_the_start(old), again))
+    again = (*views.transaction.attributing_events(key.id, before=first), *events)
+    return _Folding(old, *fold_and_attribute(its_fold.from_the_start(old), again))
 
 
 def _assign(views: Views, given: Mapping[str, Mapping[str, StationFold]]) -> None:
@@ -89,23 +110,15 @@ def _assign(views: Views, given: Mapping[str, Mapping[str, StationFold]]) -> Non
         views.after[keys[work_order]] = view
 
 
-def _changed(
-    transaction: Transaction,
-    events: Iterable[Event],
-    *,
-    before: Mapping[ViewKey, StoredView],
-    after: Mapping[ViewKey, StoredView],
-) -> Changed:
+def _changed(touched: Touched) -> Changed:
+    before, after = touched.views.before, touched.views.after
     ids: dict[Aggregate, set[str]] = {aggregate: set() for aggregate in Aggregate}
     for key in after:
         ids[key.aggregate].add(key.id)
-    works, named = set(ids[Aggregate.WORK_ORDER]), set()
-    for event in events:
-        if event.work_order is not None:
-            works.add(event.work_order)
-        if (order := getattr(event, "order", None)) is not None:
-            named.add(order)
-    planned = transaction.planned(works)
+    named = {order for event in touched.events if (order := getattr(event, "order", None)) is not None}
+    planned = dict(touched.planned)
+    if others := ids[Aggregate.WORK_ORDER] - touched.named:
+        planned |= touched.views.transaction.planned(others)
     by_effort = sorted(after, key=_is_work_order)
     return Changed(
         work_orders=frozenset(ids[Aggregate.WORK_ORDER]),

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from genba_cloud.core.facts import Refused
+from genba_cloud.store.pki import COLLECTOR_NAME
 from genba_cloud.store.port import Transaction
 from genba_cloud.store.read import ALARM, Enrolment, GatewayIdentity
 from genba_shared.topics import is_identifier
@@ -48,6 +49,8 @@ def add_gateway(
     """Register a gateway; from now on nothing is taken under its name that is not signed with its key."""
     if not is_identifier(gateway):
         return Refused(reason=f"{gateway!r:.80} is no name of a gateway: 1 to 40 of a-z, 0-9 and '-'")
+    if gateway == COLLECTOR_NAME:
+        return Refused(reason=f"{gateway} is the name by which brokers know the collector: take another one")
     known = transaction.identities().get(gateway)
     if known is not None and known.removed_at is None:
         return Refused(

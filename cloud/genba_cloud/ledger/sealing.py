@@ -127,7 +127,7 @@ class Seals:
     def opened_events(self, proofs: Proofs, events: Iterable[LoggedEvent]) -> tuple[LoggedEvent, ...]:
         """As people may read them."""
         keys = _Keys(self, proofs)
-        return tuple(replace(logged, event=keys.event(logged.event)) for logged in events)
+        return tuple(logged._replace(event=keys.event(logged.event)) for logged in events)
 
     def opened(self, proofs: Proofs, events: Iterable[Event]) -> tuple[Event, ...]:
         """As people may read them."""

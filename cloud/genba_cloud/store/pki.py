@@ -34,6 +34,8 @@ FOLDER: Final = "identity"
 CA_VALID: Final = timedelta(days=20 * 365)
 GATEWAY_VALID: Final = timedelta(days=365)
 SERVER_VALID: Final = timedelta(days=10 * 365)  # made anew at each start, which may be years apart
+COLLECTOR_NAME: Final = "genba-collector"
+"""Common name of the collector's and the workers' certificate for a broker that others run; no gateway's name."""
 _SLACK: Final = timedelta(days=1)  # the clock of a gateway without a battery may be behind
 _OWNER_ONLY: Final = 0o600
 

@@ -159,7 +159,11 @@ class PostgresStore(_Postgres):
             begun = connection.begin()
             memory = self._memories.setdefault(enterprise, Memory())
             transaction = PostgresTransaction(connection, enterprise, access, self._log_parts, memory)
-            yield transaction  # what is raised here rolls back: the connection is let go of with its transaction open
+            with ExitStack() as undo:
+                undo.callback(transaction.abandon)
+                yield transaction  # what is raised here rolls back: the connection goes with its transaction open
+                transaction.arrive()
+                undo.pop_all()
             transaction.tell()
             try:
                 begun.commit()

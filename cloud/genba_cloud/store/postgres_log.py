@@ -7,12 +7,18 @@ security, and whether a part holds rows of other enterprises must be seen before
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final
 
 import psycopg
+from psycopg.abc import PQGen
+from psycopg.copy import LibpqWriter
+from psycopg.generators import copy_end
+from psycopg.pq.abc import PGresult
+from psycopg.waiting import Ready
 from sqlalchemy import (
     BigInteger,
     Connection,
@@ -29,9 +35,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from genba_cloud.store.port import LogRange, LogRow
+from genba_cloud.store.port import LogRange
 from genba_cloud.store.postgres_health import error_of
-from genba_cloud.store.rows import log_parameters
 from genba_cloud.store.tables import LOG, Instant
 
 PART_POSITIONS: Final = 2_000_000
@@ -39,6 +44,9 @@ PART_POSITIONS: Final = 2_000_000
 _BOUNDS: Final = re.compile(r"FOR VALUES FROM \('?(\d+)'?\) TO \('?(\d+)'?\)")
 _LOCK: Final = 0x6E6264
 _PATIENCE: Final = "SET LOCAL lock_timeout = '2s'"
+
+_UNSENT: Final = 16_000_000
+"""Bytes that may wait in this process for a slow database; a piece of the log hardly has a hundredth of that."""
 
 _PARTS: Final = text(
     "SELECT part.relname AS name, pg_get_expr(part.relpartbound, part.oid) AS bounds "
@@ -81,14 +89,19 @@ class LogParts:
         self._positions = positions
         self._known: list[Part] = []
 
-    def for_positions(self, connection: Connection, last: int) -> list[Part]:
-        """Parts for everything up to `last`, and for half a part more: a part is there before it is needed."""
+    def for_positions(self, connection: Connection, last: int, seen: Sequence[Part] = ()) -> Sequence[Part]:
+        """Parts for everything up to `last`, and for half a part more: a part is there before it is needed.
+
+        `seen` is what the same transaction was given before. Some of these it may have made itself, and they may still
+        be rolled back: they are known from the next transaction on.
+        """
+        if seen and seen[-1].end > last:
+            return seen
         needed = last + self._positions // 2
-        if not self._known or self._known[-1].end <= needed:
+        if not seen and (not self._known or self._known[-1].end <= needed):
             self._known = parts(connection)
-        if self._known and self._known[-1].end > needed:
+        if not seen and self._known and self._known[-1].end > needed:
             return self._known
-        # What is made here may still be rolled back: it is known from the next time on.
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK, 0)))
         there = parts(connection)
         while not there or there[-1].end <= needed:
@@ -96,25 +109,77 @@ class LogParts:
         return there
 
 
-def copy_rows(connection: Connection, enterprise: str, rows: Sequence[LogRow], there: Sequence[Part]) -> None:
-    """Write rows, in the order of their positions, into their parts."""
+class _Sending(LibpqWriter):
+    """Sends rows and that these were all, as far as the system takes it, and leaves the answer to be waited for."""
+
+    answer: PQGen[PGresult] | None = None
+
+    def finish(self, exc: BaseException | None = None) -> None:
+        """See psycopg; its own generator is only not followed to the end."""
+        if exc is not None:
+            super().finish(exc)
+            return
+        ending = copy_end(self.connection.pgconn, None)
+        next(ending)
+        ending.send(Ready.W)
+        self.answer = ending
+
+
+class Arriving:
+    """Rows on their way into one part of the log: all is said, and the database works on it.
+
+    Nothing else can be asked of the connection before `wait`; what needs no database can be done meanwhile.
+    """
+
+    def __init__(self, driver: Any, part: Part, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Begin; `driver` is psycopg's connection."""
+        self._driver = driver
+        cursor = driver.cursor()
+        sending = _Sending(cursor, flush_threshold=_UNSENT)
+        into = f"COPY {part.name} ({_COLUMNS}) FROM STDIN (FORMAT BINARY)".encode()
+        with self._translated(), cursor.copy(into, writer=sending) as copy:
+            copy.set_types(_TYPES)
+            for values in rows:
+                copy.write_row(values)
+        self._answer = sending.answer
+
+    def wait(self) -> None:
+        """Until they are there.
+
+        Raises:
+            StoreAway, StoreClash: they will not be.
+        """
+        with self._translated():
+            self._driver.wait(self._answer)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.Error as exc:
+            is_lost = self._driver.broken or self._driver.closed
+            raise (error_of(exc, is_lost=is_lost) or exc) from exc
+
+
+def copy_rows(connection: Connection, rows: Sequence[tuple[Any, ...]], there: Sequence[Part]) -> Arriving | None:
+    """Write `log_parameters`, in the order of their positions, into their parts; the last part's are on their way then.
+
+    The connection may be used again when they have arrived.
+    """
     driver: Any = connection.connection.driver_connection
+    arriving: Arriving | None = None
     left = list(rows)
     for part in there:
-        mine = list(takewhile(lambda row: row.position < part.end, left))  # noqa: B023 (used up at once)
+        mine = list(takewhile(lambda row: row[_POSITION] < part.end, left))  # noqa: B023 (used up at once)
         if not mine:
             continue
         left = left[len(mine) :]
-        try:
-            with driver.cursor().copy(f"COPY {part.name} ({_COLUMNS}) FROM STDIN (FORMAT BINARY)".encode()) as copy:
-                copy.set_types(_TYPES)
-                for values in log_parameters(enterprise, mine):
-                    copy.write_row(values)
-        except psycopg.Error as exc:
-            raise (error_of(exc, is_lost=driver.broken or driver.closed) or exc) from exc
+        if arriving is not None:
+            arriving.wait()
+        arriving = Arriving(driver, part, mine)
         if not left:
-            return
-    raise LookupError(f"no part of the log holds position {left[0].position}")
+            return arriving
+    raise LookupError(f"no part of the log holds position {left[0][_POSITION]}")
 
 
 def ranges(connection: Connection, enterprise: str) -> tuple[LogRange, ...]:
@@ -169,4 +234,5 @@ def _driver_type(kind: TypeEngine[Any]) -> str:
 
 
 _COLUMNS: Final = ", ".join(one.name for one in LOG.columns)
+_POSITION: Final = list(LOG.columns).index(LOG.c.position)
 _TYPES: Final = [_driver_type(one.type) for one in LOG.columns]

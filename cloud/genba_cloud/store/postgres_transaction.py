@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ARRAY, Connection, String, Table, cast, func, select, tuple_
+import psycopg
+from sqlalchemy import ARRAY, BindParameter, Connection, Integer, String, Table, bindparam, cast, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from genba_cloud.core.facts import Aggregate, ViewKey
-from genba_cloud.store.errors import StoreClash
+from genba_cloud.store.errors import StoreAway, StoreClash
 from genba_cloud.store.isolation import SETTING
 from genba_cloud.store.leases import CHANNEL, is_held
 from genba_cloud.store.memory import Memory
 from genba_cloud.store.port import Link, LogRange, LogRow, ReceivedRange, StoredOrder, StoredView
-from genba_cloud.store.postgres_log import LogParts, copy_rows, drop, ranges
+from genba_cloud.store.postgres_log import Arriving, LogParts, Part, copy_rows, drop, ranges
 from genba_cloud.store.read import GatewayRecord
-from genba_cloud.store.rows import chunks, gateway_record, gateway_rows, order_rows, orders_of, stored_view
+from genba_cloud.store.rows import (
+    chunks,
+    gateway_record,
+    gateway_rows,
+    log_parameters,
+    order_rows,
+    orders_of,
+    stored_view,
+)
 from genba_cloud.store.tables import GATEWAY, LINK, RECEIVED_RANGE, VIEW
 from genba_cloud.store.transaction import SqlTransaction
 from genba_shared.events import Event
@@ -31,6 +41,28 @@ _LOG: Final = 0x6E6262
 _NEW: Final = 0x6E6263
 _SLOTS: Final = 256
 """What is new shares this many locks, so that one transaction cannot fill the server's table of locks."""
+
+_MINE: Final[BindParameter[str]] = bindparam("enterprise", type_=String)
+_GIVEN: Final = (
+    func.unnest(bindparam("aggregates", type_=ARRAY(String)), bindparam("ids", type_=ARRAY(String)))
+    .table_valued("aggregate", "id")
+    .render_derived()
+)
+_IS_GIVEN: Final = tuple_(VIEW.c.aggregate, VIEW.c.id).in_(select(_GIVEN.c.aggregate, _GIVEN.c.id))
+"""Two arrays, however many keys: pair by pair, a statement of fifty takes the server several times as long to plan."""
+_VIEWS: Final = select(VIEW).where(VIEW.c.enterprise == _MINE, _IS_GIVEN)
+_POSITIONS: Final = (
+    select(VIEW.c.aggregate, VIEW.c.id, VIEW.c.position)
+    .where(VIEW.c.enterprise == _MINE, _IS_GIVEN)
+    .order_by(VIEW.c.aggregate, VIEW.c.id)
+)
+_LOCK_POSITIONS: Final = {must_not: _POSITIONS.with_for_update(nowait=must_not) for must_not in (False, True)}
+_RECEIVED: Final = select(RECEIVED_RANGE.c.upto, RECEIVED_RANGE.c.last_at, RECEIVED_RANGE.c.run).where(
+    *(RECEIVED_RANGE.c[name] == bindparam(name, type_=String) for name in ("enterprise", "gateway", "lane", "epoch"))
+)
+_LOCK_RECEIVED: Final = {must_not: _RECEIVED.with_for_update(nowait=must_not) for must_not in (False, True)}
+_LOCK_LOG: Final = select(func.pg_advisory_xact_lock(_LOG, bindparam("number", type_=Integer)))
+"""What every commit asks is put together once: that takes longer than to ask it."""
 
 _FOR: Final = f"SELECT set_config('{SETTING}', %s, true)"
 _PAUSE: Final = "set_config('idle_in_transaction_session_timeout', '5s', true)"
@@ -66,7 +98,7 @@ def begin(connection: Connection, enterprise: str, access: Access) -> None:
 
 def log_holds(connection: Connection, enterprise: str, link: Link) -> bool:
     """Whether this very link is in the chain; a transaction that may still be committing is waited for."""
-    connection.execute(select(func.pg_advisory_xact_lock(_LOG, _number(enterprise))))
+    connection.execute(_LOCK_LOG, {"number": _number(enterprise)})
     kept = select(LINK.c.hash).where(LINK.c.enterprise == enterprise, LINK.c.number == link.number)
     return connection.scalar(kept) == link.hash
 
@@ -85,6 +117,24 @@ class PostgresTransaction(SqlTransaction):
         self._holds_rows = False
         self._announced: list[str] = []
         self._has_log = False
+        self._parts: Sequence[Part] = ()
+        self._arriving: Arriving | None = None
+
+    @property
+    def _connection(self) -> Connection:
+        self.arrive()
+        return super()._connection
+
+    def arrive(self) -> None:
+        """Wait until rows that are on their way into the log are there."""
+        arriving, self._arriving = self._arriving, None
+        if arriving is not None:
+            arriving.wait()
+
+    def abandon(self) -> None:
+        """Nothing of this will be committed: only see to it that the connection is free to be told so."""
+        with suppress(StoreAway, StoreClash, psycopg.Error):
+            self.arrive()
 
     def alone(self) -> None:
         """See the port."""
@@ -112,17 +162,18 @@ class PostgresTransaction(SqlTransaction):
     def last_link(self) -> Link:
         """See the port; from here to the end of the transaction nobody else appends to this enterprise's log."""
         if not self._has_log:
-            self._connection.execute(select(func.pg_advisory_xact_lock(_LOG, _number(self._enterprise))))
+            self._connection.execute(_LOCK_LOG, {"number": _number(self._enterprise)})
             self._has_log = True
         return super().last_link()
 
-    def append_log(self, rows: Sequence[LogRow], link: Link) -> None:
-        """See the port."""
-        there = self._log_parts.for_positions(self._connection, link.last)
-        copy_rows(self._connection, self._enterprise, rows, there)
-        values = {"number": link.number, "first": link.first, "last": link.last, "hash": link.hash}
-        self._connection.execute(insert(LINK), {"enterprise": self._enterprise, **values})
-        self.link = link
+    def append_log(self, rows: Sequence[LogRow], link: Link | None = None) -> None:
+        """See the port; the rows are still on their way when this returns."""
+        values = log_parameters(self._enterprise, rows)
+        self._parts = self._log_parts.for_positions(self._connection, rows[-1].position, self._parts)
+        if link is not None:
+            self._append_link(link)
+            self.link = link
+        self._arriving = copy_rows(self._connection, values, self._parts)
 
     def log_ranges(self) -> Sequence[LogRange]:
         """See the port."""
@@ -135,14 +186,12 @@ class PostgresTransaction(SqlTransaction):
 
     def received(self, gateway: str, lane: str, epoch: str) -> ReceivedRange:
         """See the port; a range that was never there is made, so that there is a row to lock."""
-        table = RECEIVED_RANGE.c
         key = {"enterprise": self._enterprise, "gateway": gateway, "lane": lane, "epoch": epoch}
-        where = [table[name] == value for name, value in key.items()]
-        query = select(table.upto, table.last_at, table.run).where(*where).with_for_update(nowait=self._must_not_wait())
-        row = self._connection.execute(query).first()
+        query = _LOCK_RECEIVED[self._must_not_wait()]
+        row = self._connection.execute(query, key).first()
         if row is None:
             self._connection.execute(insert(RECEIVED_RANGE).values(**key, upto=0).on_conflict_do_nothing())
-            row = self._connection.execute(query).one()
+            row = self._connection.execute(query, key).one()
         return ReceivedRange(upto=row.upto, last_at=row.last_at, run=row.run)
 
     def views(self, keys: Iterable[ViewKey]) -> Mapping[ViewKey, StoredView]:
@@ -203,20 +252,19 @@ class PostgresTransaction(SqlTransaction):
         """Those that are there, locked; what is remembered is trusted where it stands at the position that it had."""
         positions: dict[ViewKey, int] = {}
         for part in chunks(keys):
-            named = tuple_(VIEW.c.aggregate, VIEW.c.id).in_([(str(key.aggregate), key.id) for key in part])
-            query = select(VIEW.c.aggregate, VIEW.c.id, VIEW.c.position).where(
-                VIEW.c.enterprise == self._enterprise, named
-            )
-            locked = query.order_by(VIEW.c.aggregate, VIEW.c.id).with_for_update(nowait=self._must_not_wait())
-            for aggregate, name, position in self._connection.execute(locked):
+            locked = _LOCK_POSITIONS[self._must_not_wait()]
+            for aggregate, name, position in self._connection.execute(locked, self._given(part)):
                 positions[ViewKey(Aggregate(aggregate), name)] = position
         found = self._remembered_as_of(positions)
         for part in chunks(sorted(positions.keys() - found.keys())):
-            named = tuple_(VIEW.c.aggregate, VIEW.c.id).in_([(str(key.aggregate), key.id) for key in part])
-            for row in self._connection.execute(self._all(VIEW).where(named)).mappings():
+            for row in self._connection.execute(_VIEWS, self._given(part)).mappings():
                 found[ViewKey(Aggregate(row["aggregate"]), row["id"])] = stored_view(row)
         self._views.update(found)
         return found
+
+    def _given(self, keys: Sequence[ViewKey]) -> dict[str, Any]:
+        aggregates, ids = [str(key.aggregate) for key in keys], [key.id for key in keys]
+        return {"enterprise": self._enterprise, "aggregates": aggregates, "ids": ids}
 
     def _lock_names(self, names: Iterable[str]) -> None:
         slots = sorted({_number(f"{self._enterprise}\0{name}") % _SLOTS for name in names})

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.core.facts.plan import OrderPlan
@@ -167,9 +167,11 @@ class GatewayRecord:
     state: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedEvent:
-    """An event of the log. `position` counts from 1 without gaps; `received_at` is plant time."""
+class LoggedEvent(NamedTuple):
+    """An event of the log. `position` counts from 1 without gaps; `received_at` is plant time.
+
+    A tuple for the same reason as `port.LogRow`.
+    """
 
     position: int
     received_at: datetime

@@ -17,9 +17,15 @@ from genba_cloud.store.port import DamagedRowError, LogRow, StoredOrder, StoredV
 from genba_cloud.store.read import ALARM, Enrolment, GatewayRecord
 from genba_cloud.store.tables import CUSTOMER_ORDER, GATEWAY, NODE, RECEIVED_RANGE, WORK_ORDER
 from genba_shared.errors import ContractError
-from genba_shared.events import Event, event_from_own_json, event_of_canonical, made_by
+from genba_shared.events import KINDS, Event, event_from_own_json, event_of_canonical, made_by
 
 T = TypeVar("T")
+
+_HAS: Final = {
+    kind: ("order" in names, "zone" in names, "tag" in names)
+    for kind, names in ((kind, kind.__dataclass_fields__) for kind in KINDS.values())
+}
+"""By kind, whether its events have an order, a zone, a tag: asking each event is dear where it has none."""
 
 CHUNK: Final = 500
 """Values per IN clause, well below every database's limit of bound variables."""
@@ -73,25 +79,28 @@ def log_values(enterprise: str, row: LogRow) -> dict[str, Any]:
 def log_parameters(enterprise: str, rows: Iterable[LogRow]) -> list[tuple[Any, ...]]:
     """The same of many rows as the driver takes them, in the order of the table."""
     found: list[tuple[Any, ...]] = []
-    for row in rows:
-        event = row.event
+    came_at, came = None, None  # rows of a commit came together
+    for position, received_at, event, body, leaf in rows:
+        if received_at is not came_at:
+            came_at, came = received_at, plain_time(received_at)
         made = made_by(event.id)
+        has_order, has_zone, has_tag = _HAS[type(event)]
         found.append(
             (
                 enterprise,
-                row.position,
+                position,
                 event.id,
                 event.kind,
                 plain_time(event.at),
                 made.gateway if made else None,
-                getattr(event, "order", None),
+                event.order if has_order else None,  # type: ignore[attr-defined]  # it was just looked for
                 event.work_order,
                 event.station,
-                getattr(event, "zone", None),
-                getattr(event, "tag", None),
-                plain_time(row.received_at),
-                row.body,
-                row.leaf,
+                event.zone if has_zone else None,  # type: ignore[attr-defined]  # the same
+                event.tag if has_tag else None,  # type: ignore[attr-defined]  # the same
+                came,
+                body,
+                leaf,
             )
         )
     return found

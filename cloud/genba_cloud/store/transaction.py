@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Table, and_, delete, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, String, Table, and_, bindparam, delete, func, insert, select, update
 
 from genba_cloud.core.facts import Aggregate, ViewKey
 from genba_cloud.core.facts.plan_details import work_order_details
@@ -65,18 +65,28 @@ from genba_shared.events import DispatchClosed, DispatchOpened, Event, PiecesCou
 _ATTRIBUTING = (DispatchOpened.kind, DispatchClosed.kind, PiecesCounted.kind)
 _NODE_KEY = b'"node":'  # in canonical JSON; inside a text the quotes would be escaped
 
+_MINE: Final[BindParameter[str]] = bindparam("enterprise", type_=String)
+_LAST_LINK: Final = select(LINK).where(LINK.c.enterprise == _MINE).order_by(LINK.c.number.desc()).limit(1)
+_IS_WAITING: Final = QUESTION.c.standing == str(Standing.WAITING)
+_WAITING: Final = select(QUESTION.c.id).where(QUESTION.c.enterprise == _MINE, _IS_WAITING)
+"""What every commit asks is put together once: that takes longer than to ask it."""
+
 
 class SqlTransaction:
     """See `port.Transaction`."""
 
     def __init__(self, connection: Connection, enterprise: str, memory: Memory | None = None) -> None:
         """`memory` is what was committed before and may be trusted; the store hands it what `committed` here adds."""
-        self._connection = connection
+        self._its_connection = connection
         self._enterprise = enterprise
         self._views_version = "views" if enterprise == DEFAULT_ENTERPRISE else f"views of {enterprise}"
         self._memory = memory
         self._views: dict[ViewKey, StoredView] = {}
         self._plans: dict[str, PlannedWork] = {}
+
+    @property
+    def _connection(self) -> Connection:
+        return self._its_connection
 
     def committed(self) -> None:
         """It was committed: what was read and written here may be remembered."""
@@ -94,13 +104,16 @@ class SqlTransaction:
 
     def last_link(self) -> Link:
         """See the port."""
-        query = self._all(LINK).order_by(LINK.c.number.desc()).limit(1)
-        row = self._connection.execute(query).mappings().first()
+        row = self._connection.execute(_LAST_LINK, {"enterprise": self._enterprise}).mappings().first()
         return _link(row) if row else Link(number=0, first=0, last=0, hash=b"")
 
-    def append_log(self, rows: Sequence[LogRow], link: Link) -> None:
+    def append_log(self, rows: Sequence[LogRow], link: Link | None = None) -> None:
         """See the port."""
         insert_many(self._connection, LOG, log_parameters(self._enterprise, rows))
+        if link is not None:
+            self._append_link(link)
+
+    def _append_link(self, link: Link) -> None:
         values = {"number": link.number, "first": link.first, "last": link.last, "hash": link.hash}
         self._connection.execute(insert(LINK), [{"enterprise": self._enterprise, **values}])
 
@@ -129,11 +142,13 @@ class SqlTransaction:
         """See the port."""
         self._connection.execute(delete(LOG).where(LOG.c.enterprise == self._enterprise, LOG.c.position <= upto))
 
-    def attributing_events(self, station: str) -> Sequence[Event]:
+    def attributing_events(self, station: str, *, before: int | None = None) -> Sequence[Event]:
         """See the port."""
         query = select(LOG.c.work_order, LOG.c.kind, LOG.c.position, LOG.c.body, LOG.c.leaf).where(
             LOG.c.enterprise == self._enterprise, LOG.c.station == station, LOG.c.kind.in_(_ATTRIBUTING)
         )
+        if before is not None:
+            query = query.where(LOG.c.position < before)
         query = query.order_by(LOG.c.position).execution_options(yield_per=1000)
         # Most are counts that name their node: they are told by their bytes, which is far cheaper than reading them.
         with self._connection.execute(query) as found:
@@ -153,9 +168,7 @@ class SqlTransaction:
 
     def waiting_answers(self) -> frozenset[str]:
         """See the port."""
-        table = QUESTION.c
-        query = select(table.id).where(table.enterprise == self._enterprise, table.standing == str(Standing.WAITING))
-        return frozenset(self._connection.scalars(query))
+        return frozenset(self._connection.scalars(_WAITING, {"enterprise": self._enterprise}))
 
     def received(self, gateway: str, lane: str, epoch: str) -> ReceivedRange:
         """See the port."""

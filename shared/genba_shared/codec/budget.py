@@ -16,11 +16,14 @@ _MOST_FIELDS: Final = max(sum(field.type in _WORDS for field in fields_of(kind))
 
 
 class Budget:
-    """What is left of the characters that an envelope's events may hold together."""
+    """What is left of the characters that an envelope's events may hold together.
+
+    `is_safe`: even the longest text in every field would fit.
+    """
 
     def __init__(self, *, longest: int, rows: int) -> None:
         self._left = MAX_WORDS
-        self._is_safe = longest * rows * _MOST_FIELDS <= MAX_WORDS  # hexadecimal texts, too: they are short
+        self.is_safe = longest * rows * _MOST_FIELDS <= MAX_WORDS  # hexadecimal texts, too: they are short
 
     def spend(self, characters: int) -> None:
         """Take so many.
@@ -33,12 +36,12 @@ class Budget:
             raise ContractError(f"texts of more than {MAX_WORDS} characters in the events of one envelope")
 
     def spend_on(self, columns: Iterable[Sequence[Any]]) -> None:
-        """Take those of the texts in these columns; not looked at where even the longest text everywhere would fit.
+        """Take those of the texts in these columns; not looked at where the budget `is_safe`.
 
         Raises:
             ContractError: as `spend`.
         """
-        if self._is_safe:
+        if self.is_safe:
             return
         for column in columns:
             self.spend(sum(len(value) for value in column if type(value) is str))

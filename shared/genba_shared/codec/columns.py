@@ -16,7 +16,7 @@ import struct
 from array import array
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, compress
 from typing import Final
 
 from genba_shared.codec.buffer import Reader, Writer
@@ -35,13 +35,18 @@ _FORM: Final = 0b111
 _WIDTH_SHIFT: Final = 3
 _WIDTH: Final = 0b11
 _FRAME_OF_ZERO: Final = bytes((FRAME, 0))
-_CONSTANTS: Final = tuple(bytes((CONSTANT, 2 * number)) for number in range(64))  # columns of one small number
+_CONSTANTS: Final = tuple(
+    bytes((CONSTANT, 2 * number)) if number < 64 else bytes((CONSTANT, 2 * number & 0x7F | 0x80, 1))
+    for number in range(_CONTINUES)
+)  # columns of one small number
 _FEW: Final = 8  # numbers, of which it does not matter how they compress
 _UNSIGNED: Final = "BHIQ"
 _SIGNED: Final = "bhiq"
 LEAST_HEX: Final = 16  # characters; shorter texts gain nothing
 MOST_HEX: Final = 64  # bytes: a SHA-512 is the longest that somebody may want
 _MOST_DECIMALS: Final = 6
+_ONE: Final = ord("1")
+_BITS: Final = bytes(character == _ONE for character in range(256))
 _TENS: Final = tuple(10**decimals for decimals in range(_MOST_DECIMALS + 1))
 
 
@@ -52,23 +57,16 @@ def write_integers(writer: Writer, values: Sequence[int]) -> None:
         ContractError: a number of more than 70 bits.
     """
     first = values[0]
-    if values.count(first) == len(values):
-        if 0 <= first < len(_CONSTANTS):
-            writer.data += _CONSTANTS[first]
-            return
+    if 0 <= first < _CONTINUES and (small := _small(values)):
+        _write_small(writer, small)
+        return
+    low, high = min(values), max(values)
+    if low == high:
         writer.u8(CONSTANT)
         writer.signed(first)
         return
-    low, high = min(values), max(values)
-    frame = _unsigned_width(high - low)
-    if frame == 0 and low >= 0 and high < _CONTINUES:  # small numbers are their own distances, and quicker to read
-        if len(values) < _FEW or not _repeats(steps := _steps(values)):
-            writer.data += _FRAME_OF_ZERO
-            writer.data += bytes(values)
-            return
-    else:
-        steps = _steps(values)
-    delta = _signed_width(min(steps), max(steps))
+    frame, steps = _unsigned_width(high - low), _steps(values)
+    delta = _signed_width(min(steps), max(steps)) if frame or frame is None or _repeats(steps) else None
     if frame is None and delta is None:
         writer.u8(VARINTS)
         for value in values:
@@ -80,7 +78,42 @@ def write_integers(writer: Writer, values: Sequence[int]) -> None:
     else:
         writer.u8(FRAME | frame << _WIDTH_SHIFT)
         writer.signed(low)
-        writer.raw(_packed([value - low for value in values], _UNSIGNED[frame]))
+        distances = [value - low for value in values]
+        writer.raw(_packed(distances, _UNSIGNED[frame]) if frame else bytes(distances))
+
+
+def _small(values: Sequence[int]) -> bytes | None:
+    """Numbers that all have seven bits, as bytes."""
+    try:
+        small = bytes(values)
+    except ValueError:
+        return None
+    return small if small.isascii() else None
+
+
+def _write_small(writer: Writer, small: bytes) -> None:
+    """Write small numbers: they are their own distances from 0, so that there is nothing to work out."""
+    count, first = len(small), small[0]
+    if small.count(first) == count:
+        writer.data += _CONSTANTS[first]
+    elif count >= _FEW and _repeats(steps := _byte_steps(small)):
+        writer.u8(DELTA)
+        writer.signed(first)
+        writer.raw(steps)
+    else:
+        writer.data += _FRAME_OF_ZERO
+        writer.data += small
+
+
+def _byte_steps(small: bytes) -> bytes:
+    """The steps between bytes below 128 as signed bytes, all in one subtraction of two large numbers.
+
+    With 128 added to each, no byte borrows from the next; the same bit turned over then makes a signed byte of it.
+    """
+    count = len(small) - 1
+    tops = int.from_bytes(b"\x80" * count, "little")
+    ahead, behind = int.from_bytes(small[1:], "little"), int.from_bytes(small[:-1], "little")
+    return ((ahead | tops) - behind ^ tops).to_bytes(count, "little")
 
 
 def _steps(values: Sequence[int]) -> list[int]:
@@ -197,10 +230,12 @@ def read_hex_of(reader: Reader, head: int, count: int) -> list[str]:
     return [digits[start : start + length] for start in range(0, length * count, length)]
 
 
-def write_presence(writer: Writer, present: Sequence[bool]) -> None:
-    """One bit a row, the first in the lowest bit of the first byte."""
-    bits = int("".join(map("01".__getitem__, reversed(present))), 2)
-    writer.raw(bits.to_bytes((len(present) + 7) // 8, "little"))
+def write_presence(writer: Writer, rows: Sequence[int], count: int) -> None:
+    """Which `rows` have a value, one bit a row, the first in the lowest bit of the first byte."""
+    bits = bytearray(b"0") * count
+    for row in rows:
+        bits[-1 - row] = _ONE
+    writer.raw(int(bits, 2).to_bytes((count + 7) // 8, "little"))
 
 
 def read_presence(reader: Reader, count: int) -> list[int]:
@@ -210,7 +245,7 @@ def read_presence(reader: Reader, count: int) -> list[int]:
         raise ContractError("presence bits beyond the last row")
     if not bits:
         raise ContractError("a column without a value")
-    return [row for row, bit in enumerate(reversed(f"{bits:b}")) if bit == "1"]
+    return list(compress(range(count), f"{bits:b}"[::-1].encode().translate(_BITS)))
 
 
 @lru_cache(maxsize=1024)

@@ -50,7 +50,7 @@ def encode(envelope: Envelope, *, sign: Sign | None = None) -> bytes:
         raise ContractError(f"header announces {header.count} events, the envelope holds {len(events)}")
     seqs = header.seqs()
     prefix = f"{header.gateway}:{header.epoch}:"
-    expected = list(map(prefix.__add__, map(str, seqs)))
+    expected = [f"{prefix}{seq}" for seq in seqs]
     if list(map(_id_of, events)) != expected:
         wrong = next((event.id, name) for event, name in zip(events, expected, strict=True) if event.id != name)
         raise ContractError(f"event {wrong[0]!r:.120} stands where {wrong[1]} should")

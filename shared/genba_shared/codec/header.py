@@ -17,10 +17,10 @@ import hashlib
 import re
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from genba_shared.codec.buffer import Reader, Writer
 from genba_shared.codec.compression import MAX_BODY, Codec
@@ -245,9 +245,11 @@ def decode_signed_header(data: bytes) -> SignedHeader:
     version = reader.u8()
     if version not in HASH_BYTES:
         raise ContractError(f"envelope version {version} is not known: up to {VERSION} are")
-    fields, length, size, digest = _read_fields(reader, version)
+    fields = _read_fields(reader, version)
+    length, size = reader.varint(most=MAX_ENVELOPE), reader.varint(most=MAX_BODY)
+    digest = reader.raw(HASH_BYTES[version])
     covered = bytes(data[: reader.position])
-    header = replace(fields, signature=reader.blob(most=_MAX_SIGNATURE))
+    header = Header(**fields, signature=reader.blob(most=_MAX_SIGNATURE))
     crc = zlib.crc32(data[: reader.position])
     if int.from_bytes(reader.raw(_CRC_BYTES), "little") != crc:
         raise ContractError("header does not match its CRC")
@@ -255,7 +257,8 @@ def decode_signed_header(data: bytes) -> SignedHeader:
     return SignedHeader(header=header, covered=covered, begin=reader.position, length=length, size=size, digest=digest)
 
 
-def _read_fields(reader: Reader, version: int) -> tuple[Header, int, int, bytes]:
+def _read_fields(reader: Reader, version: int) -> dict[str, Any]:
+    """The fields of a header up to what it says of the body."""
     codec, lane, flags = reader.raw(3)
     if codec not in _CODECS or lane >= len(_LANES) or flags & ~_FLAGS:
         raise ContractError(f"codec {codec}, lane {lane} or flags {flags} is not known")
@@ -272,25 +275,24 @@ def _read_fields(reader: Reader, version: int) -> tuple[Header, int, int, bytes]
         low = before + reader.varint(most=MAX_SEQ)
         before = low + reader.varint(most=MAX_SEQ)
         dropped.append((low, before))
-    header = Header(
-        version=version,
-        codec=_CODECS[codec],
-        gateway=gateway,
-        lane=_LANES[lane],
-        epoch=epoch,
-        first=first,
-        last=last,
-        dropped=tuple(dropped),
-        prev=prev,
-        acked=acked,
-        run=run,
-        disputed=bool(flags & _IS_DISPUTED),
-        patient=bool(flags & _IS_PATIENT),
-        wall=_to_time(reader.signed()),
-        mono_ms=reader.signed(),
-        clock_offset_ms=reader.signed() if flags & _HAS_OFFSET else None,
-    )
-    return header, reader.varint(most=MAX_ENVELOPE), reader.varint(most=MAX_BODY), reader.raw(HASH_BYTES[version])
+    return {
+        "version": version,
+        "codec": _CODECS[codec],
+        "gateway": gateway,
+        "lane": _LANES[lane],
+        "epoch": epoch,
+        "first": first,
+        "last": last,
+        "dropped": tuple(dropped),
+        "prev": prev,
+        "acked": acked,
+        "run": run,
+        "disputed": bool(flags & _IS_DISPUTED),
+        "patient": bool(flags & _IS_PATIENT),
+        "wall": _to_time(reader.signed()),
+        "mono_ms": reader.signed(),
+        "clock_offset_ms": reader.signed() if flags & _HAS_OFFSET else None,
+    }
 
 
 def _hash(body: bytes, version: int) -> bytes:

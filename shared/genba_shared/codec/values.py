@@ -21,27 +21,45 @@ from genba_shared.codec.columns import (
     read_presence,
 )
 from genba_shared.codec.layout import BY_CONTEXT, MAX_IDS, MAX_IDS_PER_EVENT, MAX_STRINGS, Shape, members
+from genba_shared.codec.making import maker_of
 from genba_shared.codec.rejection import Bad
 from genba_shared.errors import ContractError
 from genba_shared.events.json_form import MAX_TEXT, is_text
-from genba_shared.events.model import Event, Source, SourceType
+from genba_shared.events.model import Source, SourceType
 from genba_shared.events.schema import Field, FieldType
 
 Column = list[Any]
 Columns = dict[str, Column]
+Given = Column | Iterator[Any]
+"""A column, or the default for ever."""
+
+Pick = Callable[[Sequence[Any]], Sequence[Any]]
+"""Takes some places out of a sequence."""
 
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 _INT64: Final = 2**63
+_KEPT_MS: Final = 4000  # spans of up to so long are kept
 _EXACT_MS: Final = 2**32 * 1000  # up to here the division of milliseconds by 1000 is exact to half a microsecond
 _DIGITS: Final = 19  # of the greatest seq
 _EVERY_ROW: Final = int(Shape.EVERY_ROW)
 _SOME_ROWS: Final = int(Shape.SOME_ROWS)
 _Read = Callable[["FieldReader", Field, int, "Rows"], Column]
-_new: Final = object.__new__
-_GIVE_TYPE: Final = getattr(Source, "type").__set__  # noqa: B009 (the slot, which mypy takes for the value)
-_GIVE_REF: Final = getattr(Source, "ref").__set__  # noqa: B009 (as above)
+_make_source: Final = maker_of(Source)
 _from_timestamp: Final = datetime.fromtimestamp
+
+
+class _Spans(dict[int, timedelta]):
+    """Spans by their milliseconds. Short ones come again and again, and to make one takes longer than to look it up."""
+
+    def __missing__(self, milliseconds: int) -> timedelta:
+        span = milliseconds * _MS
+        if -_KEPT_MS <= milliseconds <= _KEPT_MS:
+            self[milliseconds] = span
+        return span
+
+
+_SPANS: Final = _Spans()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +86,11 @@ class Rows:
     _distinct: list[int] | None = None
 
     def picked(self, numbers: Sequence[int]) -> Rows:
-        """Some of the rows."""
-        if len(numbers) == len(self.seqs):
-            return self
+        """Some of the rows, ascending."""
+        return self if len(numbers) == len(self.seqs) else self.in_order(numbers)
+
+    def in_order(self, numbers: Sequence[int]) -> Rows:
+        """These of the rows, one after the other."""
         pick = picker(numbers)
         return Rows(
             pick(self.seqs),
@@ -79,6 +99,10 @@ class Rows:
             pick(self.bases_ms) if self.bases_ms else (),
         )
 
+    def part(self, start: int, stop: int) -> Rows:
+        """The rows from `start` up to, but without `stop`."""
+        return Rows(self.seqs[start:stop], self.contexts[start:stop], self.ats[start:stop], self.bases_ms[start:stop])
+
     def distinct_contexts(self) -> list[int]:
         """The contexts of these rows, each once, in the order of first appearance."""
         if self._distinct is None:
@@ -86,7 +110,7 @@ class Rows:
         return self._distinct
 
 
-def picker(numbers: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+def picker(numbers: Sequence[int]) -> Pick:
     """What picks these places out of a sequence."""
     return itemgetter(*numbers) if len(numbers) > 1 else lambda values: (values[numbers[0]],)
 
@@ -103,38 +127,49 @@ def read_texts(reader: Reader) -> Texts:
         items = reader.blob(most=reader.left).decode().split("\0")
     except UnicodeDecodeError as exc:
         raise ContractError("the texts are not UTF-8") from exc
-    lengths = list(map(len, items))
-    if len(items) != count or min(lengths) == 0 or max(lengths) > MAX_TEXT:
+    longest = max(map(len, items))
+    if len(items) != count or not all(items) or longest > MAX_TEXT:
         raise ContractError(f"not {count} texts of 1 to {MAX_TEXT} characters")
-    return Texts(items=items, longest=max(lengths))
+    return Texts(items=items, longest=longest)
 
 
 class FieldReader:
-    """Reads the columns of fields. `has_bad` tells afterwards whether one of them holds a `Bad`."""
+    """Reads the columns of fields.
+
+    Afterwards `has_bad` tells whether one of them holds a `Bad`, `lacks` whether one that must be there is absent.
+    """
 
     def __init__(self, reader: Reader, texts: Texts, *, prefix: str, budget: Budget) -> None:
         self._reader, self._texts, self._prefix, self._budget = reader, texts, prefix, budget
         self._latest_ms: Sequence[int] = ()  # the numbers of the latest column of times
-        self.has_bad = False
+        self.has_bad = self.lacks = False
 
-    def read(self, plans: Sequence[FieldPlan], rows: Rows) -> Columns:
-        """The columns of the fields that are there, by Python name; absent values are the field's default."""
+    def read(self, plans: Sequence[FieldPlan], rows: Rows) -> list[Given]:
+        """The columns of the fields, or their defaults; the rows get the times that are told of them."""
         shapes = self._reader.varint()
         if shapes >> 2 * len(plans):
             raise ContractError("a field that is not known: the sender is newer")
-        columns: Columns = {}
+        columns: list[Given] = []
         count = len(rows.seqs)
         for plan in plans:
             shape, shapes = shapes & 0b11, shapes >> 2
-            if shape == _EVERY_ROW:
-                column = columns[plan.name] = plan.read(self, plan.field, count, rows)
-                if plan.name == "at":
-                    rows = Rows(rows.seqs, rows.contexts, column, self._latest_ms)
-                elif plan.name == "seen_at":
-                    rows = Rows(rows.seqs, rows.contexts, rows.ats, list(map(add, rows.bases_ms, self._latest_ms)))
-            elif shape:
-                columns[plan.name] = self._part(plan, shape, rows)
+            if not shape:
+                columns.append(plan.absent)
+                self.lacks |= plan.is_required
+            elif shape == _EVERY_ROW:
+                column = plan.read(self, plan.field, count, rows)
+                columns.append(column)
+                if plan.is_base:
+                    self._tell_times(plan, column, rows)
+            else:
+                columns.append(self._part(plan, shape, rows))
         return columns
+
+    def _tell_times(self, plan: FieldPlan, column: Column, rows: Rows) -> None:
+        if plan.name == "at":
+            rows.ats, rows.bases_ms = column, self._latest_ms
+        else:
+            rows.bases_ms = list(map(add, rows.bases_ms, self._latest_ms))
 
     def _part(self, plan: FieldPlan, shape: int, rows: Rows) -> Column:
         """A column of which only some values are told."""
@@ -148,23 +183,25 @@ class FieldReader:
                 column[row] = value
             return column
         contexts = rows.distinct_contexts()
-        if not contexts or field.type not in BY_CONTEXT:
+        if not contexts or not plan.is_by_context:
             raise ContractError(f"{field.json}: not for some rows, and not a value for each context")
         values = plan.read(self, field, len(contexts), rows)
         return list(map(dict(zip(contexts, values, strict=True)).__getitem__, rows.contexts))
 
     def _texts_of(self, field: Field, count: int, rows: Rows) -> Column:
-        head = self._reader.data[self._reader.position] if self._reader.left else 0
-        if head in (HEX, HEX_CONSTANT):
-            return read_hex_of(self._reader, self._reader.u8(), count)
-        return self._named(read_integers(self._reader, count))
+        reader = self._reader
+        if reader.left and reader.data[reader.position] in (HEX, HEX_CONSTANT):
+            return read_hex_of(reader, reader.u8(), count)
+        return self._named(read_integers(reader, count))
 
     def _named(self, numbers: Sequence[int]) -> Column:
         items = self._texts.items
-        if self._texts.are_good and min(numbers) >= 0 and max(numbers) < len(items):
-            return list(map(items.__getitem__, numbers))
-        column = [items[number] if 0 <= number < len(items) else Bad("names no text", number) for number in numbers]
-        self.has_bad |= Bad in map(type, column)
+        column = _picked(items, numbers)
+        if column is None:
+            column = [items[number] if 0 <= number < len(items) else Bad("names no text", number) for number in numbers]
+            self.has_bad = True
+        elif not self._texts.are_good:
+            self.has_bad |= Bad in map(type, column)
         return column
 
     def _choices(self, field: Field, count: int, rows: Rows) -> Column:
@@ -177,13 +214,14 @@ class FieldReader:
 
     def _members(self, allowed: Sequence[Any], name: str, count: int) -> Column:
         numbers = read_integers(self._reader, count)
-        if min(numbers) >= 0 and max(numbers) < len(allowed):
-            return list(map(allowed.__getitem__, numbers))
-        self.has_bad = True
-        return [
-            allowed[number] if 0 <= number < len(allowed) else Bad(f"is no member of {name}", number)
-            for number in numbers
-        ]
+        column = _picked(allowed, numbers)
+        if column is None:
+            self.has_bad = True
+            column = [
+                allowed[number] if 0 <= number < len(allowed) else Bad(f"is no member of {name}", number)
+                for number in numbers
+            ]
+        return column
 
     def _integers(self, field: Field, count: int, rows: Rows) -> Column:
         numbers = read_integers(self._reader, count)
@@ -210,9 +248,8 @@ class FieldReader:
         if not rows.ats:
             raise ContractError(f"{field.json}: a time without the event's own")
         try:
-            spans = {number: number * _MS for number in set(numbers)}
-            return [at + spans[number] for at, number in zip(rows.ats, numbers, strict=True)]  # type: ignore[operator]  # a Bad raises TypeError
-        except (OverflowError, TypeError):
+            return list(map(add, rows.ats, map(_SPANS.__getitem__, numbers)))
+        except (OverflowError, TypeError):  # TypeError: a Bad among the rows' times
             self.has_bad = True
             return list(map(time_after, rows.ats, numbers))
 
@@ -228,10 +265,7 @@ class FieldReader:
         refs = self._texts_of(field, count, rows)
         if self.has_bad:
             return list(map(source_of, types, refs))
-        sources = [_new(Source) for _ in refs]
-        any(map(_GIVE_TYPE, sources, types))
-        any(map(_GIVE_REF, sources, refs))
-        return sources
+        return list(map(_make_source, types, refs))
 
     def _ids(self, field: Field, count: int, rows: Rows) -> Column:
         lengths = read_integers(self._reader, count)
@@ -284,23 +318,47 @@ class FieldReader:
 
 @dataclass(frozen=True, slots=True)
 class FieldPlan:
-    """How one field of a kind is read, and how an event gets it; worked out once."""
+    """How one field of a kind is read; worked out once."""
 
     name: str
     field: Field
     read: _Read
-    give: Callable[[Event, Any], None]
     absent: Iterator[Any]  # the default, for ever
+    is_required: bool
+    is_by_context: bool
+    is_base: bool  # a time that others are told from
 
 
-def plans_of(owner: type[Event], fields: Sequence[Field]) -> tuple[FieldPlan, ...]:
-    """The plans of fields that `owner` declares; values are given through slots, which a frozen class leaves open."""
+def plans_of(fields: Sequence[Field]) -> tuple[FieldPlan, ...]:
+    """The plans of fields."""
     return tuple(
         FieldPlan(
-            field.name, field, FieldReader.READS[field.type], getattr(owner, field.name).__set__, repeat(field.default)
+            name=field.name,
+            field=field,
+            read=FieldReader.READS[field.type],
+            absent=repeat(field.default),
+            is_required=field.required,
+            is_by_context=field.type in BY_CONTEXT,
+            is_base=field.name in ("at", "seen_at"),
         )
         for field in fields
     )
+
+
+def told(plans: Sequence[FieldPlan], columns: Sequence[Given]) -> Columns:
+    """The columns that are there, by Python name."""
+    pairs = zip(plans, columns, strict=True)
+    return {plan.name: column for plan, column in pairs if isinstance(column, list)}
+
+
+def _picked(items: Sequence[Any], numbers: Sequence[int]) -> Column | None:
+    """The items at these places; None where there is not one for each."""
+    if min(numbers) < 0:
+        return None
+    try:
+        return list(map(items.__getitem__, numbers))
+    except IndexError:
+        return None
 
 
 def text_of(data: bytes) -> str | Bad:

@@ -36,7 +36,7 @@ def _writer_of(kind: type[Event]) -> _Writer:
     """The function that writes events of a kind, put together field by field in the order of their keys."""
     names: dict[str, Any] = {
         "text": encode_basestring,
-        "time": _time,
+        "time": format_time,
         "flag": _flag,
         "source": _source,
         "ids": _ids,
@@ -75,7 +75,7 @@ def _written(field: Field) -> str:
         case FieldType.FLAG:
             return "flag(value)"
         case FieldType.TIME:
-            return "time(value)"
+            return "'\"' + time(value) + '\"'"
         case FieldType.SOURCE:
             return "source(value)"
         case FieldType.IDS:
@@ -84,10 +84,6 @@ def _written(field: Field) -> str:
 
 def _flag(value: bool) -> str:  # noqa: FBT001 (the value of a field, not a choice of behaviour)
     return "true" if value else "false"
-
-
-def _time(at: datetime) -> str:
-    return '"' + format_time(at) + '"'
 
 
 def _source(source: Source) -> str:

@@ -1,4 +1,4 @@
-"""A revision that fails after it has changed something."""
+"""A revision that fails after it has changed something, so that there is no way back from it either."""
 
 from __future__ import annotations
 
@@ -12,8 +12,3 @@ def upgrade() -> None:
     """Forward, as far as it comes."""
     op.drop_table("received_range")
     op.execute("INSERT INTO nowhere VALUES (1)")
-
-
-def downgrade() -> None:
-    """There is none."""
-    raise NotImplementedError

@@ -68,4 +68,4 @@ def test_a_draft_is_a_map_that_the_check_accepts(tmp_path: Path) -> None:
     assert {str(result): str(ref) for result, ref in station.counts.items()} == {"good": "cutter1/PartCount"}
     assert station.state is not None
     assert str(station.state.point) == "cutter1/Running"
-    assert built.devices["cutter1"].points["PartCount"].node == 'nsu=urn:plc:cutter;s="DB10"."PartCount"'  # type: ignore[union-attr]  # the map has one OPC UA device
+    assert built.devices["cutter1"].points["PartCount"].node == 'nsu=urn:plc:cutter;s="DB10"."PartCount"'

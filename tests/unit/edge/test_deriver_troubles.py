@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -409,10 +410,10 @@ def test_point_that_breaks_the_derivation_does_not_stop_the_others(monkeypatch: 
     world = sewing_world(("WO-1", "SEW", 5))
     rightly = Counting.read
 
-    def breaks_for_good2(self: Counting, ref: object, raw: int, **rest: object) -> None:
+    def breaks_for_good2(self: Counting, ref: Any, raw: int, **rest: Any) -> None:
         if str(ref) == "sewing/good2":
             raise ZeroDivisionError("a bug")
-        rightly(self, ref, raw, **rest)  # type: ignore[arg-type]
+        rightly(self, ref, raw, **rest)
 
     monkeypatch.setattr(Counting, "read", breaks_for_good2)
     events = [event for second in (1, 2, 3) for event in sewing(world, second, good1=1, good2=second)]

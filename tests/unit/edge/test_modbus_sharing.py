@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from typing import Any
 
 import pytest
 
@@ -25,9 +26,9 @@ from genba_shared.device_map.model import (
 )
 
 
-def device_of(name: str, **more: object) -> ModbusDevice:
+def device_of(name: str, **more: Any) -> ModbusDevice:
     point = ModbusPoint(name="good", type=PointType.UINT16, table=ModbusTable.HOLDING, address=0)
-    return ModbusDevice(id=name, points={"good": point}, **more)  # type: ignore[arg-type]
+    return ModbusDevice(id=name, points={"good": point}, **more)
 
 
 async def test_units_behind_one_address_or_port_share_a_line_and_others_do_not() -> None:

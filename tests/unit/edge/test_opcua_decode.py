@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from asyncua import ua
@@ -19,12 +20,12 @@ SOURCE, SERVER = datetime(2026, 1, 5, 7, tzinfo=UTC), datetime(2026, 1, 5, 7, 0,
 RAW_SOURCE, RAW_SERVER = raw_time(SOURCE), raw_time(SERVER)
 
 
-def sent(value: object, kind: ua.VariantType, **more: object) -> ua.DataValue:
+def sent(value: object, kind: ua.VariantType, **more: Any) -> ua.DataValue:
     return ua.DataValue(
         ua.Variant(value, kind),
-        SourceTimestamp=SOURCE,  # type: ignore[arg-type]
-        ServerTimestamp=SERVER,  # type: ignore[arg-type]
-        **more,  # type: ignore[arg-type]
+        SourceTimestamp=SOURCE,  # type: ignore[arg-type]  # asyncua takes a datetime, whatever it declares
+        ServerTimestamp=SERVER,  # type: ignore[arg-type]  # as above
+        **more,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from asyncua import ua
@@ -27,8 +28,8 @@ NO_TIME = datetime(1601, 1, 1, tzinfo=UTC)
 class Bench:
     """A sampler with one point, `p`, as handle 1."""
 
-    def __init__(self, time: TimeSource = TimeSource.SOURCE, **more: object) -> None:
-        point = OpcUaPoint(name="p", type=PointType.INT32, node="i=1", **more)  # type: ignore[arg-type]
+    def __init__(self, time: TimeSource = TimeSource.SOURCE, **more: Any) -> None:
+        point = OpcUaPoint(name="p", type=PointType.INT32, node="i=1", **more)
         device = OpcUaDevice(id="a", url="opc.tcp://a:4840", points={"p": point})
         self.meter = Meter(device="a")
         clock = ProductionClock()

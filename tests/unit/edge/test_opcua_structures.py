@@ -22,7 +22,7 @@ def field(name: str, kind: ua.NodeId = UINT32, *, rank: int = -1) -> ua.Structur
 
 
 async def decoder_of(*fields: ua.StructureField, kind: int = ua.StructureType.Structure) -> Decode | None:
-    definition = ua.StructureDefinition(DefaultEncodingId=ENCODING, StructureType=kind, Fields=list(fields))  # type: ignore[arg-type]  # a server may send any number
+    definition = ua.StructureDefinition(DefaultEncodingId=ENCODING, StructureType=kind, Fields=list(fields))
     attributes = {(VARIABLE, AttributeIds.DataType): TYPE, (TYPE, AttributeIds.DataTypeDefinition): definition}
 
     async def read(node: ua.NodeId, attribute: AttributeIds) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from asyncua import ua
@@ -24,8 +25,8 @@ NAMESPACES = ["http://opcfoundation.org/UA/", "urn:server", "urn:plc:cutter"]
 COUNTER = CounterSettings(limit=65535)
 
 
-def point(kind: PointType, **more: object) -> OpcUaPoint:
-    return OpcUaPoint(name="p", type=kind, node="i=1", **more)  # type: ignore[arg-type]
+def point(kind: PointType, **more: Any) -> OpcUaPoint:
+    return OpcUaPoint(name="p", type=kind, node="i=1", **more)
 
 
 def device(*, good: tuple[int, ...] = (), uncertain: tuple[int, ...] = ()) -> OpcUaDevice:

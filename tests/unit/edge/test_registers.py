@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from typing import Any
 
 import pytest
 
@@ -16,9 +17,9 @@ HOLDING, INPUT, COIL = ModbusTable.HOLDING, ModbusTable.INPUT, ModbusTable.COIL
 
 
 def point(
-    name: str, address: int, kind: PointType = PointType.UINT16, *, table: ModbusTable = HOLDING, **more: object
+    name: str, address: int, kind: PointType = PointType.UINT16, *, table: ModbusTable = HOLDING, **more: Any
 ) -> ModbusPoint:
-    return ModbusPoint(name=name, type=kind, table=table, address=address, **more)  # type: ignore[arg-type]
+    return ModbusPoint(name=name, type=kind, table=table, address=address, **more)
 
 
 def plan(*points: ModbusPoint, max_gap: int = 12, max_registers: int = 125) -> list[tuple[str, list[str]]]:

@@ -61,7 +61,7 @@ class Entry:
 
 def entries_of(text: str) -> list[Entry]:
     """Every entry of every group, in the order of the file."""
-    return list(_walk(yaml.compose(text, Loader=yaml.SafeLoader), owner="", in_profile=False))  # type: ignore[no-untyped-call]  # PyYAML's stubs
+    return list(_walk(yaml.compose(text, Loader=yaml.SafeLoader), owner="", in_profile=False))
 
 
 def _walk(node: yaml.Node | None, *, owner: str, in_profile: bool) -> Iterator[Entry]:

@@ -7,6 +7,7 @@ import sys
 import zlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -41,9 +42,9 @@ GATEWAY, EPOCH = "line-1", "00112233445566778899aabbccddeeff"
 START = datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
 
 
-def counted(seq: int, **fields: object) -> PiecesCounted:
+def counted(seq: int, **fields: Any) -> PiecesCounted:
     at = START + timedelta(seconds=10 * seq)
-    given: dict[str, object] = {
+    given: dict[str, Any] = {
         "id": f"{GATEWAY}:{EPOCH}:{seq}",
         "at": at,
         "seen_at": at + timedelta(milliseconds=40),
@@ -61,7 +62,7 @@ def counted(seq: int, **fields: object) -> PiecesCounted:
         "counter_epoch": 0,
         "since": at - timedelta(seconds=10),
     }
-    return PiecesCounted(**(given | fields))  # type: ignore[arg-type]
+    return PiecesCounted(**(given | fields))
 
 
 def claim(seq: int) -> NodeCompleted:
@@ -76,8 +77,8 @@ def claim(seq: int) -> NodeCompleted:
     )
 
 
-def header_for(first: int, last: int, codec: Codec = Codec.ZLIB, **fields: object) -> Header:
-    given: dict[str, object] = {
+def header_for(first: int, last: int, codec: Codec = Codec.ZLIB, **fields: Any) -> Header:
+    given: dict[str, Any] = {
         "codec": codec,
         "gateway": GATEWAY,
         "epoch": EPOCH,
@@ -88,7 +89,7 @@ def header_for(first: int, last: int, codec: Codec = Codec.ZLIB, **fields: objec
         "wall": START,
         "mono_ms": 77,
     }
-    return Header(**(given | fields))  # type: ignore[arg-type]
+    return Header(**(given | fields))
 
 
 def envelope_of(*events: Event, codec: Codec = Codec.ZLIB) -> Envelope:

@@ -12,6 +12,7 @@ import pytest
 
 from genba_shared.codec import Codec, Envelope, Header, best_codec, body_reader, body_writer, decode, encode, upcast
 from genba_shared.codec.layout import kind_fields
+from genba_shared.codec.making import maker_of
 from genba_shared.codec.values import plans_of
 from genba_shared.errors import ContractError
 from genba_shared.events import NodeStarted, PiecesCounted, Result, Source, SourceType, read_lines
@@ -62,7 +63,7 @@ def sent(*events: Any) -> bytes:
     return encode(Envelope(header=header, events=events))
 
 
-def newer_plan(code: int) -> body_writer.FieldsPlan:
+def newer_plan(code: int) -> body_writer.KindPlan:
     """How a newer gateway writes a kind."""
     return body_writer.plan_of((*kind_fields(KINDS_BY_CODE[code]), COLOUR))
 
@@ -111,8 +112,17 @@ def test_a_new_field_that_nobody_uses_costs_nothing(monkeypatch: pytest.MonkeyPa
 def test_a_newer_collector_reads_what_has_no_new_field(monkeypatch: pytest.MonkeyPatch) -> None:
     data = sent(counted(1), counted(2))
     fields = (*kind_fields(PiecesCounted), COLOUR)
-    monkeypatch.setattr(body_reader, "_plans", lambda code: plans_of(PiecesCounted, fields))
+    make, colours = maker_of(PiecesCounted), []
+
+    def newer_make(*values: Any) -> PiecesCounted:
+        *known, colour = values
+        colours.append(colour)
+        return make(*known)
+
+    monkeypatch.setattr(body_reader, "_plans", lambda code: plans_of(fields))
+    monkeypatch.setattr(body_reader, "_maker", lambda code: newer_make)
     assert decode(data).events == (counted(1), counted(2))
+    assert colours == [None, None]
 
 
 class NewerMethod(StrEnum):

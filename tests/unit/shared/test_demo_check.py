@@ -88,6 +88,20 @@ def test_gap_that_ended_long_before_the_claim_excuses_nothing() -> None:
     assert not found.declared
 
 
+def test_a_completion_that_is_told_as_ambiguous_excuses_its_own_time_and_no_other() -> None:
+    def claim(work_order: str, **more: str) -> dict[str, str]:
+        return {"kind": "node_completed", "work_order": work_order, "node": "SEW", **more}
+
+    def told(*events: dict[str, str]) -> Declared:
+        return read_declared(events, [], tag_nodes={}, readers=frozenset(), slack=timedelta())
+
+    early = production(completed=60)
+    (found,) = differences(production(), early, told(claim("WO-1", confidence="ambiguous")))
+    assert found.declared
+    (found,) = differences(production(), early, told(claim("WO-1"), claim("WO-2", confidence="ambiguous")))
+    assert not found.declared
+
+
 def test_missing_and_invented_completions_are_failures() -> None:
     (missing,) = differences(production(), production(completed=None))
     (invented,) = differences(production(completed=None), production())

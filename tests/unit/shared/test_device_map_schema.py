@@ -76,7 +76,7 @@ def as_editors_read(text: str) -> Any:
         words = {"true": True, "false": False, "": None, "~": None, "null": None}
         return words.get(text.lower(), text)
 
-    return value_of(yaml.compose(text, Loader=yaml.SafeLoader))  # type: ignore[no-untyped-call]  # PyYAML's stubs
+    return value_of(yaml.compose(text, Loader=yaml.SafeLoader))
 
 
 def told(text: str, schema: dict[str, Any] = SCHEMA) -> list[str]:

@@ -2,7 +2,7 @@
 
 Declared is only what an event of the product says by itself: an interval that nobody observed (`data_gap_seen`) excuses
 the times of completions in it and the passages that happened in it; a count that is `ambiguous` excuses at most its own
-pieces. Nothing else is excused.
+pieces, and a completion that is, which waits for somebody to confirm it, its own time. Nothing else is excused.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class Declared:
     ambiguous: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (node, result) → pieces in doubt
     lost_passages: Mapping[str, int] = field(default_factory=dict)  # zone → pieces whose passage fell into a gap
     lost_works: frozenset[Work] = frozenset()  # nodes with a passage that fell into a gap
+    doubtful: frozenset[Work] = frozenset()  # nodes whose completion is told as ambiguous
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ def _completions(
                 what=what,
                 truth=_at(happened),
                 product=_at(claimed),
-                declared=_in_gap(happened, claimed, rule, declared),
+                declared=work in declared.doubtful or _in_gap(happened, claimed, rule, declared),
             )
 
 
@@ -180,6 +181,7 @@ def read_declared(
     """What the product's events declare. `readers`: RFID readers; `slack`: how exact a gap's ends are for passages."""
     gaps: list[Gap] = []
     ambiguous: Counter[tuple[str, str]] = Counter()
+    doubtful: set[Work] = set()
     for event in events:
         if event["kind"] == "data_gap_seen":
             gap = Gap(device=event["subject"], begin=parse_time(event["from"]), end=parse_time(event["to"]))
@@ -187,6 +189,8 @@ def read_declared(
         elif event["kind"] == "pieces_counted" and event.get("confidence") == "ambiguous" and event.get("node"):
             width = event.get("most", event["delta"]) - event.get("least", 0)
             ambiguous[event["node"], event["result"]] += width
+        elif event["kind"] == "node_completed" and event.get("confidence") == "ambiguous":
+            doubtful.add((event["work_order"], event["node"]))
     unseen = [gap for gap in gaps if gap.device in readers]
     lost: Counter[str] = Counter()
     works: set[Work] = set()
@@ -198,4 +202,10 @@ def read_declared(
             lost[line["zone"]] += line["pieces"]
             if line["zone"] in tag_nodes:
                 works.add((line["work_order"], tag_nodes[line["zone"]]))
-    return Declared(gaps=gaps, ambiguous=ambiguous, lost_passages=lost, lost_works=frozenset(works))
+    return Declared(
+        gaps=gaps,
+        ambiguous=ambiguous,
+        lost_passages=lost,
+        lost_works=frozenset(works),
+        doubtful=frozenset(doubtful),
+    )
