@@ -212,7 +212,7 @@ class Transaction(Protocol):
         """Those of the events that are in the log."""
 
     def waiting_answers(self) -> frozenset[str]:
-        """Ids of events that an answer names and that have not come yet."""
+        """Ids of events of which others say something, and that have not come yet."""
 
     def received(self, gateway: str, lane: str, epoch: str) -> ReceivedRange:
         """What is accounted for; locked until the end of the transaction."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
+from genba_cloud.core.facts import Aggregate
 from genba_cloud.store.port import StoredView
-from genba_cloud.store.work import question_of
+from genba_cloud.store.work import question_of, state_of
 
 
 class Standing(StrEnum):
-    """Of a question that is listed, and of an answer whose event has not come yet (`waiting`)."""
+    """Of a question that is listed, and of what is said of an event that has not come yet (`waiting`)."""
 
     OPEN = "open"
     ANSWERED = "answered"
@@ -19,7 +20,7 @@ class Standing(StrEnum):
 
 def standing_of(question: str, view: StoredView) -> dict[str, Any] | None:
     """The columns of a question's row; None where its event asks nothing, so that it is not listed."""
-    if view.state["target"] is None:
+    if view.state["target"] is None and not state_of(Aggregate.QUESTION, view).has_met(question):
         return {"standing": str(Standing.WAITING), "station": None, "at": None}
     found = question_of(question, view)
     if found is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from genba_shared.events.model import Event
+from genba_shared.events.model import Event, Result
 
 
 class QualityResult(StrEnum):
@@ -110,7 +110,11 @@ class CodeScanned(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityRecorded(Event):
-    """An inspection of `pieces` pieces; `defects` are codes, each as often as it was found."""
+    """An inspection of `pieces` pieces; `defects` are codes, each as often as it was found.
+
+    `disposition` says what becomes of pieces that failed: ``rework`` (the usual) or ``scrap``. An inspection of pieces
+    that failed before names that one in `because`.
+    """
 
     kind: ClassVar[str] = "quality_recorded"
     code: ClassVar[int] = 34
@@ -120,6 +124,7 @@ class QualityRecorded(Event):
     pieces: int
     defects: tuple[str, ...] = ()
     note: str | None = None
+    disposition: Result | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

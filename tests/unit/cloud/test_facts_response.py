@@ -12,14 +12,11 @@ from genba_cloud.core.facts.response import (
     Escalation,
     ProblemFacts,
     ResponseFacts,
-    ResponseFold,
     TaskFacts,
-    fold_response,
     response_facts,
-    response_from_json,
     response_of,
-    response_to_json,
 )
+from genba_cloud.core.facts.told import NOTHING_TOLD, fold_told, told_from_json, told_to_json
 from genba_shared.events import (
     AlertAcknowledged,
     AlertClosed,
@@ -63,9 +60,9 @@ REPORTED = ProblemReported(**common(1), category="material", work_order="WO-1", 
 
 def found(*events: Event) -> ResponseFacts | None:
     """The facts of what the first event opens; every order of arrival must say the same."""
-    answers = {repr(response_facts(FIRST, fold_response(ResponseFold(), some))) for some in permutations(events)}
+    answers = {repr(response_facts(FIRST, fold_told(NOTHING_TOLD, some))) for some in permutations(events)}
     assert len(answers) == 1
-    return response_facts(FIRST, fold_response(ResponseFold(), events))
+    return response_facts(FIRST, fold_told(NOTHING_TOLD, events))
 
 
 def test_a_problem_is_open_from_its_report_until_it_is_resolved() -> None:
@@ -177,7 +174,7 @@ def test_every_event_names_what_it_is_about() -> None:
 
 def test_the_stored_form_keeps_everything() -> None:
     voided = EventVoided(**common(3), target="another", reason="no")
-    state = fold_response(
-        ResponseFold(), [REPORTED, ProblemExplained(**common(2), target=FIRST, cause="x", note="y"), voided]
+    state = fold_told(
+        NOTHING_TOLD, [REPORTED, ProblemExplained(**common(2), target=FIRST, cause="x", note="y"), voided]
     )
-    assert response_from_json(response_to_json(state)) == state
+    assert told_from_json(told_to_json(state)) == state

@@ -1,16 +1,16 @@
 """What people and the collector do about trouble: problems, alerts and tasks, each by the id of its first event.
 
-The fold keeps the few events of one of them as they are, so that it does not depend on order or repeats, and an event
-that was taken back is left out. Texts that people wrote may be sealed: they are handed on as they stand.
+Texts that people wrote may be sealed: they are handed on as they stand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
+from genba_cloud.core.facts.told import ToldFold
 from genba_shared.events import (
     AlertAcknowledged,
     AlertClosed,
@@ -20,16 +20,12 @@ from genba_shared.events import (
     EpisodeEscalated,
     EpisodeOpened,
     Event,
-    EventVoided,
     ProblemExplained,
     ProblemReported,
     ProblemResolved,
     TaskClosed,
     TaskOpened,
     TaskPlanned,
-    event_from_own_json,
-    event_to_json,
-    fact_key,
 )
 
 LATENESS: Final = "lateness"
@@ -46,6 +42,8 @@ _FOLLOWING = (
     TaskClosed,
 )
 _OF_EPISODES = (EpisodeEscalated, EpisodeClosed)
+RESPONSE_KINDS: Final = (*_OPENING, *_FOLLOWING, *_OF_EPISODES)
+"""Every kind that `response_of` may name something for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,14 +148,6 @@ class TaskFacts:
 ResponseFacts: TypeAlias = ProblemFacts | AlertFacts | TaskFacts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseFold:
-    """The events about one problem, alert or task by their ids, and the ids of those that were taken back."""
-
-    events: Mapping[str, Event] = field(default_factory=dict)
-    voided: frozenset[str] = frozenset()
-
-
 def response_of(event: Event) -> str | None:
     """The id of the problem, alert or task that the event is about; None where it is about none."""
     if isinstance(event, _OPENING):
@@ -169,20 +159,9 @@ def response_of(event: Event) -> str | None:
     return None
 
 
-def fold_response(state: ResponseFold, events: Iterable[Event]) -> ResponseFold:
-    """The state after these events, in whatever order they come."""
-    told, voided = dict(state.events), set(state.voided)
-    for event in events:
-        if isinstance(event, EventVoided):
-            voided.add(event.target)
-        else:
-            told[event.id] = event
-    return ResponseFold(events=told, voided=frozenset(voided))
-
-
-def response_facts(name: str, state: ResponseFold) -> ResponseFacts | None:
+def response_facts(name: str, state: ToldFold) -> ResponseFacts | None:
     """The problem, alert or task of that id; None where nothing opened it, or that was taken back."""
-    events = sorted((one for one in state.events.values() if one.id not in state.voided), key=fact_key)
+    events = state.standing()
     opening = next((event for event in events if event.id == name and isinstance(event, _OPENING)), None)
     match opening:
         case ProblemReported():
@@ -310,17 +289,3 @@ def _planned(facts: TaskFacts, event: TaskPlanned) -> TaskFacts:
         planned_at=event.at,
         planned_by=event.source.ref,
     )
-
-
-def response_to_json(state: ResponseFold) -> dict[str, Any]:
-    """Canonical form: equal states give equal JSON."""
-    return {
-        "events": [event_to_json(event) for _, event in sorted(state.events.items())],
-        "voided": sorted(state.voided),
-    }
-
-
-def response_from_json(obj: Mapping[str, Any]) -> ResponseFold:
-    """Read the canonical form."""
-    events = (event_from_own_json(one) for one in obj["events"])
-    return ResponseFold(events={event.id: event for event in events}, voided=frozenset(obj["voided"]))
