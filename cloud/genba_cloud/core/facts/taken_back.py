@@ -28,6 +28,7 @@ from genba_shared.events import (
     PiecesCounted,
     ProgressReported,
     QualityRecorded,
+    ReworkOrdered,
 )
 
 SAYINGS: Final = (CountsAssigned, EventCorrected, EventVoided)
@@ -35,7 +36,7 @@ SAYINGS: Final = (CountsAssigned, EventCorrected, EventVoided)
 
 _ANSWERS: Final = (CountsAssigned, EventCorrected)
 _COUNTED: Final = (PiecesCounted, DataQuestioned)
-_CORRECTABLE: Final = (NodeCompleted, NodeConfirmed, ProgressReported, QualityRecorded)
+_CORRECTABLE: Final = (NodeCompleted, NodeConfirmed, ProgressReported, QualityRecorded, ReworkOrdered)
 _DISPATCH: Final = (DispatchOpened, DispatchClosed)
 
 
