@@ -27,6 +27,8 @@ class OrderIndex:
                 number = order.plan.order
                 self._open.pop(number, None)
                 self._finished.pop(number, None)
+                if order.assessment.cancelled:
+                    continue  # it is not drawn
                 if order.assessment.finished:
                     self._finished[number] = order.assessment.expected_finish.timestamp()
                 else:

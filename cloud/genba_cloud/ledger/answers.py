@@ -21,7 +21,7 @@ from genba_cloud.core.facts import (
 from genba_cloud.ledger.archive import find_events
 from genba_cloud.store.port import StoredView, Transaction
 from genba_cloud.store.work import answered_with, attribution_of, attribution_to_json, dealt_with, state_of
-from genba_shared.events import DataQuestioned, Event, PiecesCounted, Result
+from genba_shared.events import Event, Result
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,22 +48,17 @@ def empty_view(aggregate: Aggregate) -> StoredView:
 
 
 def missing_targets(transaction: Transaction, views: Views, events: Iterable[Event]) -> dict[ViewKey, Event]:
-    """By question, the event that answers among `events` name and that the question has not seen: it is in the log.
+    """By question, the event of which `events` say something and that the question has not seen: it is in the log.
 
     It asked nothing when it came (a count of one certain number), so that no question was kept for it.
     """
     named = {target for event in events if (target := target_of(event)) is not None}
     keys = {ViewKey(Aggregate.QUESTION, target) for target in named}
     views.load(keys)
-    unknown = [key.id for key in sorted(keys) if views.get(key).state["target"] is None]
+    unknown = [key.id for key in sorted(keys) if not state_of(key.aggregate, views.get(key)).has_met(key.id)]
     if not unknown:
         return {}
-    found = find_events(transaction, unknown)
-    return {
-        ViewKey(Aggregate.QUESTION, name): event
-        for name, event in found.items()
-        if isinstance(event, PiecesCounted | DataQuestioned)
-    }
+    return {ViewKey(Aggregate.QUESTION, name): event for name, event in find_events(transaction, unknown).items()}
 
 
 def attribute(views: Views, told: Mapping[str, Attribution]) -> set[ViewKey]:
@@ -131,6 +126,6 @@ def _settle_station(views: Views, effect: Effect, *, sign: int) -> None:
 
 
 def _effect(view: StoredView | None) -> Effect:
-    if view is None or view.state["answer"] is None:  # nearly all of them: not worth reading
+    if view is None or not (view.state["answers"] or "voids" in view.state):  # nearly all of them: not worth reading
         return NO_EFFECT
     return effect_of(state_of(Aggregate.QUESTION, view), attribution_of(view))

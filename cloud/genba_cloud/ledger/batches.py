@@ -37,7 +37,10 @@ class EnvelopeBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
-    """What a commit changed, by id. `dispatch`: something that a gateway's dispatch document may show."""
+    """What a commit changed, by id. `dispatch`: something that a gateway's dispatch document may show.
+
+    `responses` are problems, alerts and tasks, `items` those whose stock changed.
+    """
 
     work_orders: frozenset[str] = frozenset()
     orders: frozenset[str] = frozenset()
@@ -46,6 +49,8 @@ class Changed:
     gateways: frozenset[str] = frozenset()
     questions: frozenset[str] = frozenset()
     dispatch: bool = False
+    responses: frozenset[str] = frozenset()
+    items: frozenset[str] = frozenset()
 
     def with_more(self, other: Changed) -> Changed:
         """What both changed."""
@@ -57,6 +62,8 @@ class Changed:
             gateways=self.gateways | other.gateways,
             questions=self.questions | other.questions,
             dispatch=self.dispatch or other.dispatch,
+            responses=self.responses | other.responses,
+            items=self.items | other.items,
         )
 
 

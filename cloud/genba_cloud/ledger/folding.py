@@ -19,9 +19,12 @@ from genba_cloud.core.facts import (
     members_of,
     owned_by,
 )
+from genba_cloud.core.facts.material import item_of
+from genba_cloud.core.facts.order import order_facts
 from genba_cloud.core.facts.progress import Weighed
 from genba_cloud.ledger.answers import Views, attribute, missing_targets, settle
 from genba_cloud.ledger.batches import Changed
+from genba_cloud.ledger.sayings import carried
 from genba_cloud.store.port import PlannedWork, StoredView, Transaction
 from genba_cloud.store.work import assigned_with, state_of, weighed_of
 from genba_shared.events import Event
@@ -52,9 +55,12 @@ class Touched:
 def touch(transaction: Transaction, events: Sequence[Event]) -> Touched:
     """Read and lock what events touch that are not in the log yet."""
     views = Views(transaction=transaction)
-    members = members_of(events, answered=transaction.waiting_answers())
+    waiting = transaction.waiting_answers()
+    members = members_of(events, answered=waiting)
     for key, event in missing_targets(transaction, views, events).items():
         members[key].append(event)
+    for key, heard in carried(transaction, views, events, waiting).items():
+        members.setdefault(key, []).extend(heard)
     views.load(members)
     named = frozenset(event.work_order for event in events if event.work_order is not None)
     return Touched(events=events, members=members, views=views, named=named, planned=transaction.planned(named))
@@ -122,10 +128,12 @@ def _changed(touched: Touched) -> Changed:
     by_effort = sorted(after, key=_is_work_order)
     return Changed(
         work_orders=frozenset(ids[Aggregate.WORK_ORDER]),
-        orders=frozenset(named | {work.order for work in planned.values()}),
+        orders=frozenset(named | ids[Aggregate.ORDER] | {work.order for work in planned.values()}),
         zones=frozenset(ids[Aggregate.ZONE]),
         stations=frozenset(ids[Aggregate.STATION]),
         questions=frozenset(ids[Aggregate.QUESTION]),
+        responses=frozenset(ids[Aggregate.RESPONSE]),
+        items=frozenset(item_of(shelf) for shelf in ids[Aggregate.MATERIAL]),
         dispatch=any(_moved(key, planned, before.get(key), after[key]) for key in by_effort),
     )
 
@@ -146,12 +154,23 @@ def _moved(key: ViewKey, planned: Mapping[str, PlannedWork], old: StoredView | N
         case Aggregate.WORK_ORDER:
             plan = planned[key.id].plan if key.id in planned else None
             was_weighed = _weighed(plan, old, {})
-            return _sent(was_weighed) != _sent(_weighed(plan, new, was_weighed))
+            is_moved = _sent(was_weighed) != _sent(_weighed(plan, new, was_weighed))
+            return is_moved or (old.state if old else {}).get("said") != new.state.get("said")
         case Aggregate.ZONE:
             was_seen = state_of(key.aggregate, old).stock_seen if old else None
             return bool(was_seen != state_of(key.aggregate, new).stock_seen)
-        case Aggregate.QUESTION:
+        case Aggregate.ORDER:
+            return _withdrawn(key.id, old) != _withdrawn(key.id, new)
+        case Aggregate.QUESTION | Aggregate.RESPONSE | Aggregate.MATERIAL:
             return False
+
+
+def _withdrawn(order: str, view: StoredView | None) -> tuple[bool, bool]:
+    """Whether nothing more is to be done for the order: it is held, or it is cancelled."""
+    if view is None:
+        return False, False
+    facts = order_facts(order, state_of(Aggregate.ORDER, view))
+    return facts.on_hold, facts.is_cancelled
 
 
 class _Summary(NamedTuple):
@@ -177,6 +196,6 @@ def _weighed(
     return nodes
 
 
-def _sent(nodes: Mapping[str, Weighed]) -> dict[str, tuple[Lifecycle, int]]:
+def _sent(nodes: Mapping[str, Weighed]) -> dict[str, tuple[Lifecycle, int, bool]]:
     """By node, what a dispatch document shows of it."""
-    return {code: (one.facts.lifecycle, one.facts.answered) for code, one in nodes.items()}
+    return {code: (one.facts.lifecycle, one.facts.answered, one.facts.on_hold) for code, one in nodes.items()}

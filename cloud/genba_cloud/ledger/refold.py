@@ -19,12 +19,14 @@ from genba_cloud.core.facts import (
     members_of,
     owned_by,
 )
+from genba_cloud.core.facts.taken_back import SAYINGS
 from genba_cloud.ledger.answers import effect_of, empty_view
-from genba_cloud.ledger.archive import whole_log
+from genba_cloud.ledger.archive import find_events, whole_log
 from genba_cloud.ledger.chain import leaf_of
+from genba_cloud.ledger.sayings import hearing
 from genba_cloud.store.port import DamagedRowError, LogRow, StoredView, Transaction
 from genba_cloud.store.work import answered_with, assigned_with, attribution_to_json, dealt_with, state_of
-from genba_shared.events import DataQuestioned, Event, PiecesCounted
+from genba_shared.events import Event
 
 PIECE: Final = 2000
 """Events of the log that are held at a time, and views that are written at a time."""
@@ -56,11 +58,13 @@ class _LogFolding:
         self._states: dict[ViewKey, Any] = {}
         self._told: dict[str, Attribution] = {}
         self._disordered: set[ViewKey] = set()
-        self._without_target: set[str] = set()  # questions that were answered, and whose event was not seen
+        self._without_target: set[str] = set()  # questions of which something was said, and whose event was not seen
+        self._sayings: list[Event] = []
 
     def take(self, rows: Sequence[LogRow]) -> None:
         """The next events of the log."""
         positions = {row.event.id: row.position for row in rows}
+        self._sayings += [row.event for row in rows if isinstance(row.event, SAYINGS)]
         for key, members in members_of((row.event for row in rows), answered=self._without_target).items():
             self._states[key] = self._fold(key, members)
             self.positions[key] = positions[members[-1].id]
@@ -76,21 +80,30 @@ class _LogFolding:
             return after
         state = fold.fold(before, members)
         if key.aggregate is Aggregate.QUESTION:
-            (self._without_target.add if state.target is None else self._without_target.discard)(key.id)
+            (self._without_target.discard if state.has_met(key.id) else self._without_target.add)(key.id)
         return state
 
     def finish(self) -> tuple[Mapping[ViewKey, Any], Mapping[str, Attribution]]:
         """Every state, and to whom dispatch gave the counts without a name on them."""
+        for name, event in find_events(self._transaction, sorted(self._without_target)).items():
+            key = ViewKey(Aggregate.QUESTION, name)
+            self._states[key] = QUESTION.fold(self._states[key], [event])
+        for key, sayings in hearing(self._sayings, {}, self._transaction).items():
+            self._hear(key, sayings)
         for key in sorted(self._disordered):
             again = self._transaction.attributing_events(key.id)
             start = FOLDS[key.aggregate].from_the_start(self._states[key])
             self._states[key], told = fold_and_attribute(start, again)
             self._told.update(told)
-        for name, event in self._transaction.events_by_id(sorted(self._without_target)).items():
-            if isinstance(event, PiecesCounted | DataQuestioned):
-                key = ViewKey(Aggregate.QUESTION, name)
-                self._states[key] = QUESTION.fold(self._states[key], [event])
         return self._states, self._told
+
+    def _hear(self, key: ViewKey, sayings: Sequence[Event]) -> None:
+        """Tell a view what was said of events that are in it; those were seen somewhere in the log."""
+        fold = FOLDS[key.aggregate]
+        self._states[key] = fold.fold(self._states.get(key, fold.empty), sayings)
+        self.positions.setdefault(key, 0)
+        if key.aggregate is Aggregate.STATION:
+            self._disordered.add(key)
 
 
 def _pieces(rows: Iterable[LogRow]) -> Iterator[Sequence[LogRow]]:

@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from genba_cloud.core.facts import Question
-from genba_cloud.core.personal import NOTE, REASON, REF, personal_fields, subject_of
+from genba_cloud.core.personal import NOTE, REASON, REF, SEALED, personal_fields, subject_of
 from genba_cloud.ledger.chain import canonical, leaf_of
 from genba_cloud.ledger.signing import write_private
 from genba_cloud.store.proofs import Proofs, SubjectKeyRow
@@ -33,7 +33,6 @@ KEY_FILE: Final = "installation.key"
 ERASED: Final = "(erased)"
 UNREADABLE: Final = "(sealed)"
 """What stands where the key of the installation is missing, or the sealed text is not of this event."""
-_MARK: Final = "~1:"
 _NONCE: Final = 12
 _KEY_BYTES: Final = 8
 _LEAF_BYTES: Final = 32
@@ -158,7 +157,7 @@ class Seals:
             text = event.source.ref if field == REF else getattr(event, field)
             nonce = secrets.token_bytes(_NONCE)
             body = nonce + AESGCM(key).encrypt(nonce, text.encode(), _bound_to(event.id, field))
-            sealed = f"{_MARK}{name}:{base64.urlsafe_b64encode(body).decode().rstrip('=')}"
+            sealed = f"{SEALED}{name}:{base64.urlsafe_b64encode(body).decode().rstrip('=')}"
             if field == REF:
                 changes["source"] = replace(event.source, ref=sealed)
             else:
@@ -204,9 +203,9 @@ class _Keys:
         changes: dict[str, Any] = {}
         for field in (NOTE, REASON):
             text = getattr(event, field, None)
-            if text is not None and text.startswith(_MARK):
+            if text is not None and text.startswith(SEALED):
                 changes[field] = self._text(text, event.id, field)
-        if event.source.ref.startswith(_MARK):
+        if event.source.ref.startswith(SEALED):
             changes["source"] = replace(event.source, ref=self._text(event.source.ref, event.id, REF))
         return replace(event, **changes) if changes else event
 
@@ -221,8 +220,8 @@ class _Keys:
 
     def _text(self, text: str, event_id: str, field: str) -> str:
         """The words behind a sealed text. One whose key nobody ever made is no sealed text, but what somebody wrote."""
-        name, colon, body = text.removeprefix(_MARK).partition(":")
-        if not text.startswith(_MARK) or not colon:
+        name, colon, body = text.removeprefix(SEALED).partition(":")
+        if not text.startswith(SEALED) or not colon:
             return text
         if name not in self._known:
             row = self._proofs.subject_key(name)

@@ -15,7 +15,8 @@ from genba_shared.errors import GenbaError
 from genba_shared.events import Event
 
 if TYPE_CHECKING:
-    from genba_cloud.store.proofs import Proofs  # it speaks of the rows of this module
+    from genba_cloud.store.proofs import Proofs  # both speak of the rows of this module
+    from genba_cloud.store.told import Told
 
 __all__ = [
     "Link",
@@ -172,6 +173,10 @@ class Transaction(Protocol):
     def proofs(self) -> Proofs:
         """Heads, archives and keys of subjects, and the log as it really stands."""
 
+    @property
+    def told(self) -> Told:
+        """Orders as a whole, stock, problems, alerts and tasks, as they were before this transaction's own writes."""
+
     def last_link(self) -> Link:
         """The newest link of the chain; number and positions are 0 and the hash is empty before the first."""
 
@@ -217,7 +222,7 @@ class Transaction(Protocol):
         """Those of the events that are in the log."""
 
     def waiting_answers(self) -> frozenset[str]:
-        """Ids of events that an answer names and that have not come yet."""
+        """Ids of events of which others say something, and that have not come yet."""
 
     def received(self, gateway: str, lane: str, epoch: str) -> ReceivedRange:
         """What is accounted for; locked until the end of the transaction."""

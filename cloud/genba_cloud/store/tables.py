@@ -27,11 +27,11 @@ from sqlalchemy import (
     text,
 )
 
-REVISION: Final = "0003"
+REVISION: Final = "0004"
 """The newest revision of these tables: the last file of ``migrations/versions``."""
 SCHEMA_VERSION: Final = 1
 """Raised only where a version of genba that knows nothing of revisions must be kept from opening the database."""
-VIEWS_VERSION: Final = 2
+VIEWS_VERSION: Final = 3
 """Form of the stored views. They follow from the log: a store that holds an older form folds them again when opened."""
 DEFAULT_ENTERPRISE: Final = "default"
 METADATA: Final = MetaData()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from genba_shared.events.model import Event
+from genba_shared.events.model import Event, Result
 
 
 class QualityResult(StrEnum):
@@ -110,7 +110,11 @@ class CodeScanned(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityRecorded(Event):
-    """An inspection of `pieces` pieces; `defects` are codes, each as often as it was found."""
+    """An inspection of `pieces` pieces; `defects` are codes, each as often as it was found.
+
+    `disposition` says what becomes of pieces that failed: ``rework`` (the usual) or ``scrap``. An inspection of pieces
+    that failed before names that one in `because`.
+    """
 
     kind: ClassVar[str] = "quality_recorded"
     code: ClassVar[int] = 34
@@ -120,6 +124,7 @@ class QualityRecorded(Event):
     pieces: int
     defects: tuple[str, ...] = ()
     note: str | None = None
+    disposition: Result | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +144,8 @@ class MediaAttached(Event):
 class EventVoided(Event):
     """A person takes the event `target` back, for `reason`: it no longer counts. Final; it may come before its target.
 
-    A counter's `total` stands: only what the event gave to a node is taken away.
+    A counter's `total` stands: only what the event gave to a node is taken away. `order` is that of the target, where
+    it speaks of an order as a whole.
     """
 
     kind: ClassVar[str] = "event_voided"
@@ -148,3 +154,4 @@ class EventVoided(Event):
 
     target: str
     note: str | None = None
+    order: str | None = None

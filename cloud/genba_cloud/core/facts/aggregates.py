@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from genba_cloud.core.facts.material import MATERIAL_KINDS, shelf_of
 from genba_cloud.core.facts.questions import (
     QuestionFold,
     asks,
@@ -15,6 +16,7 @@ from genba_cloud.core.facts.questions import (
     question_to_json,
     target_of,
 )
+from genba_cloud.core.facts.response import RESPONSE_KINDS, response_of
 from genba_cloud.core.facts.station import (
     StationFold,
     fold_station,
@@ -23,7 +25,14 @@ from genba_cloud.core.facts.station import (
     station_from_json,
     station_to_json,
 )
-from genba_cloud.core.facts.work_order import WorkOrderState, fold_work_order, work_order_from_json, work_order_to_json
+from genba_cloud.core.facts.told import NOTHING_TOLD, ToldFold, fold_told, told_from_json, told_to_json
+from genba_cloud.core.facts.work_order import (
+    OF_WHOLE,
+    WorkOrderState,
+    fold_work_order,
+    work_order_from_json,
+    work_order_to_json,
+)
 from genba_cloud.core.facts.zone import (
     TagFold,
     ZoneFold,
@@ -35,9 +44,15 @@ from genba_cloud.core.facts.zone import (
     zone_to_json,
 )
 from genba_shared.events import (
-    DataQuestioned,
+    BaselineFrozen,
     Event,
-    PiecesCounted,
+    OrderCancelled,
+    OrderChanged,
+    OrderConfirmed,
+    OrderHeld,
+    OrderResumed,
+    PromiseSet,
+    ShipmentMoved,
     StockCounted,
     TagBound,
     TagUnbound,
@@ -48,7 +63,10 @@ from genba_shared.events import (
 class Aggregate(StrEnum):
     """A kind of view."""
 
+    MATERIAL = "material"
+    ORDER = "order"
     QUESTION = "question"
+    RESPONSE = "response"
     STATION = "station"
     TAG = "tag"
     WORK_ORDER = "work_order"
@@ -64,13 +82,26 @@ class ViewKey(NamedTuple):
 
 _OF_ZONES = (WipChanged, StockCounted)
 _OF_TAGS = (TagBound, TagUnbound)
+_OF_ORDERS = (
+    BaselineFrozen,
+    OrderCancelled,
+    OrderChanged,
+    OrderConfirmed,
+    OrderHeld,
+    OrderResumed,
+    PromiseSet,
+    ShipmentMoved,
+)
+_OF_FEW: frozenset[type[Event]] = frozenset((*MATERIAL_KINDS, *_OF_ORDERS, *RESPONSE_KINDS))
+"""Kinds that have a view of their own which keeps events; machines, whose events are many, speak none of them."""
 
 
 def views_of(event: Event) -> tuple[ViewKey, ...]:
     """The views whose fold sees the event.
 
-    An answer belongs to the question alone: what it changes elsewhere follows from there. A count that asks nothing by
-    itself belongs to a question as well once an answer names it, which `members_of` knows.
+    What is said of another event belongs to that event's question alone: what it changes elsewhere follows from there.
+    An event that asks nothing by itself belongs to a question as well once something is said of it, which `members_of`
+    knows.
     """
     target = target_of(event)
     if target is not None:
@@ -84,9 +115,24 @@ def views_of(event: Event) -> tuple[ViewKey, ...]:
         keys.append(ViewKey(Aggregate.ZONE, event.zone))
     elif isinstance(event, _OF_TAGS):
         keys.append(ViewKey(Aggregate.TAG, event.tag))
-    if event.work_order is not None and event.node is not None:
+    if event.work_order is not None and (event.node is not None or isinstance(event, OF_WHOLE)):
         keys.append(ViewKey(Aggregate.WORK_ORDER, event.work_order))
+    if type(event) in _OF_FEW:
+        keys += _views_of_few(event)
     return tuple(keys)
+
+
+def _views_of_few(event: Event) -> list[ViewKey]:
+    """The views that keep their few events as they are."""
+    keys: list[ViewKey] = []
+    if isinstance(event, MATERIAL_KINDS):
+        keys.append(ViewKey(Aggregate.MATERIAL, shelf_of(event)))
+    elif isinstance(event, _OF_ORDERS) and event.order is not None:
+        keys.append(ViewKey(Aggregate.ORDER, event.order))
+    response = response_of(event)
+    if response is not None:
+        keys.append(ViewKey(Aggregate.RESPONSE, response))
+    return keys
 
 
 def members_of(events: Iterable[Event], *, answered: Collection[str] = ()) -> dict[ViewKey, list[Event]]:
@@ -94,7 +140,7 @@ def members_of(events: Iterable[Event], *, answered: Collection[str] = ()) -> di
 
     Args:
         events: in any order.
-        answered: ids of events that answers name which are not among these.
+        answered: ids of events of which events that are not among these say something.
     """
     every = list(events)
     named = {*answered, *(target for event in every if (target := target_of(event)) is not None)}
@@ -106,7 +152,7 @@ def members_of(events: Iterable[Event], *, answered: Collection[str] = ()) -> di
                 members[key] = [event]
             else:
                 there.append(event)
-        if named and event.id in named and isinstance(event, PiecesCounted | DataQuestioned) and not asks(event):
+        if named and event.id in named and not asks(event):
             members.setdefault(ViewKey(Aggregate.QUESTION, event.id), []).append(event)
     return members
 
@@ -145,6 +191,14 @@ QUESTION: Fold[QuestionFold] = Fold(
     from_json=question_from_json,
     from_the_start=_same,
 )
+TOLD: Fold[ToldFold] = Fold(
+    empty=NOTHING_TOLD,
+    fold=fold_told,
+    is_applicable=_always,
+    to_json=told_to_json,
+    from_json=told_from_json,
+    from_the_start=_same,
+)
 STATION: Fold[StationFold] = Fold(
     empty=StationFold(),
     fold=fold_station,
@@ -179,7 +233,10 @@ ZONE: Fold[ZoneFold] = Fold(
 )
 
 FOLDS: Mapping[Aggregate, Fold[Any]] = {
+    Aggregate.MATERIAL: TOLD,
+    Aggregate.ORDER: TOLD,
     Aggregate.QUESTION: QUESTION,
+    Aggregate.RESPONSE: TOLD,
     Aggregate.STATION: STATION,
     Aggregate.TAG: TAG,
     Aggregate.WORK_ORDER: WORK_ORDER,

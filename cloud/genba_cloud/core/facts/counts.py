@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from genba_cloud.core.facts.intervals import Intervals, added, pieces_in, united
 from genba_cloud.core.facts.views import Tally
@@ -67,18 +67,30 @@ class Seen(NamedTuple):
         return cls(parse_time(obj[0]), obj[1])
 
 
-def earliest(first: Seen | None, second: Seen) -> Seen:
-    """The one that happened first."""
-    if first is None or second.at < first.at:
-        return second
-    return first if first.at < second.at else min(first, second, key=Seen.key)
-
-
 def latest(first: Seen | None, second: Seen) -> Seen:
     """The one that happened last."""
     if first is None or first.at < second.at:
         return second
     return first if second.at < first.at else max(first, second, key=Seen.key)
+
+
+EARLIEST: Final = 4
+"""How many of the first marks are kept where the very first counts, should people take back the ones before."""
+
+Marks: TypeAlias = tuple[Seen, ...]
+"""The first marks of something, in the order of facts; at most `EARLIEST`."""
+
+
+def marked(marks: Marks, *more: Seen) -> Marks:
+    """The first of all of them."""
+    if not more:
+        return marks
+    return tuple(sorted({*marks, *more}, key=Seen.key)[:EARLIEST])
+
+
+def first_of(marks: Marks, *, without: Collection[str] = frozenset()) -> Seen | None:
+    """The first mark that was not taken back."""
+    return next((mark for mark in marks if mark.id not in without), None)
 
 
 def later(first: datetime | None, second: datetime) -> datetime:
@@ -88,14 +100,15 @@ def later(first: datetime | None, second: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """Pieces of one owner (a node of a work order, or nobody). `first` is of its first piece, `data_at` of its events.
+    """Pieces of one owner (a node of a work order, or nobody).
 
+    `firsts` are the marks of its first pieces, `data_at` is of its newest event.
     `doubtful` are ids of the events that name several possible numbers, or were attributed across a dispatch boundary.
     """
 
     parts: Mapping[tuple[Result, Counter], Intervals] = field(default_factory=dict)
     doubtful: frozenset[str] = frozenset()
-    first: Seen | None = None
+    firsts: Marks = ()
     data_at: datetime | None = None
 
     def adding(self, event: PiecesCounted, *, ambiguous: bool = False) -> Counts:
@@ -105,20 +118,20 @@ class Counts:
     def adding_all(self, events: Iterable[PiecesCounted], *, ambiguous: Collection[str] = frozenset()) -> Counts:
         """These counts and those of the events; `ambiguous` are ids of those that are in doubt, whatever they say."""
         parts, doubtful = dict(self.parts), [*ambiguous]
-        first, data_at = self.first, self.data_at
+        firsts, data_at = self.firsts, self.data_at
         for event in events:
             where = (event.result, counter_of(event))
             parts[where] = added(parts.get(where, ()), event.total - event.delta, event.total)
             if event.confidence is Confidence.AMBIGUOUS:
                 doubtful.append(event.id)
-            if event.delta and (first is None or event.at <= first.at):
-                first = earliest(first, Seen.of(event))
+            if event.delta and (len(firsts) < EARLIEST or event.at <= firsts[-1].at):
+                firsts = marked(firsts, Seen.of(event))
             if data_at is None or event.at > data_at:
                 data_at = event.at
         return Counts(
             parts=parts,
             doubtful=self.doubtful.union(doubtful) if doubtful else self.doubtful,
-            first=first,
+            firsts=firsts,
             data_at=data_at,
         )
 
@@ -130,7 +143,7 @@ class Counts:
         return Counts(
             parts=parts,
             doubtful=self.doubtful | other.doubtful,
-            first=self.first if other.first is None else earliest(self.first, other.first),
+            firsts=marked(self.firsts, *other.firsts),
             data_at=self.data_at if other.data_at is None else later(self.data_at, other.data_at),
         )
 
@@ -147,7 +160,7 @@ class Counts:
         return {
             "parts": rows,
             "doubtful": sorted(self.doubtful),
-            "first": self.first.to_json() if self.first else None,
+            "firsts": [mark.to_json() for mark in self.firsts],
             "data_at": format_time(self.data_at) if self.data_at else None,
         }
 
@@ -161,7 +174,7 @@ class Counts:
         return cls(
             parts=parts,
             doubtful=frozenset(obj["doubtful"]),
-            first=Seen.from_json(obj["first"]) if obj["first"] else None,
+            firsts=tuple(Seen.from_json(mark) for mark in obj["firsts"]),
             data_at=parse_time(obj["data_at"]) if obj["data_at"] else None,
         )
 

@@ -121,6 +121,14 @@ class NodePlan:
         """Everything that must be there before it may begin."""
         return (*(Dependency(node=code) for code in self.predecessors), *self.dependencies)
 
+    def needs_within(self, work_order: str | None) -> tuple[tuple[str, int | None], ...]:
+        """Those of them that are nodes of the same work order: which one, and how many pieces of it (None: all)."""
+        whole = tuple((code, None) for code in self.predecessors)
+        if not self.dependencies:
+            return whole
+        own = (one for one in self.dependencies if one.work_order in (None, work_order))
+        return (*whole, *((one.node, one.transfer_quantity) for one in own))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaterialNeed:
@@ -222,22 +230,25 @@ def _check_work_order(work: WorkOrderPlan) -> Refused | None:
             return Refused(reason=f"{where}: node {node.node} is planned for no real date", accepted=_REAL_DATES)
         if node.planned_finish < node.planned_start:
             return Refused(reason=f"{where}: node {node.node} is planned to finish before it starts")
-        missing = [code for code in node.predecessors if code not in known]
+        missing = [code for code, _ in node.needs_within(work.work_order) if code not in known]
         if missing:
             return Refused(reason=f"{where}: node {node.node} follows {missing[0]}, which is not a node of it")
-    if len(in_sequence(work.nodes)) != len(work.nodes):
+    if len(in_sequence(work.nodes, work.work_order)) != len(work.nodes):
         return Refused(
             reason=f"{where}: its nodes follow one another in a circle", accepted="predecessors without a circle"
         )
     return None
 
 
-def in_sequence(nodes: tuple[NodePlan, ...]) -> tuple[NodePlan, ...]:
-    """The nodes, predecessors before successors; nodes of a circle, and what follows them, are left out."""
+def in_sequence(nodes: tuple[NodePlan, ...], work_order: str | None = None) -> tuple[NodePlan, ...]:
+    """The nodes of a work order, predecessors before successors.
+
+    Nodes of a circle, and what follows them, are left out. What a node needs of other work orders does not matter here.
+    """
     done: dict[str, NodePlan] = {}
     left = list(nodes)
     while left:
-        ready = [node for node in left if all(code in done for code in node.predecessors)]
+        ready = [node for node in left if all(code in done for code, _ in node.needs_within(work_order))]
         if not ready:
             break
         done.update((node.node, node) for node in ready)

@@ -1,13 +1,17 @@
-"""A question: what a gateway could not decide, with the answer that counts.
+"""A question: what a gateway could not decide, with the answer that counts; and whatever else people say of one event.
 
 Its fold sees the event that asks and every answer that names it, in whatever order they come: the event is taken as it
 is, and of several answers the one with the greatest (at, id) counts. An answer whose event has not come yet waits.
+
+Any event can be taken back. What takes it back is kept here, too, under the id of that event, so that it may come
+first; what follows from it elsewhere is said in `taken_back`. An answer that is taken back does not count, and a count
+that is taken back has no pieces and asks nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,12 +25,13 @@ from genba_shared.events import (
     DataQuestioned,
     Event,
     EventCorrected,
+    EventVoided,
     PiecesCounted,
     Result,
 )
 
 _ASKING = (PiecesCounted, DataQuestioned)
-_ANSWERING = (CountsAssigned, EventCorrected)
+_NAMING = (CountsAssigned, EventCorrected, EventVoided)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +57,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a person says. `owner` None: a correction, the pieces stay with whom they were counted for.
+    """What a person says of the event `target`. `owner` None: a correction, the pieces stay with whom they are.
 
     `result` is that of the pieces, None for a correction.
     """
 
     seen: Seen
+    target: str
     pieces: int
     by: str
     owner: Owner | None = None
@@ -67,10 +73,38 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionFold:
-    """`target` None: the event that was answered has not come yet."""
+    """`target` None: the event has not come yet, or (`is_met`) it is of a kind that has no pieces to ask for.
+
+    `answers` are by their ids, `voids` pairs of what takes an event back and that event.
+    """
 
     target: Target | None = None
-    answer: Answer | None = None
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    voids: frozenset[tuple[str, str]] = frozenset()
+    is_met: bool = False
+
+    @property
+    def answer(self) -> Answer | None:
+        """The answer that counts: the latest of those about the event that was not taken back."""
+        if not self.answers or self.target is None:
+            return None
+        name, voided = self.target.seen.id, self.voided
+        about = (one for one in self.answers.values() if one.target == name and one.seen.id not in voided)
+        return max(about, key=lambda answer: tuple(answer.seen), default=None)
+
+    @property
+    def voided(self) -> frozenset[str]:
+        """The events that were taken back."""
+        return frozenset(target for _, target in self.voids)
+
+    @property
+    def is_void(self) -> bool:
+        """Whether the event that asks was taken back."""
+        return bool(self.voids) and self.target is not None and self.target.seen.id in self.voided
+
+    def has_met(self, name: str) -> bool:
+        """Whether the event of that id, which the question is about, has come."""
+        return self.is_met or self.target is not None or name in self.answers or name in {one for one, _ in self.voids}
 
 
 def asks(event: Event) -> bool:
@@ -87,8 +121,8 @@ def asks(event: Event) -> bool:
 
 
 def target_of(event: Event) -> str | None:
-    """The id of the event that this one answers; None where it answers none."""
-    return event.target if isinstance(event, _ANSWERING) else None
+    """The id of the event that this one answers or takes back; None where it says nothing of another."""
+    return event.target if isinstance(event, _NAMING) else None
 
 
 def fold_question(state: QuestionFold, events: Iterable[Event]) -> QuestionFold:
@@ -98,9 +132,11 @@ def fold_question(state: QuestionFold, events: Iterable[Event]) -> QuestionFold:
             case PiecesCounted() | DataQuestioned():
                 state = replace(state, target=_target(event))
             case CountsAssigned() | EventCorrected():
-                state = replace(state, answer=_later(state.answer, _answer(event)))
+                state = replace(state, answers={**state.answers, event.id: _answer(event)})
+            case EventVoided():
+                state = replace(state, voids=state.voids | {(event.id, event.target)})
             case _:
-                pass
+                state = replace(state, is_met=True)
     return state
 
 
@@ -136,7 +172,8 @@ def question_facts(question: str, state: QuestionFold, attribution: Attribution 
         node=owner[1] if owner else None,
         note=target.note,
         answer=_answer_facts(answer, owner) if answer else None,
-        is_open=answer is None or not _settles(answer, owner),
+        is_open=not state.is_void and (answer is None or not _settles(answer, owner)),
+        is_void=state.is_void,
     )
 
 
@@ -196,31 +233,33 @@ def _target(event: PiecesCounted | DataQuestioned) -> Target:
 
 
 def _answer(event: CountsAssigned | EventCorrected) -> Answer:
-    answer = Answer(seen=Seen.of(event), pieces=max(0, event.pieces), by=event.source.ref, note=event.note)
+    pieces, by = max(0, event.pieces), event.source.ref
+    answer = Answer(seen=Seen.of(event), target=event.target, pieces=pieces, by=by, note=event.note)
     if isinstance(event, EventCorrected):
         return answer
     return replace(answer, owner=(event.work_order or "", event.node or ""), result=event.result)
 
 
-def _later(first: Answer | None, second: Answer) -> Answer:
-    """The one with the greater (at, id)."""
-    return second if first is None else max(first, second, key=lambda answer: tuple(answer.seen))
-
-
 def question_to_json(state: QuestionFold) -> dict[str, Any]:
     """Canonical form: equal states give equal JSON."""
-    target, answer = state.target, state.answer
-    return {
+    target = state.target
+    told: dict[str, Any] = {
         "target": _target_to_json(target) if target else None,
-        "answer": _answer_to_json(answer) if answer else None,
+        "answers": [_answer_to_json(answer) for _, answer in sorted(state.answers.items())],
     }
+    if state.voids:
+        told["voids"] = [list(pair) for pair in sorted(state.voids)]
+    return {**told, "met": True} if state.is_met else told
 
 
 def question_from_json(obj: Mapping[str, Any]) -> QuestionFold:
     """Read the canonical form."""
+    answers = (_answer_from_json(one) for one in obj["answers"])
     return QuestionFold(
         target=_target_from_json(obj["target"]) if obj["target"] else None,
-        answer=_answer_from_json(obj["answer"]) if obj["answer"] else None,
+        answers={answer.seen.id: answer for answer in answers},
+        voids=frozenset((name, target) for name, target in obj.get("voids", ())),
+        is_met=obj.get("met", False),
     )
 
 
@@ -261,6 +300,7 @@ def _target_from_json(obj: Mapping[str, Any]) -> Target:
 def _answer_to_json(answer: Answer) -> dict[str, Any]:
     return {
         "seen": answer.seen.to_json(),
+        "target": answer.target,
         "pieces": answer.pieces,
         "by": answer.by,
         "owner": list(answer.owner) if answer.owner else None,
@@ -272,6 +312,7 @@ def _answer_to_json(answer: Answer) -> dict[str, Any]:
 def _answer_from_json(obj: Mapping[str, Any]) -> Answer:
     return Answer(
         seen=Seen.from_json(obj["seen"]),
+        target=obj["target"],
         pieces=obj["pieces"],
         by=obj["by"],
         owner=_owner_from_json(obj["owner"]),

@@ -21,28 +21,33 @@ class Settlement:
     """What one answer changes at one node: pieces by result (below 0: taken away).
 
     `seen` is the event that was answered: the pieces were made then, not when a person said so. `gives`: pieces came to
-    the node that nothing had counted for it.
+    the node that nothing had counted for it. `is_void`: the event was taken back, its pieces were never made.
     """
 
     seen: Seen
     change: Mapping[Result, int]
     gives: bool
+    is_void: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Canonical form."""
         change = {str(result): pieces for result, pieces in sorted(self.change.items()) if pieces}
-        return {"seen": self.seen.to_json(), "change": change, "gives": self.gives}
+        told = {"seen": self.seen.to_json(), "change": change, "gives": self.gives}
+        return {**told, "void": True} if self.is_void else told
 
     @classmethod
     def from_json(cls, obj: Mapping[str, Any]) -> Settlement:
         """Read the canonical form."""
         change = {Result(result): pieces for result, pieces in obj["change"].items()}
-        return cls(seen=Seen.from_json(obj["seen"]), change=change, gives=obj["gives"])
+        seen, is_void = Seen.from_json(obj["seen"]), obj.get("void", False)
+        return cls(seen=seen, change=change, gives=obj["gives"], is_void=is_void)
 
 
 def settlements_of(state: QuestionFold, attribution: Attribution) -> dict[Owner, Settlement]:
     """By node, what the answer changes there; nothing before event and answer are both there."""
     target, answer = state.target, state.answer
+    if target is not None and state.is_void:
+        return _taken_back(target, owner_of(target, attribution))
     if target is None or answer is None:
         return {}
     before, after = owner_of(target, attribution), answer.owner or owner_of(target, attribution)
@@ -54,6 +59,13 @@ def settlements_of(state: QuestionFold, attribution: Attribution) -> dict[Owner,
         return {} if after is None else {after: _settlement(target, taken, given, gives=gives)}
     changes = {} if before is None or target.counted is None else {before: _settlement(target, taken, gives=False)}
     return changes if after is None else {**changes, after: _settlement(target, given, gives=answer.pieces > 0)}
+
+
+def _taken_back(target: Target, owner: Owner | None) -> dict[Owner, Settlement]:
+    if owner is None or target.counted is None:
+        return {}
+    change = {target.result: -target.counted}
+    return {owner: Settlement(seen=target.seen, change=change, gives=False, is_void=True)}
 
 
 def _settlement(target: Target, *changes: Mapping[Result, int], gives: bool) -> Settlement:
@@ -71,7 +83,11 @@ def settled_without_owner(state: QuestionFold, attribution: Attribution) -> tupl
     answer says how many there were. A correction says how many there were and no more: they still have no owner.
     """
     target, answer = state.target, state.answer
-    if target is None or answer is None or target.counted is None or owner_of(target, attribution) is not None:
+    if target is None or target.counted is None or owner_of(target, attribution) is not None:
+        return Result.GOOD, 0
+    if state.is_void:
+        return target.result, target.counted
+    if answer is None:
         return Result.GOOD, 0
     return target.result, _dealt_with(target.counted, answer, ambiguous=target.ambiguous)
 

@@ -23,6 +23,7 @@ from genba_shared.events import (
     DispatchClosed,
     DispatchOpened,
     Event,
+    EventVoided,
     PiecesCounted,
     Result,
     SourceType,
@@ -53,7 +54,8 @@ class StationFold:
     """`boundary` is the newest dispatch event, `named_by_time` the newest count that was attributed by the dispatch.
 
     `owned` are counts that the dispatch gave to a node, `orphans` those that nobody owned, `chains` every counter's
-    union of intervals with its result: holes in it are pieces that no event accounts for.
+    union of intervals with its result: holes in it are pieces that no event accounts for. `voided` are dispatch events
+    that people took back.
     """
 
     state: StationState = StationState.UNKNOWN
@@ -66,6 +68,7 @@ class StationFold:
     orphans: Counts = NOTHING_COUNTED
     chains: Mapping[tuple[Result, Counter], Intervals] = field(default_factory=dict)
     data_at: datetime | None = None
+    voided: frozenset[str] = frozenset()
 
 
 def is_applicable(state: StationFold, event: Event) -> bool:
@@ -76,6 +79,8 @@ def is_applicable(state: StationFold, event: Event) -> bool:
         case DispatchOpened() | DispatchClosed():
             marks = [mark.key() for mark in (state.boundary, state.named_by_time) if mark is not None]
             return not marks or max(marks) <= fact_key(event)
+        case EventVoided():
+            return event.target in state.voided
         case _:
             return True
 
@@ -95,7 +100,8 @@ def fold_station(state: StationFold, events: Sequence[Event]) -> StationFold:
 
 def fold_and_attribute(state: StationFold, events: Sequence[Event]) -> tuple[StationFold, dict[str, Attribution]]:
     """As `fold_station`, and for each of these events that counts without a name on it (by id): whose pieces it has."""
-    folding = _Folding(state)
+    voided = state.voided.union(event.target for event in events if isinstance(event, EventVoided))
+    folding = _Folding(state, voided)
     for event in _ordered(events):
         folding.apply(event)
     return folding.folded(), folding.attributed
@@ -112,12 +118,12 @@ def _ordered(events: Sequence[Event]) -> Sequence[Event]:
 class _Folding:
     """A station's state while events are applied to it, in the order of facts."""
 
-    def __init__(self, state: StationFold) -> None:
+    def __init__(self, state: StationFold, voided: frozenset[str]) -> None:
         self.attributed: dict[str, Attribution] = {}
         self._state, self._since, self._state_seen = state.state, state.since, state.state_seen
         self._dispatch, self._boundary, self._named_by_time = state.dispatch, state.boundary, state.named_by_time
         self._owned, self._orphans = dict(state.owned), state.orphans
-        self._chains, self._data_at = dict(state.chains), state.data_at
+        self._chains, self._data_at, self._voided = dict(state.chains), state.data_at, voided
 
     def folded(self) -> StationFold:
         """The state now."""
@@ -132,6 +138,7 @@ class _Folding:
             orphans=self._orphans,
             chains=self._chains,
             data_at=self._data_at,
+            voided=self._voided,
         )
 
     def apply(self, event: Event) -> None:
@@ -142,7 +149,8 @@ class _Folding:
             case StationStateChanged():
                 self._change_state(event)
             case DispatchOpened() | DispatchClosed():
-                self._change_dispatch(event)
+                if event.id not in self._voided:
+                    self._change_dispatch(event)
             case _:
                 return
         if self._data_at is None or event.at > self._data_at:
@@ -225,7 +233,8 @@ def station_facts(station: str, state: StationFold, settled: Mapping[Result, int
 
 def station_to_json(state: StationFold) -> dict[str, Any]:
     """Canonical form: equal states give equal JSON."""
-    return {
+    told: dict[str, Any] = {"voided": sorted(state.voided)} if state.voided else {}
+    return told | {
         "state": str(state.state),
         "since": _time(state.since),
         "state_seen": _seen(state.state_seen),
@@ -255,6 +264,7 @@ def station_from_json(obj: Mapping[str, Any]) -> StationFold:
         orphans=Counts.from_json(obj["orphans"]),
         chains=dict(_chains(obj["chains"])),
         data_at=_read_time(obj["data_at"]),
+        voided=frozenset(obj.get("voided", ())),
     )
 
 

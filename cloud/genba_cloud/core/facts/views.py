@@ -30,6 +30,15 @@ class Mark(StrEnum):
     CORROBORATED = "corroborated"  # a second, independent claim says the same
     NOT_PLANNED = "not_planned"  # no such node in the routing, or no such work order
     QUANTITY_REACHED = "quantity_reached"  # by a person's answer; nobody has claimed that the node is complete
+    CRITERION_OPEN = "criterion_open"  # claimed, and what must be so for it (steps, inspection, a report) is not
+    EVIDENCE_OPEN = "evidence_open"  # claimed, but not by whom the plan asks (a machine, a person, both)
+    CONFIRMATION_OPEN = "confirmation_open"  # complete, and the plan asks for a confirmation (of another person)
+    CONFIRMED = "confirmed"  # a person has confirmed that it is done
+    REJECTED = "rejected"  # a person has turned down what was claimed, and nothing was claimed since
+    REOPENED = "reopened"  # it was done and is open again
+    PREDECESSOR_REOPENED = "predecessor_reopened"  # worked on already, while a predecessor is open again
+    STARTED_EARLY = "started_early"  # begun before its predecessors had handed over what it needs
+    SKIPPED = "skipped"  # left out of this work order on purpose; counts as done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +80,20 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """What somebody said of a node: the event, its kind, when it was so, and who (an opaque id, maybe sealed).
+
+    `reason` is a code, and may be sealed, too.
+    """
+
+    event: str
+    kind: str
+    at: datetime
+    by: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
     """One node of a work order.
 
@@ -78,6 +101,10 @@ class NodeFacts:
     that counts; `completed_at` is the same instant once the node is done, None before. `evidence` are ids of events:
     the start and every claim. `data_at` is when the newest fact about the node happened. `environment` is by station
     and point. `answered` are the good pieces among `good` that people's answers added (below 0: took away).
+
+    `steps_done` are sub-steps in the order of the plan, `reported` the pieces that people report (None: nobody does),
+    `passed` and `failed` those of inspections. `on_hold` lies over the lifecycle. `words` are what people said and did
+    not take back, in the order of facts. Of a skipped node `completed_at` is when it was skipped.
     """
 
     node: str
@@ -96,15 +123,59 @@ class NodeFacts:
     data_at: datetime | None = None
     environment: tuple[Surroundings, ...] = ()
     answered: int = 0
+    steps_done: tuple[str, ...] = ()
+    reported: int | None = None
+    passed: int = 0
+    failed: int = 0
+    on_hold: bool = False
+    held_at: datetime | None = None
+    hold_reason: str | None = None
+    confirmed_at: datetime | None = None
+    confirmed_by: tuple[str, ...] = ()
+    reopened_at: datetime | None = None
+    words: tuple[Word, ...] = ()
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether it was left out on purpose."""
+        return Mark.SKIPPED in self.marks
+
+    @property
+    def short(self) -> int:
+        """Pieces that a node which is over did not make: never booked as loss by themselves."""
+        if self.quantity is None or self.lifecycle is not Lifecycle.DONE or self.is_skipped:
+            return 0
+        return max(0, self.quantity - self.good)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaterialUse:
+    """What a work order got (`issued`, less what came back) and used of an item, in the item's unit of measure."""
+
+    item: str
+    uom: str
+    issued: float = 0.0
+    consumed: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkOrderFacts:
-    """A work order: its planned nodes in the order of the routing, then nodes that were seen without a plan."""
+    """A work order: its planned nodes in the order of the routing, then nodes that were seen without a plan.
+
+    A cancelled one is not drawn. `materials` are by item.
+    """
 
     work_order: str
     nodes: tuple[NodeFacts, ...]
     data_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    cancel_reason: str | None = None
+    materials: tuple[MaterialUse, ...] = ()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it is not made any more."""
+        return self.cancelled_at is not None
 
     def node(self, code: str) -> NodeFacts | None:
         """The facts of the node, None where there is no such node."""
@@ -190,7 +261,8 @@ class Question:
     """What could not be decided without a person; `question` is the id of the event that asks.
 
     `counted` are the pieces that count until it is answered (0 where none was counted). `least` and `most` bound what
-    is possible. `work_order` and `node` say whose pieces they are taken for, None where nobody knows.
+    is possible. `work_order` and `node` say whose pieces they are taken for, None where nobody knows. `is_void`: the
+    event was taken back, so that nothing is left to ask.
     """
 
     question: str
@@ -209,3 +281,4 @@ class Question:
     note: str | None = None
     answer: QuestionAnswer | None = None
     is_open: bool = True
+    is_void: bool = False
