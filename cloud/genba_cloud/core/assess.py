@@ -21,21 +21,24 @@ from genba_cloud.core.working_time import ALWAYS_WORKING, Calendar, add, working
 class Policy:
     """Thresholds and calendars that assessments use. A site without a calendar of its own always works.
 
-    `status` and `levels` are those of a site that has no policy of its own in `sites`.
+    A site that is not among `calendars` or `sites` has the usual ones; without a usual policy, `status` and `levels`.
     """
 
     status: StatusPolicy = field(default_factory=StatusPolicy)
     levels: LevelPolicy = field(default_factory=LevelPolicy)
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     sites: Mapping[str, SitePolicy] = field(default_factory=dict)
+    usual_calendar: Calendar = ALWAYS_WORKING
+    usual_site: SitePolicy | None = None
 
     def calendar_of(self, site: str) -> Calendar:
         """The calendar of the site."""
-        return self.calendars.get(site, ALWAYS_WORKING)
+        return self.calendars.get(site, self.usual_calendar)
 
     def of_site(self, site: str) -> SitePolicy:
         """Everything that the site decides for itself."""
-        return self.sites.get(site) or SitePolicy(status=self.status, levels=self.levels)
+        usual = self.usual_site or SitePolicy(status=self.status, levels=self.levels)
+        return self.sites.get(site, usual)
 
 
 DEFAULT_POLICY = Policy()

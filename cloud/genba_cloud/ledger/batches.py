@@ -37,7 +37,10 @@ class EnvelopeBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
-    """What a commit changed, by id. `dispatch`: something that a gateway's dispatch document may show."""
+    """What a commit changed, by id. `dispatch`: something that a gateway's dispatch document may show.
+
+    `master`: kinds of master data.
+    """
 
     work_orders: frozenset[str] = frozenset()
     orders: frozenset[str] = frozenset()
@@ -46,6 +49,7 @@ class Changed:
     gateways: frozenset[str] = frozenset()
     questions: frozenset[str] = frozenset()
     dispatch: bool = False
+    master: frozenset[str] = frozenset()
 
     def with_more(self, other: Changed) -> Changed:
         """What both changed."""
@@ -57,6 +61,7 @@ class Changed:
             gateways=self.gateways | other.gateways,
             questions=self.questions | other.questions,
             dispatch=self.dispatch or other.dispatch,
+            master=self.master | other.master,
         )
 
 

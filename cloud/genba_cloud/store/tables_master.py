@@ -19,4 +19,4 @@ MASTER: Final = Table(
     Column("body", JSON, nullable=False),
     PrimaryKeyConstraint("enterprise", "kind", "id", "version"),
 )
-"""The greatest version is the one in force; `valid_from`: since when (plant time). `body` is the JSON as it was read."""
+"""The greatest version is the one in force, since `valid_from` (plant time). `body` is the JSON as it was read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,6 +12,9 @@ from genba_cloud.core.master.forms import LABEL, LONG_TEXT, NAME, amount, built,
 from genba_shared.device_map.kinds import NAME as CODE
 from genba_shared.device_map.kinds import choice
 from genba_shared.device_map.spec import Key, ObjectSpec, Values, keys
+
+COUNTED: Final = "pcs"
+"""The unit of measure of what is counted."""
 
 
 class Source(StrEnum):
@@ -42,6 +46,11 @@ class BomLine:
     uom: str = "pcs"
     scrap_share: float = 0.0
     node: str | None = None
+
+    def needed_for(self, pieces: int) -> float:
+        """What must be there for so many good pieces, with what is lost; things that are counted are whole."""
+        amount = round(self.amount * pieces / (1 - self.scrap_share), 6)
+        return float(math.ceil(amount)) if self.uom == COUNTED else amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from genba_cloud.core.assess import DEFAULT_POLICY, Policy
 from genba_cloud.core.facts.plan import (
     Dependency,
     MaterialNeed,
@@ -24,10 +24,9 @@ from genba_cloud.core.master.orders import DEFAULT_ROUTING, DEFAULT_SITE, LineLi
 from genba_cloud.core.master.places import Site
 from genba_cloud.core.master.routings import Placing, Routing, RoutingNode
 from genba_cloud.core.master.scheduling import Need, Schedule, Task, TaskKey, forward, from_promise, in_order
-from genba_cloud.core.working_time import ALWAYS_WORKING, Calendar
+from genba_cloud.core.working_time import Calendar
 
 LONGEST_NODE_S: Final = 10 * 31_536_000
-_PIECES: Final = "pcs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +46,19 @@ class Versioned:
 class Shop:
     """The master data that an order is planned with. `routings` are by the word that names them (``garment@2``, too).
 
-    `instructions` are those that are in force, with their versions. `calendars` are by site.
+    `instructions` are those that are in force, with their versions. `known_routings`: what is offered where a template
+    is not known.
     """
 
     routings: Mapping[str, Versioned]
     items: Mapping[str, Item] = field(default_factory=dict)
     boms: Mapping[str, Bom] = field(default_factory=dict)
     sites: Mapping[str, Site] = field(default_factory=dict)
-    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    policy: Policy = DEFAULT_POLICY
     instructions: tuple[tuple[Instruction, int], ...] = ()
     configurations: Mapping[str, Configuration] = field(default_factory=dict)
     usual_site: str | None = None
+    known_routings: tuple[str, ...] = ()
 
     def site_for(self, line: LineWanted, item: str) -> str | Refused:
         """Where the line is made: as it says, else as the item says, else the usual or the only site."""
@@ -159,7 +160,7 @@ def _line_of(line: LineWanted, wanted: OrderWanted, shop: Shop) -> _Line | Refus
     reference = line.routing or (resolved.routing if resolved else None) or (known.routing if known else None)
     template = shop.routings.get(reference or DEFAULT_ROUTING)
     if template is None:
-        names = ", ".join(sorted(name for name in shop.routings if "@" not in name))
+        names = ", ".join(shop.known_routings)
         return Refused(reason=f"line {line.line}: routing {reference} is not known", accepted=f"one of {names}")
     usual = shop.boms.get(item)
     return _Line(
@@ -171,7 +172,7 @@ def _line_of(line: LineWanted, wanted: OrderWanted, shop: Shop) -> _Line | Refus
         routing=resolved.on(template.routing) if resolved else template.routing,
         parameters={**(resolved.parameters if resolved else {}), **line.parameters},
         bom=resolved.bom(usual) if resolved else usual,
-        calendar=shop.calendars.get(site, ALWAYS_WORKING),
+        calendar=shop.policy.calendar_of(site),
         due=line.due or wanted.promised,
     )
 
@@ -327,7 +328,6 @@ def _instructions(line: _Line, node: RoutingNode, shop: Shop) -> Iterator[str]:
 
 def _materials(line: _Line) -> Iterator[MaterialNeed]:
     for part in line.bom.lines if line.bom else ():
-        amount = round(part.amount * line.wanted.quantity / (1 - part.scrap_share), 6)
-        whole = math.ceil(amount) if part.uom == _PIECES else amount
         node = part.node if part.node is not None and line.routing.node(part.node) else None
-        yield MaterialNeed(item=part.item, amount=float(whole), uom=part.uom, node=node)
+        amount = part.needed_for(line.wanted.quantity)
+        yield MaterialNeed(item=part.item, amount=amount, uom=part.uom, node=node)
