@@ -29,6 +29,7 @@ from genba_shared.events.kinds import (
     WipChanged,
     WorkOrderReleased,
 )
+from genba_shared.events.kinds_master import MasterDataChanged
 from genba_shared.events.kinds_nodes import (
     CodeScanned,
     EventVoided,
@@ -123,6 +124,7 @@ __all__ = [
     "ForecastIssued",
     "GapCause",
     "LateUpdateFlagged",
+    "MasterDataChanged",
     "MaterialConsumed",
     "MaterialCounted",
     "MaterialIssued",
