@@ -169,6 +169,7 @@ def make_old(folder: Path) -> None:
             "archive",
             "gateway_identity",
             "lease",
+            "master",
             "merkle_head",
             "quarantine_given_up",
             "quarantine_use",

@@ -12,7 +12,18 @@ from fastapi.responses import JSONResponse, Response
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from genba_cloud.api import admin, enrolment, health, proofs, quarantine, reading, station_state, stock_taking, writing
+from genba_cloud.api import (
+    admin,
+    enrolment,
+    health,
+    master,
+    proofs,
+    quarantine,
+    reading,
+    station_state,
+    stock_taking,
+    writing,
+)
 from genba_cloud.api.enrolment import Enrolling
 from genba_cloud.api.guard import Guard
 from genba_cloud.api.health import Metrics
@@ -87,6 +98,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
         ("administration", quarantine.router),
         ("gateways", enrolment.router),
         ("administration", proofs.router),
+        ("master data", master.router),  # behind the routes of stations that say what they do
     ):
         app.include_router(router, prefix=PREFIX, tags=[name])
     app.include_router(_description(), prefix=PREFIX)

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from genba_cloud.api.bodies import Name
+from genba_cloud.api.body_forms import Name
 from genba_cloud.api.guard import Guard
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.api.shapes_identity import EnrolledShape, IdentitiesShape, IdentityShape, InvitationShape

@@ -37,9 +37,12 @@ _HALVINGS: Final = 12
 """How often the time is halved that is looked at of a station that changes too often: from eight hours to seconds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Desk:
-    """What reading needs: the store of one enterprise, plant time, thresholds, and which orders are open."""
+    """What reading needs: the store of one enterprise, plant time, thresholds, and which orders are open.
+
+    `policy` is replaced as a whole when master data changes.
+    """
 
     reads: Reads
     enterprise: str

@@ -36,6 +36,7 @@ from genba_cloud.api.shapes import (
 from genba_cloud.api.views import question_view
 from genba_cloud.api.visible import Desk
 from genba_cloud.core.facts.plan import Refused, is_in_time
+from genba_cloud.core.master.orders import OrderWanted
 from genba_cloud.core.viewer import Act, Role, Viewer, may
 from genba_cloud.ledger import Ledger, TagToBind
 from genba_cloud.store.read import QueueRow
@@ -50,6 +51,7 @@ from genba_shared.events import (
     EpisodeOpened,
     Event,
     EventCorrected,
+    MasterDataChanged,
     OrderConfirmed,
     PiecesCounted,
     PromiseSet,
@@ -67,6 +69,7 @@ COLLECTORS_OWN: Final = (
     EpisodeClosed,
     EpisodeEscalated,
     EpisodeOpened,
+    MasterDataChanged,
     OrderConfirmed,
     PromiseSet,
     WorkOrderReleased,
@@ -111,13 +114,17 @@ async def post_order(
 ) -> Response:
     """Taken once per (system, external_id); the same again changes nothing. The plan of a known work order is frozen.
 
+    `lines` are planned here, from their routings, by the calendars of their sites.
+
     With an Idempotency-Key the first answer is given again for 24 h, and the same key with another body is refused.
     """
     once = Idempotent.of(request, viewer, idempotency_key, body)
     kept = await once.kept()
     if kept is not None:
         return kept
-    taken = _accepted(await _ledger(request).upsert_order(body.to_plan()))
+    plan, ledger = body.to_plan(), _ledger(request)
+    work = ledger.take_order(plan) if isinstance(plan, OrderWanted) else ledger.upsert_order(plan)
+    taken = _accepted(await work)
     outcome = "created" if taken.created else "changed" if taken.changed else "unchanged"
     receipt: ReceiptShape = {"order": taken.plan.order, "outcome": outcome}
     return await once.answered(receipt, status=201 if taken.created else 200)

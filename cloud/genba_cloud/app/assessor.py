@@ -234,8 +234,9 @@ class Assessor:
 def _decided(
     order: AssessedOrder, episode: Episode, now: datetime, policy: Policy
 ) -> tuple[Episode, tuple[Decision, ...]]:
-    calendar = policy.calendar_of(site_of_last_node(order.plan))
-    return decide(episode, order.assessment.deviation, now, calendar=calendar, policy=policy.levels)
+    site = site_of_last_node(order.plan)
+    levels = policy.of_site(site).levels
+    return decide(episode, order.assessment.deviation, now, calendar=policy.calendar_of(site), policy=levels)
 
 
 def _level(logged: LoggedEvent) -> Level:

@@ -28,7 +28,7 @@ from genba_cloud.app.database import (
 )
 from genba_cloud.app.serve import serve
 from genba_cloud.app.settings import DEFAULT_LISTEN, Address, ServeSettings
-from genba_cloud.core.viewer import read_scopes
+from genba_cloud.core.viewer import Scope, read_scopes
 from genba_cloud.ledger import rebuild
 from genba_cloud.store import DEFAULT_ENTERPRISE
 from genba_cloud.store.accounts import Accounts
@@ -84,9 +84,7 @@ def _add_accounts(commands: Any) -> None:
         example="key create erp --scopes read,orders:write --data ./data",
     )
     create.add_argument("name", help="whom the key is for")
-    create.add_argument(
-        "--scopes", required=True, help="some of read,orders:write,dispatch:write,events:write,answers:write"
-    )
+    create.add_argument("--scopes", required=True, help=f"some of {','.join(Scope)}")
     add_command(key, "list", "show all keys without their secrets", _key_list, example="key list --data ./data")
     revoke = add_command(key, "revoke", "make a key useless", _key_revoke, example="key revoke 3f2a --data ./data")
     revoke.add_argument("id", help="as `key list` shows it")

@@ -33,6 +33,7 @@ from genba_cloud.api.stock_taking import take_stock
 from genba_cloud.app.assessor import PERIOD_S, Assessor
 from genba_cloud.app.database import accounts_of
 from genba_cloud.app.head_keeper import HeadKeeper
+from genba_cloud.app.policy_keeper import PolicyKeeper
 from genba_cloud.core.assess import DEFAULT_POLICY, Policy
 from genba_cloud.core.facts import Refused
 from genba_cloud.core.viewer import Act, Subject, Viewer
@@ -119,6 +120,13 @@ async def run_collector(
             pki = await asyncio.to_thread(Pki, settings.data_dir)
             desk, live = _desk_and_live(ledger, keys.seals, settings, clock)
             assessor = Assessor(ledger=ledger, desk=desk, live=live, period_s=settings.assess_every_s)
+            keeper = PolicyKeeper(ledger=ledger, desk=desk, base=settings.policy, on_change=assessor.missed)
+            await asyncio.to_thread(keeper.load)
+
+            def missed() -> None:
+                keeper.missed()
+                assessor.missed()
+
             parts = ApiParts(
                 desk=desk,
                 ledger=ledger,
@@ -131,10 +139,8 @@ async def run_collector(
                 tls=settings.tls,
                 enrolling=_enrolling(pki, settings),
             )
-            collector = _built(
-                parts, settings, heads=keys.heads, pki=pki, one_time_password=password, missed=assessor.missed
-            )
-            async with _tasks(collector, assessor):
+            collector = _built(parts, settings, heads=keys.heads, pki=pki, one_time_password=password, missed=missed)
+            async with _tasks(collector, assessor, keeper):
                 yield collector
         await asyncio.to_thread(keys.heads.make_or_say)
     finally:
@@ -210,17 +216,19 @@ def _built(
 
 
 @asynccontextmanager
-async def _tasks(collector: Collector, assessor: Assessor) -> AsyncIterator[None]:
-    unsubscribe = collector.ledger.subscribe(assessor.heard)
+async def _tasks(collector: Collector, assessor: Assessor, keeper: PolicyKeeper) -> AsyncIterator[None]:
+    unsubscribe = [collector.ledger.subscribe(listener) for listener in (keeper.heard, assessor.heard)]
     tasks = [
         asyncio.create_task(supervise("live", collector.live.run), name="live"),
         asyncio.create_task(supervise("assessor", assessor.run), name="assessor"),
+        asyncio.create_task(supervise("policy", keeper.run), name="policy"),
         asyncio.create_task(supervise("heads", collector.heads.run), name="heads"),
     ]
     try:
         yield
     finally:
-        unsubscribe()
+        for end in unsubscribe:
+            end()
         collector.live.end()
         for task in tasks:
             task.cancel()

@@ -13,6 +13,7 @@ from genba_cloud.core.deviation import Deviation, Level, LevelPolicy, deviation_
 from genba_cloud.core.facts.order import OrderFacts
 from genba_cloud.core.facts.plan import NodePlan, OrderPlan, WorkOrderPlan, in_sequence
 from genba_cloud.core.facts.views import Lifecycle, NodeFacts, WorkOrderFacts
+from genba_cloud.core.policy import SitePolicy
 from genba_cloud.core.readiness import is_ready
 from genba_cloud.core.status import NodePosition, Status, StatusPolicy, late_seconds, status_of
 from genba_cloud.core.working_time import ALWAYS_WORKING, Calendar, add, working_seconds
@@ -20,15 +21,26 @@ from genba_cloud.core.working_time import ALWAYS_WORKING, Calendar, add, working
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Thresholds and calendars that assessments use. A site without a calendar of its own always works."""
+    """Thresholds and calendars that assessments use. A site without a calendar of its own always works.
+
+    A site that is not among `calendars` or `sites` has the usual ones; without a usual policy, `status` and `levels`.
+    """
 
     status: StatusPolicy = field(default_factory=StatusPolicy)
     levels: LevelPolicy = field(default_factory=LevelPolicy)
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    sites: Mapping[str, SitePolicy] = field(default_factory=dict)
+    usual_calendar: Calendar = ALWAYS_WORKING
+    usual_site: SitePolicy | None = None
 
     def calendar_of(self, site: str) -> Calendar:
         """The calendar of the site."""
-        return self.calendars.get(site, ALWAYS_WORKING)
+        return self.calendars.get(site, self.usual_calendar)
+
+    def of_site(self, site: str) -> SitePolicy:
+        """Everything that the site decides for itself."""
+        usual = self.usual_site or SitePolicy(status=self.status, levels=self.levels)
+        return self.sites.get(site, usual)
 
 
 DEFAULT_POLICY = Policy()
@@ -104,13 +116,12 @@ def assess_order(
     planned = [node for group in nodes.values() for node in group if node.plan is not None]
     expected = max(node.expected_finish for node in planned if node.expected_finish is not None)
     start, finish = baseline
-    deviation = deviation_of(
-        start=start, finish=finish, expected=expected, calendar=policy.calendar_of(site_of_last_node(plan))
-    )
+    site = site_of_last_node(plan)
+    deviation = deviation_of(start=start, finish=finish, expected=expected, calendar=policy.calendar_of(site))
     return OrderAssessment(
         expected_finish=expected,
         deviation=deviation,
-        level=level_of(deviation, tolerance_s=policy.levels.tolerance_s),
+        level=level_of(deviation, tolerance_s=policy.of_site(site).levels.tolerance_s),
         finished=all(node.facts.lifecycle is Lifecycle.DONE for node in planned),
         nodes=nodes,
         on_hold=said is not None and said.on_hold,
@@ -170,6 +181,7 @@ def _assess_work_order(
     calendar = policy.calendar_of(work.site)
     facts = {node.node: seen.node(node.node) or _untouched(node) for node in work.nodes}
     ends = expected_finishes(work, facts, now, calendar)
+    status = policy.of_site(work.site).status
     planned = [
         _assess_node(
             node,
@@ -178,7 +190,7 @@ def _assess_work_order(
             now,
             ready=is_ready(node, work.work_order, every, now, calendar=calendar),
             calendar=calendar,
-            policy=policy,
+            policy=status,
         )
         for node in work.nodes
     ]
@@ -193,7 +205,7 @@ def _assess_node(
     *,
     ready: bool,
     calendar: Calendar,
-    policy: Policy,
+    policy: StatusPolicy,
 ) -> NodeAssessment:
     position = NodePosition(
         lifecycle=own.lifecycle,
@@ -206,9 +218,9 @@ def _assess_node(
     return NodeAssessment(
         plan=plan,
         facts=own,
-        status=status_of(position, now, calendar=calendar, policy=policy.status),
+        status=status_of(position, now, calendar=calendar, policy=policy),
         expected_finish=expected,
-        late_s=late_seconds(position, now, calendar=calendar, policy=policy.status),
+        late_s=late_seconds(position, now, calendar=calendar, policy=policy),
         deviation=deviation_of(
             start=plan.planned_start, finish=plan.planned_finish, expected=expected, calendar=calendar
         ),

@@ -29,6 +29,7 @@ class Scope(StrEnum):
     DISPATCH_WRITE = "dispatch:write"
     EVENTS_WRITE = "events:write"
     ANSWERS_WRITE = "answers:write"
+    MASTER_WRITE = "master:write"
 
 
 class Subject(StrEnum):
@@ -45,6 +46,7 @@ class Subject(StrEnum):
     METRICS = "metrics"
     KEYS = "keys"
     QUESTIONS = "questions"
+    MASTER = "master data"
 
 
 class Act(StrEnum):
@@ -56,6 +58,7 @@ class Act(StrEnum):
     ADMINISTER = "administer"
     TAKE_STOCK = "take_stock"
     ANSWER = "answer"
+    PUT_MASTER = "put_master_data"
 
 
 class Sight(StrEnum):
@@ -95,6 +98,7 @@ _ACT_SCOPE: Final = {
     Act.APPEND_EVENTS: Scope.EVENTS_WRITE,
     Act.TAKE_STOCK: Scope.EVENTS_WRITE,
     Act.ANSWER: Scope.ANSWERS_WRITE,
+    Act.PUT_MASTER: Scope.MASTER_WRITE,
 }
 _PEOPLE_ONLY: Final = frozenset({Subject.KEYS})
 

@@ -40,6 +40,7 @@ class Changed:
     """What a commit changed, by id. `dispatch`: something that a gateway's dispatch document may show.
 
     `responses` are problems, alerts and tasks, `items` those whose stock changed.
+    `master`: kinds of master data.
     """
 
     work_orders: frozenset[str] = frozenset()
@@ -51,6 +52,7 @@ class Changed:
     dispatch: bool = False
     responses: frozenset[str] = frozenset()
     items: frozenset[str] = frozenset()
+    master: frozenset[str] = frozenset()
 
     def with_more(self, other: Changed) -> Changed:
         """What both changed."""
@@ -64,6 +66,7 @@ class Changed:
             dispatch=self.dispatch or other.dispatch,
             responses=self.responses | other.responses,
             items=self.items | other.items,
+            master=self.master | other.master,
         )
 
 

@@ -10,11 +10,15 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from genba_cloud.core.facts import OrderPlan, Refused
+from genba_cloud.core.master.kinds import MasterDocument
+from genba_cloud.core.master.orders import OrderWanted
 from genba_cloud.ledger import proof, quarantine, refold
 from genba_cloud.ledger.append import Stamp, append_envelopes, append_events
 from genba_cloud.ledger.batches import Appended, EnvelopeBatch, together
 from genba_cloud.ledger.gateways import GatewayKept, GatewaySeen, publish_dispatch, see_gateway
 from genba_cloud.ledger.ids import OrderedIds
+from genba_cloud.ledger.master import Models, Put, put_document
+from genba_cloud.ledger.order_lines import take_order
 from genba_cloud.ledger.orders import OrderTaken, upsert_order
 from genba_cloud.ledger.peers import ASSESSOR, Peers, appended_of
 from genba_cloud.ledger.quarantine import Reread, Retried
@@ -75,6 +79,7 @@ class Ledger:
         self._now = now
         self._seals = seals
         self._ids = OrderedIds()
+        self.models = Models()
         self._listeners: list[Listener] = []
         self._registered: list[Callable[[], Awaitable[None]]] = []
         self._writer: Writer | None = None
@@ -169,6 +174,22 @@ class Ledger:
     async def upsert_order(self, plan: OrderPlan) -> OrderTaken | Refused:
         """Take an order, or changes of one; idempotent by (system, external id) and content."""
         return await self._run(lambda transaction: upsert_order(transaction, plan, self._stamp()))
+
+    async def take_order(self, wanted: OrderWanted) -> OrderTaken | Refused:
+        """Take an order by its lines: planned the first time, the same again changes nothing."""
+        return await self._run(lambda transaction: take_order(transaction, wanted, self._stamp(), self.models))
+
+    async def put_document(
+        self, document: MasterDocument, *, source: Source, expected: int | None = None
+    ) -> Put | Refused:
+        """Keep a document of master data as its next version; the same content again changes nothing.
+
+        Raises:
+            ConfigError: it refers to something that is not there.
+        """
+        return await self._run(
+            lambda transaction: put_document(transaction, document, source, self._stamp(), expected=expected)
+        )
 
     async def append_queue(self, rows: Sequence[QueueRow]) -> QueueAppended | Refused:
         """Add rows at the end of their station's queue; a row that is there already is left alone."""

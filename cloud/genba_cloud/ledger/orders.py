@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from genba_cloud.core.facts import NodePlan, OrderPlan, Refused, WorkOrderPlan, check_order
+from genba_cloud.core.facts.plan_links import check_links
 from genba_cloud.ledger.append import Stamp, append_own
 from genba_cloud.ledger.batches import Appended
 from genba_cloud.store.port import StoredOrder, Transaction
@@ -48,6 +49,9 @@ def upsert_order(transaction: Transaction, plan: OrderPlan, stamp: Stamp) -> Ord
         there = {work.work_order for work in known.plan.work_orders}
         added = tuple(work for work in plan.work_orders if work.work_order not in there)
         stored = replace(known, plan=replace(plan, work_orders=known.plan.work_orders + added))
+    refused = check_links(stored.plan)
+    if refused is not None:
+        return refused
     if stored == known:
         return OrderTaken(plan=stored.plan, created=False)
     transaction.put_order(stored)

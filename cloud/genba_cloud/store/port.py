@@ -15,6 +15,7 @@ from genba_shared.errors import GenbaError
 from genba_shared.events import Event
 
 if TYPE_CHECKING:
+    from genba_cloud.store.master import MasterRows
     from genba_cloud.store.proofs import Proofs  # both speak of the rows of this module
     from genba_cloud.store.told import Told
 
@@ -176,6 +177,10 @@ class Transaction(Protocol):
     @property
     def told(self) -> Told:
         """Orders as a whole, stock, problems, alerts and tasks, as they were before this transaction's own writes."""
+
+    @property
+    def master(self) -> MasterRows:
+        """Master data in all of its versions."""
 
     def last_link(self) -> Link:
         """The newest link of the chain; number and positions are 0 and the hash is empty before the first."""

@@ -29,6 +29,7 @@ from genba_cloud.core.facts.views import (
 from genba_shared.events import Event
 
 if TYPE_CHECKING:
+    from genba_cloud.store.master import MasterRows
     from genba_cloud.store.proofs import Proofs  # both speak of what this module is imported by
     from genba_cloud.store.told import Told
 
@@ -240,6 +241,9 @@ class Reads(Protocol):
 
     def told(self) -> AbstractContextManager[Told]:
         """Orders as a whole, stock, problems, alerts and tasks, in one snapshot."""
+
+    def master(self) -> AbstractContextManager[MasterRows]:
+        """Master data in all of its versions, in one snapshot."""
 
     def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
         """A page of orders.

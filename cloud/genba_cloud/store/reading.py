@@ -30,6 +30,7 @@ from genba_cloud.core.facts.order import OrderFacts
 from genba_cloud.core.facts.scope import shared
 from genba_cloud.store import quarantine
 from genba_cloud.store.identities import SqlIdentities
+from genba_cloud.store.master import MasterRows
 from genba_cloud.store.port import StoredOrder, StoredView
 from genba_cloud.store.proofs import Proofs
 from genba_cloud.store.read import (
@@ -89,6 +90,12 @@ class SqlReads:
         """See the port."""
         with self._engine.connect() as connection:
             yield Told(connection, self._enterprise)
+
+    @contextmanager
+    def master(self) -> Iterator[MasterRows]:
+        """See the port."""
+        with self._engine.connect() as connection:
+            yield MasterRows(connection, self._enterprise)
 
     def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
         """See the port. The cursor is the number of the last order of the page before."""

@@ -13,6 +13,7 @@ from genba_cloud.core.facts.plan_details import work_order_details
 from genba_cloud.store import quarantine
 from genba_cloud.store.driver import insert_many, put_many
 from genba_cloud.store.identities import SqlIdentities, quarantined_bodies, taken_leaves
+from genba_cloud.store.master import MasterRows
 from genba_cloud.store.memory import Memory
 from genba_cloud.store.port import (
     Identities,
@@ -108,6 +109,11 @@ class SqlTransaction:
     def told(self) -> Told:
         """See the port."""
         return Told(self._connection, self._enterprise)
+
+    @property
+    def master(self) -> MasterRows:
+        """See the port."""
+        return MasterRows(self._connection, self._enterprise)
 
     def last_link(self) -> Link:
         """See the port."""

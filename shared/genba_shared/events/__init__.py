@@ -30,6 +30,7 @@ from genba_shared.events.kinds import (
     WorkOrderReleased,
 )
 from genba_shared.events.kinds_floor import ReworkOrdered
+from genba_shared.events.kinds_master import MasterDataChanged
 from genba_shared.events.kinds_nodes import (
     CodeScanned,
     EventVoided,
@@ -124,6 +125,7 @@ __all__ = [
     "ForecastIssued",
     "GapCause",
     "LateUpdateFlagged",
+    "MasterDataChanged",
     "MaterialConsumed",
     "MaterialCounted",
     "MaterialIssued",
