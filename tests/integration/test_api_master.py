@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
-import pytest
 import pytest_asyncio
 
-from genba_cloud.core.viewer import Scope
 from genba_shared.clock import format_time
-from tests.browser.support import BASE, NOW, Bench, bench, order_body
+from tests.browser.support import NOW, Bench, bench
 
 STANDARD = ["order", "material", "start", "core", "quality", "pack", "dispatch"]
 WEEK = {"zone": "Asia/Shanghai", "shifts": [{"days": "mon-fri", "work": "08:00-17:00", "breaks": ["12:00-13:00"]}]}

@@ -22,6 +22,7 @@ from genba_shared.point_list.table import RowProblem
 
 T = TypeVar("T")
 
+_COLUMNS: Final = ("routing", "site", "configuration")
 CHUNK: Final = 50
 """Orders or documents that are put in at once: what gateways send does not wait for a whole table."""
 
@@ -81,12 +82,17 @@ def put_orders(
         taken = take_order(transaction, one.order, stamp, models)
         if isinstance(taken, Refused):
             fix = f"Allowed: {taken.accepted}." if taken.accepted else ""
-            problems.append(table.problem(one.rows[0], "", f"{taken.reason}.", fix))
+            problems.append(table.problem(one.rows[0], _column_of(taken), f"{taken.reason}.", fix))
             continue
         appended.append(taken.appended)
         changed = Outcome.CHANGED if taken.changed else Outcome.UNCHANGED
         outcomes.append(Outcome.CREATED if taken.created else changed)
     return _imported(outcomes, problems, appended)
+
+
+def _column_of(refused: Refused) -> str:
+    """The column that a refusal speaks of; none where it speaks of the whole order."""
+    return next((word for word in _COLUMNS if f" {word} " in f" {refused.reason}"), "")
 
 
 def put_rows(
