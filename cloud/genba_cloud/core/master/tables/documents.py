@@ -211,21 +211,28 @@ def form_of(kind: MasterKind) -> TableForm:
 
 
 def documents_of(kind: MasterKind, table: ReadTable) -> Iterator[RowsOfDocument]:
-    """The documents that a table makes; rows that say something of the same one are joined."""
+    """The documents that a table makes; rows that say something of the same one are joined.
+
+    A document with a bad row is left out as a whole: half a bill of material would be a wrong one.
+    """
     _, read = _READ[kind]
     key = kind.key
     parts: dict[str, list[tuple[TableRow, _Part]]] = {}
+    spoilt: set[str] = set()
     for row in table.rows:
         name = row.cells.get(key, "")
         try:
             if not is_name(kind, name):
                 raise CellRefused(key, f"'{name}' is not a name here.", "Write the id, like SHIRT-01.")
-            parts.setdefault(name, []).append((row, read(row.cells)))
+            part = read(row.cells)
+            parts.setdefault(name, []).append((row, part))
         except CellRefused as exc:
+            spoilt.add(name)
             problem = table.problem(row.number, exc.role, exc.message, exc.fix)
             yield RowsOfDocument(rows=(row.number,), document=None, problems=(problem,))
     for name, said in parts.items():
-        yield _joined(kind, table, name, said)
+        if name not in spoilt:
+            yield _joined(kind, table, name, said)
 
 
 def _joined(kind: MasterKind, table: ReadTable, name: str, said: Sequence[tuple[TableRow, _Part]]) -> RowsOfDocument:

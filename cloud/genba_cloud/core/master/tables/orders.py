@@ -268,7 +268,7 @@ def _offset(written: str | None) -> tzinfo | None:
 def rows_of_orders(plans: Iterable[OrderPlan]) -> Iterator[dict[str, Value]]:
     """The rows of a table that say what these orders say: what was ordered, not what became of it."""
     for plan in plans:
-        works = {work.work_order: _line_name(plan, number) for number, work in enumerate(plan.work_orders, start=1)}
+        works = _line_names(plan)
         for work in plan.work_orders:
             line = works[work.work_order]
             yield {
@@ -291,9 +291,17 @@ def rows_of_orders(plans: Iterable[OrderPlan]) -> Iterator[dict[str, Value]]:
             }
 
 
-def _line_name(plan: OrderPlan, number: int) -> str:
-    work = plan.work_orders[number - 1].work_order
-    return work.removeprefix(f"{plan.order}-") if work.startswith(f"{plan.order}-") else str(number)
+def _line_names(plan: OrderPlan) -> dict[str, str]:
+    """By work order, the name of its line: what its id says, else a number that no other line has."""
+    head = f"{plan.order}-"
+    ids = [work.work_order for work in plan.work_orders]
+    names = {name: name[len(head) :] for name in ids if name.startswith(head) and len(name) > len(head)}
+    taken = set(names.values())
+    for number, name in enumerate(ids, start=1):
+        if name not in names:
+            names[name] = next(word for word in (str(number), f"w{number}", name) if word not in taken)
+            taken.add(names[name])
+    return names
 
 
 def _links(work: WorkOrderPlan, works: Mapping[str, str]) -> Iterator[str]:
