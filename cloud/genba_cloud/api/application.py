@@ -16,6 +16,7 @@ from genba_cloud.api import (
     admin,
     enrolment,
     health,
+    importing,
     master,
     proofs,
     quarantine,
@@ -98,6 +99,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
         ("administration", quarantine.router),
         ("gateways", enrolment.router),
         ("administration", proofs.router),
+        ("master data", importing.router),
         ("master data", master.router),  # behind the routes of stations that say what they do
     ):
         app.include_router(router, prefix=PREFIX, tags=[name])

@@ -16,6 +16,7 @@ from genba_cloud.app import (
     commands_proofs,
     commands_quarantine,
     commands_subject,
+    commands_tables,
     commands_workers,
 )
 from genba_cloud.app.control import ask
@@ -44,6 +45,8 @@ examples:
                                              register a gateway; prints the code with which it enrols
   genba cloud board-link --data ./data       a read-only link for a screen on the wall
   genba cloud user reset admin --data ./data a new one-time password
+  genba cloud import orders orders.xlsx --data ./data
+                                             a spreadsheet of orders; they show on the board at once
 """
 
 _SERVE_EXAMPLE: Final = """\
@@ -72,6 +75,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     commands_archive.add_to(commands)
     commands_subject.add_to(commands)
     commands_workers.add_to(commands)
+    commands_tables.add_to(commands)
 
 
 def _add_accounts(commands: Any) -> None:

@@ -12,11 +12,15 @@ from typing import Self, TypeVar
 from genba_cloud.core.facts import OrderPlan, Refused
 from genba_cloud.core.master.kinds import MasterDocument
 from genba_cloud.core.master.orders import OrderWanted
+from genba_cloud.core.master.tables.columns import ReadTable
+from genba_cloud.core.master.tables.documents import RowsOfDocument
+from genba_cloud.core.master.tables.orders import RowsOfOrder
 from genba_cloud.ledger import proof, quarantine, refold
 from genba_cloud.ledger.append import Stamp, append_envelopes, append_events
 from genba_cloud.ledger.batches import Appended, EnvelopeBatch, together
 from genba_cloud.ledger.gateways import GatewayKept, GatewaySeen, publish_dispatch, see_gateway
 from genba_cloud.ledger.ids import OrderedIds
+from genba_cloud.ledger.imports import Imported, put_documents, put_orders, put_rows
 from genba_cloud.ledger.master import Models, Put, put_document
 from genba_cloud.ledger.order_lines import take_order
 from genba_cloud.ledger.orders import OrderTaken, upsert_order
@@ -190,6 +194,18 @@ class Ledger:
         return await self._run(
             lambda transaction: put_document(transaction, document, source, self._stamp(), expected=expected)
         )
+
+    async def put_orders(self, table: ReadTable, orders: Sequence[RowsOfOrder]) -> Imported:
+        """Take orders of a table; one that is refused stops no other."""
+        return await self._run(lambda transaction: put_orders(transaction, table, orders, self._stamp(), self.models))
+
+    async def put_rows(self, table: ReadTable, found: Sequence[RowsOfDocument], *, source: Source) -> Imported:
+        """Put in documents of a table; one that is refused stops no other."""
+        return await self._run(lambda transaction: put_rows(transaction, table, found, source, self._stamp()))
+
+    async def put_documents(self, documents: Sequence[MasterDocument], *, source: Source) -> Imported:
+        """Put in documents of a file; one that is refused stops no other."""
+        return await self._run(lambda transaction: put_documents(transaction, documents, source, self._stamp()))
 
     async def append_queue(self, rows: Sequence[QueueRow]) -> QueueAppended | Refused:
         """Add rows at the end of their station's queue; a row that is there already is left alone."""

@@ -130,7 +130,7 @@ def put_document(
             conflict=True,
         )
     _check_references(rows, document)
-    if there is not None and there.body == document.body:
+    if there is not None and (there.body == document.body or _means(there) == document.model):
         return Put(row=there, outcome=Outcome.UNCHANGED)
     if built_in is not None and built_in.body != document.body:
         keep_built_in(transaction, document.id, source, stamp)
@@ -139,6 +139,10 @@ def put_document(
         version = there.version + 1 if there else FIRST_VERSION
     row, appended = _write(transaction, document, version, source, stamp)
     return Put(row=row, outcome=Outcome.CHANGED if version > 1 else Outcome.CREATED, appended=appended)
+
+
+def _means(row: MasterRow) -> Any:
+    return kept_model(MasterKind(row.kind), row.body)
 
 
 def keep_built_in(transaction: Transaction, name: str, source: Source, stamp: Stamp) -> Appended:

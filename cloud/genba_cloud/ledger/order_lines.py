@@ -134,6 +134,8 @@ def _differences(line: LineWanted, work: WorkOrderPlan) -> Iterator[str]:
         yield f"its site is {work.site}, not {line.site}"
     if line.routing is not None and line.routing not in (work.routing, (work.routing or "").partition("@")[0]):
         yield f"its routing is {work.routing or 'its own'}, not {line.routing}"
+    if line.due is not None and line.due != work.due:
+        yield "it is due at another time"
     for name, value in {**line.choices, **line.parameters}.items():
         if work.parameters.get(name) != value:
             yield f"{name} is {work.parameters.get(name, 'not set')}, not {value}"

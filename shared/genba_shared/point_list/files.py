@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,22 +29,34 @@ _SAMPLE: Final = 64
 """Rows that the choice of encoding and delimiter looks at."""
 
 
+Score = Callable[[Sequence[Row]], int]
+"""How well the headings of these rows are understood: the more, the likelier the file was read as it was written."""
+
+
 def read_sheets(path: Path, *, encoding: str | None = None) -> tuple[Sheet, ...]:
     """All tables of the file.
 
     Raises:
         PointListError: it cannot be read, is too large, or is another kind of file.
     """
-    content = _content_of(path)
+    return sheets_of(_content_of(path), path.name, encoding=encoding, score=score)
+
+
+def sheets_of(content: bytes, name: str, *, encoding: str | None = None, score: Score) -> tuple[Sheet, ...]:
+    """All tables of what a file called `name` holds; `score` knows the headings that are looked for.
+
+    Raises:
+        PointListError: it is another kind of file, or too large.
+    """
     if content.startswith(b"PK\x03\x04"):
         from genba_shared.point_list.xlsx import read_xlsx
 
         return read_xlsx(content)
     if content.startswith(b"\xd0\xcf\x11\xe0"):
-        raise PointListError(f"{path.name} is a workbook of the old kind (.xls): save it as .xlsx or CSV")
+        raise PointListError(f"{name} is a workbook of the old kind (.xls): save it as .xlsx or CSV")
     if content.lstrip()[:5].lower() in {b"<?xml", b"<html"}:
-        raise PointListError(f"{path.name} is XML: export the list as .xlsx or CSV")
-    return (_read_csv(content, path, encoding),)
+        raise PointListError(f"{name} is XML: export the list as .xlsx or CSV")
+    return (_read_csv(content, name, encoding, score),)
 
 
 def _content_of(path: Path) -> bytes:
@@ -60,12 +72,10 @@ def _content_of(path: Path) -> bytes:
     return content
 
 
-def _read_csv(content: bytes, path: Path, encoding: str | None) -> Sheet:
+def _read_csv(content: bytes, name: str, encoding: str | None, score: Score) -> Sheet:
     tried = [(text, delimiter) for text in _texts_of(content, encoding) for delimiter in DELIMITERS]
     if not tried:
-        raise PointListError(
-            f"{path.name} is no text in UTF-8, UTF-16, GBK or Shift-JIS: name its encoding with --encoding"
-        )
+        raise PointListError(f"{name} is no text in UTF-8, UTF-16, GBK or Shift-JIS: name its encoding with --encoding")
     # The right reading is the one in which the most headings are known; the first of equals, so UTF-8 goes first.
     text, delimiter = max(tried, key=lambda each: score(list(_rows(each[0], each[1], most=_SAMPLE))))
     return Sheet(name="", rows=tuple(_rows(text, delimiter, most=MAX_ROWS + 1)))

@@ -1,4 +1,4 @@
-"""XLSX workbooks to sheets. The only place that knows openpyxl; formulas are seen, never worked out."""
+"""XLSX workbooks to sheets and back. The only place that knows openpyxl; formulas are seen, never worked out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, time, timedelta
 from typing import Any, Final
 from xml.etree.ElementTree import ParseError
@@ -103,3 +103,24 @@ def _cell(cell: Any) -> Cell:
         return Cell(CellKind.NUMBER, str(int(value)) if value.is_integer() else repr(value))
     text = one_line(str(value)[:MAX_CELL])
     return Cell(CellKind.TEXT, text) if text else EMPTY
+
+
+def xlsx_of(title: str, rows: Sequence[Sequence[str | int | float | None]]) -> bytes:
+    """A workbook with one sheet. Texts stay texts, also where they look like a formula or a number."""
+    workbook = openpyxl.Workbook()
+    sheet: Any = workbook.active
+    sheet.title = title
+    for number, values in enumerate(rows, start=1):
+        for column, value in enumerate(values, start=1):
+            if value is None:
+                continue
+            cell: Any = sheet.cell(row=number, column=column)
+            if isinstance(value, str):
+                cell.data_type, cell._value = "s", value  # noqa: SLF001 (`value` would take =… for a formula)
+                cell.number_format = "@"
+            else:
+                cell.value = value
+    sheet.freeze_panes = "A2"
+    packed = io.BytesIO()
+    workbook.save(packed)
+    return packed.getvalue()

@@ -153,7 +153,7 @@ class WorkOrderPlan:
     """What one site makes of an order: `quantity` pieces of `item` through `nodes`, in the order of the routing.
 
     `routing` is the template that it was frozen from, as ``ID@VERSION``; `parameters` are the order's own (size,
-    colour); `materials` come from the BOM.
+    colour); `materials` come from the BOM. `due`: when it is wanted, where that is not when the order is promised.
     """
 
     work_order: str
@@ -164,6 +164,7 @@ class WorkOrderPlan:
     routing: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     materials: tuple[MaterialNeed, ...] = ()
+    due: datetime | None = None
 
     def node(self, code: str) -> NodePlan | None:
         """The plan of the node, None where the routing has no such node."""

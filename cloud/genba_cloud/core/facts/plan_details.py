@@ -18,6 +18,7 @@ from genba_cloud.core.facts.plan import (
     TeamMember,
     WorkOrderPlan,
 )
+from genba_shared.clock import format_time, parse_time
 
 Details = Mapping[str, Any]
 
@@ -67,6 +68,7 @@ def work_order_details(work: WorkOrderPlan) -> dict[str, Any]:
         routing=work.routing,
         parameters=dict(sorted(work.parameters.items())),
         materials=[_told(item=one.item, amount=one.amount, uom=one.uom, node=one.node) for one in work.materials],
+        due=format_time(work.due) if work.due is not None else None,
     )
 
 
@@ -77,6 +79,7 @@ def work_order_of(details: Details, **columns: Any) -> WorkOrderPlan:
         routing=details.get("routing"),
         parameters=dict(details.get("parameters", {})),
         materials=tuple(MaterialNeed(**one) for one in details.get("materials", ())),
+        due=parse_time(details["due"]) if "due" in details else None,
     )
 
 

@@ -270,6 +270,7 @@ def _work_order(line: _Line, tasks: Mapping[TaskKey, Task], schedule: Schedule, 
         nodes=tuple(_node(line, node, tasks, schedule, shop) for node in line.routing.nodes),
         routing=line.template.reference,
         parameters=line.parameters,
+        due=line.wanted.due,
         materials=tuple(_materials(line)),
     )
 

@@ -1,0 +1,1 @@
+"""Tables of master data and orders, as spreadsheets hold them: which column says what, rows to documents and back."""
