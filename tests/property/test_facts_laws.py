@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import Final
 
+import pytest
+
 from genba_cloud.core.facts import Aggregate, ViewKey
 from genba_cloud.store.work import facts_of, weighed_of
 from genba_shared.events import KINDS, Event
@@ -43,6 +45,7 @@ def difference(one: Content, other: Content) -> str:
     return ""
 
 
+@pytest.mark.timeout(120 + DELIVERIES // 10)
 def test_every_delivery_of_a_history_gives_the_same_views_and_a_rebuild_the_same_again() -> None:
     differences, deliveries, number = [], 0, 0
     seen: set[str] = set()
