@@ -204,14 +204,13 @@ def page_of(
     rows: MasterRows, kind: MasterKind, *, cursor: str | None, limit: int
 ) -> tuple[list[MasterRow], str | None]:
     """A page of documents by id, built-in templates among them."""
-    page = rows.page(kind, cursor=cursor, limit=limit)
     if kind is not MasterKind.ROUTINGS:
+        page = rows.page(kind, cursor=cursor, limit=limit)
         return list(page.items), page.next
-    stored = {row.id for row in rows.all_in_force(kind)}
-    more = [built_in_row(name) for name in built_in_routings() if name not in stored and name > (cursor or "")]
-    found = sorted((*page.items, *more), key=lambda row: row.id)
-    is_cut = len(found) > limit or page.next is not None
-    return found[:limit], found[:limit][-1].id if is_cut else None
+    stored = {row.id: row for row in rows.all_in_force(kind)}
+    every = {**{name: built_in_row(name) for name in built_in_routings()}, **stored}
+    after = sorted(name for name in every if name > (cursor or ""))  # there are few of them
+    return [every[name] for name in after[:limit]], after[limit - 1] if len(after) > limit else None
 
 
 def built_in_row(name: str) -> MasterRow:

@@ -24,10 +24,10 @@ GUIDE: Final = "docs/master-data.md"
 class MasterKind(StrEnum):
     """Kinds of master data, in the order in which they refer to one another; the word is that of API paths."""
 
-    ENTERPRISES = "enterprises"
     CALENDARS = "calendars"
     POLICIES = "policies"
     SITES = "sites"
+    ENTERPRISES = "enterprises"
     AREAS = "areas"
     WORK_CENTRES = "work-centres"
     STATIONS = "stations"
