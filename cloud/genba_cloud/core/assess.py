@@ -1,6 +1,7 @@
 """Assessments: what the facts of an order mean now. Never stored as truth; worked out again whenever asked.
 
-Until a forecast exists, the expected finish is found by walking the open nodes.
+The expected finish is found by walking the open nodes of the order; where they wait for machines, the forecast of the
+shop says until when.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from genba_cloud.core.deviation import Deviation, Level, LevelPolicy, deviation_of, level_of
-from genba_cloud.core.facts.plan import NodePlan, OrderPlan, WorkOrderPlan, in_sequence
+from genba_cloud.core.facts.plan import NodePlan, OrderPlan, WorkOrderPlan
 from genba_cloud.core.facts.views import Lifecycle, NodeFacts, WorkOrderFacts
+from genba_cloud.core.forecast import NOTHING_EXPECTED, ForecastPolicy, NodeKey, OpenOrder, QueuePolicy, Times, walk
+from genba_cloud.core.forecast.orders import untouched
 from genba_cloud.core.status import NodePosition, Status, StatusPolicy, late_seconds, status_of
-from genba_cloud.core.working_time import ALWAYS_WORKING, Calendar, add, working_seconds
+from genba_cloud.core.working_time import ALWAYS_WORKING, Calendar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,8 @@ class Policy:
     status: StatusPolicy = field(default_factory=StatusPolicy)
     levels: LevelPolicy = field(default_factory=LevelPolicy)
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    forecast: ForecastPolicy = field(default_factory=ForecastPolicy)
+    queues: QueuePolicy = field(default_factory=QueuePolicy)
 
     def calendar_of(self, site: str) -> Calendar:
         """The calendar of the site."""
@@ -76,6 +81,7 @@ def assess_order(
     *,
     baseline: tuple[datetime, datetime],
     policy: Policy = DEFAULT_POLICY,
+    begins: Mapping[NodeKey, datetime] = NOTHING_EXPECTED,
 ) -> OrderAssessment:
     """Assess an order.
 
@@ -85,11 +91,14 @@ def assess_order(
         now: plant time.
         baseline: start and finish that were frozen when the order was confirmed.
         policy: thresholds and calendars.
+        begins: when machines take the nodes that wait for one, as the forecast of the shop says; without it the order
+            is looked at as if it were alone.
     """
+    times = walk(OpenOrder(plan=plan, facts=facts), now, policy.calendar_of, begins)
     nodes: dict[str, tuple[NodeAssessment, ...]] = {}
     for work in plan.work_orders:
         seen = facts.get(work.work_order) or WorkOrderFacts(work_order=work.work_order, nodes=())
-        nodes[work.work_order] = _assess_work_order(work, seen, now, policy)
+        nodes[work.work_order] = _assess_work_order(work, seen, times, now, policy)
     planned = [node for group in nodes.values() for node in group if node.plan is not None]
     expected = max(node.expected_finish for node in planned if node.expected_finish is not None)
     start, finish = baseline
@@ -105,34 +114,6 @@ def assess_order(
     )
 
 
-def expected_finishes(
-    work: WorkOrderPlan, facts: Mapping[str, NodeFacts], now: datetime, calendar: Calendar
-) -> dict[str, datetime]:
-    """When each planned node of a work order is expected to be (or was) finished, by its code.
-
-    An open node begins at the latest of now, its planned start and its predecessors' finish, and takes its planned
-    duration; one that has begun takes what is left of it. A node that only awaits confirmation ends now: the work is
-    over, and the confirmation cannot lie in the past.
-    """
-    ends: dict[str, datetime] = {}
-    for node in in_sequence(work.nodes):
-        seen = facts[node.node]
-        before = max((ends[code] for code in node.predecessors), default=now)
-        duration = max(0, working_seconds(calendar, node.planned_start, node.planned_finish))
-        match seen.lifecycle:
-            case Lifecycle.DONE:
-                ends[node.node] = seen.completed_at or now
-            case Lifecycle.AWAITING_CONFIRMATION:
-                ends[node.node] = now
-            case Lifecycle.IN_PROGRESS:
-                begun = seen.started_at or now
-                left = max(0, duration - max(0, working_seconds(calendar, begun, now)))
-                ends[node.node] = add(calendar, max(now, before), left)
-            case Lifecycle.PENDING:
-                ends[node.node] = add(calendar, max(now, node.planned_start, before), duration)
-    return ends
-
-
 def is_ready(node: NodePlan, facts: Mapping[str, NodeFacts]) -> bool:
     """Whether every predecessor has handed over what this node needs to begin: its whole quantity."""
     return all(_handed_over(facts[code]) for code in node.predecessors)
@@ -143,11 +124,11 @@ def _handed_over(facts: NodeFacts) -> bool:
 
 
 def _assess_work_order(
-    work: WorkOrderPlan, seen: WorkOrderFacts, now: datetime, policy: Policy
+    work: WorkOrderPlan, seen: WorkOrderFacts, times: Mapping[NodeKey, Times], now: datetime, policy: Policy
 ) -> tuple[NodeAssessment, ...]:
     calendar = policy.calendar_of(work.site)
-    facts = {node.node: seen.node(node.node) or _untouched(node) for node in work.nodes}
-    ends = expected_finishes(work, facts, now, calendar)
+    facts = {node.node: seen.node(node.node) or untouched(node) for node in work.nodes}
+    ends = {node.node: times[NodeKey(work.work_order, node.node)].finish for node in work.nodes}
     planned = [_assess_node(node, facts, ends[node.node], now, calendar=calendar, policy=policy) for node in work.nodes]
     return (*planned, *_unplanned(node for node in seen.nodes if node.node not in facts))
 
@@ -184,10 +165,6 @@ def _assess_node(
 
 def _unplanned(nodes: Iterable[NodeFacts]) -> tuple[NodeAssessment, ...]:
     return tuple(NodeAssessment(plan=None, facts=node, status=Status(str(node.lifecycle))) for node in nodes)
-
-
-def _untouched(plan: NodePlan) -> NodeFacts:
-    return NodeFacts(node=plan.node, lifecycle=Lifecycle.PENDING, quantity=plan.quantity, good=0, scrap=0, rework=0)
 
 
 def site_of_last_node(plan: OrderPlan) -> str:
