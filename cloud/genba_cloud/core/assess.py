@@ -13,7 +13,7 @@ from datetime import datetime
 from genba_cloud.core.deviation import Deviation, Level, LevelPolicy, deviation_of, level_of
 from genba_cloud.core.facts.plan import NodePlan, OrderPlan, WorkOrderPlan
 from genba_cloud.core.facts.views import Lifecycle, NodeFacts, WorkOrderFacts
-from genba_cloud.core.forecast import NOTHING_EXPECTED, ForecastPolicy, NodeKey, OpenOrder, QueuePolicy, Times, walk
+from genba_cloud.core.forecast import NO_FLOORS, ForecastPolicy, NodeKey, OpenOrder, QueuePolicy, Times, walk
 from genba_cloud.core.forecast.orders import untouched
 from genba_cloud.core.status import NodePosition, Status, StatusPolicy, late_seconds, status_of
 from genba_cloud.core.working_time import ALWAYS_WORKING, Calendar
@@ -81,7 +81,7 @@ def assess_order(
     *,
     baseline: tuple[datetime, datetime],
     policy: Policy = DEFAULT_POLICY,
-    begins: Mapping[NodeKey, datetime] = NOTHING_EXPECTED,
+    floors: Mapping[NodeKey, Times] = NO_FLOORS,
 ) -> OrderAssessment:
     """Assess an order.
 
@@ -91,10 +91,10 @@ def assess_order(
         now: plant time.
         baseline: start and finish that were frozen when the order was confirmed.
         policy: thresholds and calendars.
-        begins: when machines take the nodes that wait for one, as the forecast of the shop says; without it the order
-            is looked at as if it were alone.
+        floors: when nodes begin that wait for a machine, as the forecast of the shop says; without it the order is
+            looked at as if it were alone.
     """
-    times = walk(OpenOrder(plan=plan, facts=facts), now, policy.calendar_of, begins)
+    times = walk(OpenOrder(plan=plan, facts=facts), now, policy.calendar_of, floors)
     nodes: dict[str, tuple[NodeAssessment, ...]] = {}
     for work in plan.work_orders:
         seen = facts.get(work.work_order) or WorkOrderFacts(work_order=work.work_order, nodes=())

@@ -96,6 +96,7 @@ class NodeFacts:
     data_at: datetime | None = None
     environment: tuple[Surroundings, ...] = ()
     answered: int = 0
+    on_hold: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +106,12 @@ class WorkOrderFacts:
     work_order: str
     nodes: tuple[NodeFacts, ...]
     data_at: datetime | None = None
+    cancelled_at: datetime | None = None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it is not made any more."""
+        return self.cancelled_at is not None
 
     def node(self, code: str) -> NodeFacts | None:
         """The facts of the node, None where there is no such node."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import heapify, heappop, heappush
-from typing import Final
+from typing import Final, NamedTuple
 
 from genba_cloud.core.facts.plan import FIRST_INSTANT, Dependency
 from genba_cloud.core.forecast.orders import (
@@ -21,13 +21,14 @@ from genba_cloud.core.forecast.orders import (
     Times,
     arrives_at,
     finish_of,
+    goes_on_with,
     lagged,
     planned_nodes,
     there_at,
     work_from,
 )
 from genba_cloud.core.forecast.port import NodeForecast, Shop, ShopForecast
-from genba_cloud.core.forecast.resources import Place
+from genba_cloud.core.forecast.resources import Machine, Place
 
 METHOD: Final = "due_date_queue"
 _MACHINE, _NODE = 0, 1
@@ -40,6 +41,14 @@ def forecast_by_due_date(shop: Shop, now: datetime) -> ShopForecast:
     simulation.run()
     nodes = {job.node.key: _told(job, job.times) for job in simulation.jobs if job.times is not None}
     return ShopForecast(method=METHOD, made_at=now, nodes=nodes)
+
+
+class _Follower(NamedTuple):
+    """A job that waits for another to begin. `has_come`: what it needs of that is there, it only goes on with it."""
+
+    need: Dependency
+    number: int
+    has_come: bool
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,7 +65,7 @@ class _Job:
     unmet: int = 0
     is_there: bool = False
     overlapped: list[tuple[Dependency, int]] = field(default_factory=list)
-    followers: list[tuple[Dependency, int]] = field(default_factory=list)
+    followers: list[_Follower] = field(default_factory=list)
     times: Times | None = None
     station: str | None = None
 
@@ -105,11 +114,12 @@ def _connect(
         there = there_at(need, source, now)
         if there is not None:
             _arrive(job, lagged(need, there, job.node.calendar))
-        else:
-            job.unmet += 1
-            jobs[rank[key]].followers.append((need, own))
-        if source.left is not None:
+        if goes_on_with(job.node, need, source):
             job.overlapped.append((need, rank[key]))
+        elif there is not None:
+            continue
+        job.unmet += 1
+        jobs[rank[key]].followers.append(_Follower(need=need, number=own, has_come=there is not None))
 
 
 def _arrive(job: _Job, at: datetime) -> None:
@@ -186,12 +196,15 @@ class _Simulation:
         job.is_there = True
         job.times = Times(begin=at, finish=finish_of(job.node, at, overlapped))
         if machine is not None:
-            job.station = self._floor.names[machine]
+            job.station = self._floor.machines[machine].station
             self._floor.occupy(machine)
             heappush(self._events, (work_from(job.node.calendar, job.times.finish, 1), _MACHINE, machine))
-        for need, follower in job.followers:
+        for need, follower, has_come in job.followers:
             other = self.jobs[follower]
-            _arrive(other, lagged(need, arrives_at(need, job.node, job.times), other.node.calendar))
+            if has_come:
+                other.ready = max(other.ready, job.times.begin)
+            else:
+                _arrive(other, lagged(need, arrives_at(need, job.node, job.times), other.node.calendar))
             other.unmet -= 1
             if other.unmet == 0:
                 heappush(self._events, (self._wanted(other), _NODE, follower))
@@ -200,14 +213,14 @@ class _Simulation:
 class _Floor:
     """The machines, and the queues in front of them. A lane is a queue for one set of machines; they may overlap."""
 
-    def __init__(self, sets: Iterable[tuple[str, ...]]) -> None:
+    def __init__(self, sets: Iterable[tuple[Machine, ...]]) -> None:
         lanes = dict.fromkeys(machines for machines in sets if machines)
-        self.names = sorted({name for machines in lanes for name in machines})
-        number = {name: index for index, name in enumerate(self.names)}
+        self.machines = sorted({machine for machines in lanes for machine in machines})
+        number = {machine: index for index, machine in enumerate(self.machines)}
         self._lanes = {machines: index for index, machines in enumerate(lanes)}
         self._waiting: list[list[int]] = [[] for _ in lanes]
-        self._idle = [{number[name] for name in machines} for machines in lanes]
-        self._served: list[list[int]] = [[] for _ in self.names]
+        self._idle = [{number[machine] for machine in machines} for machines in lanes]
+        self._served: list[list[int]] = [[] for _ in self.machines]
         for lane, machines in enumerate(self._idle):
             for machine in machines:
                 self._served[machine].append(lane)

@@ -46,8 +46,8 @@ class PlannedNode:
 
     @property
     def is_started(self) -> bool:
-        """Whether somebody works on it."""
-        return self.facts.lifecycle is Lifecycle.IN_PROGRESS
+        """Whether somebody works on it; one on hold has given its machine back."""
+        return self.facts.lifecycle is Lifecycle.IN_PROGRESS and not self.facts.on_hold
 
     def over_at(self, now: datetime) -> datetime:
         """When its work ended; one that awaits confirmation ends now: the confirmation cannot lie in the past."""
@@ -55,7 +55,8 @@ class PlannedNode:
 
     def released_at(self, now: datetime) -> datetime:
         """Before this it does not begin, whatever is there for it."""
-        return now if self.is_started else max(now, self.plan.planned_start)
+        is_begun = self.facts.lifecycle is Lifecycle.IN_PROGRESS
+        return now if is_begun else max(now, self.plan.planned_start)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,16 +74,18 @@ def planned_nodes(order: OpenOrder, now: datetime, calendar_of: CalendarOf) -> d
         seen = order.facts.get(work.work_order)
         facts = {node.node: node for node in seen.nodes} if seen else {}
         calendar = calendar_of(work.site)
+        is_cancelled = seen is not None and seen.is_cancelled
         for plan in work.nodes:
             key = NodeKey(work.work_order, plan.node)
             own = facts.get(plan.node) or untouched(plan)
+            is_open = own.lifecycle in OPEN and not is_cancelled
             found[key] = PlannedNode(
                 key=key,
                 site=work.site,
                 plan=plan,
                 facts=own,
                 calendar=calendar,
-                left=remaining_of(plan, own, now, calendar) if own.lifecycle in OPEN else None,
+                left=remaining_of(plan, own, now, calendar) if is_open else None,
                 needs=tuple((NodeKey(need.work_order or work.work_order, need.node), need) for need in plan.needs()),
             )
     return found
@@ -120,11 +123,17 @@ def lagged(need: Dependency, there: datetime, calendar: Calendar) -> datetime:
     return add(calendar, there, need.lag_s) if need.lag_s else there
 
 
+def goes_on_with(node: PlannedNode, need: Dependency, source: PlannedNode) -> bool:
+    """Whether `source` still runs while the node does, lot by lot: it then begins no earlier than that goes on."""
+    overlaps = need.transfer_quantity is not None and source.left is not None
+    return overlaps and (source.is_started or not node.is_started)
+
+
 def finish_of(node: PlannedNode, begin: datetime, overlapped: Iterable[tuple[Dependency, datetime]]) -> datetime:
     """When a node ends that begins then.
 
-    `overlapped` are its predecessors that still run while it does, each with its finish: the last transfer lot of each
-    still has to go through it.
+    `overlapped` are those predecessors that it goes on with, each with its finish: the last transfer lot of each still
+    has to go through it.
     """
     left = node.left
     if left is None:

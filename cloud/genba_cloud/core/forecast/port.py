@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol
 
-from genba_cloud.core.forecast.orders import CalendarOf, NodeKey, OpenOrder
-from genba_cloud.core.forecast.resources import NO_RESOURCES, CentreKey, Resources
+from genba_cloud.core.forecast.orders import CalendarOf, NodeKey, OpenOrder, Times
+from genba_cloud.core.forecast.resources import NO_RESOURCES, CentreKey, Machine, Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class NodeForecast:
     key: NodeKey
     order: str
     centre: CentreKey | None
-    machines: tuple[str, ...] = ()
+    machines: tuple[Machine, ...] = ()
     station: str | None
     is_started: bool
     came: datetime
@@ -51,9 +51,16 @@ class ShopForecast:
     made_at: datetime
     nodes: Mapping[NodeKey, NodeForecast] = field(default_factory=dict)
 
-    def begins(self) -> dict[NodeKey, datetime]:
-        """When nodes begin that an order by itself could not know of: they wait for a machine or for another order."""
-        return {key: node.begin for key, node in self.nodes.items() if node.begin > node.ready or node.others}
+    def floors(self) -> dict[NodeKey, Times]:
+        """Before when nodes neither begin nor end for reasons that their order by itself does not show.
+
+        They wait for a machine, or for another order.
+        """
+        return {
+            key: Times(begin=node.begin, finish=node.finish if node.others else node.begin)
+            for key, node in self.nodes.items()
+            if node.begin > node.ready or node.others
+        }
 
 
 class Forecaster(Protocol):
@@ -61,7 +68,3 @@ class Forecaster(Protocol):
 
     def __call__(self, shop: Shop, now: datetime) -> ShopForecast:
         """The forecast of the shop at `now`; nothing in it lies before `now` (cut to a whole second)."""
-
-
-NOTHING_EXPECTED: Final[Mapping[NodeKey, datetime]] = {}
-"""The `begins` of a shop of which nobody made a forecast: each order is looked at alone."""

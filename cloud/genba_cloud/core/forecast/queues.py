@@ -21,10 +21,11 @@ class QueuePolicy:
     """From when on a work centre is called a bottleneck; a policy of the site.
 
     It must have `least_s` of work waiting per machine, and `open_percent` of what the others have on average; it stays
-    one until it is below `close_percent` of that, or below half of `least_s`. Where all have about the same, none is.
+    one until it is below `calm_s`, or below `close_percent` of the others. Where all have about the same, none is.
     """
 
     least_s: int = 8 * 3600
+    calm_s: int = 6 * 3600
     open_percent: int = 200
     close_percent: int = 150
 
@@ -34,7 +35,7 @@ class QueuePolicy:
 
     def stays(self, own_s: int, others_s: int, others: int) -> bool:
         """Whether one that stood out still does."""
-        return 2 * own_s >= self.least_s and 100 * own_s * others >= self.close_percent * others_s
+        return own_s >= self.calm_s and 100 * own_s * others >= self.close_percent * others_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,18 +106,16 @@ def _queue(key: CentreKey, shop: Shop, nodes: Iterable[NodeForecast], now: datet
     waiting: list[int] = []
     running: list[int] = []
     coming: list[int] = []
-    machines: set[str] = set()
+    known = shop.resources.centres.get(key)
+    machines = set(shop.resources.machines_of(known.stations)) if known else set()
     for node in nodes:
         group = running if node.is_started else waiting if node.came <= now else coming
         group.append(node.work_s)
         machines.update(node.machines)
-    known = shop.resources.centres.get(key)
-    nameless = set(known.names()).difference(known.stations) if known else set()
-    machines.update(known.names() if known else ())
     return WorkCentreQueue(
         centre=key,
         machines=len(machines) or None,
-        stations=tuple(sorted(machines - nameless)),
+        stations=tuple(sorted({machine.station for machine in machines})),
         waiting_s=sum(waiting),
         waiting_nodes=len(waiting),
         running_s=sum(running),

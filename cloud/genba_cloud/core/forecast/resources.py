@@ -18,28 +18,28 @@ class CentreKey(NamedTuple):
     work_centre: str
 
 
+class Machine(NamedTuple):
+    """One of the machines of a station, counted from 1."""
+
+    station: str
+    number: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkCentre:
-    """A group of machines that can stand in for one another.
+    """Stations that can stand in for one another, each with the number of its machines.
 
-    `machines`: how many there are; None: nobody said, and then there are as many as stations are known. A work centre
-    of which neither is known has no limit in a forecast.
+    A work centre of which no station is known has no limit in a forecast.
     """
 
     work_centre: str
     site: str
-    machines: int | None = None
-    stations: tuple[str, ...] = ()
+    stations: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def key(self) -> CentreKey:
         """Its name within the enterprise."""
         return CentreKey(self.site, self.work_centre)
-
-    def names(self) -> tuple[str, ...]:
-        """A name for each machine: its station where that is known."""
-        nameless = max(0, (self.machines or 0) - len(self.stations))
-        return (*self.stations, *(f"{self.work_centre}#{number}" for number in range(1, nameless + 1)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,34 +47,54 @@ class Place:
     """Where a node runs: its work centre, and the machines that may take it; without any there is no limit."""
 
     centre: CentreKey
-    machines: tuple[str, ...]
+    machines: tuple[Machine, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
     """The machines of a shop.
 
-    `assigned`: the station where a node was dispatched, else those in whose queue it stands.
+    `assigned`: the station where a node was dispatched, else those in whose queue it stands. `machines`: those of each
+    station; one that nobody counted has one.
     """
 
     centres: Mapping[CentreKey, WorkCentre] = field(default_factory=dict)
     assigned: Mapping[NodeKey, tuple[str, ...]] = field(default_factory=dict)
+    machines: Mapping[str, tuple[Machine, ...]] = field(default_factory=dict)
     centre_of_station: Mapping[str, CentreKey] = field(default_factory=dict)
+    _places: dict[tuple[str, str | None, tuple[str, ...]], Place | None] = field(
+        default_factory=dict, repr=False, compare=False, init=False
+    )
 
     def place_of(self, key: NodeKey, plan: NodePlan, site: str) -> Place | None:
         """Where the node runs; None: nobody said, it has a machine of its own.
 
         Most is said by its dispatch or the queue that it stands in, then by its own stations, then by its work centre.
         """
-        stations = self.assigned.get(key) or tuple(sorted(set(plan.stations)))
-        if plan.work_centre is not None:
-            centre = CentreKey(site, plan.work_centre)
-        elif stations:
-            centre = self.centre_of_station.get(stations[0]) or CentreKey(site, " / ".join(stations))
+        said = (site, plan.work_centre, self.assigned.get(key, plan.stations))
+        if said not in self._places:
+            self._places[said] = self._place(*said)
+        return self._places[said]
+
+    def machines_of(self, stations: Iterable[str]) -> tuple[Machine, ...]:
+        """All machines of some stations."""
+        return tuple(
+            machine
+            for station in sorted(set(stations))
+            for machine in self.machines.get(station, (Machine(station, 1),))
+        )
+
+    def _place(self, site: str, work_centre: str | None, stations: tuple[str, ...]) -> Place | None:
+        names = tuple(sorted(set(stations)))
+        if work_centre is not None:
+            centre = CentreKey(site, work_centre)
+        elif names:
+            centre = self.centre_of_station.get(names[0]) or CentreKey(site, " / ".join(names))
         else:
             return None
-        known = self.centres.get(centre)
-        return Place(centre=centre, machines=stations or (known.names() if known else ()))
+        if not names and centre in self.centres:
+            names = tuple(self.centres[centre].stations)
+        return Place(centre=centre, machines=self.machines_of(names))
 
 
 NO_RESOURCES: Final = Resources()
@@ -101,26 +121,26 @@ def resources_of(
     """
     assigned = _assigned(stations, queued)
     centres = {centre.key: centre for centre in known}
-    seen: dict[CentreKey, set[str]] = {key: set(centre.stations) for key, centre in centres.items()}
+    seen: dict[CentreKey, dict[str, int]] = {key: dict(centre.stations) for key, centre in centres.items()}
     for order in orders:
         for work in order.plan.work_orders:
             for plan in work.nodes:
                 if plan.work_centre is not None:
-                    places = seen.setdefault(CentreKey(work.site, plan.work_centre), set())
-                    places.update(plan.stations)
-                    places.update(assigned.get(NodeKey(work.work_order, plan.node), ()))
+                    stations_seen = seen.setdefault(CentreKey(work.site, plan.work_centre), {})
+                    for station in (*plan.stations, *assigned.get(NodeKey(work.work_order, plan.node), ())):
+                        stations_seen.setdefault(station, 1)
     found = {
-        key: WorkCentre(
-            work_centre=key.work_centre,
-            site=key.site,
-            machines=centres[key].machines if key in centres else None,
-            stations=tuple(sorted(names)),
-        )
-        for key, names in seen.items()
+        key: WorkCentre(work_centre=key.work_centre, site=key.site, stations=dict(sorted(counted.items())))
+        for key, counted in seen.items()
     }
     return Resources(
         centres=found,
         assigned=assigned,
+        machines={
+            station: tuple(Machine(station, number) for number in range(1, count + 1))
+            for centre in found.values()
+            for station, count in centre.stations.items()
+        },
         centre_of_station={
             station: key for key, centre in sorted(found.items(), reverse=True) for station in centre.stations
         },

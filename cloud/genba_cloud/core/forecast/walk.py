@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from genba_cloud.core.facts.views import NodeFacts
 from genba_cloud.core.forecast.orders import (
@@ -14,6 +15,7 @@ from genba_cloud.core.forecast.orders import (
     Times,
     arrives_at,
     finish_of,
+    goes_on_with,
     in_sequence,
     lagged,
     planned_nodes,
@@ -21,19 +23,24 @@ from genba_cloud.core.forecast.orders import (
     work_from,
 )
 
+NO_FLOORS: Final[Mapping[NodeKey, Times]] = {}
+"""Of a shop of which nobody made a forecast: each order is looked at alone."""
+
 
 def walk(
-    order: OpenOrder, now: datetime, calendar_of: CalendarOf, begins: Mapping[NodeKey, datetime] | None = None
+    order: OpenOrder, now: datetime, calendar_of: CalendarOf, floors: Mapping[NodeKey, Times] = NO_FLOORS
 ) -> dict[NodeKey, Times]:
     """When each planned node of an order begins and ends, or did.
 
-    An open node begins at the latest of now, its planned start, what it needs of others, and where the shop's forecast
-    names one, the instant at which its machine takes it (`begins`). Nodes of other orders are not seen from here.
+    An open node begins at the latest of now, its planned start and what it needs of others. Machines and nodes of other
+    orders are not seen from here: where they matter, the forecast of the shop says before when it does not begin and
+    does not end (`floors`).
     """
     nodes = planned_nodes(order, now, calendar_of)
     found: dict[NodeKey, Times] = {}
+    nothing = Times(begin=now, finish=now.replace(microsecond=0))
     for node in in_sequence(nodes):
-        found[node.key] = _times(node, nodes, found, now, (begins or {}).get(node.key))
+        found[node.key] = _times(node, nodes, found, now, floors.get(node.key, nothing))
     return {key: found[key] for key in nodes}
 
 
@@ -42,7 +49,7 @@ def _times(
     nodes: Mapping[NodeKey, PlannedNode],
     found: Mapping[NodeKey, Times],
     now: datetime,
-    machine_at: datetime | None,
+    floor: Times,
 ) -> Times:
     if node.left is None:
         return Times(begin=began_at(node.facts, now), finish=node.over_at(now))
@@ -56,12 +63,11 @@ def _times(
         if there is None:
             there = arrives_at(need, source, found[key])
         begin = max(begin, lagged(need, there, node.calendar))
-        if source.left is not None:
+        if goes_on_with(node, need, source):
+            begin = max(begin, found[key].begin)
             overlapped.append((need, found[key].finish))
-    if machine_at is not None:
-        begin = max(begin, machine_at)
-    begin = work_from(node.calendar, begin, node.left.seconds)
-    return Times(begin=begin, finish=finish_of(node, begin, overlapped))
+    begin = work_from(node.calendar, max(begin, floor.begin), node.left.seconds)
+    return Times(begin=begin, finish=max(finish_of(node, begin, overlapped), floor.finish))
 
 
 def began_at(facts: NodeFacts, now: datetime) -> datetime:
