@@ -37,6 +37,10 @@ class QueuePolicy:
         """Whether one that stood out still does."""
         return own_s >= self.calm_s and 100 * own_s * others >= self.close_percent * others_s
 
+    def replaces(self, new_s: int, old_s: int) -> bool:
+        """Whether one that stands out is so far ahead of one that still does that it takes its place."""
+        return 100 * new_s >= self.close_percent * old_s
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkCentreQueue:
@@ -80,21 +84,27 @@ def stands_out(
     Args:
         queues: as `queues_now` ranks them.
         was: the work centre that is called a bottleneck already: it goes on until it is clearly none any more, so that
-            two that take turns do not ring every minute. A new one takes its place only when it stands out itself.
+            two that take turns do not ring every minute. Another takes its place only when it stands out itself, and
+            has `close_percent` of the old one's work.
         policy: thresholds.
     """
     ranked = [queue for queue in queues if queue.waiting_per_machine_s is not None]
-    for queue in ranked[:1]:
-        if queue.centre != was and policy.opens(*_against(queue, ranked)):
-            return queue
-    return next((queue for queue in ranked if queue.centre == was and policy.stays(*_against(queue, ranked))), None)
+    old = next((queue for queue in ranked if queue.centre == was and policy.stays(*_against(queue, ranked))), None)
+    for first in ranked[:1]:
+        if first.centre != was and policy.opens(*_against(first, ranked)):
+            return first if old is None or policy.replaces(_waiting(first), _waiting(old)) else old
+    return old
 
 
 def _against(own: WorkCentreQueue, ranked: Sequence[WorkCentreQueue]) -> tuple[int, int, int]:
-    others = [queue.waiting_per_machine_s or 0 for queue in ranked if queue.centre != own.centre]
+    others = [_waiting(queue) for queue in ranked if queue.centre != own.centre]
+    mine = _waiting(own)
     # alone it stands out from nothing: as if there were another with the same queue
-    mine = own.waiting_per_machine_s or 0
     return (mine, sum(others), len(others)) if others else (mine, mine, 1)
+
+
+def _waiting(queue: WorkCentreQueue) -> int:
+    return queue.waiting_per_machine_s or 0
 
 
 def _place(queue: WorkCentreQueue) -> tuple[bool, int, int, CentreKey]:
