@@ -89,6 +89,7 @@ class Calendar:
     weekly: tuple[tuple[Shift, ...], ...]
     exceptions: Mapping[date, tuple[Shift, ...]] = field(default_factory=dict)
     _windows: dict[int, tuple[_Interval, ...]] = field(default_factory=dict, repr=False, compare=False, init=False)
+    _usual_days: dict[date, int] = field(default_factory=dict, repr=False, compare=False, init=False)
 
     def __post_init__(self) -> None:
         if len(self.weekly) != 7:
@@ -182,6 +183,16 @@ def working_day_seconds(calendar: Calendar, before: datetime) -> int:
     if calendar == ALWAYS_WORKING:
         return NO_CALENDAR_DAY_S
     last = before.astimezone(ZoneInfo(calendar.zone)).date()
+    usual = calendar._usual_days  # noqa: SLF001 (the memo of this module's own class)
+    if last not in usual:
+        if len(usual) >= _CACHED_WINDOWS:
+            usual.clear()
+        usual[last] = _usual_day(calendar, last)
+    return usual[last]
+
+
+def _usual_day(calendar: Calendar, last: date) -> int:
+    """Working seconds of the commonest working day in the 28 local days before `last`."""
     amounts = Counter(
         worked for back in range(1, 29) if (worked := _length(_of_local_day(calendar, last - timedelta(days=back))))
     )
