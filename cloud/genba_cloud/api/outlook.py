@@ -73,6 +73,7 @@ class Outlook:
         self._version = 0
         self._look: Look | None = None
         self._look_of: tuple[int, datetime] | None = None
+        self._look_with: Policy | None = None
         self._looked_at: datetime | None = None
 
     def changed(self, orders: Iterable[str]) -> None:
@@ -106,13 +107,14 @@ class Outlook:
             with self._noting:
                 wanted = (self._version, now.replace(second=0, microsecond=0))
                 changed = frozenset(self._changed)
-            if self._look is None or self._look_of != wanted or self._look.forecast.made_at > now:
-                self._look = self._look_again(changed, now)
-                self._look_of, self._looked_at = wanted, now
+            policy = self._policy()  # replaced as a whole where a calendar changes
+            is_same = self._look_of == wanted and self._look_with is policy
+            if self._look is None or not is_same or self._look.forecast.made_at > now:
+                self._look = self._look_again(changed, now, policy)
+                self._look_of, self._look_with, self._looked_at = wanted, policy, now
             return self._look
 
-    def _look_again(self, changed: frozenset[str], now: datetime) -> Look:
-        policy = self._policy()
+    def _look_again(self, changed: frozenset[str], now: datetime, policy: Policy) -> Look:
         opened, _ = self._index.numbers()
         known = {number: self._records[number] for number in opened if number in self._records.keys() - changed}
         read = self._reads.orders([number for number in opened if number not in known])

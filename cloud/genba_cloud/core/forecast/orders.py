@@ -156,6 +156,20 @@ def work_from(calendar: Calendar, at: datetime, seconds: int) -> datetime:
 
 def in_sequence(nodes: Mapping[NodeKey, PlannedNode]) -> Sequence[PlannedNode]:
     """Every node after those that it needs; what runs in a circle comes last, as it stands in the routing."""
+    return list(nodes.values()) if _is_in_sequence(nodes) else _sorted(nodes)
+
+
+def _is_in_sequence(nodes: Mapping[NodeKey, PlannedNode]) -> bool:
+    """Whether they stand in their sequence already, as nearly every routing does."""
+    placed: set[NodeKey] = set()
+    for key, node in nodes.items():
+        if any(source in nodes and source not in placed for source, _ in node.needs):
+            return False
+        placed.add(key)
+    return True
+
+
+def _sorted(nodes: Mapping[NodeKey, PlannedNode]) -> Sequence[PlannedNode]:
     unmet = {key: sum(1 for source, _ in node.needs if source in nodes) for key, node in nodes.items()}
     followers: dict[NodeKey, list[NodeKey]] = {}
     for key, node in nodes.items():
