@@ -58,12 +58,12 @@ class LastShift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queues:
-    """Where work waits now. `outstanding`: the work centre that people should be told of."""
+    """Where work waits now. `outstanding`: the work centres that people should be told of."""
 
     at: datetime
     queues: tuple[WorkCentreQueue, ...]
     shifts: Mapping[CentreKey, LastShift]
-    outstanding: WorkCentreQueue | None
+    outstanding: tuple[WorkCentreQueue, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,10 +100,10 @@ class WorkCentreQueueShape(TypedDict):
 
 
 class BottlenecksShape(TypedDict):
-    """Work centres, that with the most work waiting per machine first; `stands_out` is null where none does."""
+    """Work centres, that with the most work waiting per machine first; `stands_out` is empty on a flat load."""
 
     at: str
-    stands_out: CentreShape | None
+    stands_out: list[CentreShape]
     items: list[WorkCentreQueueShape]
 
 
@@ -221,10 +221,11 @@ def _node_view(key: NodeKey, found: OrderForecast) -> NodeForecastShape:
 
 def bottlenecks_view(found: Queues) -> BottlenecksShape:
     """Where work waits, as it is answered."""
-    out = found.outstanding
     return {
         "at": format_time(found.at),
-        "stands_out": {"site": out.centre.site, "work_centre": out.centre.work_centre} if out else None,
+        "stands_out": [
+            {"site": queue.centre.site, "work_centre": queue.centre.work_centre} for queue in found.outstanding
+        ],
         "items": [_queue_view(queue, found.shifts[queue.centre]) for queue in found.queues],
     }
 

@@ -52,8 +52,8 @@ class QueuesNow(Protocol):
         """The last shift of each."""
 
     @property
-    def outstanding(self) -> WorkCentreQueue | None:
-        """The one that people should be told of."""
+    def outstanding(self) -> Sequence[WorkCentreQueue]:
+        """Those that people should be told of."""
 
 
 class CapacityAhead(Protocol):
@@ -129,7 +129,7 @@ def create_bottleneck_page(
             lines=queue_lines(now, shown),
             weeks=[_day(week.begin, shown) for week in weeks],
             rows=[_week_line(centre, shown) for centre in ahead.centres],
-            outstanding=now.outstanding.centre.work_centre if now.outstanding else "",
+            outstanding=", ".join(queue.centre.work_centre for queue in now.outstanding),
             at=shown.when(now.at),
             width=WIDTH,
             height=HEIGHT,
@@ -160,7 +160,7 @@ def _queue_line(queue: WorkCentreQueue, found: QueuesNow, longest: int, shown: S
         ),
         utilisation="–" if shift.utilisation is None else f"{100 * shift.utilisation:.0f} %",
         shift=f"{shown.when(shift.begin).text} – {shown.when(shift.end).clock}",
-        stands_out=found.outstanding is not None and found.outstanding.centre == queue.centre,
+        stands_out=queue in found.outstanding,
     )
 
 

@@ -221,17 +221,17 @@ def queue(name: str, hours: float, machines: int | None = 1) -> WorkCentreQueue:
 @pytest.mark.parametrize(
     ("queues", "was", "outstanding"),
     [
-        ([("CUT", 12), ("SEW", 11), ("PACK", 12)], None, None),
-        ([("CUT", 7.9), ("SEW", 0), ("PACK", 0)], None, None),
-        ([("CUT", 8), ("SEW", 4), ("PACK", 4)], None, "CUT"),
-        ([("CUT", 8), ("SEW", 4.1), ("PACK", 4)], None, None),
+        ([("CUT", 12), ("SEW", 11), ("PACK", 12)], "", ""),
+        ([("CUT", 7.9), ("SEW", 0), ("PACK", 0)], "", ""),
+        ([("CUT", 8), ("SEW", 4), ("PACK", 4)], "", "CUT"),
+        ([("CUT", 8), ("SEW", 4.1), ("PACK", 4)], "", ""),
         ([("CUT", 7), ("SEW", 4.1), ("PACK", 4)], "CUT", "CUT"),
-        ([("CUT", 7), ("SEW", 5), ("PACK", 5)], "CUT", None),
-        ([("CUT", 5.9), ("SEW", 0), ("PACK", 0)], "CUT", None),
-        ([("SEW", 30), ("CUT", 8), ("PACK", 0)], "CUT", "SEW"),
-        ([("SEW", 12), ("CUT", 11), ("PACK", 0)], "CUT", "CUT"),
-        ([("CUT", 90)], None, None),
-        ([], None, None),
+        ([("CUT", 7), ("SEW", 5), ("PACK", 5)], "CUT", ""),
+        ([("CUT", 5.9), ("SEW", 0), ("PACK", 0)], "CUT", ""),
+        ([("SEW", 30), ("CUT", 24), ("PACK", 0), ("DYE", 0)], "CUT", "SEW CUT"),
+        ([("SEW", 60), ("CUT", 8), ("PACK", 0), ("DYE", 0)], "CUT", "SEW"),
+        ([("CUT", 90)], "", ""),
+        ([], "", ""),
     ],
     ids=[
         "flat load",
@@ -241,16 +241,21 @@ def queue(name: str, hours: float, machines: int | None = 1) -> WorkCentreQueue:
         "goes on",
         "no longer clear",
         "hardly any work",
-        "another takes its place",
-        "a little ahead is not enough",
+        "two of four",
+        "another overtook it by far",
         "alone",
         "nothing",
     ],
 )
-def test_what_stands_out(queues: list[tuple[str, float]], was: str | None, outstanding: str | None) -> None:
-    known = CentreKey("suzhou", was) if was else None
-    found = stands_out([queue(*one) for one in queues], was=known)
-    assert (found.centre.work_centre if found else None) == outstanding
+def test_what_stands_out(queues: list[tuple[str, float]], was: str, outstanding: str) -> None:
+    found = stands_out([queue(*one) for one in queues], was=[CentreKey("suzhou", name) for name in was.split()])
+    assert [one.centre.work_centre for one in found] == outstanding.split()
+
+
+def test_a_work_centre_is_held_against_those_of_its_own_site() -> None:
+    here, there = queue("CUT", 9), replace(queue("CUT", 9), centre=CentreKey("kunshan", "CUT"))
+    busy, idle = queue("SEW", 9), replace(queue("SEW", 0), centre=CentreKey("kunshan", "SEW"))
+    assert stands_out([here, there, busy, idle]) == (there,)
 
 
 def test_a_work_centre_of_unknown_size_comes_last_and_never_stands_out() -> None:
@@ -262,7 +267,7 @@ def test_a_work_centre_of_unknown_size_comes_last_and_never_stands_out() -> None
     open_shop = shop(*orders)
     queues = queues_now(open_shop, forecast_by_due_date(open_shop, NOW))
     assert [(one.centre.work_centre, one.machines) for one in queues] == [("P-1", 1), ("S-1", 1), ("cut", None)]
-    assert stands_out(queues, policy=QueuePolicy(least_s=1)) is None
+    assert stands_out(queues, policy=QueuePolicy(least_s=1)) == ()
 
 
 @pytest.mark.parametrize(("hours", "is_told"), [(4, False), (4.01, True), (-4, False), (-4.01, True), (0, False)])

@@ -8,9 +8,10 @@ buffers).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from genba_cloud.core.forecast.port import NodeForecast, Shop, ShopForecast
 from genba_cloud.core.forecast.resources import CentreKey
@@ -20,8 +21,9 @@ from genba_cloud.core.forecast.resources import CentreKey
 class QueuePolicy:
     """From when on a work centre is called a bottleneck; a policy of the site.
 
-    It must have `least_s` of work waiting per machine, and `open_percent` of what the others have on average; it stays
-    one until it is below `calm_s`, or below `close_percent` of the others. Where all have about the same, none is.
+    It must have `least_s` of work waiting per machine, and `open_percent` of what the others of its site have on
+    average; it stays one until it is below `calm_s`, or below `close_percent` of the others. Where all have about the
+    same, or there is no other, none is.
     """
 
     least_s: int = 8 * 3600
@@ -37,9 +39,8 @@ class QueuePolicy:
         """Whether one that stood out still does."""
         return own_s >= self.calm_s and 100 * own_s * others >= self.close_percent * others_s
 
-    def replaces(self, new_s: int, old_s: int) -> bool:
-        """Whether one that stands out is so far ahead of one that still does that it takes its place."""
-        return 100 * new_s >= self.close_percent * old_s
+
+QUEUE_POLICY: Final = QueuePolicy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,34 +78,30 @@ def queues_now(shop: Shop, forecast: ShopForecast) -> tuple[WorkCentreQueue, ...
 
 
 def stands_out(
-    queues: Sequence[WorkCentreQueue], *, was: CentreKey | None = None, policy: QueuePolicy = QueuePolicy()
-) -> WorkCentreQueue | None:
-    """The bottleneck that people should be told of, None where no work centre stands out.
+    queues: Sequence[WorkCentreQueue], *, was: Collection[CentreKey] = (), policy: QueuePolicy = QUEUE_POLICY
+) -> tuple[WorkCentreQueue, ...]:
+    """The bottlenecks that people should be told of, the worst first; none on a flat load.
 
     Args:
         queues: as `queues_now` ranks them.
-        was: the work centre that is called a bottleneck already: it goes on until it is clearly none any more, so that
-            two that take turns do not ring every minute. Another takes its place only when it stands out itself, and
-            has `close_percent` of the old one's work.
+        was: work centres that stood out until now. Each goes on until it clearly does no more, so that one on the edge
+            does not ring every minute.
         policy: thresholds.
     """
-    ranked = [queue for queue in queues if queue.waiting_per_machine_s is not None]
-    old = next((queue for queue in ranked if queue.centre == was and policy.stays(*_against(queue, ranked))), None)
-    for first in ranked[:1]:
-        if first.centre != was and policy.opens(*_against(first, ranked)):
-            return first if old is None or policy.replaces(_waiting(first), _waiting(old)) else old
-    return old
-
-
-def _against(own: WorkCentreQueue, ranked: Sequence[WorkCentreQueue]) -> tuple[int, int, int]:
-    others = [_waiting(queue) for queue in ranked if queue.centre != own.centre]
-    mine = _waiting(own)
-    # alone it stands out from nothing: as if there were another with the same queue
-    return (mine, sum(others), len(others)) if others else (mine, mine, 1)
-
-
-def _waiting(queue: WorkCentreQueue) -> int:
-    return queue.waiting_per_machine_s or 0
+    sites: dict[str, list[int]] = {}
+    for queue in queues:
+        if queue.waiting_per_machine_s is not None:
+            sites.setdefault(queue.centre.site, []).append(queue.waiting_per_machine_s)
+    found: list[WorkCentreQueue] = []
+    for queue in queues:
+        own = queue.waiting_per_machine_s
+        if own is None:
+            continue
+        at_site = sites[queue.centre.site]
+        rule = policy.stays if queue.centre in was else policy.opens
+        if len(at_site) > 1 and rule(own, sum(at_site) - own, len(at_site) - 1):
+            found.append(queue)
+    return tuple(found)
 
 
 def _place(queue: WorkCentreQueue) -> tuple[bool, int, int, CentreKey]:
