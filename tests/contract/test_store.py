@@ -30,6 +30,7 @@ from genba_shared.events import (
     EpisodeClosed,
     EpisodeOpened,
     Event,
+    ForecastIssued,
     PiecesCounted,
     Result,
 )
@@ -152,6 +153,18 @@ def test_an_episode_is_open_until_it_is_closed(store: Store) -> None:
     ]
     log(store, *opened, EpisodeClosed(id="u9", at=minute(5), source=PLC, order="A-1"))
     assert {name: row.position for name, row in store.reads().open_episodes().items()} == {"A-2": 2}
+
+
+def test_the_forecast_that_was_told_last_is_read_by_order(store: Store) -> None:
+    told = [
+        ForecastIssued(
+            id=f"u{number}", at=minute(number), source=PLC, order=name, method="walk", p50=minute(90 + number)
+        )
+        for number, name in enumerate(("A-1", "A-2", "A-1", "A-3"))
+    ]
+    log(store, *told, EpisodeClosed(id="u9", at=minute(5), source=PLC, order="A-1"))
+    found = store.reads().told_forecasts(["A-1", "A-2", "A-9"])
+    assert {name: row.event for name, row in found.items()} == {"A-1": told[2], "A-2": told[1]}
 
 
 def test_of_a_station_dispatch_and_counts_without_a_node_are_read_again(store: Store) -> None:

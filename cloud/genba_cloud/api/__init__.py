@@ -2,6 +2,7 @@
 
 from genba_cloud.api.application import ApiParts, create_app
 from genba_cloud.api.enrolment import Enrolling
+from genba_cloud.api.forecast_reads import ForecastReads
 from genba_cloud.api.guard import BOARD_COOKIE, SESSION_COOKIE, Guard, require_same_origin
 from genba_cloud.api.health import Metrics
 from genba_cloud.api.live import Live
@@ -15,6 +16,7 @@ __all__ = [
     "ApiParts",
     "Desk",
     "Enrolling",
+    "ForecastReads",
     "Guard",
     "Live",
     "Metrics",

@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from genba_cloud.api import (
     admin,
     enrolment,
+    forecasts,
     health,
     importing,
     master,
@@ -92,6 +93,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
     app.include_router(health.router, tags=["health"])
     for name, router in (
         ("read", station_state.router),
+        ("looking ahead", forecasts.router),
         ("read", reading.router),
         ("write", writing.router),
         ("write", stock_taking.router),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from genba_cloud.api.order_index import OrderIndex
+from genba_cloud.api.outlook import Outlook, no_centres
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.core.assess import AssessedOrder, NodeAssessment, OrderAssessment, Policy, assess_order
 from genba_cloud.core.facts import ChangeOver, StateInterval, changeovers, timeline
 from genba_cloud.core.facts.views import Lifecycle, Question, StationFacts, TagBinding, ZoneFacts
+from genba_cloud.core.forecast import NO_FLOORS, NodeKey, Times, WorkCentre
 from genba_cloud.core.horizon import known_until
 from genba_cloud.core.viewer import Act, Sight, Subject, Viewer, may, sight, without_names
 from genba_cloud.ledger.sealing import NO_KEY, Seals
@@ -42,6 +44,7 @@ class Desk:
     """What reading needs: the store of one enterprise, plant time, thresholds, and which orders are open.
 
     `policy` is replaced as a whole when master data changes.
+    `centres`: the work centres that are known as master data. `outlook`: the forecast of the shop.
     """
 
     reads: Reads
@@ -50,6 +53,12 @@ class Desk:
     policy: Policy
     index: OrderIndex
     seals: Seals = NO_KEY
+    centres: Callable[[], Iterable[WorkCentre]] = no_centres
+    outlook: Outlook = field(init=False)
+
+    def __post_init__(self) -> None:
+        outlook = Outlook(reads=self.reads, index=self.index, policy=lambda: self.policy, centres=self.centres)
+        object.__setattr__(self, "outlook", outlook)
 
     def opened_question(self, question: Question) -> Question:
         """The question with what people wrote, as it may be read."""
@@ -294,20 +303,24 @@ class VisibleReads:
         return seen
 
     def _assessed(self, record: OrderRecord, seen: Sight) -> AssessedOrder:
-        order = assessed(record, self._desk.now(), self._desk.policy)
+        order = assessed(record, self._desk.now(), self._desk.policy, self._desk.outlook.floors())
         if seen is Sight.ALL:
             return order
         return replace(order, plan=without_names(order.plan), assessment=_without_evidence(order.assessment))
 
 
-def assessed(record: OrderRecord, now: datetime, policy: Policy) -> AssessedOrder:
-    """An order of the store with its assessment now."""
+def assessed(
+    record: OrderRecord, now: datetime, policy: Policy, floors: Mapping[NodeKey, Times] = NO_FLOORS
+) -> AssessedOrder:
+    """An order of the store with its assessment now; `floors` is what the forecast of the shop says of its machines."""
     baseline = (record.baseline_start, record.baseline_finish)
     return AssessedOrder(
         plan=record.plan,
         baseline=baseline,
         data_at=record.data_at,
-        assessment=assess_order(record.plan, record.facts, now, baseline=baseline, policy=policy, said=record.said),
+        assessment=assess_order(
+            record.plan, record.facts, now, baseline=baseline, policy=policy, said=record.said, floors=floors
+        ),
     )
 
 

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from genba_cloud.api import Desk, Live, assessed
+from genba_cloud.app.forecast_teller import ForecastTeller
 from genba_cloud.core.assess import AssessedOrder, Policy, site_of_last_node
 from genba_cloud.core.deviation import Closed, Decision, Episode, Level, LevelChanged, Opened, decide, finish
 from genba_cloud.ledger import Appended, Ledger
@@ -64,6 +65,7 @@ class Assessor:
         self._changed: set[str] = set()
         self._token: int | None = None
         self._must_scan = False
+        self._teller = ForecastTeller(reads=desk.reads, policy=lambda: desk.policy, new_id=ledger.new_id)
         self._wake = asyncio.Event()
 
     def heard(self, appended: Appended) -> None:
@@ -71,6 +73,8 @@ class Assessor:
         changed = appended.changed
         is_decision = any(isinstance(logged.event, EPISODE_EVENTS) for logged in appended.events)
         self._desk.index.add(changed.orders)
+        if changed.orders or changed.stations:
+            self._desk.outlook.changed(changed.orders)
         self._live.changed(
             orders=changed.orders,
             wip=bool(changed.zones),
@@ -85,6 +89,7 @@ class Assessor:
     def missed(self) -> None:
         """Commits of other processes may have gone unheard: show everything anew, and look at all orders again."""
         numbers, _ = self._desk.index.numbers()
+        self._desk.outlook.missed()
         self._live.changed(orders=numbers, wip=True, gateways=True, alerts=True, questions=True)
         self._must_scan = True
         self._wake.set()
@@ -121,6 +126,7 @@ class Assessor:
             cursor = page.next
 
     async def _look(self, *, all_open: bool) -> None:
+        await asyncio.to_thread(self._desk.outlook.refresh, self._desk.now())
         numbers = frozenset(self._changed)
         if numbers:
             # What changes while we look stays noted even where it is one of these; a look that fails forgets nothing.
@@ -149,24 +155,30 @@ class Assessor:
         token = self._ledger.decides_under
         if token is not None and token != self._token:
             self._episodes = await asyncio.to_thread(self._read_episodes)
+            self._teller.forget()
         self._token = token
 
     async def _decide(self, verdicts: Sequence[_Verdict], now: datetime) -> None:
+        orders = [verdict.order for verdict in verdicts]
+        await asyncio.to_thread(self._teller.recall, [order for order in orders if not order.assessment.finished])
         events = [event for verdict in verdicts for event in self._events(verdict, now)]
-        if events:
+        told = self._teller.news(orders, now)
+        if events or told:
             try:
-                await self._ledger.append_decisions(events)
+                await self._ledger.append_decisions([*events, *told])
             except LeaseLost as exc:
                 logger.info("decisions left to another process reason=%s", exc)
                 self._token = None
                 return
+        self._teller.note(told, orders)
         for verdict in verdicts:
             self._remember(verdict)
 
     def _verdicts(self, records: tuple[OrderRecord, ...], now: datetime) -> list[_Verdict]:
         found: list[_Verdict] = []
+        floors = self._desk.outlook.floors()
         for record in records:
-            order = assessed(record, now, self._desk.policy)
+            order = assessed(record, now, self._desk.policy, floors)
             episode = self._episodes.get(order.plan.order, Episode())
             if not order.assessment.finished:
                 self._records[order.plan.order] = record

@@ -20,6 +20,7 @@ from genba_cloud.api import (
     ApiParts,
     Desk,
     Enrolling,
+    ForecastReads,
     Guard,
     Live,
     Metrics,
@@ -44,7 +45,14 @@ from genba_cloud.ledger.signing import HeadSigner
 from genba_cloud.store import DEFAULT_ENTERPRISE, Store
 from genba_cloud.store.accounts_authority import Authority
 from genba_cloud.store.pki import Pki, pin_of
-from genba_cloud.web import PageParts, QuestionParts, create_pages, create_question_pages, create_station_page
+from genba_cloud.web import (
+    PageParts,
+    QuestionParts,
+    create_bottleneck_page,
+    create_pages,
+    create_question_pages,
+    create_station_page,
+)
 from genba_cloud.web.render import STATIC
 from genba_cloud.web.stock_take import TakeStock
 from genba_shared.clock import ProductionClock
@@ -261,7 +269,12 @@ def _pages(ledger: Ledger, desk: Desk, authority: Authority, settings: Collector
         shown=parts.shown,
     )
     stations = create_station_page(guard=Guard(sees=Subject.STATIONS), source_of=source_of, shown_to=parts.shown)
-    return [create_pages(parts), create_question_pages(questions), stations]
+    bottlenecks = create_bottleneck_page(
+        guard=Guard(sees=Subject.STATIONS),
+        source_of=lambda viewer: ForecastReads(desk, viewer),
+        shown_to=parts.shown,
+    )
+    return [create_pages(parts), create_question_pages(questions), stations, bottlenecks]
 
 
 def _page_parts(

@@ -1,6 +1,7 @@
 """Assessments: what the facts of an order mean now. Never stored as truth; worked out again whenever asked.
 
-Until a forecast exists, the expected finish is found by walking the open nodes.
+The expected finish is found by walking the open nodes of the order; where they wait for machines, the forecast of the
+shop says until when.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from datetime import datetime
 
 from genba_cloud.core.deviation import Deviation, Level, LevelPolicy, deviation_of, level_of
 from genba_cloud.core.facts.order import OrderFacts
-from genba_cloud.core.facts.plan import NodePlan, OrderPlan, WorkOrderPlan, in_sequence
+from genba_cloud.core.facts.plan import NodePlan, OrderPlan, WorkOrderPlan
 from genba_cloud.core.facts.views import Lifecycle, NodeFacts, WorkOrderFacts
+from genba_cloud.core.forecast import NO_FLOORS, ForecastPolicy, NodeKey, OpenOrder, QueuePolicy, Times, walk
+from genba_cloud.core.forecast.orders import untouched
 from genba_cloud.core.policy import SitePolicy
 from genba_cloud.core.readiness import is_ready
 from genba_cloud.core.status import NodePosition, Status, StatusPolicy, late_seconds, status_of
-from genba_cloud.core.working_time import ALWAYS_WORKING, Calendar, add, working_seconds
+from genba_cloud.core.working_time import ALWAYS_WORKING, Calendar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,8 @@ class Policy:
     sites: Mapping[str, SitePolicy] = field(default_factory=dict)
     usual_calendar: Calendar = ALWAYS_WORKING
     usual_site: SitePolicy | None = None
+    forecast: ForecastPolicy = field(default_factory=ForecastPolicy)
+    queues: QueuePolicy = field(default_factory=QueuePolicy)
 
     def calendar_of(self, site: str) -> Calendar:
         """The calendar of the site."""
@@ -96,6 +101,7 @@ def assess_order(
     baseline: tuple[datetime, datetime],
     policy: Policy = DEFAULT_POLICY,
     said: OrderFacts | None = None,
+    floors: Mapping[NodeKey, Times] = NO_FLOORS,
 ) -> OrderAssessment:
     """Assess an order.
 
@@ -106,11 +112,14 @@ def assess_order(
         baseline: start and finish that were frozen when the order was confirmed.
         policy: thresholds and calendars.
         said: what was said of the order as a whole; None: nothing.
+        floors: when nodes begin that wait for a machine, as the forecast of the shop says; without it the order is
+            looked at as if it were alone.
     """
+    times = walk(OpenOrder(plan=plan, facts=facts), now, policy.calendar_of, floors)
     nodes: dict[str, tuple[NodeAssessment, ...]] = {}
     for work in plan.work_orders:
         seen = facts.get(work.work_order) or WorkOrderFacts(work_order=work.work_order, nodes=())
-        nodes[work.work_order] = () if seen.is_cancelled else _assess_work_order(work, seen, facts, now, policy)
+        nodes[work.work_order] = () if seen.is_cancelled else _assess_work_order(work, seen, facts, times, now, policy)
     if (said is not None and said.is_cancelled) or not any(nodes.values()):
         return _cancelled(plan, nodes, baseline, policy)
     planned = [node for group in nodes.values() for node in group if node.plan is not None]
@@ -147,46 +156,22 @@ def _cancelled(
     )
 
 
-def expected_finishes(
-    work: WorkOrderPlan, facts: Mapping[str, NodeFacts], now: datetime, calendar: Calendar
-) -> dict[str, datetime]:
-    """When each planned node of a work order is expected to be (or was) finished, by its code.
-
-    An open node begins at the latest of now, its planned start and its predecessors' finish, and takes its planned
-    duration; one that has begun takes what is left of it. A node that only awaits confirmation ends now: the work is
-    over, and the confirmation cannot lie in the past.
-    """
-    ends: dict[str, datetime] = {}
-    for node in in_sequence(work.nodes, work.work_order):
-        seen = facts[node.node]
-        before = max((ends[code] for code, _ in node.needs_within(work.work_order)), default=now)
-        duration = max(0, working_seconds(calendar, node.planned_start, node.planned_finish))
-        match seen.lifecycle:
-            case Lifecycle.DONE:
-                ends[node.node] = seen.completed_at or now
-            case Lifecycle.AWAITING_CONFIRMATION:
-                ends[node.node] = now
-            case Lifecycle.IN_PROGRESS:
-                begun = seen.started_at or now
-                left = max(0, duration - max(0, working_seconds(calendar, begun, now)))
-                ends[node.node] = add(calendar, max(now, before), left)
-            case Lifecycle.PENDING:
-                ends[node.node] = add(calendar, max(now, node.planned_start, before), duration)
-    return ends
-
-
 def _assess_work_order(
-    work: WorkOrderPlan, seen: WorkOrderFacts, every: Mapping[str, WorkOrderFacts], now: datetime, policy: Policy
+    work: WorkOrderPlan,
+    seen: WorkOrderFacts,
+    every: Mapping[str, WorkOrderFacts],
+    times: Mapping[NodeKey, Times],
+    now: datetime,
+    policy: Policy,
 ) -> tuple[NodeAssessment, ...]:
     calendar = policy.calendar_of(work.site)
-    facts = {node.node: seen.node(node.node) or _untouched(node) for node in work.nodes}
-    ends = expected_finishes(work, facts, now, calendar)
+    facts = {node.node: seen.node(node.node) or untouched(node) for node in work.nodes}
     status = policy.of_site(work.site).status
     planned = [
         _assess_node(
             node,
             facts[node.node],
-            ends[node.node],
+            times[NodeKey(work.work_order, node.node)].finish,
             now,
             ready=is_ready(node, work.work_order, every, now, calendar=calendar),
             calendar=calendar,
@@ -229,10 +214,6 @@ def _assess_node(
 
 def _unplanned(nodes: Iterable[NodeFacts]) -> tuple[NodeAssessment, ...]:
     return tuple(NodeAssessment(plan=None, facts=node, status=Status(str(node.lifecycle))) for node in nodes)
-
-
-def _untouched(plan: NodePlan) -> NodeFacts:
-    return NodeFacts(node=plan.node, lifecycle=Lifecycle.PENDING, quantity=plan.quantity, good=0, scrap=0, rework=0)
 
 
 def site_of_last_node(plan: OrderPlan) -> str:

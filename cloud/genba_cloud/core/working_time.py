@@ -89,6 +89,7 @@ class Calendar:
     weekly: tuple[tuple[Shift, ...], ...]
     exceptions: Mapping[date, tuple[Shift, ...]] = field(default_factory=dict)
     _windows: dict[int, tuple[_Interval, ...]] = field(default_factory=dict, repr=False, compare=False, init=False)
+    _usual_days: dict[date, int] = field(default_factory=dict, repr=False, compare=False, init=False)
 
     def __post_init__(self) -> None:
         if len(self.weekly) != 7:
@@ -182,6 +183,16 @@ def working_day_seconds(calendar: Calendar, before: datetime) -> int:
     if calendar == ALWAYS_WORKING:
         return NO_CALENDAR_DAY_S
     last = before.astimezone(ZoneInfo(calendar.zone)).date()
+    usual = calendar._usual_days  # noqa: SLF001 (the memo of this module's own class)
+    if last not in usual:
+        if len(usual) >= _CACHED_WINDOWS:
+            usual.clear()
+        usual[last] = _usual_day(calendar, last)
+    return usual[last]
+
+
+def _usual_day(calendar: Calendar, last: date) -> int:
+    """Working seconds of the commonest working day in the 28 local days before `last`."""
     amounts = Counter(
         worked for back in range(1, 29) if (worked := _length(_of_local_day(calendar, last - timedelta(days=back))))
     )
@@ -290,3 +301,23 @@ def _minutes(text: str) -> int:
     if colon and hours.isdigit() and minutes.isdigit() and int(minutes) < 60 and int(hours) * 60 + int(minutes) <= 1440:
         return int(hours) * 60 + int(minutes)
     raise ValueError(f"{text!r} is not a clock time: write 06:00 or 22:30")
+
+
+def last_shift(calendar: Calendar, now: datetime) -> tuple[datetime, datetime]:
+    """Begin and end, breaks included, of the shift that ended last at or before `now`.
+
+    The last 8 hours where there is no calendar, or where none ended in the last 28 local days.
+    """
+    if calendar != ALWAYS_WORKING:
+        zone = ZoneInfo(calendar.zone)
+        today = now.astimezone(zone).date()
+        for back in range(-1, 29):
+            day = today - timedelta(days=back)
+            bounds = (
+                (_boundary(day, s.start_min, zone), _boundary(day, s.end_min, zone)) for s in calendar.shifts_on(day)
+            )
+            ended = [(end, begin) for begin, end in bounds if begin < end <= _second(now)]
+            if ended:
+                end, begin = max(ended)
+                return _instant(begin), _instant(end)
+    return _instant(_second(now) - NO_CALENDAR_DAY_S), _instant(_second(now))

@@ -323,6 +323,9 @@ class Reads(Protocol):
     def open_episodes(self) -> Mapping[str, LoggedEvent]:
         """By order: the newest episode event of each order whose episode is not closed."""
 
+    def told_forecasts(self, orders: Sequence[str]) -> Mapping[str, LoggedEvent]:
+        """By order, for those of the orders that have one: the forecast of it that was told last."""
+
     def identities(self) -> tuple[GatewayIdentity, ...]:
         """Every gateway that was ever registered, over all enterprises, by name."""
 

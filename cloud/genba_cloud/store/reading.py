@@ -69,6 +69,7 @@ from genba_cloud.store.told import Told
 from genba_cloud.store.work import facts_of, question_of, station_of
 from genba_shared.events import Event
 
+FORECAST = "forecast_issued"
 EPISODES = ("episode_opened", "episode_escalated", "episode_closed")
 
 
@@ -267,6 +268,20 @@ class SqlReads:
         query = query.where(LOG.c.position.in_(newest), LOG.c.kind != "episode_closed")
         with self._engine.connect() as connection:
             return {row.order_id: _logged(row) for row in connection.execute(query)}
+
+    def told_forecasts(self, orders: Sequence[str]) -> Mapping[str, LoggedEvent]:
+        """See the port."""
+        found: dict[str, LoggedEvent] = {}
+        with self._engine.connect() as connection:
+            for part in chunks(orders):
+                newest = (
+                    select(func.max(LOG.c.position))
+                    .where(LOG.c.enterprise == self._enterprise, LOG.c.order_id.in_(part), LOG.c.kind == FORECAST)
+                    .group_by(LOG.c.order_id)
+                )
+                query = self._log().add_columns(LOG.c.order_id).where(LOG.c.position.in_(newest))
+                found.update((row.order_id, _logged(row)) for row in connection.execute(query))
+        return found
 
     def identities(self) -> tuple[GatewayIdentity, ...]:
         """See the port."""

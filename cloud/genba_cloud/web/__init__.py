@@ -1,5 +1,6 @@
 """Pages that the server renders: the board, signing in, choosing a password. Nothing comes from elsewhere."""
 
+from genba_cloud.web.bottlenecks import create_bottleneck_page
 from genba_cloud.web.pages import BoardSource, PageParts, create_pages
 from genba_cloud.web.question_pages import QuestionParts, create_question_pages
 from genba_cloud.web.stations import create_station_page
@@ -10,6 +11,7 @@ __all__ = [
     "Language",
     "PageParts",
     "QuestionParts",
+    "create_bottleneck_page",
     "create_pages",
     "create_question_pages",
     "create_station_page",
