@@ -36,7 +36,7 @@ from genba_cloud.api.shapes import (
 from genba_cloud.api.views import question_view
 from genba_cloud.api.visible import Desk
 from genba_cloud.core.facts.plan import Refused, is_in_time
-from genba_cloud.core.viewer import Act, Role, Viewer, may
+from genba_cloud.core.viewer import Act, Viewer, may
 from genba_cloud.ledger import Ledger, TagToBind
 from genba_cloud.store.read import QueueRow
 from genba_shared.errors import ContractError
@@ -300,7 +300,7 @@ def _station(text: str) -> str:
 
 def source_of_viewer(viewer: Viewer) -> Source:
     """Who says so, in an event that a viewer causes."""
-    kind = SourceType.PERSON if viewer.role is Role.ADMIN else SourceType.API
+    kind = SourceType.PERSON if viewer.is_person else SourceType.API
     return Source(type=kind, ref=viewer.who)
 
 

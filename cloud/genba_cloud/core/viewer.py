@@ -19,6 +19,13 @@ class Role(StrEnum):
     ADMIN = "admin"
     MACHINE = "machine"
     BOARD = "board"
+    OPERATOR = "operator"
+    SUPERVISOR = "supervisor"
+    MANAGER = "manager"
+
+
+PEOPLE: Final = frozenset({Role.ADMIN, Role.OPERATOR, Role.SUPERVISOR, Role.MANAGER})
+"""Roles of people who sign in."""
 
 
 class Scope(StrEnum):
@@ -29,6 +36,7 @@ class Scope(StrEnum):
     DISPATCH_WRITE = "dispatch:write"
     EVENTS_WRITE = "events:write"
     ANSWERS_WRITE = "answers:write"
+    ACTIONS_WRITE = "actions:write"
 
 
 class Subject(StrEnum):
@@ -56,6 +64,14 @@ class Act(StrEnum):
     ADMINISTER = "administer"
     TAKE_STOCK = "take_stock"
     ANSWER = "answer"
+    WORK = "work"
+    """Scan, report, complete, confirm, hold; problems and material; take back what one said oneself."""
+    SUPERVISE = "supervise"
+    """Reject, skip and reopen nodes; take back what others, or machines, said."""
+    HOLD_ORDER = "hold_order"
+    CHANGE_ORDER = "change_order"
+    """Cancel an order, or change how urgent it is."""
+    MAKE_CODES = "make_codes"
 
 
 class Sight(StrEnum):
@@ -81,6 +97,11 @@ class Viewer:
     scopes: frozenset[Scope] = frozenset()
     must_choose_password: bool = False
 
+    @property
+    def is_person(self) -> bool:
+        """Whether somebody signed in, and no machine or screen."""
+        return self.role in PEOPLE
+
 
 _BOARD_SIGHT: Final = {
     Subject.ORDERS: Sight.WITHOUT_NAMES,
@@ -95,7 +116,37 @@ _ACT_SCOPE: Final = {
     Act.APPEND_EVENTS: Scope.EVENTS_WRITE,
     Act.TAKE_STOCK: Scope.EVENTS_WRITE,
     Act.ANSWER: Scope.ANSWERS_WRITE,
+    Act.WORK: Scope.ACTIONS_WRITE,
+    Act.HOLD_ORDER: Scope.ORDERS_WRITE,
+    Act.CHANGE_ORDER: Scope.ORDERS_WRITE,
+    Act.MAKE_CODES: Scope.ORDERS_WRITE,
 }
+_OPERATOR_SIGHT: Final = _BOARD_SIGHT
+"""People on the floor see what they work on, and no customer."""
+_SUPERVISOR_SIGHT: Final = dict.fromkeys(
+    (
+        Subject.ORDERS,
+        Subject.WIP,
+        Subject.STATIONS,
+        Subject.ALERTS,
+        Subject.GATEWAYS,
+        Subject.EVENTS,
+        Subject.UNASSIGNED,
+        Subject.TAGS,
+        Subject.QUESTIONS,
+    ),
+    Sight.ALL,
+)
+_MANAGER_SIGHT: Final = _SUPERVISOR_SIGHT
+_OPERATOR_ACTS: Final = frozenset({Act.WORK, Act.TAKE_STOCK})
+_SUPERVISOR_ACTS: Final = _OPERATOR_ACTS | {
+    Act.SUPERVISE,
+    Act.HOLD_ORDER,
+    Act.MAKE_CODES,
+    Act.ANSWER,
+    Act.DISPATCH,
+}
+_MANAGER_ACTS: Final = _SUPERVISOR_ACTS | {Act.CHANGE_ORDER, Act.UPSERT_ORDER}
 _PEOPLE_ONLY: Final = frozenset({Subject.KEYS})
 
 
@@ -111,6 +162,12 @@ def sight(viewer: Viewer, subject: Subject, *, enterprise: str) -> Sight:
             return Sight.ALL if readable else Sight.NOTHING
         case Role.BOARD:
             return _BOARD_SIGHT.get(subject, Sight.NOTHING)
+        case Role.OPERATOR:
+            return _OPERATOR_SIGHT.get(subject, Sight.NOTHING)
+        case Role.SUPERVISOR:
+            return _SUPERVISOR_SIGHT.get(subject, Sight.NOTHING)
+        case Role.MANAGER:
+            return _MANAGER_SIGHT.get(subject, Sight.NOTHING)
         case _:
             assert_never(viewer.role)
 
@@ -127,6 +184,12 @@ def may(viewer: Viewer, act: Act, *, enterprise: str) -> bool:
             return needed is not None and needed in viewer.scopes
         case Role.BOARD:
             return False
+        case Role.OPERATOR:
+            return act in _OPERATOR_ACTS
+        case Role.SUPERVISOR:
+            return act in _SUPERVISOR_ACTS
+        case Role.MANAGER:
+            return act in _MANAGER_ACTS
         case _:
             assert_never(viewer.role)
 

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from genba_cloud.core.assess import AssessedOrder
 from genba_cloud.core.deviation import Level
 from genba_cloud.core.facts.views import ZoneFacts
-from genba_cloud.core.viewer import Role, Viewer
+from genba_cloud.core.viewer import Viewer
 from genba_cloud.store.accounts_authority import (
     ADMIN,
     LONGEST_PASSWORD,
@@ -131,7 +131,7 @@ def _add_board(router: APIRouter, parts: PageParts) -> None:
             questions=source.open_questions(),
             position=position,
             wall_ms=int(wall.timestamp() * 1000),
-            person=viewer.role is Role.ADMIN,
+            person=viewer.is_person,
             base=str(request.base_url).rstrip("/"),
             **board_words(shown),
         )
@@ -247,7 +247,7 @@ def _problem_words(problem: PasswordProblem, shown: Shown) -> str:
 
 def _may_count(source: BoardSource, viewer: Viewer) -> set[str]:
     """Zones whose stock the viewer may take: of signed-in persons only, where the gateway's map allows it."""
-    if viewer.role is not Role.ADMIN:
+    if not viewer.is_person:
         return set()
     return {zone for gateway in source.gateways() for zone in gateway.stocktakes}
 
