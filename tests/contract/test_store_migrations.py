@@ -166,23 +166,28 @@ def make_old(folder: Path) -> None:
     fill(None, folder)
     with closing(sqlite3.connect(folder / "genba.db")) as connection, connection:
         later = (
+            "action_done",
             "archive",
             "gateway_identity",
             "lease",
             "merkle_head",
             "quarantine_given_up",
             "quarantine_use",
+            "scan_code",
             "subject_key",
             "worker",
         )
         for what in (
             "TABLE alembic_version",
             "INDEX log_by_id",
+            "INDEX log_of_said",
             "TABLE question",
             *(f"TABLE {name}" for name in later),
         ):
             connection.execute(f"DROP {what}")
         connection.execute("ALTER TABLE received_range DROP COLUMN run")
+        for name in ("customer_order", "work_order", "node"):
+            connection.execute(f"ALTER TABLE {name} DROP COLUMN details")
 
 
 def test_a_file_of_the_time_before_revisions_is_adopted_after_it_was_copied(

@@ -15,7 +15,8 @@ from genba_shared.errors import GenbaError
 from genba_shared.events import Event
 
 if TYPE_CHECKING:
-    from genba_cloud.store.proofs import Proofs  # it speaks of the rows of this module
+    from genba_cloud.store.floor import Floor  # both speak of the rows of this module
+    from genba_cloud.store.proofs import Proofs
 
 __all__ = [
     "Link",
@@ -169,6 +170,10 @@ class Transaction(Protocol):
     @property
     def proofs(self) -> Proofs:
         """Heads, archives and keys of subjects, and the log as it really stands."""
+
+    @property
+    def floor(self) -> Floor:
+        """Labels' codes, what was said, and requests that were done already."""
 
     def last_link(self) -> Link:
         """The newest link of the chain; number and positions are 0 and the hash is empty before the first."""

@@ -28,6 +28,7 @@ from genba_cloud.core.facts.views import (
 from genba_shared.events import Event
 
 if TYPE_CHECKING:
+    from genba_cloud.store.floor import Floor  # it speaks of what this module is imported by
     from genba_cloud.store.proofs import Proofs  # it speaks of what this module is imported by
 
 
@@ -232,6 +233,9 @@ class Reads(Protocol):
 
     def proofs(self) -> AbstractContextManager[Proofs]:
         """Heads, archives and keys of subjects, and the log as it really stands, in one snapshot."""
+
+    def floor(self) -> AbstractContextManager[Floor]:
+        """Labels' codes and what was said, in one snapshot."""
 
     def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
         """A page of orders.

@@ -176,4 +176,5 @@ def _about(problem: Problem, actor: Actor, entry: Entry) -> dict[str, Any]:
         "node": reported.node,
         "because": (reported.id,),
         "target": reported.id,
+        "order": reported.order,
     }

@@ -125,6 +125,7 @@ def decide_undo(
                 reason=reason or "undone_at_once",
                 because=(target.id,),
                 target=target.id,
+                order=getattr(target, "order", None),
             )
             for target in left
         )
