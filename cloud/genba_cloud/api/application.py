@@ -12,7 +12,19 @@ from fastapi.responses import JSONResponse, Response
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from genba_cloud.api import admin, enrolment, health, proofs, quarantine, reading, station_state, stock_taking, writing
+from genba_cloud.api import (
+    actions,
+    admin,
+    enrolment,
+    health,
+    proofs,
+    quarantine,
+    reading,
+    scan,
+    station_state,
+    stock_taking,
+    writing,
+)
 from genba_cloud.api.enrolment import Enrolling
 from genba_cloud.api.guard import Guard
 from genba_cloud.api.health import Metrics
@@ -83,6 +95,8 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
         ("read", reading.router),
         ("write", writing.router),
         ("write", stock_taking.router),
+        ("floor", scan.router),
+        ("floor", actions.router),
         ("administration", admin.router),
         ("administration", quarantine.router),
         ("gateways", enrolment.router),

@@ -72,6 +72,11 @@ class Authority:
         self.accounts.set_password(ADMIN, self._hasher.hash(password), must_choose=True)
         return password
 
+    def add_person(self, name: str, role: Role) -> str | None:
+        """Make an account; its one-time password, None where there is an account of that name already."""
+        password = one_time_password()
+        return password if self.accounts.add_account(name, self._hasher.hash(password), role) else None
+
     def sign_in(self, name: str, password: str, *, client: str) -> str | TooMany | None:
         """Begin a session and return its token.
 
@@ -161,7 +166,7 @@ class Authority:
         return Viewer(
             who=account.name,
             enterprise=self.enterprise,
-            role=Role.ADMIN,
+            role=account.role,
             must_choose_password=account.must_choose,
         )
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, text, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, text, update
 
 from genba_cloud.store.rows import event_of
 from genba_cloud.store.tables import LOG
 from genba_cloud.store.tables_floor import ACTION_DONE, IS_SAID, SCAN_CODE
-from genba_shared.events import Event
+from genba_shared.events import Event, EventVoided
 
 _OF_ORDER: Final = ("order_held", "order_resumed", "order_cancelled", "shipment_moved", "event_voided")
 _OF_PROBLEM: Final = ("problem_explained", "problem_resolved", "event_voided")
@@ -87,11 +87,12 @@ class Floor:
         position = self._connection.scalar(since) or 0  # archived: everything that is still in the log came after it
         return self._events(LOG.c.kind.in_(_OF_PROBLEM), LOG.c.position > position)
 
-    def voids_of(self, targets: Iterable[str], events: Iterable[Event]) -> dict[str, datetime]:
-        """When each of the targets was taken back, by these events."""
-        wanted = set(targets)
-        found = ((getattr(event, "target", None), event) for event in events if event.kind == "event_voided")
-        return {target: event.at for target, event in found if target in wanted and target is not None}
+    def voided(self, ids: Sequence[str]) -> dict[str, datetime]:
+        """When each of these events was taken back, of those that were."""
+        mine = LOG.c.enterprise == self._enterprise
+        first = self._connection.scalar(select(func.min(LOG.c.position)).where(mine, LOG.c.id.in_(ids))) or 0
+        later = self._events(LOG.c.kind == EventVoided.kind, LOG.c.position > first)
+        return {event.target: event.at for event in later if isinstance(event, EventVoided) and event.target in ids}
 
     def done(self, key: str) -> DoneAlready | None:
         """The request with this key."""

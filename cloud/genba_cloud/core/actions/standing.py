@@ -133,37 +133,45 @@ class NodePlace:
         return replace(self, said=said_of_node([*before, *events], self.plan.node))
 
 
-def places_of(
-    order: str,
-    work: WorkOrderPlan,
-    facts: WorkOrderFacts | None,
-    events: Sequence[Event],
-    order_said: OrderSaid,
-    elsewhere: Mapping[tuple[str, str], NodePlace] | None = None,
-) -> tuple[NodePlace, ...]:
-    """Every node of the work order, as it stands.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkSeen:
+    """A work order and what is known of it.
 
-    Args:
-        order: the order's number.
-        work: its plan.
-        facts: what its facts view says; None where there is none yet.
-        events: of the work order, of the kinds of `said`; opened, so that people can be told apart.
-        order_said: what was said of the order.
-        elsewhere: by (work order, node), the nodes of other work orders that nodes of this one wait for.
+    `facts`: what its view says, None where there is none yet. `events` are those of the kinds of `said`; opened,
+    so that people can be told apart.
     """
-    bare = {
-        plan.node: NodePlace(
-            order=order,
-            work=work,
-            plan=plan,
-            facts=facts.node(plan.node) if facts else None,
-            said=said_of_node(events, plan.node),
-            order_said=order_said,
-        )
-        for plan in work.nodes
-    }
-    known = {(work.work_order, code): place for code, place in bare.items()} | dict(elsewhere or {})
-    return tuple(replace(place, lacking=tuple(_lacking(place, known))) for place in bare.values())
+
+    order: str
+    plan: WorkOrderPlan
+    facts: WorkOrderFacts | None
+    events: Sequence[Event]
+    order_said: OrderSaid
+
+
+def places_of(works: Iterable[WorkSeen]) -> tuple[NodePlace, ...]:
+    """Every node of these work orders as it stands, in the order of their routings.
+
+    A node that waits for another of a work order that is not among these is taken to have what it needs from there.
+    """
+    bare = {(work.plan.work_order, plan.node): _bare(work, plan) for work in works for plan in work.plan.nodes}
+    return tuple(replace(place, lacking=tuple(_lacking(place, bare))) for place in bare.values())
+
+
+def work_orders_behind(plan: WorkOrderPlan) -> frozenset[str]:
+    """Other work orders that nodes of this one wait for."""
+    named = {need.work_order for node in plan.nodes for need in node.needs()}
+    return frozenset(name for name in named if name is not None and name != plan.work_order)
+
+
+def _bare(work: WorkSeen, plan: NodePlan) -> NodePlace:
+    return NodePlace(
+        order=work.order,
+        work=work.plan,
+        plan=plan,
+        facts=work.facts.node(plan.node) if work.facts else None,
+        said=said_of_node(work.events, plan.node),
+        order_said=work.order_said,
+    )
 
 
 def _lacking(place: NodePlace, known: Mapping[tuple[str, str], NodePlace]) -> Iterable[Missing]:

@@ -121,6 +121,7 @@ class Why(StrEnum):
     NOT_TO_BE_UNDONE = "not_to_be_undone"
     UNKNOWN_WORD = "unknown_word"
     AMOUNT_IMPOSSIBLE = "amount_impossible"
+    OTHER_REQUEST = "other_request"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What people do on the floor: the codes on labels, and requests that were done already."""
+"""What people do on the floor: codes on labels, requests that were done already, and roles of accounts."""
 
 from __future__ import annotations
 
@@ -59,6 +59,8 @@ def upgrade() -> None:
         postgresql_where=sa.text(_IS_SAID),
     )
     if op.get_context().dialect.name == "postgresql":
+        # Beside SQLite, accounts are in a file of their own, which looks after itself.
+        op.add_column("accounts", sa.Column("role", sa.Text(), nullable=False, server_default="admin"))
         for statement in isolating(name for name in _ISOLATED if name not in there):
             op.execute(statement)
 
@@ -67,3 +69,5 @@ def downgrade() -> None:
     """One step back."""
     op.drop_index("log_of_said", table_name="log")
     op.drop_table("action_done")
+    if op.get_context().dialect.name == "postgresql":
+        op.drop_column("accounts", "role")
