@@ -23,6 +23,7 @@ from genba_cloud.api import (
     scan,
     station_state,
     stock_taking,
+    users,
     writing,
 )
 from genba_cloud.api.enrolment import Enrolling
@@ -98,6 +99,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
         ("floor", scan.router),
         ("floor", actions.router),
         ("administration", admin.router),
+        ("administration", users.router),
         ("administration", quarantine.router),
         ("gateways", enrolment.router),
         ("administration", proofs.router),

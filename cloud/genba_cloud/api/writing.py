@@ -20,6 +20,7 @@ from genba_cloud.api.bodies import (
     QueueBody,
     TagsBody,
 )
+from genba_cloud.api.floor_rights import FLOOR_NEEDS
 from genba_cloud.api.guard import Guard, authority_of
 from genba_cloud.api.idempotency import Idempotent
 from genba_cloud.api.problems import ApiProblem
@@ -80,6 +81,7 @@ ALSO_NEEDS: Final[Mapping[type[Event], Act]] = {
     TagUnbound: Act.DISPATCH,
     CountsAssigned: Act.ANSWER,
     EventCorrected: Act.ANSWER,
+    **FLOOR_NEEDS,
 }
 """Kinds that say what stations and tags work on, or what counts: the same right as the routes that do so."""
 

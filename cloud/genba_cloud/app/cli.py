@@ -16,6 +16,7 @@ from genba_cloud.app import (
     commands_proofs,
     commands_quarantine,
     commands_subject,
+    commands_users,
     commands_workers,
 )
 from genba_cloud.app.control import ask
@@ -40,6 +41,8 @@ _EXAMPLES: Final = """\
 examples:
   genba cloud serve --data ./data            start on http://127.0.0.1:8000; the first start prints a password
   genba cloud key create erp --scopes read,orders:write --data ./data
+  genba cloud user add u17 --role operator --data ./data
+                                             an account for somebody on the floor
   genba cloud gateway add line-1 --data ./data
                                              register a gateway; prints the code with which it enrols
   genba cloud board-link --data ./data       a read-only link for a screen on the wall
@@ -85,7 +88,9 @@ def _add_accounts(commands: Any) -> None:
     )
     create.add_argument("name", help="whom the key is for")
     create.add_argument(
-        "--scopes", required=True, help="some of read,orders:write,dispatch:write,events:write,answers:write"
+        "--scopes",
+        required=True,
+        help="some of read,orders:write,dispatch:write,events:write,answers:write,actions:write",
     )
     add_command(key, "list", "show all keys without their secrets", _key_list, example="key list --data ./data")
     revoke = add_command(key, "revoke", "make a key useless", _key_revoke, example="key revoke 3f2a --data ./data")
@@ -95,6 +100,7 @@ def _add_accounts(commands: Any) -> None:
         user, "reset", "give an account a new one-time password", _user_reset, example="user reset admin --data ./data"
     )
     reset.add_argument("name", choices=[ADMIN])
+    commands_users.add_to(user)
     link = add_command(
         commands, "board-link", "print the board's read-only link", _board_link, example="board-link --data ./data"
     )
@@ -119,6 +125,8 @@ def _add_serve(commands: Any) -> None:
     parser.add_argument("--no-ingest", action="store_true", help="only API and pages; workers take what gateways send")
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate (PEM); needed beyond 127.0.0.1")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key (PEM)")
+    parser.add_argument("--public-url", default="", metavar="URL", help="where phones reach the pages, for labels")
+    parser.add_argument("--gs1-prefix", default="", metavar="DIGITS", help="print labels as GS1 Digital Links")
     parser.add_argument("--signing-key", type=Path, metavar="FILE", help="signs heads of the log (PEM, Ed25519)")
 
 
@@ -143,6 +151,8 @@ def _serve(arguments: argparse.Namespace) -> int:
             tls_cert=arguments.tls_cert,
             tls_key=arguments.tls_key,
             signing_key=arguments.signing_key,
+            public_url=arguments.public_url.rstrip("/"),
+            gs1_prefix=arguments.gs1_prefix,
         )
     )
 

@@ -20,7 +20,7 @@ LENGTH: Final = BITS // 5 + 1
 LONGEST_TYPED: Final = 300
 _VALUES: Final = {letter: number for number, letter in enumerate(ALPHABET)} | {"I": 1, "L": 1, "O": 0}
 _PRIMITIVE: Final = 0b100101  # x^5 + x^2 + 1
-_OF_LINK: Final = re.compile(r"/(?:q|253/[0-9]{13})/?([^/?#]+)", re.IGNORECASE)
+_OF_LINK: Final = re.compile(r"/(?:q/|253/[0-9]{13})([^/?#]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -199,6 +199,18 @@ def without_names(plan: OrderPlan) -> OrderPlan:
     return replace(plan, customer="", external_id="", system="")
 
 
+def read_role(word: str) -> Role:
+    """The role of a person from its word.
+
+    Raises:
+        ValueError: it is none; the message says which there are.
+    """
+    known = sorted(PEOPLE)
+    if word not in known:
+        raise ValueError(f"{word!r:.80} is no role of a person: write one of {', '.join(known)}")
+    return Role(word)
+
+
 def read_scopes(words: Iterable[str]) -> frozenset[Scope]:
     """Scopes from their words.
 

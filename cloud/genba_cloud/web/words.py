@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from genba_cloud.web import words_floor, words_questions
+from genba_cloud.web import words_floor, words_questions, words_scan, words_trouble
 
 
 class Language(StrEnum):
@@ -312,9 +312,9 @@ _EN: Final[Mapping[str, str]] = {
 }
 
 WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
-    Language.ZH: {**_ZH, **words_floor.ZH, **words_questions.ZH},
-    Language.JA: {**_JA, **words_floor.JA, **words_questions.JA},
-    Language.EN: {**_EN, **words_floor.EN, **words_questions.EN},
+    Language.ZH: {**_ZH, **words_floor.ZH, **words_questions.ZH, **words_scan.ZH, **words_trouble.ZH},
+    Language.JA: {**_JA, **words_floor.JA, **words_questions.JA, **words_scan.JA, **words_trouble.JA},
+    Language.EN: {**_EN, **words_floor.EN, **words_questions.EN, **words_scan.EN, **words_trouble.EN},
 }
 
 _WEEKDAYS: Final[Mapping[Language, Sequence[str]]] = {
