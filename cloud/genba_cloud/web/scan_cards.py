@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from genba_cloud.api.floor_reads import NodeSeen, ScanSeen, VisibleFloor
-from genba_cloud.core.actions import Missing, NodeAction, Preview, State, next_places
+from genba_cloud.core.actions import Missing, NodeAction, NodePlace, Preview, State, next_places
+from genba_cloud.core.facts import NodePlan
 from genba_cloud.core.status import Status
 from genba_cloud.web.rows import Shown, When
 
@@ -107,7 +108,7 @@ def card_of(seen: NodeSeen, floor: VisibleFloor, shown: Shown) -> Card:
         planned=shown.when(plan.planned_finish),
         when=_when(seen, shown),
         on_hold=place.said.held_since is not None,
-        missing=tuple(_missing(one, shown) for one in _lacks(seen)),
+        missing=tuple(_missing(one, place, shown) for one in _lacks(seen)),
         instructions=plan.instructions,
         quantity=plan.quantity,
         pieces=max(plan.quantity, place.good) if NodeAction.COMPLETE in main else None,
@@ -132,8 +133,11 @@ def entry_of(seen: NodeSeen, shown: Shown) -> Entry:
 
 def label_of(seen: NodeSeen, shown: Shown) -> str:
     """The node's name in the reader's language, else in English, else its code."""
-    labels = seen.place.plan.label
-    return next((labels[tag] for tag in (shown.language, "en", *labels) if tag in labels), seen.place.plan.node)
+    return _label(seen.place.plan, shown)
+
+
+def _label(plan: NodePlan, shown: Shown) -> str:
+    return next((plan.label[tag] for tag in (shown.language, "en", *plan.label) if tag in plan.label), plan.node)
 
 
 def _choices(codes: tuple[str, ...], group: str, shown: Shown) -> tuple[Choice, ...]:
@@ -188,8 +192,10 @@ def _lacks(seen: NodeSeen) -> tuple[Missing, ...]:
     return place.missing_at_end() if place.state is State.AWAITING_CONFIRMATION else ()
 
 
-def _missing(one: Missing, shown: Shown) -> str:
-    return shown.say(f"lack.{one.lack}", subject=one.subject, done=one.done, needed=one.needed)
+def _missing(one: Missing, place: NodePlace, shown: Shown) -> str:
+    other = place.work.node(one.subject)
+    subject = _label(other, shown) if other else one.subject
+    return shown.say(f"lack.{one.lack}", subject=subject, done=one.done, needed=one.needed)
 
 
 def _when(seen: NodeSeen, shown: Shown) -> str:

@@ -50,6 +50,9 @@ class _Said:
     undo: str = ""
     asks_why: bool = False
     status: int = 200
+    pieces: int | None = None
+    reason: str = ""
+    """What was typed and not taken: it stays in its fields."""
 
 
 def create_scan_pages(parts: ScanParts) -> APIRouter:
@@ -110,7 +113,12 @@ def _add_scan(router: APIRouter, parts: ScanParts) -> None:
         try:
             done = await desk.scan(code, form.action, form.wish, work_order=form.work_order, node=form.node, once=once)
         except ApiProblem as problem:
-            refused = _Said(problem=_words(problem, shown), status=problem.status)
+            refused = _Said(
+                problem=_words(problem, shown),
+                status=problem.status,
+                pieces=form.wish.pieces,
+                reason=form.wish.reason or "",
+            )
             return await run_in_threadpool(_page, shown, desk, code, named, lambda _seen: refused)
         return _back(shown, code, named, did=_did(done, form.action), done=done)
 
@@ -228,6 +236,7 @@ def _page(
         return _not_found(shown, code, problem)
     said, focus = say(seen), focus_of(seen)
     order_said = seen.nodes[0].place.order_said
+    is_fresh = not (said.text or said.problem or said.undo)
     return page(
         "scan.html",
         shown,
@@ -237,7 +246,7 @@ def _page(
         customer=seen.order.plan.customer,
         order_held=order_said.held_since is not None,
         cancelled=order_said.cancelled_at is not None,
-        just_done=shown.when(seen.just_done).clock if seen.just_done and focus and focus.usual else "",
+        just_done=shown.when(seen.just_done).clock if seen.just_done and focus and focus.usual and is_fresh else "",
         card=card_of(focus, desk.floor, shown) if focus else None,
         nodes=[entry_of(one, shown) for one in seen.nodes] if len(seen.nodes) > 1 else [],
         said=said,

@@ -8,7 +8,8 @@ from typing import Final
 ZH: Final[Mapping[str, str]] = {
     "problem.link": "有问题",
     "problem.title": "哪里有问题？",
-    "problem.cause": "知道原因吗？（30 分钟内补也可以）",
+    "problem.cause": "知道原因吗？",
+    "problem.cause_hint": "30 分钟内补上也可以。",
     "problem.later": "以后再说",
     "problem.taken": "已报告：{category}。班长会看到。",
     "problem.explained": "原因已记录：{cause}",
@@ -78,7 +79,8 @@ ZH: Final[Mapping[str, str]] = {
 JA: Final[Mapping[str, str]] = {
     "problem.link": "困っている",
     "problem.title": "何に困っていますか？",
-    "problem.cause": "原因は分かりますか？（30 分以内でも構いません）",
+    "problem.cause": "原因は分かりますか？",
+    "problem.cause_hint": "30 分以内なら、あとでも構いません。",
     "problem.later": "あとで",
     "problem.taken": "報告しました：{category}。班長に伝わります。",
     "problem.explained": "原因を記録しました：{cause}",
@@ -148,7 +150,8 @@ JA: Final[Mapping[str, str]] = {
 EN: Final[Mapping[str, str]] = {
     "problem.link": "Problem",
     "problem.title": "What is the trouble?",
-    "problem.cause": "Do you know the cause? (within 30 minutes will do)",
+    "problem.cause": "Do you know the cause?",
+    "problem.cause_hint": "Within 30 minutes will do.",
     "problem.later": "Later",
     "problem.taken": "Reported: {category}. The supervisor sees it.",
     "problem.explained": "Cause noted: {cause}",
