@@ -52,6 +52,7 @@ NODE_KINDS: Final = (
 )
 """Kinds of which a node's standing is made, beside its counts."""
 ORDER_KINDS: Final = (OrderHeld, OrderResumed, OrderCancelled, ShipmentMoved)
+_WORK: Final = (NodeStarted, NodeCompleted, ProgressReported, StepCompleted, QualityRecorded)
 _LEFT: Final = frozenset({ShipmentStatus.PICKED_UP, ShipmentStatus.UNDER_WAY, ShipmentStatus.ARRIVED})
 _PEOPLE: Final = frozenset({SourceType.PERSON, SourceType.SCAN})
 
@@ -82,10 +83,12 @@ class Reported(NamedTuple):
 class NodeSaid:
     """What was said of one node. `last` is the newest event, `entered`: by whom something was entered last, and when.
 
-    `reset_at`: when claims were rejected, or the node was opened again, last.
+    `is_begun`: somebody, or a machine, worked
+    on it at some time. `reset_at`: when claims were rejected, or the node was opened again, last.
     """
 
     started_at: datetime | None = None
+    is_begun: bool = False
     claims: tuple[Claimed, ...] = ()
     confirmed: tuple[Voice, ...] = ()
     reported: Reported | None = None
@@ -127,6 +130,7 @@ def said_of_node(events: Iterable[Event], node: str) -> NodeSaid:
     newest = max(people, key=lambda event: event.entered_at or event.at, default=None)
     return NodeSaid(
         started_at=min(starts, default=None),
+        is_begun=any(isinstance(event, _WORK) for event in every),
         claims=tuple(
             Claimed(voice=_voice(event), pieces=event.pieces) for event in valid if isinstance(event, NodeCompleted)
         ),

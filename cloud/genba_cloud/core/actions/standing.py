@@ -75,9 +75,8 @@ class NodePlace:
             return State.AWAITING_CONFIRMATION
         if self.said.confirmed:
             return State.DONE
-        seen = self.said.started_at or self.said.reported or self.said.reset_at or self.good
-        is_seen = seen or (self.facts is not None and self.facts.started_at is not None)
-        return State.IN_PROGRESS if is_seen else State.PENDING
+        is_counted = self.facts is not None and bool(self.facts.good or self.facts.scrap or self.facts.rework)
+        return State.IN_PROGRESS if self.said.is_begun or is_counted else State.PENDING
 
     def _is_reached_by_answers(self) -> bool:
         facts = self.facts
