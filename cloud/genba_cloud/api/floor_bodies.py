@@ -17,6 +17,7 @@ from genba_cloud.core.actions import (
     OrderWish,
     ProblemWish,
 )
+from genba_cloud.core.viewer import ACCOUNT_NAME
 from genba_shared.events import QualityResult
 
 
@@ -182,5 +183,5 @@ class CodesBody(_Body):
 class UserBody(_Body):
     """An account for a person."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,39}$")]
+    name: Annotated[str, StringConstraints(pattern=f"^{ACCOUNT_NAME.pattern}$")]
     role: Annotated[str, StringConstraints(max_length=20)]

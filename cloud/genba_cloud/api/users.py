@@ -1,4 +1,4 @@
-"""Routes of people's accounts: who may sign in, and as what."""
+"""Routes of people's accounts: who may sign in, as what, and with which new password."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from genba_cloud.api.guard import authority_of
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.api.shapes import PasswordShape
 from genba_cloud.core.viewer import read_role
+from genba_cloud.store.accounts_authority import ADMIN
 
 router = APIRouter()
 
@@ -41,3 +42,27 @@ def create_user(request: Request, body: UserBody) -> Response:
         raise ApiProblem(409, f"there is an account {body.name} already", accepted="another name")
     answer = {"one_time_password": password, "user": body.name}
     return JSONResponse(answer, status_code=201, headers={"Cache-Control": "no-store"})
+
+
+@router.post(
+    "/users/{name}/reset",
+    summary="New one-time password for an account",
+    response_model=PasswordShape,
+    dependencies=ADMINISTER,
+)
+def reset_user(request: Request, name: str) -> Response:
+    """All sessions of the account end."""
+    password = authority_of(request).reset_password(name)
+    if password is None:
+        raise ApiProblem.not_found(f"account {name!r:.100}")
+    return JSONResponse({"one_time_password": password, "user": name}, headers={"Cache-Control": "no-store"})
+
+
+@router.delete("/users/{name}", summary="Remove an account", status_code=204, dependencies=ADMINISTER)
+def remove_user(request: Request, name: str) -> Response:
+    """All its sessions end. What its person entered stays, and can be erased (`POST subjects/erase`)."""
+    if name == ADMIN:
+        raise ApiProblem(409, "the administrator's account cannot be removed", accepted="another account")
+    if not authority_of(request).accounts.remove_account(name):
+        raise ApiProblem.not_found(f"account {name!r:.100}")
+    return Response(status_code=204)

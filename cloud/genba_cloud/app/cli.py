@@ -33,7 +33,7 @@ from genba_cloud.core.viewer import read_scopes
 from genba_cloud.ledger import rebuild
 from genba_cloud.store import DEFAULT_ENTERPRISE
 from genba_cloud.store.accounts import Accounts
-from genba_cloud.store.accounts_authority import ADMIN, Authority
+from genba_cloud.store.accounts_authority import Authority
 from genba_shared.cli.command import Command
 from genba_shared.errors import UsageError
 
@@ -96,10 +96,6 @@ def _add_accounts(commands: Any) -> None:
     revoke = add_command(key, "revoke", "make a key useless", _key_revoke, example="key revoke 3f2a --data ./data")
     revoke.add_argument("id", help="as `key list` shows it")
     user = commands.add_parser("user", help="accounts").add_subparsers(dest="user_command", required=True)
-    reset = add_command(
-        user, "reset", "give an account a new one-time password", _user_reset, example="user reset admin --data ./data"
-    )
-    reset.add_argument("name", choices=[ADMIN])
     commands_users.add_to(user)
     link = add_command(
         commands, "board-link", "print the board's read-only link", _board_link, example="board-link --data ./data"
@@ -200,16 +196,6 @@ def _key_revoke(arguments: argparse.Namespace) -> int:
         here=here,
         there=lambda: ask(arguments.data, "DELETE", f"/api/v1/keys/{quote(arguments.id, safe='')}"),
     )
-    return 0
-
-
-def _user_reset(arguments: argparse.Namespace) -> int:
-    password = in_accounts(
-        arguments,
-        here=lambda accounts: Authority(accounts, enterprise=DEFAULT_ENTERPRISE).reset_admin(),
-        there=lambda: ask(arguments.data, "POST", "/api/v1/users/admin/reset")["one_time_password"],
-    )
-    print(f"login user={arguments.name} one-time-password={password}")
     return 0
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from typing import Any
+from urllib.parse import quote
 
 from genba_cloud.app.control import ask
 from genba_cloud.app.database import add_command, in_accounts
-from genba_cloud.core.viewer import PEOPLE, read_role
+from genba_cloud.core.viewer import ACCOUNT_NAME, PEOPLE, read_role
 from genba_cloud.store import DEFAULT_ENTERPRISE
 from genba_cloud.store.accounts import Accounts
-from genba_cloud.store.accounts_authority import Authority
+from genba_cloud.store.accounts_authority import ADMIN, Authority
 from genba_shared.errors import UsageError
 
 
@@ -25,6 +26,12 @@ def add_to(user: Any) -> None:
     )
     add.add_argument("name", help="small letters and digits; an id that is no name keeps people unnamed in the log")
     add.add_argument("--role", required=True, help=f"one of {', '.join(sorted(PEOPLE))}")
+    reset = add_command(
+        user, "reset", "give an account a new one-time password", _reset, example="user reset admin --data ./data"
+    )
+    reset.add_argument("name")
+    remove = add_command(user, "remove", "let somebody in no more", _remove, example="user remove u17 --data ./data")
+    remove.add_argument("name")
     add_command(user, "list", "show all accounts and their roles", _list, example="user list --data ./data")
 
 
@@ -33,6 +40,9 @@ def _add(arguments: argparse.Namespace) -> int:
         role = read_role(arguments.role)
     except ValueError as exc:
         raise UsageError(f"--role: {exc}") from exc
+
+    if ACCOUNT_NAME.fullmatch(arguments.name) is None:
+        raise UsageError(f"{arguments.name!r:.80} is no name of an account: small letters, digits, and . _ - (u17)")
 
     def here(accounts: Accounts) -> str:
         password = Authority(accounts, enterprise=DEFAULT_ENTERPRISE).add_person(arguments.name, role)
@@ -47,6 +57,32 @@ def _add(arguments: argparse.Namespace) -> int:
         there=lambda: ask(arguments.data, "POST", "/api/v1/users", body)["one_time_password"],
     )
     print(f"login user={arguments.name} one-time-password={password}")
+    return 0
+
+
+def _reset(arguments: argparse.Namespace) -> int:
+    def here(accounts: Accounts) -> str:
+        password = Authority(accounts, enterprise=DEFAULT_ENTERPRISE).reset_password(arguments.name)
+        if password is None:
+            raise UsageError(f"there is no account {arguments.name}: see `genba cloud user list`")
+        return password
+
+    path = f"/api/v1/users/{quote(arguments.name, safe='')}/reset"
+    password = in_accounts(arguments, here=here, there=lambda: ask(arguments.data, "POST", path)["one_time_password"])
+    print(f"login user={arguments.name} one-time-password={password}")
+    return 0
+
+
+def _remove(arguments: argparse.Namespace) -> int:
+    if arguments.name == ADMIN:
+        raise UsageError("the administrator's account cannot be removed")
+
+    def here(accounts: Accounts) -> None:
+        if not accounts.remove_account(arguments.name):
+            raise UsageError(f"there is no account {arguments.name}: see `genba cloud user list`")
+
+    path = f"/api/v1/users/{quote(arguments.name, safe='')}"
+    in_accounts(arguments, here=here, there=lambda: ask(arguments.data, "DELETE", path))
     return 0
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -197,6 +198,9 @@ def may(viewer: Viewer, act: Act, *, enterprise: str) -> bool:
 def without_names(plan: OrderPlan) -> OrderPlan:
     """The order as somebody sees it who may not know the customer."""
     return replace(plan, customer="", external_id="", system="")
+
+
+ACCOUNT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
 
 
 def read_role(word: str) -> Role:

@@ -133,6 +133,12 @@ class Accounts:
                 connection.execute(_accounts.insert().values(name=name, **values))
             connection.execute(_sessions.delete().where(_sessions.c.account == name))
 
+    def remove_account(self, name: str) -> bool:
+        """Let nobody sign in by that name any more, and end all its sessions; whether there was such an account."""
+        with self._engine.begin() as connection:
+            connection.execute(_sessions.delete().where(_sessions.c.account == name))
+            return connection.execute(_accounts.delete().where(_accounts.c.name == name)).rowcount == 1
+
     def list_accounts(self) -> tuple[Account, ...]:
         """Every account, by name."""
         with self._engine.connect() as connection:

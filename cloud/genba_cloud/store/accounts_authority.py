@@ -66,10 +66,12 @@ class Authority:
         password = one_time_password()  # of several collectors that start at once on one database, one tells it
         return password if self.accounts.add_account(ADMIN, self._hasher.hash(password)) else None
 
-    def reset_admin(self) -> str:
-        """Give the administrator a new one-time password and end all sessions."""
+    def reset_password(self, name: str) -> str | None:
+        """Give an account a new one-time password and end all its sessions; None: there is no such account."""
+        if name != ADMIN and self.accounts.account(name) is None:
+            return None
         password = one_time_password()
-        self.accounts.set_password(ADMIN, self._hasher.hash(password), must_choose=True)
+        self.accounts.set_password(name, self._hasher.hash(password), must_choose=True)
         return password
 
     def add_person(self, name: str, role: Role) -> str | None:
