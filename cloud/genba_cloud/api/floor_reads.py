@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.api.visible import Desk, assessed
@@ -14,6 +15,7 @@ from genba_cloud.core.actions import (
     Already,
     NodeAction,
     NodePlace,
+    OrderSaid,
     Preview,
     WorkSeen,
     act_of_node,
@@ -26,10 +28,12 @@ from genba_cloud.core.actions import (
     work_orders_behind,
 )
 from genba_cloud.core.assess import AssessedOrder, NodeAssessment
+from genba_cloud.core.facts import WorkOrderPlan
 from genba_cloud.core.scan_codes import Mistyped, read_code
 from genba_cloud.core.viewer import Sight, Subject, Viewer, may, sight, without_names
 from genba_cloud.store.floor import Floor, ScanCode
 from genba_cloud.store.read import OrderRecord
+from genba_cloud.store.work import facts_with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,30 +163,22 @@ class VisibleFloor:
 
     def _works(self, record: OrderRecord, floor: Floor) -> list[WorkSeen]:
         said = said_of_order(floor.said_of_order(record.plan.order))
-        works = [
-            WorkSeen(
-                order=record.plan.order,
-                plan=work,
-                facts=record.facts.get(work.work_order),
-                events=self._desk.opened(floor.said(work.work_order)),
-                order_said=said,
-            )
-            for work in record.plan.work_orders
-        ]
-        known = {work.plan.work_order for work in works}
-        behind = {name for work in works for name in work_orders_behind(work.plan)} - known
+        mine = record.plan.work_orders
+        behind = {name for work in mine for name in work_orders_behind(work)} - {work.work_order for work in mine}
         elsewhere = self._desk.reads.work(sorted(behind)) if behind else ()
-        works += [
-            WorkSeen(
-                order="",
-                plan=work.plan,
-                facts=work.facts,
-                events=self._desk.opened(floor.said(work.plan.work_order)),
-                order_said=said_of_order(()),
-            )
-            for work in elsewhere
+        return [self._seen(record.plan.order, work, floor, said) for work in mine] + [
+            self._seen("", work.plan, floor, said_of_order(())) for work in elsewhere
         ]
-        return works
+
+    def _seen(self, order: str, plan: WorkOrderPlan, floor: Floor, said: OrderSaid) -> WorkSeen:
+        name = plan.work_order
+        return WorkSeen(
+            order=order,
+            plan=plan,
+            facts_with=partial(facts_with, name, plan, floor.view(name)),
+            events=self._desk.opened(floor.said(name)),
+            order_said=said,
+        )
 
     def _just_done(self, places: Sequence[NodePlace]) -> datetime | None:
         meant = aim(places, None, None, self.actor, self._desk.now(), is_named=len(places) == 1)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from genba_cloud.core.actions import (
@@ -46,7 +47,7 @@ from genba_cloud.ledger.batches import Appended
 from genba_cloud.ledger.shop_floor import unknown_node
 from genba_cloud.store.floor import DoneAlready, ScanCode
 from genba_cloud.store.port import Transaction
-from genba_cloud.store.work import facts_of
+from genba_cloud.store.work import facts_with
 from genba_shared.clock import to_milliseconds
 from genba_shared.events import CodeScanned, Event, OrderChanged
 
@@ -242,7 +243,7 @@ def places_in(transaction: Transaction, work_orders: Sequence[str], stamp: Stamp
         WorkSeen(
             order=work.order,
             plan=work.plan,
-            facts=facts_of(name, work.plan, views.get(ViewKey(Aggregate.WORK_ORDER, name))),
+            facts_with=partial(facts_with, name, work.plan, views.get(ViewKey(Aggregate.WORK_ORDER, name))),
             events=stamp.seals.opened(transaction.proofs, transaction.floor.said(name)),
             order_said=said[work.order],
         )

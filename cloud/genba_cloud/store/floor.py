@@ -9,8 +9,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, text, update
 
-from genba_cloud.store.rows import event_of
-from genba_cloud.store.tables import LOG
+from genba_cloud.core.facts import Aggregate
+from genba_cloud.store.port import StoredView
+from genba_cloud.store.rows import event_of, stored_view
+from genba_cloud.store.tables import LOG, VIEW
 from genba_cloud.store.tables_floor import ACTION_DONE, IS_SAID, SCAN_CODE
 from genba_shared.events import Event, EventVoided
 
@@ -71,6 +73,13 @@ class Floor:
         """From now on the label is worth nothing."""
         where = (SCAN_CODE.c.enterprise == self._enterprise, SCAN_CODE.c.id == code_id)
         self._connection.execute(update(SCAN_CODE).where(*where).values(revoked_at=at, revoked_by=by))
+
+    def view(self, work_order: str) -> StoredView | None:
+        """The facts view of a work order; None: nothing was seen of it."""
+        is_it = (VIEW.c.aggregate == str(Aggregate.WORK_ORDER), VIEW.c.id == work_order)
+        query = select(VIEW).where(VIEW.c.enterprise == self._enterprise, *is_it)
+        row = self._connection.execute(query).mappings().first()
+        return stored_view(row) if row else None
 
     def said(self, work_order: str) -> tuple[Event, ...]:
         """What was said of the nodes of a work order, and what of it was taken back; in log order, still sealed."""

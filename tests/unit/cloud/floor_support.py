@@ -23,7 +23,7 @@ from genba_cloud.core.actions import (
     said_of_order,
 )
 from genba_cloud.core.actions.node_rules import decide_node
-from genba_cloud.core.facts import WorkOrderPlan, work_order_facts
+from genba_cloud.core.facts import WorkOrderFacts, WorkOrderPlan, work_order_facts
 from genba_cloud.core.facts.plan import NodePlan, Step
 from genba_cloud.core.facts.work_order import WorkOrderState, fold_work_order
 from genba_shared.events import Event, Source, SourceType
@@ -75,11 +75,13 @@ class Shop:
         return Entry(now=self.now, next_id=self._ids.__next__)
 
     def place(self, node: str = "CUT") -> NodePlace:
-        state = fold_work_order(WorkOrderState(), self.events)
-        facts = work_order_facts("WO-1", self.plan, state, {})
         said: OrderSaid = said_of_order(self.order_events)
-        seen = WorkSeen(order="A-1", plan=self.plan, facts=facts, events=self.events, order_said=said)
+        seen = WorkSeen(order="A-1", plan=self.plan, facts_with=self._facts_with, events=self.events, order_said=said)
         return next(one for one in places_of([seen]) if one.plan.node == node)
+
+    def _facts_with(self, more: Sequence[Event]) -> WorkOrderFacts:
+        state = fold_work_order(WorkOrderState(), [*self.events, *more])
+        return work_order_facts("WO-1", self.plan, state, {})
 
     def tell(self, *events: Event) -> None:
         """What a machine, or another process, wrote."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -12,6 +12,9 @@ from genba_cloud.core.facts.plan import Confirm, Criterion, Evidence, NodePlan, 
 from genba_cloud.core.facts.progress import DOUBTS
 from genba_cloud.core.facts.views import Lifecycle, NodeFacts, WorkOrderFacts
 from genba_shared.events import Event
+
+FactsWith = Callable[[Sequence[Event]], WorkOrderFacts]
+"""The facts of a work order as they would be with these events, too."""
 
 
 class State(StrEnum):
@@ -54,6 +57,7 @@ class NodePlace:
     work: WorkOrderPlan
     plan: NodePlan
     facts: NodeFacts | None
+    facts_with: FactsWith = field(repr=False, compare=False)
     said: NodeSaid
     order_said: OrderSaid
     lacking: tuple[Missing, ...] = ()
@@ -128,21 +132,22 @@ class NodePlace:
             yield Missing(lack=Lack.MACHINE, subject=self.plan.node, needed=1)
 
     def after(self, events: Sequence[Event], before: Iterable[Event]) -> NodePlace:
-        """The place as it would be after these events; `before` are those of the work order until now."""
-        return replace(self, said=said_of_node([*before, *events], self.plan.node))
+        """The place as it would be after these events; `before` is what was said of the work order until now."""
+        facts = self.facts_with(events).node(self.plan.node)
+        return replace(self, facts=facts, said=said_of_node([*before, *events], self.plan.node))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkSeen:
     """A work order and what is known of it.
 
-    `facts`: what its view says, None where there is none yet. `events` are those of the kinds of `said`; opened,
-    so that people can be told apart.
+    `facts_with`: what its facts view says, and would say with more events. `events` are those of the kinds of `said`,
+    opened, so that people can be told apart.
     """
 
     order: str
     plan: WorkOrderPlan
-    facts: WorkOrderFacts | None
+    facts_with: FactsWith
     events: Sequence[Event]
     order_said: OrderSaid
 
@@ -152,7 +157,10 @@ def places_of(works: Iterable[WorkSeen]) -> tuple[NodePlace, ...]:
 
     A node that waits for another of a work order that is not among these is taken to have what it needs from there.
     """
-    bare = {(work.plan.work_order, plan.node): _bare(work, plan) for work in works for plan in work.plan.nodes}
+    bare: dict[tuple[str, str], NodePlace] = {}
+    for work in works:
+        facts = work.facts_with(())
+        bare.update(((work.plan.work_order, plan.node), _bare(work, plan, facts)) for plan in work.plan.nodes)
     return tuple(replace(place, lacking=tuple(_lacking(place, bare))) for place in bare.values())
 
 
@@ -162,12 +170,13 @@ def work_orders_behind(plan: WorkOrderPlan) -> frozenset[str]:
     return frozenset(name for name in named if name is not None and name != plan.work_order)
 
 
-def _bare(work: WorkSeen, plan: NodePlan) -> NodePlace:
+def _bare(work: WorkSeen, plan: NodePlan, facts: WorkOrderFacts) -> NodePlace:
     return NodePlace(
         order=work.order,
         work=work.plan,
         plan=plan,
-        facts=work.facts.node(plan.node) if work.facts else None,
+        facts=facts.node(plan.node),
+        facts_with=work.facts_with,
         said=said_of_node(work.events, plan.node),
         order_said=work.order_said,
     )
