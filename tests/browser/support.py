@@ -21,7 +21,7 @@ from genba_cloud.app.collector import Collector, CollectorSettings, run_collecto
 from genba_cloud.app.settings import Address, ServeSettings
 from genba_cloud.app.web_server import bind, serve_http, url_of
 from genba_cloud.core.delivery import Reach
-from genba_cloud.core.viewer import Scope
+from genba_cloud.core.viewer import Role, Scope
 from genba_cloud.ledger import EnvelopeBatch
 from genba_cloud.store import open_store
 from genba_shared.clock import ProductionClock, format_time
@@ -42,7 +42,23 @@ from genba_shared.events import (
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 PASSWORD = "correct horse battery"
 BASE = "http://genba.test"
-ROLES = ("nobody", "newcomer", "admin", "reader", "orders", "dispatch", "events", "board", "answers")
+ROLES = (
+    "nobody",
+    "newcomer",
+    "admin",
+    "reader",
+    "orders",
+    "dispatch",
+    "events",
+    "board",
+    "answers",
+    "operator",
+    "supervisor",
+    "manager",
+    "actions",
+)
+PEOPLE = {"operator": "u1", "supervisor": "u2", "manager": "u3", "operator2": "u4"}
+"""Accounts of people by what they are; the second operator has no client unless a test makes one."""
 PLC = Source(type=SourceType.PLC, ref="cutter1/good")
 
 
@@ -106,6 +122,10 @@ def _sign_in(collector: Collector, clients: dict[str, httpx.AsyncClient]) -> Non
     clients["admin"].cookies.set(SESSION_COOKIE, authority.accounts.open_session("admin"))
     authority.accounts.set_password("newcomer", cheap, must_choose=True)
     clients["newcomer"].cookies.set(SESSION_COOKIE, authority.accounts.open_session("newcomer"))
+    for role, name in PEOPLE.items():
+        authority.accounts.set_password(name, cheap, must_choose=False, role=Role(role.rstrip("2")))
+        if role in clients:
+            clients[role].cookies.set(SESSION_COOKIE, authority.accounts.open_session(name))
     clients["board"].cookies.set(BOARD_COOKIE, authority.board_token())
     scopes = {
         "reader": Scope.READ,
@@ -113,6 +133,7 @@ def _sign_in(collector: Collector, clients: dict[str, httpx.AsyncClient]) -> Non
         "dispatch": Scope.DISPATCH_WRITE,
         "events": Scope.EVENTS_WRITE,
         "answers": Scope.ANSWERS_WRITE,
+        "actions": Scope.ACTIONS_WRITE,
     }
     for role, scope in scopes.items():
         key = authority.accounts.create_key(role, frozenset({scope}))

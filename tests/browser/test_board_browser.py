@@ -263,7 +263,7 @@ async def test_a_lost_connection_is_said_at_once(browser: Browser, factory: Benc
 
 
 async def test_a_person_signs_in_with_the_keyboard_and_chooses_a_password(browser: Browser, factory: Bench) -> None:
-    one_time = factory.collector.authority.reset_admin()
+    one_time = factory.collector.authority.reset_password("admin")
     async with opened(browser, factory, size="phone", path="/login?lang=en", expected="401") as page:
         assert await page.evaluate(OVERFLOW) <= 0
         await page.keyboard.type("not the password")

@@ -166,6 +166,7 @@ def make_old(folder: Path) -> None:
     fill(None, folder)
     with closing(sqlite3.connect(folder / "genba.db")) as connection, connection:
         later = (
+            "action_done",
             "archive",
             "gateway_identity",
             "lease",
@@ -174,12 +175,14 @@ def make_old(folder: Path) -> None:
             "quarantine_given_up",
             "quarantine_use",
             "response",
+            "scan_code",
             "subject_key",
             "worker",
         )
         for what in (
             "TABLE alembic_version",
             "INDEX log_by_id",
+            "INDEX log_of_said",
             "TABLE question",
             *(f"TABLE {name}" for name in later),
         ):

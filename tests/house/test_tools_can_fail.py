@@ -29,6 +29,7 @@ PLANTED_IMPORTS = {
     "home-of-llrpkit": ("edge/genba_edge/app/planted_llrpkit.py", "import llrpkit"),
     "home-of-openpyxl": ("edge/genba_edge/app/planted_openpyxl.py", "import openpyxl"),
     "home-of-httpx": ("edge/genba_edge/app/planted_httpx.py", "import httpx"),
+    "home-of-segno": ("cloud/genba_cloud/api/planted_segno.py", "import segno"),
     "home-of-fastapi": ("cloud/genba_cloud/ingest/planted_fastapi.py", "import fastapi"),
     "home-of-sql": ("cloud/genba_cloud/ledger/planted_sql.py", "import sqlalchemy"),
     "home-of-prometheus": ("edge/genba_edge/app/planted_prometheus.py", "import prometheus_client"),

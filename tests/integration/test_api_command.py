@@ -104,6 +104,12 @@ async def test_commands_reach_a_running_collector_and_a_second_one_is_refused(tm
             link = (await command("board-link", *data))[1].strip()
             assert (await client.get(link)).status_code == 303
         assert "one-time-password=" in (await command("user", "reset", "admin", *data))[1]
+        code, said, _ = await command("user", "add", "u17", "--role", "operator", *data)
+        assert (code, said.startswith("login user=u17 one-time-password=")) == (0, True)
+        assert (await command("user", "add", "u17", "--role", "manager", *data))[0] == 2
+        assert (await command("user", "list", *data))[1] == "admin  admin\noperator  u17\n"
+        assert "one-time-password=" in (await command("user", "reset", "u17", *data))[1]
+        assert [(await command("user", "remove", name, *data))[0] for name in ("u17", "u17", "admin")] == [0, 2, 2]
         code, _, said = await command("serve", "--listen", "127.0.0.1:0", *data)
         assert (code, "is in use by process" in said) == (2, True)
         assert (await command("rebuild", *data))[0] == 2

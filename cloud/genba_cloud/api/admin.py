@@ -1,4 +1,4 @@
-"""Routes of administration: machine keys, the board's link, a new one-time password."""
+"""Routes of administration: machine keys, and the board's link."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from fastapi.responses import JSONResponse, Response
 from genba_cloud.api.bodies import KeyBody
 from genba_cloud.api.guard import Guard, authority_of
 from genba_cloud.api.problems import ApiProblem
-from genba_cloud.api.shapes import KeysShape, LinkShape, NewKeyShape, PasswordShape
+from genba_cloud.api.shapes import KeysShape, LinkShape, NewKeyShape
 from genba_cloud.api.views import key_view
 from genba_cloud.core.viewer import Act, Subject, read_scopes
-from genba_cloud.store.accounts_authority import ADMIN
 
 ADMINISTER: Final = [Depends(Guard(does=Act.ADMINISTER))]
 router = APIRouter()
@@ -56,15 +55,3 @@ def board_link(request: Request) -> Response:
 def renew_board_link(request: Request) -> Response:
     """Every link given out before is worth nothing from now on."""
     return JSONResponse({"path": f"/board/link/{authority_of(request).renew_board_links()}"})
-
-
-@router.post(
-    "/users/admin/reset",
-    summary="New one-time password for the administrator",
-    response_model=PasswordShape,
-    dependencies=ADMINISTER,
-)
-def reset_admin(request: Request) -> Response:
-    """All sessions of the administrator end."""
-    password = authority_of(request).reset_admin()
-    return JSONResponse({"one_time_password": password, "user": ADMIN}, headers={"Cache-Control": "no-store"})

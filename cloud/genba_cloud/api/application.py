@@ -13,6 +13,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 from genba_cloud.api import (
+    actions,
     admin,
     enrolment,
     forecasts,
@@ -22,8 +23,10 @@ from genba_cloud.api import (
     proofs,
     quarantine,
     reading,
+    scan,
     station_state,
     stock_taking,
+    users,
     writing,
 )
 from genba_cloud.api.enrolment import Enrolling
@@ -97,7 +100,10 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
         ("read", reading.router),
         ("write", writing.router),
         ("write", stock_taking.router),
+        ("floor", scan.router),
+        ("floor", actions.router),
         ("administration", admin.router),
+        ("administration", users.router),
         ("administration", quarantine.router),
         ("gateways", enrolment.router),
         ("administration", proofs.router),

@@ -10,7 +10,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from genba_cloud.api.problems import ApiProblem
-from genba_cloud.core.viewer import Act, Role, Sight, Subject, Viewer, may, sight
+from genba_cloud.core.viewer import Act, Sight, Subject, Viewer, may, sight
 from genba_cloud.store.accounts_authority import Authority
 
 SESSION_COOKIE: Final = "genba_session"
@@ -61,7 +61,7 @@ class Guard:
         """Refuse what the rules do not allow to this viewer (ApiProblem 403)."""
         if viewer.must_choose_password and not self.newcomers:
             raise ApiProblem(403, "choose a password of your own first, on the page /password", page="/password")
-        if self.people and viewer.role is not Role.ADMIN:
+        if self.people and not viewer.is_person:
             raise ApiProblem(403, "this is for people who are signed in")
         if self.sees is not None and sight(viewer, self.sees, enterprise=enterprise) is Sight.NOTHING:
             raise ApiProblem(403, f"this needs the right to read {self.sees}")

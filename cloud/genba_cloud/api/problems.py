@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -20,6 +21,7 @@ from genba_shared.errors import PassingError
 logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
+_LABEL: Final = re.compile(r"/q/[0-9A-Za-z]{1,40}")
 
 
 class ApiProblem(Exception):
@@ -107,6 +109,15 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 
 def _sign_in_instead(request: Request, exc: ApiProblem) -> Response | None:
-    """For a page that a person opens: the page on which they sign in, or choose their password."""
+    """For a page that a person opens: the page on which they sign in, or choose their password.
+
+    Whoever scanned a label comes back to it.
+    """
     wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
-    return RedirectResponse(exc.page, status_code=303) if wants_page and exc.page else None
+    back = f"?next={request.url.path}" if is_label(request.url.path) else ""
+    return RedirectResponse(exc.page + back, status_code=303) if wants_page and exc.page else None
+
+
+def is_label(path: str) -> bool:
+    """Whether the path is that of a label's page, and so one to come back to after signing in."""
+    return _LABEL.fullmatch(path) is not None

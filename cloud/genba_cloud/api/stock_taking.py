@@ -16,7 +16,7 @@ from genba_cloud.api.shapes import StockTakenShape
 from genba_cloud.api.visible import Desk
 from genba_cloud.core.facts.plan import Refused
 from genba_cloud.core.stock_take import Keeper, check_stock_take
-from genba_cloud.core.viewer import Act, Role, Viewer
+from genba_cloud.core.viewer import Act, Viewer
 from genba_cloud.ledger import Ledger
 from genba_cloud.store.read import Reads
 from genba_shared.clock import format_time, to_milliseconds
@@ -49,7 +49,7 @@ async def take_stock(
     refused = check_stock_take(zone, at or now, now=now, keepers=await asyncio.to_thread(_keepers, desk.reads))
     if refused is not None:
         return refused
-    kind = SourceType.PERSON if viewer.role is Role.ADMIN else SourceType.API
+    kind = SourceType.PERSON if viewer.is_person else SourceType.API
     event = StockCounted(
         id=ledger.new_id(),
         at=at or now,

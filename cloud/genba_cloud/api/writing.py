@@ -20,6 +20,7 @@ from genba_cloud.api.bodies import (
     QueueBody,
     TagsBody,
 )
+from genba_cloud.api.floor_rights import FLOOR_NEEDS
 from genba_cloud.api.guard import Guard, authority_of
 from genba_cloud.api.idempotency import Idempotent
 from genba_cloud.api.problems import ApiProblem
@@ -37,7 +38,7 @@ from genba_cloud.api.views import question_view
 from genba_cloud.api.visible import Desk
 from genba_cloud.core.facts.plan import Refused, is_in_time
 from genba_cloud.core.master.orders import OrderWanted
-from genba_cloud.core.viewer import Act, Role, Viewer, may
+from genba_cloud.core.viewer import Act, Viewer, may
 from genba_cloud.ledger import Ledger, TagToBind
 from genba_cloud.store.read import QueueRow
 from genba_shared.errors import ContractError
@@ -83,6 +84,7 @@ ALSO_NEEDS: Final[Mapping[type[Event], Act]] = {
     TagUnbound: Act.DISPATCH,
     CountsAssigned: Act.ANSWER,
     EventCorrected: Act.ANSWER,
+    **FLOOR_NEEDS,
 }
 """Kinds that say what stations and tags work on, or what counts: the same right as the routes that do so."""
 
@@ -307,7 +309,7 @@ def _station(text: str) -> str:
 
 def source_of_viewer(viewer: Viewer) -> Source:
     """Who says so, in an event that a viewer causes."""
-    kind = SourceType.PERSON if viewer.role is Role.ADMIN else SourceType.API
+    kind = SourceType.PERSON if viewer.is_person else SourceType.API
     return Source(type=kind, ref=viewer.who)
 
 

@@ -17,6 +17,7 @@ from genba_cloud.app import (
     commands_quarantine,
     commands_subject,
     commands_tables,
+    commands_users,
     commands_workers,
 )
 from genba_cloud.app.control import ask
@@ -33,7 +34,7 @@ from genba_cloud.core.viewer import Scope, read_scopes
 from genba_cloud.ledger import rebuild
 from genba_cloud.store import DEFAULT_ENTERPRISE
 from genba_cloud.store.accounts import Accounts
-from genba_cloud.store.accounts_authority import ADMIN, Authority
+from genba_cloud.store.accounts_authority import Authority
 from genba_shared.cli.command import Command
 from genba_shared.errors import UsageError
 
@@ -41,6 +42,8 @@ _EXAMPLES: Final = """\
 examples:
   genba cloud serve --data ./data            start on http://127.0.0.1:8000; the first start prints a password
   genba cloud key create erp --scopes read,orders:write --data ./data
+  genba cloud user add u17 --role operator --data ./data
+                                             an account for somebody on the floor
   genba cloud gateway add line-1 --data ./data
                                              register a gateway; prints the code with which it enrols
   genba cloud board-link --data ./data       a read-only link for a screen on the wall
@@ -93,10 +96,7 @@ def _add_accounts(commands: Any) -> None:
     revoke = add_command(key, "revoke", "make a key useless", _key_revoke, example="key revoke 3f2a --data ./data")
     revoke.add_argument("id", help="as `key list` shows it")
     user = commands.add_parser("user", help="accounts").add_subparsers(dest="user_command", required=True)
-    reset = add_command(
-        user, "reset", "give an account a new one-time password", _user_reset, example="user reset admin --data ./data"
-    )
-    reset.add_argument("name", choices=[ADMIN])
+    commands_users.add_to(user)
     link = add_command(
         commands, "board-link", "print the board's read-only link", _board_link, example="board-link --data ./data"
     )
@@ -121,6 +121,8 @@ def _add_serve(commands: Any) -> None:
     parser.add_argument("--no-ingest", action="store_true", help="only API and pages; workers take what gateways send")
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate (PEM); needed beyond 127.0.0.1")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key (PEM)")
+    parser.add_argument("--public-url", default="", metavar="URL", help="where phones reach the pages, for labels")
+    parser.add_argument("--gs1-prefix", default="", metavar="DIGITS", help="print labels as GS1 Digital Links")
     parser.add_argument("--signing-key", type=Path, metavar="FILE", help="signs heads of the log (PEM, Ed25519)")
 
 
@@ -145,6 +147,8 @@ def _serve(arguments: argparse.Namespace) -> int:
             tls_cert=arguments.tls_cert,
             tls_key=arguments.tls_key,
             signing_key=arguments.signing_key,
+            public_url=arguments.public_url.rstrip("/"),
+            gs1_prefix=arguments.gs1_prefix,
         )
     )
 
@@ -192,16 +196,6 @@ def _key_revoke(arguments: argparse.Namespace) -> int:
         here=here,
         there=lambda: ask(arguments.data, "DELETE", f"/api/v1/keys/{quote(arguments.id, safe='')}"),
     )
-    return 0
-
-
-def _user_reset(arguments: argparse.Namespace) -> int:
-    password = in_accounts(
-        arguments,
-        here=lambda accounts: Authority(accounts, enterprise=DEFAULT_ENTERPRISE).reset_admin(),
-        there=lambda: ask(arguments.data, "POST", "/api/v1/users/admin/reset")["one_time_password"],
-    )
-    print(f"login user={arguments.name} one-time-password={password}")
     return 0
 
 

@@ -33,6 +33,7 @@ from genba_cloud.api import (
 from genba_cloud.api.stock_taking import take_stock
 from genba_cloud.app.assessor import PERIOD_S, Assessor
 from genba_cloud.app.database import accounts_of
+from genba_cloud.app.floor import floor_pages
 from genba_cloud.app.head_keeper import HeadKeeper
 from genba_cloud.app.policy_keeper import PolicyKeeper
 from genba_cloud.core.assess import DEFAULT_POLICY, Policy
@@ -67,6 +68,7 @@ class CollectorSettings:
 
     `zone`: in which pages show times; None is the zone of this machine. `signing_key` signs heads of the log; None is
     the key of the data folder. `broker`: as gateways reach it; `certificate`: of the API, where it has one of its own.
+    `public_url`: where phones reach the pages, for the links on labels; `gs1_prefix`: the company's GS1 prefix.
     """
 
     data_dir: Path
@@ -77,6 +79,8 @@ class CollectorSettings:
     assess_every_s: float = PERIOD_S
     broker: str = ""
     certificate: Path | None = None
+    public_url: str = ""
+    gs1_prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,7 +278,8 @@ def _pages(ledger: Ledger, desk: Desk, authority: Authority, settings: Collector
         source_of=lambda viewer: ForecastReads(desk, viewer),
         shown_to=parts.shown,
     )
-    return [create_pages(parts), create_question_pages(questions), stations, bottlenecks]
+    floor = floor_pages(ledger, desk, shown=parts.shown, public_url=settings.public_url, gs1_prefix=settings.gs1_prefix)
+    return [create_pages(parts), create_question_pages(questions), stations, bottlenecks, *floor]
 
 
 def _page_parts(

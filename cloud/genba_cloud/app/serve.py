@@ -77,6 +77,8 @@ async def _serve(settings: ServeSettings, store: Store, clock: ProductionClock) 
                 signing_key=settings.signing_key,
                 broker=public.address if public else broker or "",
                 certificate=settings.tls_cert,
+                public_url=settings.public_url,
+                gs1_prefix=settings.gs1_prefix,
             )
             async with (
                 run_collector(store, collector_settings, clock, ready_checks=checks, peers=peers) as collector,

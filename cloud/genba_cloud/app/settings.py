@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from genba_cloud.core.gs1 import check_prefix
 from genba_shared.errors import UsageError
 
 DEFAULT_LISTEN: Final = "127.0.0.1:8000"
+_PUBLIC_URL: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:]+\](:[0-9]{1,5})?")
 DEFAULT_DATA: Final = Path("~/.local/share/genba/cloud")
 
 
@@ -48,6 +51,8 @@ class ServeSettings:
 
     `migrate`: bring a PostgreSQL database to the form of this version first; an SQLite file always is.
     `mqtt_listen`: where the embedded one listens for gateways on other machines, over TLS, for enrolled ones only.
+    `public_url`: where phones reach the pages, for the links on labels (empty: as the browser that prints them does);
+    `gs1_prefix`: the company's GS1 prefix, so that the links are GS1 Digital Links.
     `ingests`: it takes what gateways send; where workers do that, it may only serve API and pages.
     """
 
@@ -62,6 +67,8 @@ class ServeSettings:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     signing_key: Path | None = None
+    public_url: str = ""
+    gs1_prefix: str = ""
 
     @property
     def tls(self) -> bool:
@@ -89,6 +96,10 @@ class ServeSettings:
             raise UsageError("--mqtt-listen is for the embedded broker: leave --broker and --mqtt-port out")
         if self.mqtt_listen is not None and self.mqtt_listen.port == 0:
             raise UsageError("--mqtt-listen needs a port of its own, for example 0.0.0.0:8883: gateways remember it")
+        if self.gs1_prefix and (wrong := check_prefix(self.gs1_prefix)):
+            raise UsageError(f"--gs1-prefix {wrong}")
+        if self.public_url and not _PUBLIC_URL.fullmatch(self.public_url):
+            raise UsageError(f"--public-url {self.public_url}: write it like https://genba.example.com")
         if not self.listen.is_loopback() and not self.tls:
             raise UsageError(
                 f"--listen {self.listen.host}:{self.listen.port} can be reached from other machines: passwords and "

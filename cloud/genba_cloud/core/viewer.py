@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -19,6 +20,13 @@ class Role(StrEnum):
     ADMIN = "admin"
     MACHINE = "machine"
     BOARD = "board"
+    OPERATOR = "operator"
+    SUPERVISOR = "supervisor"
+    MANAGER = "manager"
+
+
+PEOPLE: Final = frozenset({Role.ADMIN, Role.OPERATOR, Role.SUPERVISOR, Role.MANAGER})
+"""Roles of people who sign in."""
 
 
 class Scope(StrEnum):
@@ -30,6 +38,7 @@ class Scope(StrEnum):
     EVENTS_WRITE = "events:write"
     ANSWERS_WRITE = "answers:write"
     MASTER_WRITE = "master:write"
+    ACTIONS_WRITE = "actions:write"
 
 
 class Subject(StrEnum):
@@ -59,6 +68,14 @@ class Act(StrEnum):
     TAKE_STOCK = "take_stock"
     ANSWER = "answer"
     PUT_MASTER = "put_master_data"
+    WORK = "work"
+    """Scan, report, complete, confirm, hold; problems and material; take back what one said oneself."""
+    SUPERVISE = "supervise"
+    """Reject, skip and reopen nodes; take back what others, or machines, said."""
+    HOLD_ORDER = "hold_order"
+    CHANGE_ORDER = "change_order"
+    """Cancel an order, or change how urgent it is."""
+    MAKE_CODES = "make_codes"
 
 
 class Sight(StrEnum):
@@ -84,6 +101,11 @@ class Viewer:
     scopes: frozenset[Scope] = frozenset()
     must_choose_password: bool = False
 
+    @property
+    def is_person(self) -> bool:
+        """Whether somebody signed in, and no machine or screen."""
+        return self.role in PEOPLE
+
 
 _BOARD_SIGHT: Final = {
     Subject.ORDERS: Sight.WITHOUT_NAMES,
@@ -99,7 +121,37 @@ _ACT_SCOPE: Final = {
     Act.TAKE_STOCK: Scope.EVENTS_WRITE,
     Act.ANSWER: Scope.ANSWERS_WRITE,
     Act.PUT_MASTER: Scope.MASTER_WRITE,
+    Act.WORK: Scope.ACTIONS_WRITE,
+    Act.HOLD_ORDER: Scope.ORDERS_WRITE,
+    Act.CHANGE_ORDER: Scope.ORDERS_WRITE,
+    Act.MAKE_CODES: Scope.ORDERS_WRITE,
 }
+_OPERATOR_SIGHT: Final = _BOARD_SIGHT
+"""People on the floor see what they work on, and no customer."""
+_SUPERVISOR_SIGHT: Final = dict.fromkeys(
+    (
+        Subject.ORDERS,
+        Subject.WIP,
+        Subject.STATIONS,
+        Subject.ALERTS,
+        Subject.GATEWAYS,
+        Subject.EVENTS,
+        Subject.UNASSIGNED,
+        Subject.TAGS,
+        Subject.QUESTIONS,
+    ),
+    Sight.ALL,
+)
+_MANAGER_SIGHT: Final = _SUPERVISOR_SIGHT
+_OPERATOR_ACTS: Final = frozenset({Act.WORK, Act.TAKE_STOCK})
+_SUPERVISOR_ACTS: Final = _OPERATOR_ACTS | {
+    Act.SUPERVISE,
+    Act.HOLD_ORDER,
+    Act.MAKE_CODES,
+    Act.ANSWER,
+    Act.DISPATCH,
+}
+_MANAGER_ACTS: Final = _SUPERVISOR_ACTS | {Act.CHANGE_ORDER, Act.UPSERT_ORDER}
 _PEOPLE_ONLY: Final = frozenset({Subject.KEYS})
 
 
@@ -115,6 +167,12 @@ def sight(viewer: Viewer, subject: Subject, *, enterprise: str) -> Sight:
             return Sight.ALL if readable else Sight.NOTHING
         case Role.BOARD:
             return _BOARD_SIGHT.get(subject, Sight.NOTHING)
+        case Role.OPERATOR:
+            return _OPERATOR_SIGHT.get(subject, Sight.NOTHING)
+        case Role.SUPERVISOR:
+            return _SUPERVISOR_SIGHT.get(subject, Sight.NOTHING)
+        case Role.MANAGER:
+            return _MANAGER_SIGHT.get(subject, Sight.NOTHING)
         case _:
             assert_never(viewer.role)
 
@@ -131,6 +189,12 @@ def may(viewer: Viewer, act: Act, *, enterprise: str) -> bool:
             return needed is not None and needed in viewer.scopes
         case Role.BOARD:
             return False
+        case Role.OPERATOR:
+            return act in _OPERATOR_ACTS
+        case Role.SUPERVISOR:
+            return act in _SUPERVISOR_ACTS
+        case Role.MANAGER:
+            return act in _MANAGER_ACTS
         case _:
             assert_never(viewer.role)
 
@@ -138,6 +202,21 @@ def may(viewer: Viewer, act: Act, *, enterprise: str) -> bool:
 def without_names(plan: OrderPlan) -> OrderPlan:
     """The order as somebody sees it who may not know the customer."""
     return replace(plan, customer="", external_id="", system="")
+
+
+ACCOUNT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
+
+
+def read_role(word: str) -> Role:
+    """The role of a person from its word.
+
+    Raises:
+        ValueError: it is none; the message says which there are.
+    """
+    known = sorted(PEOPLE)
+    if word not in known:
+        raise ValueError(f"{word!r:.80} is no role of a person: write one of {', '.join(known)}")
+    return Role(word)
 
 
 def read_scopes(words: Iterable[str]) -> frozenset[Scope]:

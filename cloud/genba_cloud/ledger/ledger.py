@@ -18,6 +18,7 @@ from genba_cloud.core.master.tables.orders import RowsOfOrder
 from genba_cloud.ledger import proof, quarantine, refold
 from genba_cloud.ledger.append import Stamp, append_envelopes, append_events
 from genba_cloud.ledger.batches import Appended, EnvelopeBatch, together
+from genba_cloud.ledger.floor_ledger import FloorLedger
 from genba_cloud.ledger.gateways import GatewayKept, GatewaySeen, publish_dispatch, see_gateway
 from genba_cloud.ledger.ids import OrderedIds
 from genba_cloud.ledger.imports import Imported, put_documents, put_orders, put_rows
@@ -89,6 +90,7 @@ class Ledger:
         self._writer: Writer | None = None
         self.registry = Registry(lambda: self.reads.identities())
         self.enterprise = enterprise
+        self.floor = FloorLedger(self._run, self._stamp)
 
     async def __aenter__(self) -> Self:
         if await asyncio.to_thread(_rebuild_old, self._store, self._enterprise):

@@ -19,7 +19,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from genba_cloud.core.viewer import Scope
+from genba_cloud.core.viewer import Role, Scope
 
 SESSION_IDLE_S: Final = 12 * 3600
 SESSION_LONGEST_S: Final = 7 * 24 * 3600
@@ -35,6 +35,7 @@ _accounts = sa.Table(
     sa.Column("password_hash", sa.Text, nullable=False),
     sa.Column("must_choose", sa.Boolean, nullable=False),
     sa.Column("changed_at", sa.Float, nullable=False),
+    sa.Column("role", sa.Text, nullable=False, server_default=str(Role.ADMIN)),
 )
 _sessions = sa.Table(
     "sessions",
@@ -76,6 +77,7 @@ class Account:
     name: str
     password_hash: str
     must_choose: bool
+    role: Role = Role.ADMIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,20 +116,43 @@ class Accounts:
         """The account of that name."""
         with self._engine.connect() as connection:
             row = connection.execute(sa.select(_accounts).where(_accounts.c.name == name)).one_or_none()
-        return Account(name=row.name, password_hash=row.password_hash, must_choose=row.must_choose) if row else None
+        return _account(row) if row else None
 
-    def set_password(self, name: str, password_hash: str, *, must_choose: bool) -> None:
-        """Set (or make) an account's password and end all its sessions."""
-        values = {"password_hash": password_hash, "must_choose": must_choose, "changed_at": self._wall()}
+    def set_password(self, name: str, password_hash: str, *, must_choose: bool, role: Role | None = None) -> None:
+        """Set (or make) an account's password and end all its sessions; `role` None: as it is, of a new one `admin`."""
+        values: dict[str, Any] = {
+            "password_hash": password_hash,
+            "must_choose": must_choose,
+            "changed_at": self._wall(),
+        }
+        if role is not None:
+            values["role"] = str(role)
         with self._engine.begin() as connection:
             changed = connection.execute(_accounts.update().where(_accounts.c.name == name).values(**values))
             if changed.rowcount == 0:
                 connection.execute(_accounts.insert().values(name=name, **values))
             connection.execute(_sessions.delete().where(_sessions.c.account == name))
 
-    def add_account(self, name: str, password_hash: str) -> bool:
+    def remove_account(self, name: str) -> bool:
+        """Let nobody sign in by that name any more, and end all its sessions; whether there was such an account."""
+        with self._engine.begin() as connection:
+            connection.execute(_sessions.delete().where(_sessions.c.account == name))
+            return connection.execute(_accounts.delete().where(_accounts.c.name == name)).rowcount == 1
+
+    def list_accounts(self) -> tuple[Account, ...]:
+        """Every account, by name."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(_accounts).order_by(_accounts.c.name))
+            return tuple(_account(row) for row in rows)
+
+    def add_account(self, name: str, password_hash: str, role: Role = Role.ADMIN) -> bool:
         """Make an account with a one-time password; whether there was none of that name, and is one now."""
-        values = {"password_hash": password_hash, "must_choose": True, "changed_at": self._wall()}
+        values = {
+            "password_hash": password_hash,
+            "must_choose": True,
+            "changed_at": self._wall(),
+            "role": str(role),
+        }
         with self._engine.begin() as connection:
             new = self._insert(_accounts).values(name=name, **values).on_conflict_do_nothing()
             return connection.execute(new.returning(_accounts.c.name)).first() is not None
@@ -153,7 +178,7 @@ class Accounts:
         if now - row.seen_at > _TOUCH_S:
             with self._engine.begin() as connection:
                 connection.execute(_sessions.update().where(_sessions.c.token_hash == hashed).values(seen_at=now))
-        return Account(name=row.name, password_hash=row.password_hash, must_choose=row.must_choose)
+        return _account(row)
 
     def close_session(self, token: str) -> None:
         """End a session."""
@@ -265,7 +290,15 @@ def open_accounts(path: Path, *, wall: Callable[[], float] = time.time) -> Accou
     engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 10})
     sa.event.listen(engine, "connect", _prepare)
     TABLES.create_all(engine)
+    _add_roles(engine)
     return Accounts(engine, wall=wall)
+
+
+def _add_roles(engine: sa.Engine) -> None:
+    """Files of versions that knew administrators only: everybody in them is one."""
+    if "role" not in {column["name"] for column in sa.inspect(engine).get_columns("accounts")}:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE accounts ADD COLUMN role TEXT NOT NULL DEFAULT 'admin'")
 
 
 def one_time_password() -> str:
@@ -280,6 +313,11 @@ def _prepare(connection: Any, _record: object) -> None:
 
 def _over(now: float) -> sa.ColumnElement[bool]:
     return (_sessions.c.seen_at <= now - SESSION_IDLE_S) | (_sessions.c.created_at <= now - SESSION_LONGEST_S)
+
+
+def _account(row: sa.Row[Any]) -> Account:
+    role = Role(row.role)
+    return Account(name=row.name, password_hash=row.password_hash, must_choose=row.must_choose, role=role)
 
 
 def _key(row: sa.Row[Any]) -> MachineKey:

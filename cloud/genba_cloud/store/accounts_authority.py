@@ -66,11 +66,18 @@ class Authority:
         password = one_time_password()  # of several collectors that start at once on one database, one tells it
         return password if self.accounts.add_account(ADMIN, self._hasher.hash(password)) else None
 
-    def reset_admin(self) -> str:
-        """Give the administrator a new one-time password and end all sessions."""
+    def reset_password(self, name: str) -> str | None:
+        """Give an account a new one-time password and end all its sessions; None: there is no such account."""
+        if name != ADMIN and self.accounts.account(name) is None:
+            return None
         password = one_time_password()
-        self.accounts.set_password(ADMIN, self._hasher.hash(password), must_choose=True)
+        self.accounts.set_password(name, self._hasher.hash(password), must_choose=True)
         return password
+
+    def add_person(self, name: str, role: Role) -> str | None:
+        """Make an account; its one-time password, None where there is an account of that name already."""
+        password = one_time_password()
+        return password if self.accounts.add_account(name, self._hasher.hash(password), role) else None
 
     def sign_in(self, name: str, password: str, *, client: str) -> str | TooMany | None:
         """Begin a session and return its token.
@@ -161,7 +168,7 @@ class Authority:
         return Viewer(
             who=account.name,
             enterprise=self.enterprise,
-            role=Role.ADMIN,
+            role=account.role,
             must_choose_password=account.must_choose,
         )
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import Column, Engine, MetaData, String, Table, text
 
+from genba_cloud.core.viewer import Role
 from genba_cloud.store.accounts import TABLES, Accounts
 from genba_cloud.store.isolation import SETTING
 
@@ -21,7 +22,14 @@ for _table in TABLES.sorted_tables:
         POSTGRES_TABLES,
         Column("enterprise", String, primary_key=True, server_default=text(f"current_setting('{SETTING}')")),
         *(
-            Column(one.name, one.type, primary_key=one.primary_key, nullable=one.nullable, index=one.index)
+            Column(
+                one.name,
+                one.type,
+                primary_key=one.primary_key,
+                nullable=one.nullable,
+                index=one.index,
+                server_default=str(Role.ADMIN) if one.name == "role" else None,
+            )
             for one in _table.columns
         ),
     )

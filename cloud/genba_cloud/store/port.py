@@ -15,6 +15,7 @@ from genba_shared.errors import GenbaError
 from genba_shared.events import Event
 
 if TYPE_CHECKING:
+    from genba_cloud.store.floor import Floor  # both speak of the rows of this module
     from genba_cloud.store.master import MasterRows
     from genba_cloud.store.proofs import Proofs  # both speak of the rows of this module
     from genba_cloud.store.told import Told
@@ -181,6 +182,10 @@ class Transaction(Protocol):
     @property
     def master(self) -> MasterRows:
         """Master data in all of its versions."""
+
+    @property
+    def floor(self) -> Floor:
+        """Labels' codes, what was said, and requests that were done already."""
 
     def last_link(self) -> Link:
         """The newest link of the chain; number and positions are 0 and the hash is empty before the first."""

@@ -29,6 +29,7 @@ from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.core.facts.order import OrderFacts
 from genba_cloud.core.facts.scope import shared
 from genba_cloud.store import quarantine
+from genba_cloud.store.floor import Floor
 from genba_cloud.store.identities import SqlIdentities
 from genba_cloud.store.master import MasterRows
 from genba_cloud.store.port import StoredOrder, StoredView
@@ -97,6 +98,12 @@ class SqlReads:
         """See the port."""
         with self._engine.connect() as connection:
             yield MasterRows(connection, self._enterprise)
+
+    @contextmanager
+    def floor(self) -> Iterator[Floor]:
+        """See the port."""
+        with self._engine.connect() as connection:
+            yield Floor(connection, self._enterprise)
 
     def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
         """See the port. The cursor is the number of the last order of the page before."""

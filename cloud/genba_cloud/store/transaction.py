@@ -12,6 +12,7 @@ from genba_cloud.core.facts import Aggregate, ViewKey
 from genba_cloud.core.facts.plan_details import work_order_details
 from genba_cloud.store import quarantine
 from genba_cloud.store.driver import insert_many, put_many
+from genba_cloud.store.floor import Floor
 from genba_cloud.store.identities import SqlIdentities, quarantined_bodies, taken_leaves
 from genba_cloud.store.master import MasterRows
 from genba_cloud.store.memory import Memory
@@ -114,6 +115,11 @@ class SqlTransaction:
     def master(self) -> MasterRows:
         """See the port."""
         return MasterRows(self._connection, self._enterprise)
+
+    @property
+    def floor(self) -> Floor:
+        """See the port."""
+        return Floor(self._connection, self._enterprise)
 
     def last_link(self) -> Link:
         """See the port."""

@@ -6,12 +6,13 @@ takes them off what is without an owner at its station. All of it is kept in the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from genba_cloud.core.facts import (
     FOLDS,
     NOBODYS,
+    WORK_ORDER,
     Aggregate,
     Attribution,
     Question,
@@ -27,7 +28,7 @@ from genba_cloud.core.facts import (
 from genba_cloud.core.facts.counts import Counts
 from genba_cloud.core.facts.progress import Assigned, Settled, Weighed, weigh
 from genba_cloud.store.port import StoredView
-from genba_shared.events import Result
+from genba_shared.events import Event, Result
 
 ANSWERS: Final = ""
 """Stands among the stations of a work order's `assigned` for people's answers: no station has an empty name."""
@@ -44,6 +45,16 @@ def facts_of(work_order: str, plan: WorkOrderPlan | None, view: StoredView | Non
         return work_order_facts(work_order, plan, WorkOrderState(), {})
     state, assigned = state_of(Aggregate.WORK_ORDER, view), assigned_from_json(view.assigned)
     return work_order_facts(work_order, plan, state, assigned, settled_from_json(view.assigned))
+
+
+def facts_with(
+    work_order: str, plan: WorkOrderPlan | None, view: StoredView | None, more: Sequence[Event]
+) -> WorkOrderFacts:
+    """The facts as they would be with more events of the work order; nothing is changed."""
+    state = WorkOrderState() if view is None else state_of(Aggregate.WORK_ORDER, view)
+    assigned = {} if view is None else assigned_from_json(view.assigned)
+    settled = {} if view is None else settled_from_json(view.assigned)
+    return work_order_facts(work_order, plan, WORK_ORDER.fold(state, more), assigned, settled)
 
 
 def weighed_of(plan: WorkOrderPlan | None, view: StoredView | None, known: Mapping[str, Weighed]) -> dict[str, Weighed]:

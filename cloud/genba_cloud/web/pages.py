@@ -10,10 +10,11 @@ from typing import Annotated, Protocol
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from genba_cloud.api.problems import is_label
 from genba_cloud.core.assess import AssessedOrder
 from genba_cloud.core.deviation import Level
 from genba_cloud.core.facts.views import ZoneFacts
-from genba_cloud.core.viewer import Role, Viewer
+from genba_cloud.core.viewer import Viewer
 from genba_cloud.store.accounts_authority import (
     ADMIN,
     LONGEST_PASSWORD,
@@ -131,7 +132,7 @@ def _add_board(router: APIRouter, parts: PageParts) -> None:
             questions=source.open_questions(),
             position=position,
             wall_ms=int(wall.timestamp() * 1000),
-            person=viewer.role is Role.ADMIN,
+            person=viewer.is_person,
             base=str(request.base_url).rstrip("/"),
             **board_words(shown),
         )
@@ -164,7 +165,7 @@ def _add_login(router: APIRouter, parts: PageParts) -> None:
 
     @router.get("/login")
     def login_form(request: Request) -> HTMLResponse:
-        return page("login.html", parts.shown(request), problem="", name=ADMIN)
+        return page("login.html", parts.shown(request), problem="", name=_name_first(request), back=_back(request))
 
     @router.post("/login")
     def login(
@@ -177,14 +178,16 @@ def _add_login(router: APIRouter, parts: PageParts) -> None:
         client = request.client.host if request.client else "unknown"
         match parts.authority.sign_in(name.strip(), password, client=client):
             case None:
-                return page("login.html", shown, status=401, problem=shown.say("login.wrong"), name=name)
+                return page(
+                    "login.html", shown, status=401, problem=shown.say("login.wrong"), name=name, back=_back(request)
+                )
             case TooMany(retry_s=retry_s):
                 problem = shown.say("login.wait", count=retry_s)
-                answer = page("login.html", shown, status=429, problem=problem, name=name)
+                answer = page("login.html", shown, status=429, problem=problem, name=name, back=_back(request))
                 answer.headers["Retry-After"] = str(retry_s)
                 return answer
             case token:
-                target = RedirectResponse(f"/board{_language_query(request)}", status_code=303)
+                target = RedirectResponse(f"{_after_sign_in(request)}{_language_query(request)}", status_code=303)
                 return parts.with_cookie(target, parts.session_cookie, token)
 
     @router.post("/logout")
@@ -208,6 +211,7 @@ def _add_password(router: APIRouter, parts: PageParts) -> None:
             must_choose=viewer.must_choose_password,
             shortest=SHORTEST_PASSWORD,
             longest=LONGEST_PASSWORD,
+            back=_back(request),
         )
 
     @router.get("/password")
@@ -229,8 +233,25 @@ def _add_password(router: APIRouter, parts: PageParts) -> None:
             case PasswordProblem() as problem:
                 return form(request, viewer, status=422, problem=_problem_words(problem, shown))
             case token:
-                target = RedirectResponse(f"/board{_language_query(request)}", status_code=303)
+                target = RedirectResponse(f"{_after_sign_in(request)}{_language_query(request)}", status_code=303)
                 return parts.with_cookie(target, parts.session_cookie, token)
+
+
+def _after_sign_in(request: Request) -> str:
+    """The label that was scanned before signing in, else the board; never an address that somebody else put there."""
+    wanted = request.query_params.get("next", "")
+    return wanted if is_label(wanted) else "/board"
+
+
+def _back(request: Request) -> str:
+    """The same, for the address of a form."""
+    after = _after_sign_in(request)
+    return f"&next={after}" if after != "/board" else ""
+
+
+def _name_first(request: Request) -> str:
+    """What the field of the name holds first: the administrator's, where nobody scanned a label."""
+    return "" if _back(request) else ADMIN
 
 
 def _problem_words(problem: PasswordProblem, shown: Shown) -> str:
@@ -247,7 +268,7 @@ def _problem_words(problem: PasswordProblem, shown: Shown) -> str:
 
 def _may_count(source: BoardSource, viewer: Viewer) -> set[str]:
     """Zones whose stock the viewer may take: of signed-in persons only, where the gateway's map allows it."""
-    if viewer.role is not Role.ADMIN:
+    if not viewer.is_person:
         return set()
     return {zone for gateway in source.gateways() for zone in gateway.stocktakes}
 

@@ -7,7 +7,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from genba_cloud.web import words_floor, words_forecast, words_questions
+from genba_cloud.web import (
+    words_floor,
+    words_forecast,
+    words_questions,
+    words_scan,
+    words_trouble,
+)
 
 
 class Language(StrEnum):
@@ -20,7 +26,7 @@ class Language(StrEnum):
 
 NAMES: Final[Mapping[Language, str]] = {Language.ZH: "中文", Language.JA: "日本語", Language.EN: "English"}
 
-_ZH: Final[Mapping[str, str]] = {
+_ZH: Final[dict[str, str]] = {
     "board.title": "生产看板",
     "board.question": "现在哪里需要我们？",
     "board.calm": "一切按计划进行",
@@ -126,7 +132,7 @@ _ZH: Final[Mapping[str, str]] = {
     "state.starved": "缺料",
 }
 
-_JA: Final[Mapping[str, str]] = {
+_JA: Final[dict[str, str]] = {
     "board.title": "生産ボード",
     "board.question": "今、対応が必要なのは？",
     "board.calm": "すべて計画どおりです",
@@ -232,7 +238,7 @@ _JA: Final[Mapping[str, str]] = {
     "state.starved": "材料待ち",
 }
 
-_EN: Final[Mapping[str, str]] = {
+_EN: Final[dict[str, str]] = {
     "board.title": "Production board",
     "board.question": "What needs us now?",
     "board.calm": "Everything is on plan",
@@ -338,10 +344,12 @@ _EN: Final[Mapping[str, str]] = {
     "state.starved": "starved",
 }
 
+_AREAS: Final = (words_floor, words_questions, words_forecast, words_scan, words_trouble)
+
 WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
-    Language.ZH: {**_ZH, **words_floor.ZH, **words_questions.ZH, **words_forecast.ZH},
-    Language.JA: {**_JA, **words_floor.JA, **words_questions.JA, **words_forecast.JA},
-    Language.EN: {**_EN, **words_floor.EN, **words_questions.EN, **words_forecast.EN},
+    Language.ZH: _ZH | {key: text for area in _AREAS for key, text in area.ZH.items()},
+    Language.JA: _JA | {key: text for area in _AREAS for key, text in area.JA.items()},
+    Language.EN: _EN | {key: text for area in _AREAS for key, text in area.EN.items()},
 }
 
 _WEEKDAYS: Final[Mapping[Language, Sequence[str]]] = {

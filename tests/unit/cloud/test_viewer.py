@@ -13,6 +13,9 @@ ADMIN = Viewer(who="admin", enterprise="acme", role=Role.ADMIN)
 READER = Viewer(who="key", enterprise="acme", role=Role.MACHINE, scopes=frozenset({Scope.READ}))
 WRITER = Viewer(who="key", enterprise="acme", role=Role.MACHINE, scopes=frozenset({Scope.ORDERS_WRITE}))
 BOARD = Viewer(who="board", enterprise="acme", role=Role.BOARD)
+OPERATOR = Viewer(who="u1", enterprise="acme", role=Role.OPERATOR)
+SUPERVISOR = Viewer(who="u2", enterprise="acme", role=Role.SUPERVISOR)
+MANAGER = Viewer(who="u3", enterprise="acme", role=Role.MANAGER)
 NEWCOMER = Viewer(who="admin", enterprise="acme", role=Role.ADMIN, must_choose_password=True)
 
 BOARD_SEES = {
@@ -23,6 +26,18 @@ BOARD_SEES = {
     "gateways": "without_names",
 }
 
+SUPERVISOR_SEES = {
+    "orders": "all",
+    "wip": "all",
+    "stations": "all",
+    "alerts": "all",
+    "gateways": "all",
+    "events": "all",
+    "unassigned": "all",
+    "tags": "all",
+    "questions": "all",
+}
+
 
 @pytest.mark.parametrize("subject", Subject)
 def test_sight_of_each_role(subject: Subject) -> None:
@@ -30,11 +45,14 @@ def test_sight_of_each_role(subject: Subject) -> None:
     assert sight(READER, subject, enterprise="acme") == ("nothing" if subject == "keys" else "all")
     assert sight(WRITER, subject, enterprise="acme") is Sight.NOTHING
     assert sight(BOARD, subject, enterprise="acme") == BOARD_SEES.get(subject, "nothing")
+    assert sight(OPERATOR, subject, enterprise="acme") == BOARD_SEES.get(subject, "nothing")
+    assert sight(SUPERVISOR, subject, enterprise="acme") == SUPERVISOR_SEES.get(subject, "nothing")
+    assert sight(MANAGER, subject, enterprise="acme") == SUPERVISOR_SEES.get(subject, "nothing")
     assert sight(NEWCOMER, subject, enterprise="acme") is Sight.NOTHING
 
 
 @pytest.mark.parametrize("subject", Subject)
-@pytest.mark.parametrize("viewer", [ADMIN, READER, BOARD], ids=["admin", "reader", "board"])
+@pytest.mark.parametrize("viewer", [ADMIN, READER, BOARD, OPERATOR, MANAGER], ids=lambda viewer: viewer.role)
 def test_nobody_sees_another_enterprise(viewer: Viewer, subject: Subject) -> None:
     assert sight(viewer, subject, enterprise="other") is Sight.NOTHING
 
@@ -47,6 +65,11 @@ def test_nobody_sees_another_enterprise(viewer: Viewer, subject: Subject) -> Non
         (Act.APPEND_EVENTS, "events:write"),
         (Act.ANSWER, "answers:write"),
         (Act.ADMINISTER, None),
+        (Act.WORK, "actions:write"),
+        (Act.SUPERVISE, None),
+        (Act.HOLD_ORDER, "orders:write"),
+        (Act.CHANGE_ORDER, "orders:write"),
+        (Act.MAKE_CODES, "orders:write"),
     ],
 )
 def test_acts_need_their_own_scope(act: Act, scope: str | None) -> None:
@@ -73,3 +96,43 @@ def test_scopes_are_read_from_words() -> None:
         read_scopes(["write"])
     with pytest.raises(ValueError, match="at least one scope"):
         read_scopes([])
+
+
+PEOPLE_DO = {
+    Role.OPERATOR: {"work", "take_stock"},
+    Role.SUPERVISOR: {
+        "work",
+        "take_stock",
+        "supervise",
+        "hold_order",
+        "make_codes",
+        "answer",
+        "dispatch",
+    },
+    Role.MANAGER: {
+        "work",
+        "take_stock",
+        "supervise",
+        "hold_order",
+        "make_codes",
+        "answer",
+        "dispatch",
+        "change_order",
+        "upsert_order",
+    },
+}
+
+
+@pytest.mark.parametrize("act", Act)
+def test_acts_of_people(act: Act) -> None:
+    for role, acts in PEOPLE_DO.items():
+        person = Viewer(who="u1", enterprise="acme", role=role)
+        assert may(person, act, enterprise="acme") == (act in acts), role
+        assert not may(person, act, enterprise="other")
+        newcomer = Viewer(who="u1", enterprise="acme", role=role, must_choose_password=True)
+        assert not may(newcomer, act, enterprise="acme")
+
+
+def test_people_are_who_signs_in() -> None:
+    assert [one.is_person for one in (ADMIN, OPERATOR, SUPERVISOR, MANAGER)] == [True] * 4
+    assert [one.is_person for one in (READER, WRITER, BOARD)] == [False] * 3

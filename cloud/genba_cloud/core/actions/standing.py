@@ -1,0 +1,194 @@
+"""Where a node stands for whoever wants to do something with it, and what it still lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from genba_cloud.core.actions.said import NodeSaid, OrderSaid, said_of_node
+from genba_cloud.core.facts.plan import Confirm, Criterion, Evidence, NodePlan, WorkOrderPlan
+from genba_cloud.core.facts.progress import DOUBTS
+from genba_cloud.core.facts.views import Lifecycle, NodeFacts, WorkOrderFacts
+from genba_shared.events import Event
+
+FactsWith = Callable[[Sequence[Event]], WorkOrderFacts]
+"""The facts of a work order as they would be with these events, too."""
+
+
+class State(StrEnum):
+    """Where the node stands; a hold lies over it."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    AWAITING_CONFIRMATION = "awaiting_confirmation"
+    DONE = "done"
+    SKIPPED = "skipped"
+
+
+class Lack(StrEnum):
+    """What is missing before, or at, a node."""
+
+    PREDECESSOR = "predecessor"
+    PIECES = "pieces"
+    STEPS = "steps"
+    INSPECTION = "inspection"
+    MACHINE = "machine"
+    PERSON = "person"
+    SECOND_PERSON = "second_person"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """One thing that is missing: of `subject` (a node, a step) there are `done` of `needed`."""
+
+    lack: Lack
+    subject: str = ""
+    done: int = 0
+    needed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePlace:
+    """A node with all that a decision about it depends on. `lacking`: what its predecessors have not handed over."""
+
+    order: str
+    work: WorkOrderPlan
+    plan: NodePlan
+    facts: NodeFacts | None
+    facts_with: FactsWith = field(repr=False, compare=False)
+    said: NodeSaid
+    order_said: OrderSaid
+    lacking: tuple[Missing, ...] = ()
+
+    @property
+    def good(self) -> int:
+        """Good pieces that are known: sources are compared, the greatest counts."""
+        reported = self.said.reported.pieces if self.said.reported else 0
+        return max(reported, self.facts.good if self.facts else 0)
+
+    @property
+    def state(self) -> State:
+        """Where it stands."""
+        if self.said.skipped_at is not None:
+            return State.SKIPPED
+        if self.said.claims:
+            return self._of_claims()
+        if self._is_reached_by_answers() and not self.said.confirmed and self.said.reset_at is None:
+            return State.AWAITING_CONFIRMATION
+        if self.said.confirmed:
+            return State.DONE
+        is_counted = self.facts is not None and bool(self.facts.good or self.facts.scrap or self.facts.rework)
+        return State.IN_PROGRESS if self.said.is_begun or is_counted else State.PENDING
+
+    def _is_reached_by_answers(self) -> bool:
+        facts = self.facts
+        return facts is not None and facts.lifecycle is Lifecycle.AWAITING_CONFIRMATION and facts.claimed_at is None
+
+    def _of_claims(self) -> State:
+        if self.said.confirmed and not self.second_person_missing():
+            return State.DONE
+        if self.plan.confirm is not Confirm.AUTO:
+            return State.AWAITING_CONFIRMATION
+        has_doubts = self.facts is not None and bool(DOUBTS.intersection(self.facts.marks))
+        return State.AWAITING_CONFIRMATION if has_doubts or self.missing_at_end() else State.DONE
+
+    def second_person_missing(self) -> bool:
+        """Whether a node that needs four eyes was confirmed by nobody else than who completed it."""
+        if self.plan.confirm is not Confirm.FOUR_EYES:
+            return False
+        completed = {claim.voice.who for claim in self.said.claims if claim.voice.is_person}
+        return not {voice.who for voice in self.said.confirmed} - completed
+
+    @property
+    def done_at(self) -> datetime | None:
+        """When it was completed, as it is claimed; None where nobody claims it."""
+        return min((claim.voice.at for claim in self.said.claims), default=None)
+
+    def missing_at_end(self) -> tuple[Missing, ...]:
+        """What the claims lack for the node to be done."""
+        return tuple(self._missing_at_end())
+
+    def _missing_at_end(self) -> Iterable[Missing]:
+        claimed = max((claim.pieces for claim in self.said.claims), default=self.good)
+        if claimed < self.plan.quantity:
+            yield Missing(lack=Lack.PIECES, subject=self.plan.node, done=claimed, needed=self.plan.quantity)
+        yield from self.lacking
+        if self.plan.criterion is Criterion.STEPS:
+            yield from (
+                Missing(lack=Lack.STEPS, subject=step.step, needed=1)
+                for step in self.plan.steps
+                if step.step not in self.said.steps
+            )
+        if self.plan.criterion is Criterion.INSPECTION and self.said.passed < self.plan.quantity:
+            yield Missing(
+                lack=Lack.INSPECTION, subject=self.plan.node, done=self.said.passed, needed=self.plan.quantity
+            )
+        people = [claim for claim in self.said.claims if claim.voice.is_person]
+        if self.plan.evidence in {Evidence.PERSON, Evidence.BOTH} and not people and not self.said.confirmed:
+            yield Missing(lack=Lack.PERSON, subject=self.plan.node, needed=1)
+        if self.plan.evidence in {Evidence.MACHINE, Evidence.BOTH} and len(people) == len(self.said.claims):
+            yield Missing(lack=Lack.MACHINE, subject=self.plan.node, needed=1)
+
+    def after(self, events: Sequence[Event], before: Iterable[Event]) -> NodePlace:
+        """The place as it would be after these events; `before` is what was said of the work order until now."""
+        facts = self.facts_with(events).node(self.plan.node)
+        return replace(self, facts=facts, said=said_of_node([*before, *events], self.plan.node))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkSeen:
+    """A work order and what is known of it.
+
+    `facts_with`: what its facts view says, and would say with more events. `events` are those of the kinds of `said`,
+    opened, so that people can be told apart.
+    """
+
+    order: str
+    plan: WorkOrderPlan
+    facts_with: FactsWith
+    events: Sequence[Event]
+    order_said: OrderSaid
+
+
+def places_of(works: Iterable[WorkSeen]) -> tuple[NodePlace, ...]:
+    """Every node of these work orders as it stands, in the order of their routings.
+
+    A node that waits for another of a work order that is not among these is taken to have what it needs from there.
+    """
+    bare: dict[tuple[str, str], NodePlace] = {}
+    for work in works:
+        facts = work.facts_with(())
+        bare.update(((work.plan.work_order, plan.node), _bare(work, plan, facts)) for plan in work.plan.nodes)
+    return tuple(replace(place, lacking=tuple(_lacking(place, bare))) for place in bare.values())
+
+
+def work_orders_behind(plan: WorkOrderPlan) -> frozenset[str]:
+    """Other work orders that nodes of this one wait for."""
+    named = {need.work_order for node in plan.nodes for need in node.needs()}
+    return frozenset(name for name in named if name is not None and name != plan.work_order)
+
+
+def _bare(work: WorkSeen, plan: NodePlan, facts: WorkOrderFacts) -> NodePlace:
+    return NodePlace(
+        order=work.order,
+        work=work.plan,
+        plan=plan,
+        facts=facts.node(plan.node),
+        facts_with=work.facts_with,
+        said=said_of_node(work.events, plan.node),
+        order_said=work.order_said,
+    )
+
+
+def _lacking(place: NodePlace, known: Mapping[tuple[str, str], NodePlace]) -> Iterable[Missing]:
+    for need in place.plan.needs():
+        other = known.get((need.work_order or place.work.work_order, need.node))
+        if other is None:
+            continue
+        needed = other.plan.quantity if need.transfer_quantity is None else need.transfer_quantity
+        handed = max((claim.pieces for claim in other.said.claims), default=0)
+        made = max(other.good, handed)
+        if other.said.skipped_at is None and not other.said.confirmed and made < needed:
+            yield Missing(lack=Lack.PREDECESSOR, subject=need.node, done=made, needed=needed)
