@@ -35,7 +35,7 @@ def create_key(request: Request, body: KeyBody) -> Response:
     except ValueError as exc:
         raise ApiProblem(422, str(exc)) from exc
     key = authority_of(request).accounts.create_key(body.name, scopes)
-    return JSONResponse({"key": key}, status_code=201, headers={"Cache-Control": "no-store"})
+    return JSONResponse({"id": key.split("_")[1], "key": key}, status_code=201, headers={"Cache-Control": "no-store"})
 
 
 @router.delete("/keys/{key_id}", summary="Revoke a machine key", status_code=204, dependencies=ADMINISTER)

@@ -13,6 +13,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 from genba_cloud.api import admin, enrolment, health, proofs, quarantine, reading, station_state, stock_taking, writing
+from genba_cloud.api.description import PREFIX, describe
 from genba_cloud.api.enrolment import Enrolling
 from genba_cloud.api.guard import Guard
 from genba_cloud.api.health import Metrics
@@ -26,7 +27,6 @@ from genba_cloud.ledger.quarantine import Reread
 from genba_cloud.store.accounts_authority import Authority
 from genba_shared.version import VERSION
 
-PREFIX: Final = "/api/v1"
 _ABOUT: Final = """\
 Production progress of made-to-order factories.
 
@@ -103,6 +103,6 @@ def _description() -> APIRouter:
     @router.get("/openapi.json", include_in_schema=False, dependencies=[Depends(Guard())])
     def openapi(request: Request) -> Response:
         """The OpenAPI document of this version."""
-        return JSONResponse(request.app.openapi())
+        return JSONResponse(describe(request.app))
 
     return router

@@ -53,6 +53,8 @@ Text = Annotated[str | None, Query(max_length=200)]
 
 Handler = TypeVar("Handler", bound=Callable[..., Response])
 
+_STREAMED: Final = 'id: 7\nevent: wip\ndata: {"items":[]}\n\n'
+
 router = APIRouter()
 
 
@@ -213,9 +215,10 @@ def list_events(
 @router.get(
     "/live",
     summary="What changes, as Server-Sent Events",
+    response_class=StreamingResponse,
     responses={
         200: {
-            "content": {"text/event-stream": {}},
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _STREAMED}},
             "description": "order, wip, gateway, alert, question, clock, resync",
         }
     },

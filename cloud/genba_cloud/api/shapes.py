@@ -383,8 +383,9 @@ class KeysShape(TypedDict):
 
 
 class NewKeyShape(TypedDict):
-    """A new machine key; it is shown this once."""
+    """A new machine key; it is shown this once. `id`: by which it is revoked."""
 
+    id: str
     key: str
 
 
@@ -398,3 +399,4 @@ class PasswordShape(TypedDict):
     """A new one-time password; it is shown this once."""
 
     one_time_password: str
+    user: str
