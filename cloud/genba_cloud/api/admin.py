@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from genba_cloud.api.bodies import KeyBody
 from genba_cloud.api.guard import Guard, authority_of
 from genba_cloud.api.problems import ApiProblem
-from genba_cloud.api.shapes import KeysShape, LinkShape, NewKeyShape, PasswordShape
+from genba_cloud.api.shapes_identity import KeysShape, LinkShape, NewKeyShape, PasswordShape
 from genba_cloud.api.views import key_view
 from genba_cloud.core.viewer import Act, Subject, read_scopes
 from genba_cloud.store.accounts_authority import ADMIN

@@ -12,6 +12,8 @@ from genba_cloud.ledger import AnswerToGive, CountsToAssign
 from genba_shared.clock import to_milliseconds
 
 MOST_PIECES: Final = 10_000_000
+LARGEST_NUMBER: Final = 2**63 - 1
+"""The largest number of a row or position: databases hold no larger one."""
 
 
 def _storable(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Final, TypeVar
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from genba_cloud.api.bodies import LARGEST_NUMBER
 from genba_cloud.api.guard import Guard, viewer_of
 from genba_cloud.api.live import Live
 from genba_cloud.api.problems import ApiProblem
@@ -48,7 +49,9 @@ from genba_cloud.store.read import EVERYTHING, EventFilter, QuestionFilter
 
 LARGEST_PAGE: Final = 1000
 Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="how many at most")]
-After = Annotated[int, Query(ge=0, description="position to read on from; 0 begins at the start of the log")]
+After = Annotated[
+    int, Query(ge=0, le=LARGEST_NUMBER, description="position to read on from; 0 begins at the start of the log")
+]
 Text = Annotated[str | None, Query(max_length=200)]
 
 Handler = TypeVar("Handler", bound=Callable[..., Response])
@@ -218,7 +221,7 @@ def list_events(
     response_class=StreamingResponse,
     responses={
         200: {
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _STREAMED}},
+            "content": {"text/event-stream": {"example": _STREAMED}},
             "description": "order, wip, gateway, alert, question, clock, resync",
         }
     },
@@ -226,7 +229,9 @@ def list_events(
 async def live(
     request: Request,
     viewer: Annotated[Viewer, Depends(Guard(sees=Subject.ORDERS))],
-    after: Annotated[int | None, Query(ge=0, description="position that the page was drawn at")] = None,
+    after: Annotated[
+        int | None, Query(ge=0, le=LARGEST_NUMBER, description="position that the page was drawn at")
+    ] = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Each message is a whole state. `id:` is the log position, for Last-Event-ID; `resync` means read all again."""
