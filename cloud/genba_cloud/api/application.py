@@ -12,7 +12,18 @@ from fastapi.responses import JSONResponse, Response
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from genba_cloud.api import admin, enrolment, health, proofs, quarantine, reading, station_state, stock_taking, writing
+from genba_cloud.api import (
+    admin,
+    enrolment,
+    health,
+    order_list,
+    proofs,
+    quarantine,
+    reading,
+    station_state,
+    stock_taking,
+    writing,
+)
 from genba_cloud.api.description import PREFIX, describe
 from genba_cloud.api.enrolment import Enrolling
 from genba_cloud.api.guard import Guard
@@ -80,6 +91,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
     app.include_router(health.router, tags=["health"])
     for name, router in (
         ("read", station_state.router),
+        ("read", order_list.router),
         ("read", reading.router),
         ("write", writing.router),
         ("write", stock_taking.router),

@@ -20,7 +20,6 @@ from genba_cloud.api.shapes import (
     EventsShape,
     GatewaysShape,
     NodesShape,
-    OrderPageShape,
     OrderShape,
     QuestionPageShape,
     QuestionShape,
@@ -61,7 +60,7 @@ _STREAMED: Final = 'id: 7\nevent: wip\ndata: {"items":[]}\n\n'
 router = APIRouter()
 
 
-def visible_reads(request: Request) -> VisibleReads:
+async def visible_reads(request: Request) -> VisibleReads:
     """A dependency: the store as the viewer sees it whom the route's guard let in."""
     desk: Desk = request.app.state.desk
     viewer: Viewer = request.state.viewer
@@ -74,13 +73,6 @@ def _get(path: str, subject: Subject, shape: type, *, summary: str) -> Callable[
 
 
 Reading = Annotated[VisibleReads, Depends(visible_reads)]
-
-
-@_get("/orders", Subject.ORDERS, OrderPageShape, summary="Orders by promise, with progress, level and expected finish")
-def list_orders(reads: Reading, cursor: Text = None, limit: Limit = 100) -> Response:
-    """One page; give `next` back as `cursor` for the next one."""
-    orders, following = reads.order_page(cursor=cursor, limit=limit)
-    return JSONResponse({"items": [order_view(order) for order in orders], "next": following})
 
 
 @_get("/orders/{order:path}/nodes", Subject.ORDERS, NodesShape, summary="The nodes of an order")

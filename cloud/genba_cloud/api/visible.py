@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from genba_cloud.api.order_index import OrderIndex
+from genba_cloud.api.order_rows import OrderRow, OrderRows
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.core.assess import AssessedOrder, NodeAssessment, OrderAssessment, Policy, assess_order
 from genba_cloud.core.facts import ChangeOver, StateInterval, changeovers, timeline
@@ -21,6 +22,7 @@ from genba_cloud.store.read import (
     EventPage,
     GatewayRecord,
     LoggedEvent,
+    OrderFilter,
     OrderRecord,
     QuestionFilter,
     QuestionPage,
@@ -47,6 +49,7 @@ class Desk:
     policy: Policy
     index: OrderIndex
     seals: Seals = NO_KEY
+    rows: OrderRows = field(default_factory=OrderRows)
 
     def opened_question(self, question: Question) -> Question:
         """The question with what people wrote, as it may be read."""
@@ -100,11 +103,13 @@ class VisibleReads:
         seen = self._require(Subject.ORDERS)
         return [self._assessed(record, seen) for record in self._desk.reads.orders(numbers)]
 
-    def order_page(self, *, cursor: str | None, limit: int) -> tuple[list[AssessedOrder], str | None]:
-        """A page of orders by promise, and the cursor of the next."""
+    def order_rows(self, *, where: OrderFilter, cursor: str | None, limit: int) -> tuple[list[OrderRow], str | None]:
+        """A page of orders by promise, and the cursor of the next. Who may not know names cannot look for them."""
         seen = self._require(Subject.ORDERS)
-        page = self._desk.reads.list_orders(cursor=cursor, limit=limit)
-        return [self._assessed(record, seen) for record in page.items], page.next
+        if seen is not Sight.ALL and (where.customer or where.system or where.external_id):
+            raise ApiProblem(403, "looking for a customer, a system or an external id needs the right to see them")
+        page = self._desk.reads.order_keys(where=where, cursor=cursor, limit=limit)
+        return self._desk.rows.of(page.items, seen, self.orders), page.next
 
     def board_orders(self) -> tuple[list[AssessedOrder], list[AssessedOrder]]:
         """Orders that are open, and those that were finished last (bounded)."""

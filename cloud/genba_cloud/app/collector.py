@@ -24,6 +24,7 @@ from genba_cloud.api import (
     Live,
     Metrics,
     OrderIndex,
+    OrderRows,
     VisibleReads,
     create_app,
     require_same_origin,
@@ -131,9 +132,12 @@ async def run_collector(
                 tls=settings.tls,
                 enrolling=_enrolling(pki, settings),
             )
-            collector = _built(
-                parts, settings, heads=keys.heads, pki=pki, one_time_password=password, missed=assessor.missed
-            )
+
+            def missed() -> None:
+                desk.rows.forget()
+                assessor.missed()
+
+            collector = _built(parts, settings, heads=keys.heads, pki=pki, one_time_password=password, missed=missed)
             async with _tasks(collector, assessor):
                 yield collector
         await asyncio.to_thread(keys.heads.make_or_say)
@@ -174,13 +178,15 @@ def _enrolling(pki: Pki, settings: CollectorSettings) -> Enrolling:
 def _desk_and_live(
     ledger: Ledger, seals: Seals, settings: CollectorSettings, clock: ProductionClock
 ) -> tuple[Desk, Live]:
+    rows = OrderRows()
     desk = Desk(
         reads=ledger.reads,
         enterprise=DEFAULT_ENTERPRISE,
         now=clock.now,
         policy=settings.policy,
-        index=OrderIndex(),
+        index=OrderIndex(noted=rows.renew),
         seals=seals,
+        rows=rows,
     )
     return desk, Live(reads_of=lambda viewer: VisibleReads(desk, viewer), enterprise=DEFAULT_ENTERPRISE, now=clock.now)
 
@@ -211,7 +217,7 @@ def _built(
 
 @asynccontextmanager
 async def _tasks(collector: Collector, assessor: Assessor) -> AsyncIterator[None]:
-    unsubscribe = collector.ledger.subscribe(assessor.heard)
+    subscriptions = [collector.ledger.subscribe(one) for one in (collector.desk.rows.heard, assessor.heard)]
     tasks = [
         asyncio.create_task(supervise("live", collector.live.run), name="live"),
         asyncio.create_task(supervise("assessor", assessor.run), name="assessor"),
@@ -220,7 +226,8 @@ async def _tasks(collector: Collector, assessor: Assessor) -> AsyncIterator[None
     try:
         yield
     finally:
-        unsubscribe()
+        for unsubscribe in subscriptions:
+            unsubscribe()
         collector.live.end()
         for task in tasks:
             task.cancel()

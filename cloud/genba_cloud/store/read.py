@@ -66,6 +66,40 @@ class OrderPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFilter:
+    """Which orders: every field that is set must match. `site`: one of its work orders is made there.
+
+    `promised_from` is the earliest promise, `promised_before` the first that is not wanted any more.
+    """
+
+    system: str | None = None
+    external_id: str | None = None
+    customer: str | None = None
+    site: str | None = None
+    promised_from: datetime | None = None
+    promised_before: datetime | None = None
+
+
+ALL_ORDERS: Final = OrderFilter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderKey:
+    """An order of a list; `version`: what its own row says, without its work orders and what was seen of them."""
+
+    order: str
+    version: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderKeyPage:
+    """Orders by promise, earliest first; `next` is the cursor of the page after this one, None at the end."""
+
+    items: tuple[OrderKey, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueRow:
     """One row of a station's queue; the first row is the next one."""
 
@@ -321,3 +355,12 @@ class Reads(Protocol):
 
     def quarantined_body(self, number: int) -> Quarantined | None:
         """A quarantined row with its bytes; None: there is none."""
+
+    def order_keys(
+        self, *, where: OrderFilter = ALL_ORDERS, cursor: str | None = None, limit: int = 100
+    ) -> OrderKeyPage:
+        """A page of orders by name and version alone.
+
+        Raises:
+            UnknownCursorError: `cursor` is not one that an earlier page gave.
+        """

@@ -28,9 +28,11 @@ from genba_cloud.core.facts import (
 from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.store import quarantine
 from genba_cloud.store.identities import SqlIdentities
+from genba_cloud.store.order_keys import order_keys
 from genba_cloud.store.port import StoredOrder, StoredView
 from genba_cloud.store.proofs import Proofs
 from genba_cloud.store.read import (
+    ALL_ORDERS,
     ALL_QUESTIONS,
     EVERYTHING,
     ArchivedError,
@@ -39,6 +41,8 @@ from genba_cloud.store.read import (
     GatewayIdentity,
     GatewayRecord,
     LoggedEvent,
+    OrderFilter,
+    OrderKeyPage,
     OrderPage,
     OrderRecord,
     Quarantined,
@@ -266,6 +270,13 @@ class SqlReads:
         """See the port."""
         with self._engine.connect() as connection:
             return quarantine.find(connection, self._enterprise, [number]).get(number)
+
+    def order_keys(
+        self, *, where: OrderFilter = ALL_ORDERS, cursor: str | None = None, limit: int = 100
+    ) -> OrderKeyPage:
+        """See the port."""
+        with self._engine.connect() as connection:
+            return order_keys(connection, self._enterprise, where=where, cursor=cursor, limit=limit)
 
     def _queue_rows(self, *where: Any) -> tuple[QueueRow, ...]:
         query = select(QUEUE_ROW).where(QUEUE_ROW.c.enterprise == self._enterprise, *where)
