@@ -17,8 +17,10 @@ from typing import Any, Final
 import httpx
 
 from genba_cloud.api.description import EXAMPLES, examples, operation_key
+from genba_cloud.core.webhooks import DeliveryState, WebhookState
 from genba_cloud.ledger import GatewaySeen
 from genba_cloud.store.read import Quarantined
+from genba_cloud.store.webhooks import Delivery, Webhook, Webhooks
 from genba_shared.events import Confidence, Event, WipChanged
 from tests.browser.support import NOW, PLC, Bench, bench, doubted, questioned, served
 
@@ -154,6 +156,48 @@ async def prepare(running: Bench) -> None:
         for body in (b"\x00\x01", b"\x00\x02")
     ]
     await ledger.quarantine(rows)
+    await ledger.change_webhooks(_told)
+    await ledger.change_webhooks(_told)
+
+
+def _told(webhooks: Webhooks) -> None:
+    """A webhook that was told of the first event, as far as the log of deliveries says."""
+    webhook = Webhook(
+        id="whexample",
+        url="https://hooks.example.invalid/other",
+        kinds=("order_held",),
+        note="",
+        state=WebhookState.PAUSED,
+        made_by="admin",
+        made_at=NOW,
+        secret=b"",
+        position=0,
+    )
+    webhooks.add(webhook)
+    done = Delivery(
+        webhook=webhook.id, position=1, kind="data_questioned", state=DeliveryState.DELIVERED, made_at=NOW, tries=1
+    )
+    webhooks.queue(webhook, [done], upto=1)
+
+
+def _told(webhooks: Webhooks) -> None:
+    """A webhook that was told of the first event, as far as the log of deliveries says."""
+    webhook = Webhook(
+        id="whexample",
+        url="https://hooks.example.invalid/other",
+        kinds=("order_held",),
+        note="",
+        state=WebhookState.PAUSED,
+        made_by="admin",
+        made_at=NOW,
+        secret=b"",
+        position=0,
+    )
+    webhooks.add(webhook)
+    done = Delivery(
+        webhook=webhook.id, position=1, kind="data_questioned", state=DeliveryState.DELIVERED, made_at=NOW, tries=1
+    )
+    webhooks.queue(webhook, [done], upto=1)
 
 
 def _of_gateway(event: Event) -> Event:

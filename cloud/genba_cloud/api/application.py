@@ -22,6 +22,7 @@ from genba_cloud.api import (
     reading,
     station_state,
     stock_taking,
+    webhooks,
     writing,
 )
 from genba_cloud.api.description import PREFIX, describe
@@ -33,6 +34,7 @@ from genba_cloud.api.middleware import LARGEST_BODY, RequestRules
 from genba_cloud.api.problems import add_problem_answers
 from genba_cloud.api.proofs import MakeHead
 from genba_cloud.api.visible import Desk
+from genba_cloud.core.webhooks import Targets
 from genba_cloud.ledger import Ledger
 from genba_cloud.ledger.quarantine import Reread
 from genba_cloud.store.accounts_authority import Authority
@@ -64,6 +66,7 @@ class ApiParts:
     tls: bool = False
     enrolling: Enrolling | None = None
     largest_body: int = LARGEST_BODY
+    webhook_targets: Targets = Targets.PUBLIC
 
 
 def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path | None = None) -> FastAPI:
@@ -84,6 +87,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
     app.state.make_head = parts.make_head
     app.state.metrics = parts.metrics
     app.state.enrolling = parts.enrolling
+    app.state.webhook_targets = parts.webhook_targets
     app.state.ready_checks = dict(parts.ready_checks)
     app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=4)  # it leaves event streams alone
     app.add_middleware(RequestRules, metrics=parts.metrics, tls=parts.tls, largest_body=parts.largest_body)
@@ -99,6 +103,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
         ("administration", quarantine.router),
         ("gateways", enrolment.router),
         ("administration", proofs.router),
+        ("webhooks", webhooks.router),
     ):
         app.include_router(router, prefix=PREFIX, tags=[name])
     app.include_router(_description(), prefix=PREFIX)

@@ -16,7 +16,9 @@ from typing import Any, Final
 
 import yaml
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 
+from genba_cloud.api.guard import SECURITY_SCHEMES, is_guarded
 from genba_cloud.api.problems import MEDIA_TYPE
 
 PREFIX: Final = "/api/v1"
@@ -94,11 +96,20 @@ def describe(app: FastAPI) -> dict[str, Any]:
         document = app.openapi()
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         schemas[_PROBLEM] = dict(_SCHEMA)
+        document["components"]["securitySchemes"] = dict(SECURITY_SCHEMES)
+        guarded = {
+            operation_key(method, str(route.path_format))
+            for route in iter_route_contexts(app.routes)
+            if is_guarded(getattr(route, "dependant", None))
+            for method in route.methods or ()
+        }
         ids = _shorten_ids(document)
         for path, item in document["paths"].items():
             for method in _METHODS:
                 if method in item:
                     key = operation_key(method, path)
+                    if key in guarded:
+                        item[method]["security"] = [{name: []} for name in SECURITY_SCHEMES]
                     _complete(item[method], key, examples().get(key, {}), ids)
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request, Security
-from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
 
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.core.viewer import Act, Role, Sight, Subject, Viewer, may, sight
@@ -18,8 +19,11 @@ SESSION_COOKIE: Final = "genba_session"
 BOARD_COOKIE: Final = "genba_board"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
-_bearer = HTTPBearer(auto_error=False, scheme_name="machine key", description="`Authorization: Bearer genba_…`")
-_session = APIKeyCookie(name=SESSION_COOKIE, auto_error=False, scheme_name="session", description="a signed-in person")
+SECURITY_SCHEMES: Final[Mapping[str, Any]] = {
+    "machine key": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer genba_…`"},
+    "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE, "description": "a signed-in person"},
+}
+"""How a request says who sends it, for the OpenAPI document: as dependencies they would cost more than the look-up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +39,7 @@ class Guard:
     newcomers: bool = False
     people: bool = False
 
-    async def __call__(
-        self,
-        request: Request,
-        _bearer_known: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)] = None,
-        _session_known: Annotated[str | None, Security(_session)] = None,
-    ) -> Viewer:
+    async def __call__(self, request: Request) -> Viewer:
         """Let the viewer in.
 
         Raises:
@@ -117,3 +116,10 @@ def authority_of(request: Request) -> Authority:
 def needs(guard: Guard) -> object:
     """The guard as a dependency of a route that does not use the viewer itself."""
     return Depends(guard)
+
+
+def is_guarded(dependant: Dependant | None) -> bool:
+    """Whether a guard stands before a route with these dependencies."""
+    if dependant is None:
+        return False
+    return isinstance(dependant.call, Guard) or any(is_guarded(child) for child in dependant.dependencies)

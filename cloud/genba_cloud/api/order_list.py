@@ -6,13 +6,14 @@ from enum import StrEnum
 from typing import Annotated, Final
 
 import orjson
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from genba_cloud.api.bodies import Instant
 from genba_cloud.api.guard import Guard
 from genba_cloud.api.order_rows import OrderRow
-from genba_cloud.api.reading import Limit, Reading, Text
+from genba_cloud.api.reading import LARGEST_PAGE
 from genba_cloud.api.shapes import OrderPageShape
 from genba_cloud.api.visible import VisibleReads
 from genba_cloud.core.deviation import Level
@@ -21,6 +22,8 @@ from genba_cloud.store.read import OrderFilter
 
 MOST_LOOKED_AT: Final = 2000
 """Orders that one request looks at: where few of them match, a page holds fewer than it may."""
+
+Text = Annotated[str, StringConstraints(max_length=200)] | None
 
 router = APIRouter()
 
@@ -43,68 +46,65 @@ class OrderState(StrEnum):
                 return True
 
 
+class OrderQuery(BaseModel):
+    """What is asked of the list."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    cursor: Text = None
+    limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE, description="how many at most")] = 100
+    state: Annotated[OrderState, Field(description="open, finished or all")] = OrderState.ALL
+    level: Annotated[
+        list[Level],
+        Field(default_factory=list, max_length=10, description="of these levels; may be given several times"),
+    ]
+    site: Text = None
+    customer: Text = None
+    system: Text = None
+    external_id: Text = None
+    promised_from: Annotated[Instant | None, Field(description="earliest promise, RFC 3339")] = None
+    promised_before: Annotated[Instant | None, Field(description="first promise that is too late")] = None
+
+
 @router.get(
     "/orders",
     summary="Orders by promise, with progress, level and expected finish",
     response_model=OrderPageShape,
     dependencies=[Depends(Guard(sees=Subject.ORDERS))],
 )
-def list_orders(
-    reads: Reading,
-    cursor: Text = None,
-    limit: Limit = 100,
-    state: Annotated[OrderState, Query(description="open, finished or all")] = OrderState.ALL,
-    level: Annotated[list[Level] | None, Query(description="of these levels; may be given several times")] = None,
-    site: Text = None,
-    customer: Text = None,
-    system: Text = None,
-    external_id: Text = None,
-    promised_from: Annotated[Instant | None, Query(description="earliest promise, RFC 3339")] = None,
-    promised_before: Annotated[Instant | None, Query(description="first promise that is too late")] = None,
-) -> Response:
+def list_orders(request: Request, asked: Annotated[OrderQuery, Query()]) -> Response:
     """One page; give `next` back as `cursor` for the next one. Every filter that is given must match.
 
     With `state` or `level` a page may hold fewer orders than `limit`, also none, and still have a `next`.
     """
     where = OrderFilter(
-        system=system,
-        external_id=external_id,
-        customer=customer,
-        site=site,
-        promised_from=promised_from,
-        promised_before=promised_before,
+        system=asked.system,
+        external_id=asked.external_id,
+        customer=asked.customer,
+        site=asked.site,
+        promised_from=asked.promised_from,
+        promised_before=asked.promised_before,
     )
-    levels = frozenset(level or Level)
-    rows, following = _page(reads, where, cursor=cursor, limit=limit, state=state, levels=levels)
-    body = b'{"items":[%b],"next":%b}' % (b",".join(row.body for row in rows), orjson.dumps(following))
+    reads = VisibleReads(request.app.state.desk, request.state.viewer)
+    levels = frozenset(asked.level or Level)
+    rows, following = _page(reads, where, asked, levels)
+    body = b'{"items":[%b],"next":%b}' % (b",".join([row.body for row in rows]), orjson.dumps(following))
     return Response(body, media_type="application/json")
 
 
 def _page(
-    reads: VisibleReads,
-    where: OrderFilter,
-    *,
-    cursor: str | None,
-    limit: int,
-    state: OrderState,
-    levels: frozenset[Level],
+    reads: VisibleReads, where: OrderFilter, asked: OrderQuery, levels: frozenset[Level]
 ) -> tuple[list[OrderRow], str | None]:
-    if state is OrderState.ALL and len(levels) == len(Level):
+    cursor, limit = asked.cursor, asked.limit
+    if asked.state is OrderState.ALL and len(levels) == len(Level):
         return reads.order_rows(where=where, cursor=cursor, limit=limit)
     found: list[OrderRow] = []
     looked_at = 0
     while len(found) < limit and looked_at < MOST_LOOKED_AT:
-        wanted = min(limit, MOST_LOOKED_AT - looked_at)
-        rows, following = reads.order_rows(where=where, cursor=cursor, limit=wanted)
+        wanted = min(limit - len(found), MOST_LOOKED_AT - looked_at)
+        rows, cursor = reads.order_rows(where=where, cursor=cursor, limit=wanted)
         looked_at += wanted
-        for row in rows:
-            cursor = row.order
-            if state.takes(row) and row.level in levels:
-                found.append(row)
-                if len(found) == limit:
-                    is_last = following is None and row is rows[-1]
-                    return found, None if is_last else cursor
-        if following is None:
-            return found, None
-        cursor = following
+        found += [row for row in rows if asked.state.takes(row) and row.level in levels]
+        if cursor is None:
+            break
     return found, cursor

@@ -34,9 +34,11 @@ from genba_cloud.api.stock_taking import take_stock
 from genba_cloud.app.assessor import PERIOD_S, Assessor
 from genba_cloud.app.database import accounts_of
 from genba_cloud.app.head_keeper import HeadKeeper
+from genba_cloud.app.webhook_sender import WebhookSender
 from genba_cloud.core.assess import DEFAULT_POLICY, Policy
 from genba_cloud.core.facts import Refused
 from genba_cloud.core.viewer import Act, Subject, Viewer
+from genba_cloud.core.webhooks import Targets
 from genba_cloud.ingest.messages import reread
 from genba_cloud.ledger import AnswerToGive, CountsGiven, CountsToAssign, Ledger, Peers, QuestionAnswered
 from genba_cloud.ledger.sealing import InstallationKey, Seals
@@ -69,6 +71,7 @@ class CollectorSettings:
     assess_every_s: float = PERIOD_S
     broker: str = ""
     certificate: Path | None = None
+    webhook_targets: Targets = Targets.PUBLIC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +134,7 @@ async def run_collector(
                 ready_checks=ready_checks or {},
                 tls=settings.tls,
                 enrolling=_enrolling(pki, settings),
+                webhook_targets=settings.webhook_targets,
             )
 
             def missed() -> None:
@@ -138,7 +142,7 @@ async def run_collector(
                 assessor.missed()
 
             collector = _built(parts, settings, heads=keys.heads, pki=pki, one_time_password=password, missed=missed)
-            async with _tasks(collector, assessor):
+            async with _tasks(collector, assessor, _sender(parts)):
                 yield collector
         await asyncio.to_thread(keys.heads.make_or_say)
     finally:
@@ -157,6 +161,23 @@ def installation_key(data_dir: Path) -> InstallationKey:
     """The key that wraps the keys of people: that of GENBA_KEY_FILE, else of the data folder."""
     named = os.environ.get(KEY_VARIABLE)
     return InstallationKey.open(Path(named)) if named else InstallationKey.of_folder(data_dir)
+
+
+def _sender(parts: ApiParts) -> WebhookSender:
+    accounts = parts.authority.accounts
+
+    def is_known(made_by: str) -> bool:
+        """People stay; a machine's key may have been revoked."""
+        kind, _, key = made_by.partition(":")
+        return kind != "key" or any(one.id == key and one.revoked_at is None for one in accounts.list_keys())
+
+    return WebhookSender(
+        ledger=parts.ledger,
+        desk=parts.desk,
+        is_known=is_known,
+        targets=parts.webhook_targets,
+        metrics=parts.metrics,
+    )
 
 
 def _signer(settings: CollectorSettings) -> HeadSigner:
@@ -216,12 +237,14 @@ def _built(
 
 
 @asynccontextmanager
-async def _tasks(collector: Collector, assessor: Assessor) -> AsyncIterator[None]:
-    subscriptions = [collector.ledger.subscribe(one) for one in (collector.desk.rows.heard, assessor.heard)]
+async def _tasks(collector: Collector, assessor: Assessor, sender: WebhookSender) -> AsyncIterator[None]:
+    listeners = (collector.desk.rows.heard, assessor.heard, sender.heard)
+    subscriptions = [collector.ledger.subscribe(one) for one in listeners]
     tasks = [
         asyncio.create_task(supervise("live", collector.live.run), name="live"),
         asyncio.create_task(supervise("assessor", assessor.run), name="assessor"),
         asyncio.create_task(supervise("heads", collector.heads.run), name="heads"),
+        asyncio.create_task(supervise("webhooks", sender.run), name="webhooks"),
     ]
     try:
         yield

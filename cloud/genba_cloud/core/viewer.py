@@ -29,6 +29,7 @@ class Scope(StrEnum):
     DISPATCH_WRITE = "dispatch:write"
     EVENTS_WRITE = "events:write"
     ANSWERS_WRITE = "answers:write"
+    WEBHOOKS_WRITE = "webhooks:write"
 
 
 class Subject(StrEnum):
@@ -56,6 +57,7 @@ class Act(StrEnum):
     ADMINISTER = "administer"
     TAKE_STOCK = "take_stock"
     ANSWER = "answer"
+    SUBSCRIBE = "subscribe"
 
 
 class Sight(StrEnum):
@@ -95,6 +97,7 @@ _ACT_SCOPE: Final = {
     Act.APPEND_EVENTS: Scope.EVENTS_WRITE,
     Act.TAKE_STOCK: Scope.EVENTS_WRITE,
     Act.ANSWER: Scope.ANSWERS_WRITE,
+    Act.SUBSCRIBE: Scope.WEBHOOKS_WRITE,
 }
 _PEOPLE_ONLY: Final = frozenset({Subject.KEYS})
 

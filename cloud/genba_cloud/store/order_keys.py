@@ -10,9 +10,7 @@ from sqlalchemy import (
     Connection,
     Select,
     String,
-    Text,
     bindparam,
-    cast,
     exists,
     select,
     tuple_,
@@ -23,32 +21,38 @@ from genba_cloud.store.read import OrderFilter, OrderKey, OrderKeyPage, UnknownC
 from genba_cloud.store.tables import CUSTOMER_ORDER, WORK_ORDER, Instant
 
 _ORDER = CUSTOMER_ORDER.c
+_SEPARATOR: Final = "~"
+_DIGITS: Final = 18  # what the database takes for a number, and more than any date has
 _FIELDS: Final = ("system", "external_id", "customer", "site", "promised_from", "promised_before")
 
 
 def order_keys(
     connection: Connection, enterprise: str, *, where: OrderFilter, cursor: str | None, limit: int
 ) -> OrderKeyPage:
-    """A page of orders; the cursor is the number of the last order of the page before.
+    """A page of orders. The cursor is promise and number of the last order of the page before.
 
     Raises:
-        UnknownCursorError: there is no such order.
+        UnknownCursorError: it is something else.
     """
     given: dict[str, Any] = {name: value for name in _FIELDS if (value := getattr(where, name)) is not None}
     values: dict[str, Any] = {**given, "enterprise": enterprise, "wanted": limit + 1}
     if cursor is not None:
-        known = select(_ORDER.promised).where(_ORDER.enterprise == enterprise, _ORDER.id == cursor)
-        promised = connection.scalar(known)
-        if promised is None:
+        promised, separator, order = cursor.partition(_SEPARATOR)
+        if not (separator and order and promised.isascii() and promised.removeprefix("-").isdigit()):
             raise UnknownCursorError(f"{cursor!r:.80} is not a cursor of this list")
-        values |= {"after_promised": promised, "after": cursor}
+        values |= {"after_promised": int(promised[:_DIGITS]), "after": order}
     shape = (cursor is not None, tuple(given))
     query = _QUERIES.get(shape)
     if query is None:
         query = _QUERIES[shape] = _query(given, is_first=cursor is None)
-    found = [tuple(row) for row in connection.execute(query, values)]
-    items = tuple(OrderKey(order=row[0], version=row[1:]) for row in found[:limit])
-    return OrderKeyPage(items=items, next=items[-1].order if len(found) > limit else None)
+    found = connection.execute(query, values).all()
+    items = tuple(OrderKey(row[0], row[1]) for row in found[:limit])
+    return OrderKeyPage(items=items, next=cursor_of(items[-1]) if len(found) > limit else None)
+
+
+def cursor_of(key: OrderKey) -> str:
+    """The cursor of what comes after this order."""
+    return f"{key.promised}{_SEPARATOR}{key.order}"
 
 
 _QUERIES: Final[dict[tuple[bool, tuple[str, ...]], Select[Any]]] = {}
@@ -60,12 +64,10 @@ def _query(given: Mapping[str, Any], *, is_first: bool) -> Select[Any]:
     query = select(
         _ORDER.id,
         type_coerce(_ORDER.promised, BigInteger),
-        _ORDER.customer,
-        cast(_ORDER.details, Text),
     ).where(_ORDER.enterprise == bindparam("enterprise", type_=String), *_matching(given))
     if not is_first:
-        after = (bindparam("after_promised", type_=Instant()), bindparam("after", type_=String))
-        query = query.where(tuple_(_ORDER.promised, _ORDER.id) > tuple_(*after))
+        after = (bindparam("after_promised", type_=BigInteger), bindparam("after", type_=String))
+        query = query.where(tuple_(type_coerce(_ORDER.promised, BigInteger), _ORDER.id) > tuple_(*after))
     return query.order_by(_ORDER.promised, _ORDER.id).limit(bindparam("wanted"))
 
 

@@ -16,6 +16,7 @@ from genba_shared.events import Event
 
 if TYPE_CHECKING:
     from genba_cloud.store.proofs import Proofs  # it speaks of the rows of this module
+    from genba_cloud.store.webhooks import Webhooks
 
 __all__ = [
     "Link",
@@ -297,6 +298,10 @@ class Transaction(Protocol):
 
     def announce(self, text: str) -> None:
         """Tell other processes, once this transaction is committed; at most 7,000 bytes."""
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Who wants to be told of events, and what was told."""
 
 
 class Store(Protocol):

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.core.facts.plan import OrderPlan
@@ -29,6 +29,7 @@ from genba_shared.events import Event
 
 if TYPE_CHECKING:
     from genba_cloud.store.proofs import Proofs  # it speaks of what this module is imported by
+    from genba_cloud.store.webhooks import Webhooks
 
 
 class UnknownCursorError(ValueError):
@@ -83,12 +84,11 @@ class OrderFilter:
 ALL_ORDERS: Final = OrderFilter()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderKey:
-    """An order of a list; `version`: what its own row says, without its work orders and what was seen of them."""
+class OrderKey(NamedTuple):
+    """An order of a list, and its promise in milliseconds since 1970: where in the list it stands."""
 
     order: str
-    version: tuple[object, ...]
+    promised: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -364,3 +364,6 @@ class Reads(Protocol):
         Raises:
             UnknownCursorError: `cursor` is not one that an earlier page gave.
         """
+
+    def webhooks(self) -> AbstractContextManager[Webhooks]:
+        """Who wants to be told of events, and what was told, in one snapshot."""

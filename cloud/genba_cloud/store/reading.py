@@ -66,6 +66,7 @@ from genba_cloud.store.rows import (
 from genba_cloud.store.standing import Standing
 from genba_cloud.store.station_events import station_events
 from genba_cloud.store.tables import CUSTOMER_ORDER, LOG, QUESTION, QUEUE_ROW, VIEW, WORK_ORDER
+from genba_cloud.store.webhooks import Webhooks
 from genba_cloud.store.work import facts_of, question_of, station_of
 from genba_shared.events import Event
 
@@ -84,6 +85,12 @@ class SqlReads:
         """See the port."""
         with self._engine.connect() as connection:
             yield Proofs(connection, self._enterprise)
+
+    @contextmanager
+    def webhooks(self) -> Iterator[Webhooks]:
+        """See the port."""
+        with self._engine.connect() as connection:
+            yield Webhooks(connection, self._enterprise)
 
     def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
         """See the port. The cursor is the number of the last order of the page before."""

@@ -60,6 +60,7 @@ from genba_cloud.store.tables import (
     VIEWS_VERSION,
     WORK_ORDER,
 )
+from genba_cloud.store.webhooks import Webhooks
 from genba_shared.events import DispatchClosed, DispatchOpened, Event, PiecesCounted
 
 _ATTRIBUTING = (DispatchOpened.kind, DispatchClosed.kind, PiecesCounted.kind)
@@ -91,6 +92,11 @@ class SqlTransaction:
     def proofs(self) -> Proofs:
         """See the port."""
         return Proofs(self._connection, self._enterprise)
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """See the port."""
+        return Webhooks(self._connection, self._enterprise)
 
     def last_link(self) -> Link:
         """See the port."""
