@@ -157,27 +157,6 @@ async def prepare(running: Bench) -> None:
     ]
     await ledger.quarantine(rows)
     await ledger.change_webhooks(_told)
-    await ledger.change_webhooks(_told)
-
-
-def _told(webhooks: Webhooks) -> None:
-    """A webhook that was told of the first event, as far as the log of deliveries says."""
-    webhook = Webhook(
-        id="whexample",
-        url="https://hooks.example.invalid/other",
-        kinds=("order_held",),
-        note="",
-        state=WebhookState.PAUSED,
-        made_by="admin",
-        made_at=NOW,
-        secret=b"",
-        position=0,
-    )
-    webhooks.add(webhook)
-    done = Delivery(
-        webhook=webhook.id, position=1, kind="data_questioned", state=DeliveryState.DELIVERED, made_at=NOW, tries=1
-    )
-    webhooks.queue(webhook, [done], upto=1)
 
 
 def _told(webhooks: Webhooks) -> None:

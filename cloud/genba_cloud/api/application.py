@@ -14,8 +14,10 @@ from starlette.staticfiles import StaticFiles
 
 from genba_cloud.api import (
     admin,
+    changes,
     enrolment,
     health,
+    job_orders,
     order_list,
     proofs,
     quarantine,
@@ -97,7 +99,9 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
         ("read", station_state.router),
         ("read", order_list.router),
         ("read", reading.router),
+        ("read", changes.router),
         ("write", writing.router),
+        ("write", job_orders.router),
         ("write", stock_taking.router),
         ("administration", admin.router),
         ("administration", quarantine.router),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -110,6 +110,11 @@ class VisibleReads:
             raise ApiProblem(403, "looking for a customer, a system or an external id needs the right to see them")
         page = self._desk.reads.order_keys(where=where, cursor=cursor, limit=limit)
         return self._desk.rows.of(page.items, seen, self.orders), page.next
+
+    def orders_of_work(self, work_orders: Collection[str]) -> Mapping[str, str]:
+        """By work order, the order that it belongs to."""
+        self._require(Subject.ORDERS)
+        return self._desk.reads.orders_of_work(work_orders)
 
     def board_orders(self) -> tuple[list[AssessedOrder], list[AssessedOrder]]:
         """Orders that are open, and those that were finished last (bounded)."""

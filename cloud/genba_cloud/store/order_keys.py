@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 
 from genba_cloud.store.read import OrderFilter, OrderKey, OrderKeyPage, UnknownCursorError
+from genba_cloud.store.rows import chunks
 from genba_cloud.store.tables import CUSTOMER_ORDER, WORK_ORDER, Instant
 
 _ORDER = CUSTOMER_ORDER.c
@@ -87,3 +88,13 @@ def _matching(given: Mapping[str, Any]) -> Iterator[Any]:
                 yield exists(at.correlate(CUSTOMER_ORDER))
             case _:
                 yield _ORDER[name] == bindparam(name, type_=String)
+
+
+def orders_of_work(connection: Connection, enterprise: str, work_orders: Collection[str]) -> dict[str, str]:
+    """By work order, the order that it belongs to; those that are not known are left out."""
+    works = WORK_ORDER.c
+    found: dict[str, str] = {}
+    for part in chunks(work_orders):
+        query = select(works.id, works.order_id).where(works.enterprise == enterprise, works.id.in_(part))
+        found.update((row.id, row.order_id) for row in connection.execute(query))
+    return found

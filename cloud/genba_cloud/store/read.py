@@ -7,7 +7,7 @@ every record through the visibility function.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -367,3 +367,6 @@ class Reads(Protocol):
 
     def webhooks(self) -> AbstractContextManager[Webhooks]:
         """Who wants to be told of events, and what was told, in one snapshot."""
+
+    def orders_of_work(self, work_orders: Collection[str]) -> Mapping[str, str]:
+        """By work order, the order that it belongs to; those that are not known are left out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -28,7 +28,7 @@ from genba_cloud.core.facts import (
 from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.store import quarantine
 from genba_cloud.store.identities import SqlIdentities
-from genba_cloud.store.order_keys import order_keys
+from genba_cloud.store.order_keys import order_keys, orders_of_work
 from genba_cloud.store.port import StoredOrder, StoredView
 from genba_cloud.store.proofs import Proofs
 from genba_cloud.store.read import (
@@ -284,6 +284,11 @@ class SqlReads:
         """See the port."""
         with self._engine.connect() as connection:
             return order_keys(connection, self._enterprise, where=where, cursor=cursor, limit=limit)
+
+    def orders_of_work(self, work_orders: Collection[str]) -> Mapping[str, str]:
+        """See the port."""
+        with self._engine.connect() as connection:
+            return orders_of_work(connection, self._enterprise, work_orders)
 
     def _queue_rows(self, *where: Any) -> tuple[QueueRow, ...]:
         query = select(QUEUE_ROW).where(QUEUE_ROW.c.enterprise == self._enterprise, *where)
