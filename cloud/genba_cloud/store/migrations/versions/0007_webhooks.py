@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("wait_until", sa.BigInteger()),
         sa.PrimaryKeyConstraint("enterprise", "id"),
+        if_not_exists=True,
     )
     op.create_table(
         "webhook_delivery",
@@ -47,8 +48,11 @@ def upgrade() -> None:
         sa.Column("status", sa.Integer()),
         sa.Column("error", sa.String()),
         sa.PrimaryKeyConstraint("enterprise", "webhook", "position"),
+        if_not_exists=True,
     )
-    op.create_index("webhook_delivery_by_due", "webhook_delivery", ["enterprise", "state", "due_at"])
+    op.create_index(
+        "webhook_delivery_by_due", "webhook_delivery", ["enterprise", "state", "due_at"], if_not_exists=True
+    )
     if op.get_context().dialect.name == "postgresql":
         for statement in isolating(_ISOLATED):
             op.execute(statement)
