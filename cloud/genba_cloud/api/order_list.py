@@ -6,13 +6,14 @@ from enum import StrEnum
 from typing import Annotated, Final
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from genba_cloud.api.bodies import Instant
 from genba_cloud.api.guard import Guard
 from genba_cloud.api.order_rows import OrderRow
+from genba_cloud.api.queries import described, read_query
 from genba_cloud.api.reading import LARGEST_PAGE
 from genba_cloud.api.shapes import OrderPageShape
 from genba_cloud.api.visible import VisibleReads
@@ -71,12 +72,14 @@ class OrderQuery(BaseModel):
     summary="Orders by promise, with progress, level and expected finish",
     response_model=OrderPageShape,
     dependencies=[Depends(Guard(sees=Subject.ORDERS))],
+    openapi_extra={"parameters": described(OrderQuery)},
 )
-def list_orders(request: Request, asked: Annotated[OrderQuery, Query()]) -> Response:
+def list_orders(request: Request) -> Response:
     """One page; give `next` back as `cursor` for the next one. Every filter that is given must match.
 
     With `state` or `level` a page may hold fewer orders than `limit`, also none, and still have a `next`.
     """
+    asked = read_query(request, OrderQuery)
     where = OrderFilter(
         system=asked.system,
         external_id=asked.external_id,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Connection,
+    Dialect,
     Select,
     String,
     bindparam,
@@ -35,18 +37,17 @@ def order_keys(
     Raises:
         UnknownCursorError: it is something else.
     """
-    given: dict[str, Any] = {name: value for name in _FIELDS if (value := getattr(where, name)) is not None}
-    values: dict[str, Any] = {**given, "enterprise": enterprise, "wanted": limit + 1}
+    values: dict[str, Any] = {"enterprise": enterprise, "wanted": limit + 1}
+    for name in _FIELDS:
+        value = getattr(where, name)
+        if value is not None:
+            values[name] = Instant.to_milliseconds(value) if isinstance(value, datetime) else value
     if cursor is not None:
         promised, separator, order = cursor.partition(_SEPARATOR)
         if not (separator and order and promised.isascii() and promised.removeprefix("-").isdigit()):
             raise UnknownCursorError(f"{cursor!r:.80} is not a cursor of this list")
         values |= {"after_promised": int(promised[:_DIGITS]), "after": order}
-    shape = (cursor is not None, tuple(given))
-    query = _QUERIES.get(shape)
-    if query is None:
-        query = _QUERIES[shape] = _query(given, is_first=cursor is None)
-    found = connection.execute(query, values).all()
+    found = _statement(connection, frozenset(values)).rows(connection, values)
     items = tuple(OrderKey(row[0], row[1]) for row in found[:limit])
     return OrderKeyPage(items=items, next=cursor_of(items[-1]) if len(found) > limit else None)
 
@@ -56,29 +57,55 @@ def cursor_of(key: OrderKey) -> str:
     return f"{key.promised}{_SEPARATOR}{key.order}"
 
 
-_QUERIES: Final[dict[tuple[bool, tuple[str, ...]], Select[Any]]] = {}
-"""Queries that were made before, by what they ask for: there are few kinds, and each takes a while to make."""
+class _Statement:
+    """A query as the driver takes it: it is asked for every page, and building it takes longer than running it."""
+
+    def __init__(self, query: Select[Any], dialect: Dialect) -> None:
+        compiled = query.compile(dialect=dialect)
+        self._text = str(compiled)
+        self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
+        self._order: tuple[str, ...] | None = tuple(compiled.positiontup) if compiled.positiontup else None
+
+    def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
+        """What it finds; the values are bound, as plain text and numbers."""
+        named = {**self._fixed, **values}
+        bound: Any = named if self._order is None else tuple(named[name] for name in self._order)
+        return connection.exec_driver_sql(self._text, bound).all()
 
 
-def _query(given: Mapping[str, Any], *, is_first: bool) -> Select[Any]:
+_STATEMENTS: Final[dict[tuple[str, frozenset[str]], _Statement]] = {}
+"""By database and by what is asked for: there are few kinds."""
+
+
+def _statement(connection: Connection, names: frozenset[str]) -> _Statement:
+    key = (connection.dialect.name, names)
+    found = _STATEMENTS.get(key)
+    if found is None:
+        found = _STATEMENTS[key] = _Statement(_query(names), connection.dialect)
+    return found
+
+
+def _query(given: Collection[str]) -> Select[Any]:
     """Orders by promise, with what their own row says."""
     query = select(
         _ORDER.id,
         type_coerce(_ORDER.promised, BigInteger),
     ).where(_ORDER.enterprise == bindparam("enterprise", type_=String), *_matching(given))
-    if not is_first:
+    if "after" in given:
         after = (bindparam("after_promised", type_=BigInteger), bindparam("after", type_=String))
         query = query.where(tuple_(type_coerce(_ORDER.promised, BigInteger), _ORDER.id) > tuple_(*after))
     return query.order_by(_ORDER.promised, _ORDER.id).limit(bindparam("wanted"))
 
 
-def _matching(given: Mapping[str, Any]) -> Iterator[Any]:
-    for name in given:
+def _matching(given: Collection[str]) -> Iterator[Any]:
+    for name in _FIELDS:
+        if name not in given:
+            continue
         match name:
             case "promised_from":
-                yield _ORDER.promised >= bindparam(name, type_=Instant())
+                yield type_coerce(_ORDER.promised, BigInteger) >= bindparam(name, type_=BigInteger)
             case "promised_before":
-                yield _ORDER.promised < bindparam(name, type_=Instant())
+                yield type_coerce(_ORDER.promised, BigInteger) < bindparam(name, type_=BigInteger)
             case "site":
                 at = select(WORK_ORDER.c.id).where(
                     WORK_ORDER.c.enterprise == _ORDER.enterprise,
