@@ -5,12 +5,13 @@ BIN := .venv/bin
 DEMO ?=
 WORKERS ?= 2
 FUZZ_S ?= 60
+CASES ?= 2000
 FAULTS ?= 100
 DELIVERIES ?= 30000
 SEED ?= 1
 SETUP ?= embedded
 
-.PHONY: demo test check lint format lock screenshot fuzz mutants laws chaos compat clean help
+.PHONY: demo test check lint format lock screenshot fuzz fuzz-api mutants laws chaos compat clean help
 
 help:
 	@echo "make demo         a simulated factory, gateway, collector and board on this machine (DEMO='--speed 30' for options)"
@@ -18,6 +19,7 @@ help:
 	@echo "make check        lint, types and layers only"
 	@echo "make format       format the code"
 	@echo "make fuzz         invent input for everything that reads devices and maps (FUZZ_S=60 seconds for each)"
+	@echo "make fuzz-api     invent requests for every route of the API (CASES=2000 SEED=1)"
 	@echo "make mutants      take each important guard out and see that its test fails"
 	@echo "make laws         deliver shuffled histories of every kind of event: views never differ (DELIVERIES=30000 SEED=1)"
 	@echo "make chaos        break everything at random under load, and judge what arrived (FAULTS=100 SEED=1 SETUP=embedded)"
@@ -56,6 +58,9 @@ fuzz: build/fuzz/installed
 	@for target in $$(build/fuzz/venv/bin/python -c "import tests.fuzz; print(*tests.fuzz.TARGETS)"); do \
 	  echo "== $$target"; build/fuzz/venv/bin/python -m tests.fuzz $$target --seconds $(FUZZ_S) || exit 1; \
 	done
+
+fuzz-api: .venv/dev
+	@$(BIN)/python -m tests.api_fuzz --cases $(CASES) --seed $(SEED)
 
 mutants: .venv/dev
 	@$(BIN)/python -m tests.mutations

@@ -22,6 +22,7 @@ from genba_cloud.app.settings import Address, ServeSettings
 from genba_cloud.app.web_server import bind, serve_http, url_of
 from genba_cloud.core.delivery import Reach
 from genba_cloud.core.viewer import Role, Scope
+from genba_cloud.core.webhooks import Targets
 from genba_cloud.ledger import EnvelopeBatch
 from genba_cloud.store import open_store
 from genba_shared.clock import ProductionClock, format_time
@@ -92,12 +93,14 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(folder: Path, *, now: datetime = NOW, speed: float = 1e-9) -> AsyncIterator[Bench]:
+async def bench(
+    folder: Path, *, now: datetime = NOW, speed: float = 1e-9, targets: Targets = Targets.PUBLIC
+) -> AsyncIterator[Bench]:
     """A running collector without sockets. `speed` of the clock: it stands still unless a test says otherwise."""
     clock = ProductionClock(origin=now, wall_origin_s=time.time(), speed=speed)
     store = open_store(folder)
     try:
-        settings = CollectorSettings(data_dir=folder, zone=UTC, assess_every_s=0.2)
+        settings = CollectorSettings(data_dir=folder, zone=UTC, assess_every_s=0.2, webhook_targets=targets)
         async with run_collector(store, settings, clock) as collector:
             clients = {role: _client(collector) for role in ROLES}
             try:

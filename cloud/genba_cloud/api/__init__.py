@@ -7,6 +7,7 @@ from genba_cloud.api.guard import BOARD_COOKIE, SESSION_COOKIE, Guard, require_s
 from genba_cloud.api.health import Metrics
 from genba_cloud.api.live import Live
 from genba_cloud.api.order_index import OrderIndex
+from genba_cloud.api.order_rows import OrderRows
 from genba_cloud.api.visible import Desk, VisibleReads, assessed
 from genba_cloud.api.writing import source_of_viewer
 
@@ -21,6 +22,7 @@ __all__ = [
     "Live",
     "Metrics",
     "OrderIndex",
+    "OrderRows",
     "VisibleReads",
     "assessed",
     "create_app",

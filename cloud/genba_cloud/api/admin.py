@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from genba_cloud.api.bodies import KeyBody
 from genba_cloud.api.guard import Guard, authority_of
 from genba_cloud.api.problems import ApiProblem
-from genba_cloud.api.shapes import KeysShape, LinkShape, NewKeyShape
+from genba_cloud.api.shapes_identity import KeysShape, LinkShape, NewKeyShape
 from genba_cloud.api.views import key_view
 from genba_cloud.core.viewer import Act, Subject, read_scopes
 
@@ -34,7 +34,7 @@ def create_key(request: Request, body: KeyBody) -> Response:
     except ValueError as exc:
         raise ApiProblem(422, str(exc)) from exc
     key = authority_of(request).accounts.create_key(body.name, scopes)
-    return JSONResponse({"key": key}, status_code=201, headers={"Cache-Control": "no-store"})
+    return JSONResponse({"id": key.split("_")[1], "key": key}, status_code=201, headers={"Cache-Control": "no-store"})
 
 
 @router.delete("/keys/{key_id}", summary="Revoke a machine key", status_code=204, dependencies=ADMINISTER)

@@ -15,11 +15,14 @@ from starlette.staticfiles import StaticFiles
 from genba_cloud.api import (
     actions,
     admin,
+    changes,
     enrolment,
     forecasts,
     health,
     importing,
+    job_orders,
     master,
+    order_list,
     proofs,
     quarantine,
     reading,
@@ -27,8 +30,10 @@ from genba_cloud.api import (
     station_state,
     stock_taking,
     users,
+    webhooks,
     writing,
 )
+from genba_cloud.api.description import PREFIX, describe
 from genba_cloud.api.enrolment import Enrolling
 from genba_cloud.api.guard import Guard
 from genba_cloud.api.health import Metrics
@@ -37,12 +42,12 @@ from genba_cloud.api.middleware import LARGEST_BODY, RequestRules
 from genba_cloud.api.problems import add_problem_answers
 from genba_cloud.api.proofs import MakeHead
 from genba_cloud.api.visible import Desk
+from genba_cloud.core.webhooks import Targets
 from genba_cloud.ledger import Ledger
 from genba_cloud.ledger.quarantine import Reread
 from genba_cloud.store.accounts_authority import Authority
 from genba_shared.version import VERSION
 
-PREFIX: Final = "/api/v1"
 _ABOUT: Final = """\
 Production progress of made-to-order factories.
 
@@ -69,6 +74,7 @@ class ApiParts:
     tls: bool = False
     enrolling: Enrolling | None = None
     largest_body: int = LARGEST_BODY
+    webhook_targets: Targets = Targets.PUBLIC
 
 
 def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path | None = None) -> FastAPI:
@@ -89,6 +95,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
     app.state.make_head = parts.make_head
     app.state.metrics = parts.metrics
     app.state.enrolling = parts.enrolling
+    app.state.webhook_targets = parts.webhook_targets
     app.state.ready_checks = dict(parts.ready_checks)
     app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=4)  # it leaves event streams alone
     app.add_middleware(RequestRules, metrics=parts.metrics, tls=parts.tls, largest_body=parts.largest_body)
@@ -97,8 +104,11 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
     for name, router in (
         ("read", station_state.router),
         ("looking ahead", forecasts.router),
+        ("read", order_list.router),
         ("read", reading.router),
+        ("read", changes.router),
         ("write", writing.router),
+        ("write", job_orders.router),
         ("write", stock_taking.router),
         ("floor", scan.router),
         ("floor", actions.router),
@@ -107,6 +117,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
         ("administration", quarantine.router),
         ("gateways", enrolment.router),
         ("administration", proofs.router),
+        ("webhooks", webhooks.router),
         ("master data", importing.router),
         ("master data", master.router),  # behind the routes of stations that say what they do
     ):
@@ -125,6 +136,6 @@ def _description() -> APIRouter:
     @router.get("/openapi.json", include_in_schema=False, dependencies=[Depends(Guard())])
     def openapi(request: Request) -> Response:
         """The OpenAPI document of this version."""
-        return JSONResponse(request.app.openapi())
+        return JSONResponse(describe(request.app))
 
     return router

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from genba_shared.clock import to_milliseconds
 
 MOST_PIECES: Final = 10_000_000
+LARGEST_NUMBER: Final = 2**63 - 1
+"""The largest number of a row or position: databases hold no larger one."""
 
 
 def _storable(text: str) -> str:
@@ -19,7 +21,11 @@ def _storable(text: str) -> str:
 
 
 def _to_utc(at: datetime) -> datetime:
-    return to_milliseconds(at.astimezone(UTC))
+    """The same instant in UTC and in whole milliseconds."""
+    try:
+        return to_milliseconds(at.astimezone(UTC))
+    except OverflowError as exc:
+        raise ValueError("a time from 1970 to 2199") from exc
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True), AfterValidator(_storable)]

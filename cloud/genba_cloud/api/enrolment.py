@@ -141,6 +141,7 @@ async def add_gateway(request: Request, body: GatewayBody) -> Response:
     "/gateways/{gateway}/renew",
     summary="A new code for a gateway",
     response_model=InvitationShape,
+    status_code=201,
     dependencies=ADMINISTER,
 )
 async def renew_gateway(request: Request, gateway: str) -> Response:

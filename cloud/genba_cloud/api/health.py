@@ -10,6 +10,7 @@ from datetime import datetime
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from typing_extensions import TypedDict
 
 from genba_cloud.api.guard import Guard
 from genba_cloud.api.live import Live
@@ -18,6 +19,13 @@ from genba_cloud.core.viewer import Subject
 from genba_cloud.store.read import GatewayRecord
 
 router = APIRouter()
+
+
+class ReadyShape(TypedDict):
+    """Whether everything answers that this process depends on; `missing` names what does not."""
+
+    ready: bool
+    missing: list[str]
 
 
 class Metrics:
@@ -55,7 +63,12 @@ async def healthz() -> PlainTextResponse:
     return PlainTextResponse("ok\n")
 
 
-@router.get("/readyz", summary="Ready to take events and requests")
+@router.get(
+    "/readyz",
+    summary="Ready to take events and requests",
+    response_model=ReadyShape,
+    responses={503: {"model": ReadyShape, "description": "not ready: `missing` says why"}},
+)
 def readyz(request: Request) -> Response:
     """200 when everything that this process depends on answers (the broker), else 503 with what is missing."""
     missing = [name for name, is_ready in request.app.state.ready_checks.items() if not is_ready()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from genba_cloud.core.assess import AssessedOrder
@@ -14,7 +14,11 @@ FINISHED_KEPT: Final = 50
 class OrderIndex:
     """Numbers of the open orders and of those finished last. Thread-safe; filled at the start, kept by the assessor."""
 
-    def __init__(self, *, finished_kept: int = FINISHED_KEPT) -> None:
+    def __init__(
+        self, *, finished_kept: int = FINISHED_KEPT, noted: Callable[[Sequence[AssessedOrder]], None] | None = None
+    ) -> None:
+        """Empty. `noted` is told of every look at orders, too."""
+        self._noted = noted
         self._lock = threading.Lock()
         self._open: dict[str, None] = {}
         self._finished: dict[str, float] = {}
@@ -22,6 +26,9 @@ class OrderIndex:
 
     def note(self, orders: Iterable[AssessedOrder]) -> None:
         """Put each order where it now belongs."""
+        orders = tuple(orders)
+        if self._noted is not None:
+            self._noted(orders)
         with self._lock:
             for order in orders:
                 number = order.plan.order

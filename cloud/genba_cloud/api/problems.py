@@ -75,6 +75,8 @@ def add_problem_answers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _library(_request: Request, exc: HTTPException) -> Response:
+        if exc.status_code == 400:  # the framework's word for a body that cannot be read: like any other wrong body
+            return answer(ApiProblem(422, "the body is not JSON in UTF-8", headers=exc.headers))
         return answer(ApiProblem(exc.status_code, str(exc.detail), headers=exc.headers))
 
     @app.exception_handler(UnknownCursorError)

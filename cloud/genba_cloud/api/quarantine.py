@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from typing_extensions import TypedDict
 
+from genba_cloud.api.body_forms import LARGEST_NUMBER
 from genba_cloud.api.guard import Guard
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.api.visible import Desk
@@ -21,6 +22,7 @@ from genba_shared.clock import format_time
 ADMINISTER: Final = [Depends(Guard(does=Act.ADMINISTER))]
 _SHOWN: Final = 100
 router = APIRouter()
+Number = Annotated[int, Path(ge=1, le=LARGEST_NUMBER)]
 
 
 class QuarantineShape(TypedDict):
@@ -59,7 +61,7 @@ class RetriedShape(TypedDict):
     "/quarantine", summary="What could not be taken", response_model=QuarantinePageShape, dependencies=ADMINISTER
 )
 def list_quarantine(
-    request: Request, gateway: str | None = None, before: Annotated[int | None, Query(ge=1)] = None
+    request: Request, gateway: str | None = None, before: Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER)] = None
 ) -> Response:
     """Envelopes and single events that broke the contract, with the reason, newest first."""
     desk: Desk = request.app.state.desk
@@ -71,7 +73,7 @@ def list_quarantine(
 @router.get(
     "/quarantine/{number}", summary="One of them, whole", response_model=QuarantineBodyShape, dependencies=ADMINISTER
 )
-def show_quarantined(request: Request, number: int) -> Response:
+def show_quarantined(request: Request, number: Number) -> Response:
     """The row with its bytes."""
     desk: Desk = request.app.state.desk
     row = desk.reads.quarantined_body(number)
@@ -83,7 +85,7 @@ def show_quarantined(request: Request, number: int) -> Response:
 @router.post(
     "/quarantine/{number}/retry", summary="Take it after all", response_model=RetriedShape, dependencies=ADMINISTER
 )
-async def retry_quarantined(request: Request, number: int) -> Response:
+async def retry_quarantined(request: Request, number: Number) -> Response:
     """After an upgrade: what this version understands goes into the log and out of quarantine."""
     ledger: Ledger = request.app.state.ledger
     reread: Reread = request.app.state.reread
@@ -93,7 +95,7 @@ async def retry_quarantined(request: Request, number: int) -> Response:
 
 
 @router.delete("/quarantine/{number}", summary="Give it up for good", status_code=204, dependencies=ADMINISTER)
-async def drop_quarantined(request: Request, number: int) -> Response:
+async def drop_quarantined(request: Request, number: Number) -> Response:
     """Nobody can bring it back."""
     ledger: Ledger = request.app.state.ledger
     if not await ledger.drop_quarantined([number]):

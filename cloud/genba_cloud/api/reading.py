@@ -11,6 +11,7 @@ from typing import Annotated, Final, TypeVar
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from genba_cloud.api.body_forms import LARGEST_NUMBER
 from genba_cloud.api.guard import Guard, viewer_of
 from genba_cloud.api.live import Live
 from genba_cloud.api.problems import ApiProblem
@@ -19,7 +20,6 @@ from genba_cloud.api.shapes import (
     EventsShape,
     GatewaysShape,
     NodesShape,
-    OrderPageShape,
     OrderShape,
     QuestionPageShape,
     QuestionShape,
@@ -48,15 +48,19 @@ from genba_cloud.store.read import EVERYTHING, EventFilter, QuestionFilter
 
 LARGEST_PAGE: Final = 1000
 Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="how many at most")]
-After = Annotated[int, Query(ge=0, description="position to read on from; 0 begins at the start of the log")]
+After = Annotated[
+    int, Query(ge=0, le=LARGEST_NUMBER, description="position to read on from; 0 begins at the start of the log")
+]
 Text = Annotated[str | None, Query(max_length=200)]
 
 Handler = TypeVar("Handler", bound=Callable[..., Response])
 
+_STREAMED: Final = 'id: 7\nevent: wip\ndata: {"items":[]}\n\n'
+
 router = APIRouter()
 
 
-def visible_reads(request: Request) -> VisibleReads:
+async def visible_reads(request: Request) -> VisibleReads:
     """A dependency: the store as the viewer sees it whom the route's guard let in."""
     desk: Desk = request.app.state.desk
     viewer: Viewer = request.state.viewer
@@ -69,13 +73,6 @@ def _get(path: str, subject: Subject, shape: type, *, summary: str) -> Callable[
 
 
 Reading = Annotated[VisibleReads, Depends(visible_reads)]
-
-
-@_get("/orders", Subject.ORDERS, OrderPageShape, summary="Orders by promise, with progress, level and expected finish")
-def list_orders(reads: Reading, cursor: Text = None, limit: Limit = 100) -> Response:
-    """One page; give `next` back as `cursor` for the next one."""
-    orders, following = reads.order_page(cursor=cursor, limit=limit)
-    return JSONResponse({"items": [order_view(order) for order in orders], "next": following})
 
 
 @_get("/orders/{order:path}/nodes", Subject.ORDERS, NodesShape, summary="The nodes of an order")
@@ -213,9 +210,10 @@ def list_events(
 @router.get(
     "/live",
     summary="What changes, as Server-Sent Events",
+    response_class=StreamingResponse,
     responses={
         200: {
-            "content": {"text/event-stream": {}},
+            "content": {"text/event-stream": {"example": _STREAMED}},
             "description": "order, wip, gateway, alert, question, clock, resync",
         }
     },
@@ -223,7 +221,9 @@ def list_events(
 async def live(
     request: Request,
     viewer: Annotated[Viewer, Depends(Guard(sees=Subject.ORDERS))],
-    after: Annotated[int | None, Query(ge=0, description="position that the page was drawn at")] = None,
+    after: Annotated[
+        int | None, Query(ge=0, le=LARGEST_NUMBER, description="position that the page was drawn at")
+    ] = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Each message is a whole state. `id:` is the log position, for Last-Event-ID; `resync` means read all again."""

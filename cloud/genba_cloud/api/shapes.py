@@ -364,37 +364,3 @@ class AppendedShape(TypedDict):
     accepted: int
     repeated: int
     refused: list[RefusedEventShape]
-
-
-class KeyShape(TypedDict):
-    """A machine key without its secret."""
-
-    id: str
-    name: str
-    scopes: list[str]
-    created_at: str
-    revoked: bool
-
-
-class KeysShape(TypedDict):
-    """All machine keys."""
-
-    items: list[KeyShape]
-
-
-class NewKeyShape(TypedDict):
-    """A new machine key; it is shown this once."""
-
-    key: str
-
-
-class LinkShape(TypedDict):
-    """Path of the board's read-only link."""
-
-    path: str
-
-
-class PasswordShape(TypedDict):
-    """A new one-time password; it is shown this once."""
-
-    one_time_password: str

@@ -1,4 +1,4 @@
-"""Shapes of answers about gateways' identities. Times are RFC 3339 in UTC."""
+"""Shapes of answers about identities: gateways, machine keys, people. Times are RFC 3339 in UTC."""
 
 from __future__ import annotations
 
@@ -41,3 +41,39 @@ class EnrolledShape(TypedDict):
     ca: str
     collector_key: str
     broker: str
+
+
+class KeyShape(TypedDict):
+    """A machine key without its secret."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    created_at: str
+    revoked: bool
+
+
+class KeysShape(TypedDict):
+    """All machine keys."""
+
+    items: list[KeyShape]
+
+
+class NewKeyShape(TypedDict):
+    """A new machine key; it is shown this once. `id`: by which it is revoked."""
+
+    id: str
+    key: str
+
+
+class LinkShape(TypedDict):
+    """Path of the board's read-only link."""
+
+    path: str
+
+
+class PasswordShape(TypedDict):
+    """A new one-time password; it is shown this once."""
+
+    one_time_password: str
+    user: str

@@ -10,7 +10,7 @@ from genba_cloud.api.floor_bodies import UserBody
 from genba_cloud.api.floor_views import UsersShape
 from genba_cloud.api.guard import authority_of
 from genba_cloud.api.problems import ApiProblem
-from genba_cloud.api.shapes import PasswordShape
+from genba_cloud.api.shapes_identity import PasswordShape
 from genba_cloud.core.viewer import read_role
 from genba_cloud.store.accounts_authority import ADMIN
 

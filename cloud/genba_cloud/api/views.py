@@ -10,7 +10,6 @@ from genba_cloud.api.shapes import (
     DeviationShape,
     EnvironmentShape,
     GatewayShape,
-    KeyShape,
     NodeShape,
     OrderShape,
     QuestionAnswerShape,
@@ -22,6 +21,7 @@ from genba_cloud.api.shapes import (
     WorkOrderShape,
     ZoneShape,
 )
+from genba_cloud.api.shapes_identity import KeyShape
 from genba_cloud.core.assess import AssessedOrder, NodeAssessment
 from genba_cloud.core.deviation import Deviation
 from genba_cloud.core.facts.plan import WorkOrderPlan

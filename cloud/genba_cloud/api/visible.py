@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from genba_cloud.api.order_index import OrderIndex
+from genba_cloud.api.order_rows import OrderRow, OrderRows
 from genba_cloud.api.outlook import Outlook, no_centres
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.core.assess import AssessedOrder, NodeAssessment, OrderAssessment, Policy, assess_order
@@ -23,6 +24,7 @@ from genba_cloud.store.read import (
     EventPage,
     GatewayRecord,
     LoggedEvent,
+    OrderFilter,
     OrderRecord,
     QuestionFilter,
     QuestionPage,
@@ -53,6 +55,7 @@ class Desk:
     policy: Policy
     index: OrderIndex
     seals: Seals = NO_KEY
+    rows: OrderRows = field(default_factory=OrderRows)
     centres: Callable[[], Iterable[WorkCentre]] = no_centres
     outlook: Outlook = field(init=False)
 
@@ -112,11 +115,18 @@ class VisibleReads:
         seen = self._require(Subject.ORDERS)
         return [self._assessed(record, seen) for record in self._desk.reads.orders(numbers)]
 
-    def order_page(self, *, cursor: str | None, limit: int) -> tuple[list[AssessedOrder], str | None]:
-        """A page of orders by promise, and the cursor of the next."""
+    def order_rows(self, *, where: OrderFilter, cursor: str | None, limit: int) -> tuple[list[OrderRow], str | None]:
+        """A page of orders by promise, and the cursor of the next. Who may not know names cannot look for them."""
         seen = self._require(Subject.ORDERS)
-        page = self._desk.reads.list_orders(cursor=cursor, limit=limit)
-        return [self._assessed(record, seen) for record in page.items], page.next
+        if seen is not Sight.ALL and (where.customer or where.system or where.external_id):
+            raise ApiProblem(403, "looking for a customer, a system or an external id needs the right to see them")
+        page = self._desk.reads.order_keys(where=where, cursor=cursor, limit=limit)
+        return self._desk.rows.of(page.items, seen, self.orders), page.next
+
+    def orders_of_work(self, work_orders: Collection[str]) -> Mapping[str, str]:
+        """By work order, the order that it belongs to."""
+        self._require(Subject.ORDERS)
+        return self._desk.reads.orders_of_work(work_orders)
 
     def board_orders(self) -> tuple[list[AssessedOrder], list[AssessedOrder]]:
         """Orders that are open, and those that were finished last (bounded)."""

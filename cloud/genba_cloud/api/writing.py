@@ -10,16 +10,8 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse, Response
 
-from genba_cloud.api.bodies import (
-    MOST_PIECES,
-    AnswerBody,
-    AssignBody,
-    DispatchBody,
-    EventsBody,
-    OrderBody,
-    QueueBody,
-    TagsBody,
-)
+from genba_cloud.api.bodies import AnswerBody, AssignBody, DispatchBody, EventsBody, OrderBody, QueueBody, TagsBody
+from genba_cloud.api.body_forms import MOST_PIECES
 from genba_cloud.api.floor_rights import FLOOR_NEEDS
 from genba_cloud.api.guard import Guard, authority_of
 from genba_cloud.api.idempotency import Idempotent

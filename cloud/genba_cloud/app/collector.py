@@ -25,6 +25,7 @@ from genba_cloud.api import (
     Live,
     Metrics,
     OrderIndex,
+    OrderRows,
     VisibleReads,
     create_app,
     require_same_origin,
@@ -36,9 +37,11 @@ from genba_cloud.app.database import accounts_of
 from genba_cloud.app.floor import floor_pages
 from genba_cloud.app.head_keeper import HeadKeeper
 from genba_cloud.app.policy_keeper import PolicyKeeper
+from genba_cloud.app.webhook_sender import WebhookSender
 from genba_cloud.core.assess import DEFAULT_POLICY, Policy
 from genba_cloud.core.facts import Refused
 from genba_cloud.core.viewer import Act, Subject, Viewer
+from genba_cloud.core.webhooks import Targets
 from genba_cloud.ingest.messages import reread
 from genba_cloud.ledger import AnswerToGive, CountsGiven, CountsToAssign, Ledger, Peers, QuestionAnswered
 from genba_cloud.ledger.sealing import InstallationKey, Seals
@@ -81,6 +84,7 @@ class CollectorSettings:
     certificate: Path | None = None
     public_url: str = ""
     gs1_prefix: str = ""
+    webhook_targets: Targets = Targets.PUBLIC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,12 +136,17 @@ async def run_collector(
             pki = await asyncio.to_thread(Pki, settings.data_dir)
             desk, live = _desk_and_live(ledger, keys.seals, settings, clock)
             assessor = Assessor(ledger=ledger, desk=desk, live=live, period_s=settings.assess_every_s)
-            keeper = PolicyKeeper(ledger=ledger, desk=desk, base=settings.policy, on_change=assessor.missed)
+
+            def look_again() -> None:
+                desk.rows.forget()
+                assessor.missed()
+
+            keeper = PolicyKeeper(ledger=ledger, desk=desk, base=settings.policy, on_change=look_again)
             await asyncio.to_thread(keeper.load)
 
             def missed() -> None:
                 keeper.missed()
-                assessor.missed()
+                look_again()
 
             parts = ApiParts(
                 desk=desk,
@@ -150,9 +159,11 @@ async def run_collector(
                 ready_checks=ready_checks or {},
                 tls=settings.tls,
                 enrolling=_enrolling(pki, settings),
+                webhook_targets=settings.webhook_targets,
             )
+
             collector = _built(parts, settings, heads=keys.heads, pki=pki, one_time_password=password, missed=missed)
-            async with _tasks(collector, assessor, keeper):
+            async with _tasks(collector, assessor, keeper, _sender(parts)):
                 yield collector
         await asyncio.to_thread(keys.heads.make_or_say)
     finally:
@@ -171,6 +182,23 @@ def installation_key(data_dir: Path) -> InstallationKey:
     """The key that wraps the keys of people: that of GENBA_KEY_FILE, else of the data folder."""
     named = os.environ.get(KEY_VARIABLE)
     return InstallationKey.open(Path(named)) if named else InstallationKey.of_folder(data_dir)
+
+
+def _sender(parts: ApiParts) -> WebhookSender:
+    accounts = parts.authority.accounts
+
+    def is_known(made_by: str) -> bool:
+        """People stay; a machine's key may have been revoked."""
+        kind, _, key = made_by.partition(":")
+        return kind != "key" or any(one.id == key and one.revoked_at is None for one in accounts.list_keys())
+
+    return WebhookSender(
+        ledger=parts.ledger,
+        desk=parts.desk,
+        is_known=is_known,
+        targets=parts.webhook_targets,
+        metrics=parts.metrics,
+    )
 
 
 def _signer(settings: CollectorSettings) -> HeadSigner:
@@ -192,13 +220,15 @@ def _enrolling(pki: Pki, settings: CollectorSettings) -> Enrolling:
 def _desk_and_live(
     ledger: Ledger, seals: Seals, settings: CollectorSettings, clock: ProductionClock
 ) -> tuple[Desk, Live]:
+    rows = OrderRows()
     desk = Desk(
         reads=ledger.reads,
         enterprise=DEFAULT_ENTERPRISE,
         now=clock.now,
         policy=settings.policy,
-        index=OrderIndex(),
+        index=OrderIndex(noted=rows.renew),
         seals=seals,
+        rows=rows,
     )
     return desk, Live(reads_of=lambda viewer: VisibleReads(desk, viewer), enterprise=DEFAULT_ENTERPRISE, now=clock.now)
 
@@ -228,19 +258,23 @@ def _built(
 
 
 @asynccontextmanager
-async def _tasks(collector: Collector, assessor: Assessor, keeper: PolicyKeeper) -> AsyncIterator[None]:
-    unsubscribe = [collector.ledger.subscribe(listener) for listener in (keeper.heard, assessor.heard)]
+async def _tasks(
+    collector: Collector, assessor: Assessor, keeper: PolicyKeeper, sender: WebhookSender
+) -> AsyncIterator[None]:
+    listeners = (keeper.heard, collector.desk.rows.heard, assessor.heard, sender.heard)
+    subscriptions = [collector.ledger.subscribe(one) for one in listeners]
     tasks = [
         asyncio.create_task(supervise("live", collector.live.run), name="live"),
         asyncio.create_task(supervise("assessor", assessor.run), name="assessor"),
         asyncio.create_task(supervise("policy", keeper.run), name="policy"),
         asyncio.create_task(supervise("heads", collector.heads.run), name="heads"),
+        asyncio.create_task(supervise("webhooks", sender.run), name="webhooks"),
     ]
     try:
         yield
     finally:
-        for end in unsubscribe:
-            end()
+        for unsubscribe in subscriptions:
+            unsubscribe()
         collector.live.end()
         for task in tasks:
             task.cancel()

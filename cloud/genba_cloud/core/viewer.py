@@ -39,6 +39,7 @@ class Scope(StrEnum):
     ANSWERS_WRITE = "answers:write"
     MASTER_WRITE = "master:write"
     ACTIONS_WRITE = "actions:write"
+    WEBHOOKS_WRITE = "webhooks:write"
 
 
 class Subject(StrEnum):
@@ -76,6 +77,7 @@ class Act(StrEnum):
     CHANGE_ORDER = "change_order"
     """Cancel an order, or change how urgent it is."""
     MAKE_CODES = "make_codes"
+    SUBSCRIBE = "subscribe"
 
 
 class Sight(StrEnum):
@@ -125,6 +127,7 @@ _ACT_SCOPE: Final = {
     Act.HOLD_ORDER: Scope.ORDERS_WRITE,
     Act.CHANGE_ORDER: Scope.ORDERS_WRITE,
     Act.MAKE_CODES: Scope.ORDERS_WRITE,
+    Act.SUBSCRIBE: Scope.WEBHOOKS_WRITE,
 }
 _OPERATOR_SIGHT: Final = _BOARD_SIGHT
 """People on the floor see what they work on, and no customer."""

@@ -53,6 +53,7 @@ from genba_cloud.store.again import committed
 from genba_cloud.store.port import Quarantined, Store, Transaction
 from genba_cloud.store.read import GatewayIdentity, QueueRow, Reads
 from genba_cloud.store.tables import DEFAULT_ENTERPRISE
+from genba_cloud.store.webhooks import Webhooks
 from genba_shared.events import Event, Source
 
 logger = logging.getLogger(__name__)
@@ -274,6 +275,10 @@ class Ledger:
     async def erase_subject(self, subject: str) -> tuple[str, ...]:
         """Make what a person wrote unreadable for ever; ids of the keys that were destroyed."""
         return await self._run(lambda transaction: self._seals.erase(transaction.proofs, subject, self._now()))
+
+    async def change_webhooks(self, work: Callable[[Webhooks], T]) -> T:
+        """Read and write who wants to be told of events, in one transaction; nothing of it is a fact of production."""
+        return await self._run(lambda transaction: work(transaction.webhooks))
 
     async def verify(self) -> proof.Verified:
         """Prove the chain, and that the views follow from the log."""

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from genba_cloud.core.viewer import Role, Scope
+from genba_cloud.store.key_memory import KeyMemory
 
 SESSION_IDLE_S: Final = 12 * 3600
 SESSION_LONGEST_S: Final = 7 * 24 * 3600
@@ -103,8 +104,12 @@ class KeptAnswer:
 class Accounts:
     """The accounts of one installation. Thread-safe; every method is one short transaction."""
 
-    def __init__(self, engine: sa.Engine, *, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, engine: sa.Engine, *, wall: Callable[[], float] = time.time, memory: KeyMemory | None = None
+    ) -> None:
+        """Use an open database. `memory`: no other process writes to it, so that keys may be remembered."""
         self._engine = engine
+        self._memory = memory
         self._wall = wall
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
 
@@ -201,8 +206,19 @@ class Accounts:
             )
         return f"genba_{key_id}_{secret}"
 
+    def recall_key(self, text: str) -> MachineKey | None:
+        """The same as `find_key` without a look into the database, where that can be; None: it has to be asked."""
+        return None if self._memory is None else self._memory.recall(text)
+
     def find_key(self, text: str) -> MachineKey | None:
         """The key that `text` is, None where it is none, has a wrong secret or was revoked."""
+        generation = 0 if self._memory is None else self._memory.generation
+        key = self._read_key(text)
+        if key is not None and self._memory is not None:
+            self._memory.remember(text, key, generation=generation)
+        return key
+
+    def _read_key(self, text: str) -> MachineKey | None:
         match text.split("_"):
             case ["genba", key_id, secret]:
                 query = sa.select(_keys).where(_keys.c.id == key_id, _keys.c.revoked_at.is_(None))
@@ -223,7 +239,10 @@ class Accounts:
         """Make a key useless; False where there is no such working key."""
         found = _keys.update().where(_keys.c.id == key_id, _keys.c.revoked_at.is_(None))
         with self._engine.begin() as connection:
-            return connection.execute(found.values(revoked_at=self._wall())).rowcount == 1
+            is_revoked = connection.execute(found.values(revoked_at=self._wall())).rowcount == 1
+        if self._memory is not None:
+            self._memory.forget()
+        return is_revoked
 
     def secret(self, name: str) -> bytes:
         """A secret of this installation (256 bits), made when it is first asked for."""
@@ -291,7 +310,7 @@ def open_accounts(path: Path, *, wall: Callable[[], float] = time.time) -> Accou
     sa.event.listen(engine, "connect", _prepare)
     TABLES.create_all(engine)
     _add_roles(engine)
-    return Accounts(engine, wall=wall)
+    return Accounts(engine, wall=wall, memory=KeyMemory())
 
 
 def _add_roles(engine: sa.Engine) -> None:

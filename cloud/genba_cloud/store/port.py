@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from genba_cloud.store.master import MasterRows
     from genba_cloud.store.proofs import Proofs  # both speak of the rows of this module
     from genba_cloud.store.told import Told
+    from genba_cloud.store.webhooks import Webhooks
 
 __all__ = [
     "Link",
@@ -317,6 +318,10 @@ class Transaction(Protocol):
 
     def announce(self, text: str) -> None:
         """Tell other processes, once this transaction is committed; at most 7,000 bytes."""
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Who wants to be told of events, and what was told."""
 
 
 class Store(Protocol):

@@ -7,7 +7,7 @@ every record through the visibility function.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from genba_cloud.store.master import MasterRows
     from genba_cloud.store.proofs import Proofs  # both speak of what this module is imported by
     from genba_cloud.store.told import Told
+    from genba_cloud.store.webhooks import Webhooks
 
 
 class UnknownCursorError(ValueError):
@@ -67,6 +68,39 @@ class OrderPage:
     """Orders by promise, earliest first; `next` is the cursor of the page after this one, None at the end."""
 
     items: tuple[OrderRecord, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFilter:
+    """Which orders: every field that is set must match. `site`: one of its work orders is made there.
+
+    `promised_from` is the earliest promise, `promised_before` the first that is not wanted any more.
+    """
+
+    system: str | None = None
+    external_id: str | None = None
+    customer: str | None = None
+    site: str | None = None
+    promised_from: datetime | None = None
+    promised_before: datetime | None = None
+
+
+ALL_ORDERS: Final = OrderFilter()
+
+
+class OrderKey(NamedTuple):
+    """An order of a list, and its promise in milliseconds since 1970: where in the list it stands."""
+
+    order: str
+    promised: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderKeyPage:
+    """Orders by promise, earliest first; `next` is the cursor of the page after this one, None at the end."""
+
+    items: tuple[OrderKey, ...]
     next: str | None
 
 
@@ -340,3 +374,18 @@ class Reads(Protocol):
 
     def quarantined_body(self, number: int) -> Quarantined | None:
         """A quarantined row with its bytes; None: there is none."""
+
+    def order_keys(
+        self, *, where: OrderFilter = ALL_ORDERS, cursor: str | None = None, limit: int = 100
+    ) -> OrderKeyPage:
+        """A page of orders by name and version alone.
+
+        Raises:
+            UnknownCursorError: `cursor` is not one that an earlier page gave.
+        """
+
+    def webhooks(self) -> AbstractContextManager[Webhooks]:
+        """Who wants to be told of events, and what was told, in one snapshot."""
+
+    def orders_of_work(self, work_orders: Collection[str]) -> Mapping[str, str]:
+        """By work order, the order that it belongs to; those that are not known are left out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -32,9 +32,11 @@ from genba_cloud.store import quarantine
 from genba_cloud.store.floor import Floor
 from genba_cloud.store.identities import SqlIdentities
 from genba_cloud.store.master import MasterRows
+from genba_cloud.store.order_keys import order_keys, orders_of_work
 from genba_cloud.store.port import StoredOrder, StoredView
 from genba_cloud.store.proofs import Proofs
 from genba_cloud.store.read import (
+    ALL_ORDERS,
     ALL_QUESTIONS,
     EVERYTHING,
     ArchivedError,
@@ -43,6 +45,8 @@ from genba_cloud.store.read import (
     GatewayIdentity,
     GatewayRecord,
     LoggedEvent,
+    OrderFilter,
+    OrderKeyPage,
     OrderPage,
     OrderRecord,
     Quarantined,
@@ -67,6 +71,7 @@ from genba_cloud.store.standing import Standing
 from genba_cloud.store.station_events import station_events
 from genba_cloud.store.tables import CUSTOMER_ORDER, LOG, QUESTION, QUEUE_ROW, VIEW, WORK_ORDER
 from genba_cloud.store.told import Told
+from genba_cloud.store.webhooks import Webhooks
 from genba_cloud.store.work import facts_of, question_of, station_of
 from genba_shared.events import Event
 
@@ -104,6 +109,12 @@ class SqlReads:
         """See the port."""
         with self._engine.connect() as connection:
             yield Floor(connection, self._enterprise)
+
+    @contextmanager
+    def webhooks(self) -> Iterator[Webhooks]:
+        """See the port."""
+        with self._engine.connect() as connection:
+            yield Webhooks(connection, self._enterprise)
 
     def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
         """See the port. The cursor is the number of the last order of the page before."""
@@ -306,6 +317,18 @@ class SqlReads:
         """See the port."""
         with self._engine.connect() as connection:
             return quarantine.find(connection, self._enterprise, [number]).get(number)
+
+    def order_keys(
+        self, *, where: OrderFilter = ALL_ORDERS, cursor: str | None = None, limit: int = 100
+    ) -> OrderKeyPage:
+        """See the port."""
+        with self._engine.connect() as connection:
+            return order_keys(connection, self._enterprise, where=where, cursor=cursor, limit=limit)
+
+    def orders_of_work(self, work_orders: Collection[str]) -> Mapping[str, str]:
+        """See the port."""
+        with self._engine.connect() as connection:
+            return orders_of_work(connection, self._enterprise, work_orders)
 
     def _queue_rows(self, *where: Any) -> tuple[QueueRow, ...]:
         query = select(QUEUE_ROW).where(QUEUE_ROW.c.enterprise == self._enterprise, *where)

@@ -64,6 +64,7 @@ from genba_cloud.store.tables import (
 )
 from genba_cloud.store.tables_told import RESPONSE
 from genba_cloud.store.told import Told
+from genba_cloud.store.webhooks import Webhooks
 from genba_shared.events import DispatchClosed, DispatchOpened, Event, PiecesCounted
 
 _ATTRIBUTING = (DispatchOpened.kind, DispatchClosed.kind, PiecesCounted.kind)
@@ -120,6 +121,11 @@ class SqlTransaction:
     def floor(self) -> Floor:
         """See the port."""
         return Floor(self._connection, self._enterprise)
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """See the port."""
+        return Webhooks(self._connection, self._enterprise)
 
     def last_link(self) -> Link:
         """See the port."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
@@ -110,7 +110,7 @@ class WeekLine:
 
 def create_bottleneck_page(
     *,
-    guard: Callable[..., Viewer],
+    guard: Callable[..., Awaitable[Viewer]],
     source_of: Callable[[Viewer], ForecastSource],
     shown_to: Callable[[Request], Shown],
 ) -> APIRouter:

@@ -32,7 +32,7 @@ class LabelParts:
     prefix (empty: it has none).
     """
 
-    guard: Callable[..., Viewer]
+    guard: Callable[..., Awaitable[Viewer]]
     floor_of: Callable[[Viewer], VisibleFloor]
     plan_of: Callable[[str], OrderPlan | None]
     make: Callable[[str, str], Awaitable[CodesMade | None]]

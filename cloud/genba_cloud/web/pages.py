@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Protocol
@@ -57,9 +57,9 @@ class BoardSource(Protocol):
 class PageParts:
     """What the pages are built from. `zone` None: times are shown in the zone of the machine."""
 
-    board_guard: Callable[..., Viewer]
-    person_guard: Callable[..., Viewer]
-    stock_guard: Callable[..., Viewer]
+    board_guard: Callable[..., Awaitable[Viewer]]
+    person_guard: Callable[..., Awaitable[Viewer]]
+    stock_guard: Callable[..., Awaitable[Viewer]]
     require_same_origin: Callable[[Request], None]
     source_of: Callable[[Viewer], BoardSource]
     authority: Authority

@@ -54,8 +54,8 @@ class QuestionSource(Protocol):
 class QuestionParts:
     """What the page is built from."""
 
-    guard: Callable[..., Viewer]
-    answer_guard: Callable[..., Viewer]
+    guard: Callable[..., Awaitable[Viewer]]
+    answer_guard: Callable[..., Awaitable[Viewer]]
     source_of: Callable[[Viewer], QuestionSource]
     answer: Answering
     assign: Assigning

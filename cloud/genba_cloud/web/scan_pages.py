@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -36,7 +36,7 @@ Undo = Annotated[str, Query(max_length=4500)]
 class ScanParts:
     """What the pages are built from."""
 
-    guard: Callable[..., Viewer]
+    guard: Callable[..., Awaitable[Viewer]]
     desk_of: Callable[[Viewer], FloorDesk]
     shown: Callable[[Request], Shown]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -87,7 +87,7 @@ class Tick:
 
 def create_station_page(
     *,
-    guard: Callable[..., Viewer],
+    guard: Callable[..., Awaitable[Viewer]],
     source_of: Callable[[Viewer], TimelineSource],
     shown_to: Callable[[Request], Shown],
 ) -> APIRouter:

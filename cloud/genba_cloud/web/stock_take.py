@@ -24,7 +24,7 @@ LONGEST_AGO_MIN: Final = 24 * 60
 def add_stock_take(
     router: APIRouter,
     *,
-    guard: Callable[..., Viewer],
+    guard: Callable[..., Awaitable[Viewer]],
     require_same_origin: Callable[[Request], None],
     shown_of: Callable[[Request], Shown],
     take_stock: TakeStock,

@@ -8,7 +8,7 @@ from alembic import op
 from genba_cloud.store.isolation import isolating
 
 revision = "0008"
-down_revision = "0005"
+down_revision = "0007"
 
 _ISOLATED = ("action_done", "scan_code")
 _KEPT = ("scan_code",)
