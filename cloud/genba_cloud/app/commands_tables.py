@@ -42,11 +42,11 @@ _PATIENCE_S: Final = 600.0
 _YAML: Final = frozenset({".yaml", ".yml", ".json"})
 _WORDS: Final = (ORDERS_WORD, *(str(kind) for kind in TABLE_KINDS), TEMPLATES, DOCUMENTS)
 _IMPORTS: Final = """\
-import orders orders.xlsx --data ./data            each row a line; good rows go in, the others are told
-import orders orders.csv --url https://genba.example   with the key of the environment variable GENBA_KEY
+import orders orders.xlsx --data ./data
+import orders orders.csv --zone Asia/Shanghai --url https://genba.example
 import items items.xlsx
-import templates my-garment.yaml                   a routing of your own, or a new version of one
-import documents factory.yaml                      sites, calendars, stations, … of one file"""
+import templates my-garment.yaml
+import documents factory.yaml"""
 _EXPORTS: Final = """\
 export orders orders.xlsx
 export items items.csv --language zh
