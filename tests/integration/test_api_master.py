@@ -180,6 +180,7 @@ async def test_lists_come_in_pages_with_built_in_templates_among_them(desk: Benc
         cursor = page["next"]
         if cursor is None:
             break
+    assert (await desk["reader"].get("/api/v1/items", params={"cursor": "a\0"})).status_code == 422
     assert seen == ["garment", "middle", "print-3d", "sheet-metal", "standard", "starter", "wood", "zzz"]
 
 
@@ -351,6 +352,10 @@ async def test_a_table_of_orders_goes_in_row_by_row_and_comes_out_again(desk: Be
     assert (await send(b"PK\x03\x04 broken")).status_code == 422
     odd = await desk["orders"].post("/api/v1/import/orders", content=ORDERS_CSV, params={"zone": "Mars"})
     assert odd.status_code == 422
+    for encoding in ("idna", "nonsense", "a\0", "hex"):
+        query = {"encoding": encoding}
+        wrong = await desk["orders"].post("/api/v1/import/orders", content=ORDERS_CSV, params=query)
+        assert wrong.status_code == 422, encoding
 
 
 async def test_tables_of_master_data_and_yaml_move_to_another_installation(desk: Bench, tmp_path: Path) -> None:

@@ -121,6 +121,7 @@ ALLOWED = {
     "POST /api/v1/import/{kind}": "a",
     "GET /api/v1/export/orders": "ar",
     "GET /api/v1/export/documents": "ar",
+    "GET /api/v1/export/templates": "ar",
     "GET /api/v1/export/{kind}": "ar",
     "GET /": "nwarodebqpsmc",
     "GET /board/link/{token}": "nwarodebqpsmc",

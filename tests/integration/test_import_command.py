@@ -15,6 +15,7 @@ import httpx
 import openpyxl
 import pytest
 
+from genba_cloud.core.master.kinds import read_file
 from genba_cloud.ingest.broker import find_server
 from genba_cloud.store import open_reader
 from genba_shared.cli import main
@@ -132,6 +133,13 @@ def test_templates_and_documents_go_in_from_yaml(tmp_path: Path, capsys: pytest.
     assert cloud("import", "templates", mine, "--data", data) == 0
     assert cloud("import", "documents", ROOT / "examples/master/factory.yaml", "--data", data) == 0
     assert capsys.readouterr().out.count("problems=0") == 2
+    out = tmp_path / "routings.yaml"
+    assert cloud("export", "templates", out, "--data", data) == 0
+    assert [one.id for one in read_file(out.read_text(encoding="utf-8"), file="out")] == [
+        "garment", "mine", "print-3d", "sheet-metal", "shirt", "standard", "starter", "wood",
+    ]  # fmt: skip
+    assert cloud("import", "templates", out, "--data", data) == 0
+    assert "created=6 changed=0 unchanged=2 problems=0" in capsys.readouterr().out
     assert cloud("import", "templates", ROOT / "examples/master/factory.yaml", "--data", data) == 2
     assert "import it as documents" in capsys.readouterr().err
     mine.write_text("routing: mine\nnodes: [{node: a, label: A, criterion: report, piece_s: 0}]\n")

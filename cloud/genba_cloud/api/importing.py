@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -26,6 +26,7 @@ from genba_cloud.core.master.tables.orders import ORDERS, rows_of_orders
 from genba_cloud.core.viewer import Act, Subject, Viewer
 from genba_cloud.ledger import Ledger
 from genba_cloud.ledger.imports import Imported, in_chunks, read_part
+from genba_cloud.ledger.templates import built_in_routings
 from genba_cloud.store.read import Reads
 from genba_shared.errors import ConfigError, Problem
 from genba_shared.point_list.table import PointListError, RowProblem
@@ -183,6 +184,19 @@ def export_yaml(request: Request) -> Response:
 
 
 @router.get(
+    "/export/templates",
+    summary="All routings as YAML, also those that came with the product",
+    responses={200: {"content": {"application/yaml": {}}, "description": "a file to begin one's own with"}},
+    response_class=Response,
+    dependencies=[Depends(Guard(sees=Subject.MASTER))],
+)
+def export_templates(request: Request) -> Response:
+    """Each in the version that is in force."""
+    desk: Desk = request.app.state.desk
+    return Response(templates_of(desk.reads), media_type="application/yaml")
+
+
+@router.get(
     "/export/{kind}",
     summary="Master data of one kind as a table",
     responses=_FILES,
@@ -211,9 +225,19 @@ def table_of(reads: Reads, kind: MasterKind, file_format: Format, *, language: s
 def yaml_of(reads: Reads) -> bytes:
     """All master data as a YAML file."""
     with reads.master() as rows:
-        bundle = {
-            kind.plural: bodies for kind in MasterKind if (bodies := [row.body for row in rows.all_in_force(kind)])
-        }
+        return _yaml({kind: [row.body for row in rows.all_in_force(kind)] for kind in MasterKind})
+
+
+def templates_of(reads: Reads) -> bytes:
+    """All routings as a YAML file, also those that came with the product: to begin one's own with."""
+    with reads.master() as rows:
+        stored = {row.id: row.body for row in rows.all_in_force(MasterKind.ROUTINGS)}
+    every = {**{name: one.body for name, one in built_in_routings().items()}, **stored}
+    return _yaml({MasterKind.ROUTINGS: [body for _, body in sorted(every.items())]})
+
+
+def _yaml(documents: Mapping[MasterKind, Sequence[Mapping[str, Any]]]) -> bytes:
+    bundle = {kind.plural: list(bodies) for kind, bodies in documents.items() if bodies}
     text = yaml.safe_dump(bundle, allow_unicode=True, sort_keys=False, width=120) if bundle else ""
     return f"# Master data; see {GUIDE}.\n{text}".encode()
 

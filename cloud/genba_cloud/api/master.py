@@ -27,6 +27,7 @@ from genba_cloud.ledger import Ledger
 from genba_cloud.ledger.master import Book, Outcome, built_in_row, page_of
 from genba_cloud.ledger.templates import built_in_routings
 from genba_cloud.store.master import MasterRow
+from genba_cloud.store.read import UnknownCursorError
 from genba_shared.clock import format_time
 from genba_shared.errors import ConfigError
 
@@ -87,6 +88,8 @@ def _add(kind: MasterKind) -> None:
     ) -> Response:
         """Each in the version that is in force; give `next` back as `cursor` for the next page."""
         desk: Desk = request.app.state.desk
+        if cursor is not None and not is_name(kind, cursor):
+            raise UnknownCursorError
         with desk.reads.master() as rows:
             items, following = page_of(rows, kind, cursor=cursor, limit=limit)
         return JSONResponse({"items": [_view(row) for row in items], "next": following})

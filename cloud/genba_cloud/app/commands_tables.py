@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from genba_cloud.api.importing import all_orders, imported_view, table_of, yaml_of
+from genba_cloud.api.importing import all_orders, imported_view, table_of, templates_of, yaml_of
 from genba_cloud.app.control import Caller, caller_of, caller_with_key
 from genba_cloud.app.database import add_command, database_url
 from genba_cloud.core.master.kinds import MasterDocument, MasterKind, read_file
@@ -42,15 +42,16 @@ _PATIENCE_S: Final = 600.0
 _YAML: Final = frozenset({".yaml", ".yml", ".json"})
 _WORDS: Final = (ORDERS_WORD, *(str(kind) for kind in TABLE_KINDS), TEMPLATES, DOCUMENTS)
 _IMPORTS: Final = """\
-import orders orders.xlsx --data ./data            each row a line; good rows go in, the others are told
-import orders orders.csv --url https://genba.example   with the key of the environment variable GENBA_KEY
+import orders orders.xlsx --data ./data
+import orders orders.csv --zone Asia/Shanghai --url https://genba.example
 import items items.xlsx
-import templates my-garment.yaml                   a routing of your own, or a new version of one
-import documents factory.yaml                      sites, calendars, stations, … of one file"""
+import templates my-garment.yaml
+import documents factory.yaml"""
 _EXPORTS: Final = """\
 export orders orders.xlsx
 export items items.csv --language zh
-export documents factory.yaml"""
+export documents factory.yaml
+export templates routings.yaml"""
 
 
 def add_to(commands: Any) -> None:
@@ -65,8 +66,8 @@ def add_to(commands: Any) -> None:
     giving = add_command(
         commands, "export", "write orders or master data to a spreadsheet or a YAML file", _export, example=_EXPORTS
     )
-    giving.add_argument("what", choices=[word for word in _WORDS if word != TEMPLATES], help="what to write")
-    giving.add_argument("file", type=Path, metavar="FILE", help=".xlsx, .csv, or .yaml for documents")
+    giving.add_argument("what", choices=_WORDS, help="what to write")
+    giving.add_argument("file", type=Path, metavar="FILE", help=".xlsx, .csv; .yaml for documents and templates")
     giving.add_argument("--language", choices=("en", "zh", "ja"), default="en", help="of the headings; default en")
     for parser in (taking, giving):
         parser.add_argument(
@@ -178,7 +179,7 @@ def _tell(what: str, file: Path, found: dict[str, Any]) -> int:
 
 def _export(arguments: argparse.Namespace) -> int:
     suffix = arguments.file.suffix.lower()
-    is_yaml = arguments.what == DOCUMENTS
+    is_yaml = arguments.what in (DOCUMENTS, TEMPLATES)
     if suffix not in (_YAML if is_yaml else {".csv", ".xlsx"}):
         raise UsageError(f"{arguments.file}: write {'.yaml' if is_yaml else '.xlsx or .csv'} at its end")
     file_format = None if is_yaml else Format(suffix[1:])
@@ -197,7 +198,7 @@ def _export(arguments: argparse.Namespace) -> int:
 def _exported(store: Store, arguments: argparse.Namespace, file_format: Format | None) -> bytes:
     reads = store.reads()
     if file_format is None:
-        return yaml_of(reads)
+        return templates_of(reads) if arguments.what == TEMPLATES else yaml_of(reads)
     if arguments.what == ORDERS_WORD:
         return table_file(ORDERS, rows_of_orders(all_orders(reads)), file_format, language=arguments.language)
     return table_of(reads, MasterKind(arguments.what), file_format, language=arguments.language)

@@ -44,11 +44,13 @@ class PolicyKeeper:
             await self._wake.wait()
             self._wake.clear()
             before = self._desk.policy
+            failed = True
             try:
                 await asyncio.to_thread(self.load)
-            except BaseException:
-                self._wake.set()  # whoever starts this again looks again
-                raise
+                failed = False
+            finally:
+                if failed:
+                    self._wake.set()  # whoever starts this again looks again
             if self._desk.policy != before:
                 logger.info("thresholds and calendars changed sites=%d", len(self._desk.policy.sites))
                 self._on_change()

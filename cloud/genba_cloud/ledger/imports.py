@@ -13,7 +13,7 @@ from genba_cloud.core.master.tables.documents import RowsOfDocument
 from genba_cloud.core.master.tables.orders import RowsOfOrder
 from genba_cloud.ledger.append import Stamp
 from genba_cloud.ledger.batches import Appended
-from genba_cloud.ledger.master import Models, Outcome, put_document, together
+from genba_cloud.ledger.master import Book, Models, Outcome, put_document, together
 from genba_cloud.ledger.order_lines import take_order
 from genba_cloud.store.port import Transaction
 from genba_shared.errors import ConfigError, Problem
@@ -72,6 +72,7 @@ def put_orders(
     transaction: Transaction, table: ReadTable, orders: Iterable[RowsOfOrder], stamp: Stamp, models: Models
 ) -> Imported:
     """Take orders; one that is refused stops no other."""
+    book = Book(transaction.master, models)
     outcomes: list[Outcome] = []
     problems: list[RowProblem] = []
     appended: list[Appended] = []
@@ -79,7 +80,7 @@ def put_orders(
         problems += one.problems
         if one.order is None:
             continue
-        taken = take_order(transaction, one.order, stamp, models)
+        taken = take_order(transaction, one.order, stamp, book)
         if isinstance(taken, Refused):
             fix = f"Allowed: {taken.accepted}." if taken.accepted else ""
             problems.append(table.problem(one.rows[0], _column_of(taken), f"{taken.reason}.", fix))

@@ -22,7 +22,7 @@ from genba_cloud.ledger.floor_ledger import FloorLedger
 from genba_cloud.ledger.gateways import GatewayKept, GatewaySeen, publish_dispatch, see_gateway
 from genba_cloud.ledger.ids import OrderedIds
 from genba_cloud.ledger.imports import Imported, put_documents, put_orders, put_rows
-from genba_cloud.ledger.master import Models, Put, put_document
+from genba_cloud.ledger.master import Book, Models, Put, put_document
 from genba_cloud.ledger.order_lines import take_order
 from genba_cloud.ledger.orders import OrderTaken, upsert_order
 from genba_cloud.ledger.peers import ASSESSOR, Peers, appended_of
@@ -184,7 +184,9 @@ class Ledger:
 
     async def take_order(self, wanted: OrderWanted) -> OrderTaken | Refused:
         """Take an order by its lines: planned the first time, the same again changes nothing."""
-        return await self._run(lambda transaction: take_order(transaction, wanted, self._stamp(), self.models))
+        return await self._run(
+            lambda transaction: take_order(transaction, wanted, self._stamp(), Book(transaction.master, self.models))
+        )
 
     async def put_document(
         self, document: MasterDocument, *, source: Source, expected: int | None = None

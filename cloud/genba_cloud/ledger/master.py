@@ -60,15 +60,27 @@ class Models:
 
 
 class Book:
-    """Master data in force, as one snapshot sees it; built-in templates stand where nobody put in others."""
+    """Master data in force, as one snapshot sees it; built-in templates stand where nobody put in others.
+
+    What was read is not read again: whoever puts something in opens another book.
+    """
 
     def __init__(self, rows: MasterRows, models: Models) -> None:
         self._rows = rows
         self._models = models
-        self._all: dict[MasterKind, Mapping[str, Any]] = {}
+        self._all: dict[MasterKind, Mapping[str, tuple[Any, int]]] = {}
+        self._some: dict[tuple[MasterKind, str], tuple[Any, int] | None] = {}
+        self._policy: tuple[Policy, Policy] | None = None
 
     def get(self, kind: MasterKind, name: str) -> tuple[Any, int] | None:
         """A document and its version."""
+        if kind in self._all and kind is not MasterKind.ROUTINGS:
+            return self._all[kind].get(name)
+        if (kind, name) not in self._some:
+            self._some[kind, name] = self._get(kind, name)
+        return self._some[kind, name]
+
+    def _get(self, kind: MasterKind, name: str) -> tuple[Any, int] | None:
         row = self._rows.in_force(kind, name)
         if row is not None:
             return self._models.of(row), row.version
@@ -84,28 +96,35 @@ class Book:
         return found[0] if found and found[1] == version else None
 
     def everything(self, kind: MasterKind) -> Mapping[str, Any]:
-        """All documents of a kind by id; read once."""
-        if kind not in self._all:
-            self._all[kind] = {row.id: self._models.of(row) for row in self._rows.all_in_force(kind)}
-        return self._all[kind]
+        """All documents of a kind by id."""
+        return {name: model for name, (model, _) in self._everything(kind).items()}
 
     def versions(self, kind: MasterKind) -> tuple[tuple[Any, int], ...]:
         """All documents of a kind, with their versions."""
-        return tuple((self._models.of(row), row.version) for row in self._rows.all_in_force(kind))
+        return tuple(self._everything(kind).values())
+
+    def _everything(self, kind: MasterKind) -> Mapping[str, tuple[Any, int]]:
+        if kind not in self._all:
+            rows = self._rows.all_in_force(kind)
+            self._all[kind] = {row.id: (self._models.of(row), row.version) for row in rows}
+        return self._all[kind]
 
     def names(self, kind: MasterKind) -> list[str]:
         """The ids of a kind."""
         built_in = built_in_routings() if kind is MasterKind.ROUTINGS else {}
-        return sorted({*self.everything(kind), *built_in})
+        return sorted({*self._everything(kind), *built_in})
 
     def policy(self, base: Policy = DEFAULT_POLICY) -> Policy:
         """Thresholds and calendars of all sites."""
-        return policy_from(
-            base,
-            sites=tuple(self.everything(MasterKind.SITES).values()),
-            calendars=self.everything(MasterKind.CALENDARS),
-            policies=self.everything(MasterKind.POLICIES),
-        )
+        if self._policy is None or self._policy[0] is not base:
+            found = policy_from(
+                base,
+                sites=tuple(self.everything(MasterKind.SITES).values()),
+                calendars=self.everything(MasterKind.CALENDARS),
+                policies=self.everything(MasterKind.POLICIES),
+            )
+            self._policy = (base, found)
+        return self._policy[1]
 
 
 def put_document(

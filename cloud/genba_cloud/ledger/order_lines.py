@@ -15,7 +15,7 @@ from genba_cloud.core.master.orders import DEFAULT_ROUTING, LineWanted, OrderWan
 from genba_cloud.core.master.places import Enterprise
 from genba_cloud.core.master.planning import Shop, Versioned, plan_order
 from genba_cloud.ledger.append import Stamp
-from genba_cloud.ledger.master import Book, Models, keep_built_in, together
+from genba_cloud.ledger.master import Book, keep_built_in, together
 from genba_cloud.ledger.orders import OrderTaken, upsert_order
 from genba_cloud.store.port import StoredOrder, Transaction
 from genba_shared.events import Source, SourceType
@@ -23,7 +23,7 @@ from genba_shared.events import Source, SourceType
 _SYSTEM: Final = Source(type=SourceType.SYSTEM, ref="planner")
 
 
-def take_order(transaction: Transaction, wanted: OrderWanted, stamp: Stamp, models: Models) -> OrderTaken | Refused:
+def take_order(transaction: Transaction, wanted: OrderWanted, stamp: Stamp, book: Book) -> OrderTaken | Refused:
     """Take an order by its lines. A line that is known is frozen: the same again changes nothing, other content is a
     conflict; lines that are new are planned and added.
     """
@@ -36,8 +36,7 @@ def take_order(transaction: Transaction, wanted: OrderWanted, stamp: Stamp, mode
             return refused
     if known is not None and all(line.work_order_of(wanted.order) in kept for line in wanted.lines):
         return upsert_order(transaction, _again(wanted, known), stamp)
-    shop = shop_for(Book(transaction.master, models), [wanted])
-    plan = plan_order(wanted, shop, stamp.now)
+    plan = plan_order(wanted, shop_for(book, [wanted]), stamp.now)
     if isinstance(plan, Refused):
         return plan
     works = tuple(kept.get(work.work_order, work) for work in plan.work_orders)

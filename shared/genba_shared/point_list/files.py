@@ -94,9 +94,9 @@ def _texts_of(content: bytes, encoding: str | None) -> Iterator[str]:
     for name in names:
         try:
             yield content.decode(name)
-        except UnicodeDecodeError:
+        except UnicodeError:
             continue
-        except LookupError as exc:
+        except (LookupError, ValueError) as exc:
             raise PointListError(f"'{encoding}' is no encoding: utf-8, gbk and shift_jis are some") from exc
         if name.startswith("utf-"):
             return
