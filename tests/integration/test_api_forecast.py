@@ -8,12 +8,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytest_asyncio
 
-from tests.browser.support import NOW, Bench, bench, completed, order_body, started
+from genba_shared.events import StationState, StationStateChanged
+from tests.browser.support import NOW, PLC, Bench, bench, completed, order_body, started
 
 WAIT_S = 30.0
+PAGE_WORDS = {
+    "en": ("Where does work wait now?", "No work centre stands out", "machines: 1", "A forecast, not a promise."),
+    "zh": ("现在工作堵在哪里？", "没有哪个工作中心明显突出", "机器 1 台", "这是预测，不是承诺。"),
+    "ja": ("いまどこで仕事が待っている？", "機械 1 台", "予測であり、約束ではありません。"),
+}
+EPOCH = "0123456789abcdef0123456789abcdef"
 
 
 @pytest_asyncio.fixture
@@ -116,6 +122,22 @@ async def test_the_bottleneck_is_where_hours_of_work_wait_for_each_machine(desk:
     assert found["stands_out"] == [{"site": "demo", "work_centre": "CUT-1"}]
 
 
+async def test_utilisation_of_the_last_shift_is_that_of_the_known_time_of_its_stations(desk: Bench) -> None:
+    def state(seq: int, hours_ago: float, what: StationState) -> StationStateChanged:
+        at = NOW - timedelta(hours=hours_ago)
+        return StationStateChanged(id=f"gw:{EPOCH}:{seq}", at=at, source=PLC, station="CUT-1", state=what, since=at)
+
+    await desk.hear(state(1, 8, StationState.RUNNING), state(2, 6, StationState.IDLE), state(3, 0, StationState.OFF))
+    (cut,) = (await read(desk, "bottlenecks"))["items"]
+    assert cut["last_shift"] == {
+        "since": "2026-01-05T01:00:00.000Z",
+        "until": "2026-01-05T09:00:00.000Z",
+        "utilisation": 0.25,
+    }
+    page = await desk["board"].get("/bottlenecks?lang=en")
+    assert "utilisation 25 %" in page.text
+
+
 async def test_load_is_held_against_the_capacity_of_the_weeks_to_come(desk: Bench) -> None:
     found = await read(desk, "capacity?weeks=2")
     (cut,) = found["items"]
@@ -129,26 +151,17 @@ async def test_load_is_held_against_the_capacity_of_the_weeks_to_come(desk: Benc
     ]
 
 
-@pytest.mark.parametrize("weeks", ["0", "27", "many"])
-async def test_a_number_of_weeks_that_is_not_possible_is_refused(desk: Bench, weeks: str) -> None:
-    assert (await desk["reader"].get(f"/api/v1/capacity?weeks={weeks}")).status_code == 422
+async def test_a_number_of_weeks_that_is_not_possible_is_refused(desk: Bench) -> None:
+    for weeks in ("0", "27", "many"):
+        assert (await desk["reader"].get(f"/api/v1/capacity?weeks={weeks}")).status_code == 422
 
 
-@pytest.mark.parametrize(
-    ("language", "words"),
-    [
-        ("en", ("Where does work wait now?", "No work centre stands out", "machines: 1", "A forecast, not a promise.")),
-        ("zh", ("现在工作堵在哪里？", "没有哪个工作中心明显突出", "机器 1 台", "这是预测，不是承诺。")),
-        ("ja", ("いまどこで仕事が待っている？", "機械 1 台", "予測であり、約束ではありません。")),
-    ],
-)
-async def test_the_page_shows_queues_and_weeks_as_bars_in_each_language(
-    desk: Bench, language: str, words: tuple[str, ...]
-) -> None:
-    answer = await desk["board"].get(f"/bottlenecks?lang={language}")
-    assert answer.status_code == 200
-    assert 'data-centre="CUT-1"' in answer.text
-    assert '<b class="utilisation">12.0 h</b>' in answer.text
-    assert '<rect class="queue" x="0" y="4" width="1000.0" height="19"/>' in answer.text
-    assert "8 %" in answer.text
-    assert [word for word in words if word not in answer.text] == []
+async def test_the_page_shows_queues_and_weeks_as_bars_in_each_language(desk: Bench) -> None:
+    for language, words in PAGE_WORDS.items():
+        answer = await desk["board"].get(f"/bottlenecks?lang={language}")
+        assert answer.status_code == 200
+        assert 'data-centre="CUT-1"' in answer.text
+        assert '<b class="utilisation">12.0 h</b>' in answer.text
+        assert '<rect class="queue" x="0" y="4" width="1000.0" height="19"/>' in answer.text
+        assert "8 %" in answer.text
+        assert [word for word in words if word not in answer.text] == []

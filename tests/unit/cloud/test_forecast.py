@@ -195,6 +195,55 @@ def test_the_last_lot_still_goes_through_a_faster_successor() -> None:
     assert found["WA/SEW"].finish == at(10.2)  # two of ten pieces of an hour's work
 
 
+def test_a_node_that_goes_on_with_work_on_hold_begins_when_that_goes_on() -> None:
+    cut = node("CUT", 10, stations=("C-1",))
+    sew = node("SEW", 1, dependencies=(Dependency(node="CUT", transfer_quantity=2),))
+    held = order("A", cut, sew, seen=(facts("CUT", Lifecycle.IN_PROGRESS, good=5, started=-5, on_hold=True),))
+    other = order("B", node("CUT", 3, stations=("C-1",)), seen=(facts("CUT", Lifecycle.IN_PROGRESS, started=0),))
+    found = forecast(held, other)
+    assert (found["WA/CUT"].begin, found["WA/SEW"].begin) == (at(3), at(3))
+
+
+def test_a_lag_counts_from_when_the_pieces_were_made_at_an_even_pace() -> None:
+    cut = node("CUT", 4)
+    sew = node("SEW", 1, dependencies=(Dependency(node="CUT", transfer_quantity=4, lag_s=5_400),))
+    begun = order("A", cut, sew, seen=(facts("CUT", Lifecycle.IN_PROGRESS, good=8, started=-2),))
+    assert forecast(begun)["WA/SEW"].begin == at(0.5)  # 4 of 8 pieces in the first of two hours
+
+
+def test_work_that_was_begun_too_early_goes_on_before_what_has_not_begun() -> None:
+    sew = node("SEW", stations=("S-1",), predecessors=("CUT",))
+    early = order("A", node("CUT"), sew, promised=90, seen=(facts("SEW", Lifecycle.IN_PROGRESS, started=0),))
+    found = forecast(
+        early, order("B", node("SEW", stations=("S-1",), planned_start=at(1), planned_finish=at(2)), promised=5)
+    )
+    assert (found["WA/SEW"].begin, found["WB/SEW"].begin) == (at(1), at(2))
+
+
+def test_a_machine_that_serves_two_queues_takes_the_more_urgent_node_of_both() -> None:
+    busy = [
+        order(name, node("CUT", hours, stations=(station,)), seen=(facts("CUT", Lifecycle.IN_PROGRESS, started=0),))
+        for name, hours, station in (("X", 1, "C-1"), ("Y", 9, "C-2"))
+    ]
+    one = order("A", node("CUT", stations=("C-1",)), promised=50)
+    both = order("B", node("CUT", stations=("C-2", "C-1")), promised=5)
+    found = forecast(*busy, one, both)
+    assert (found["WB/CUT"].begin, found["WB/CUT"].station) == (at(1), "C-1")
+    assert found["WA/CUT"].begin == at(2)
+
+
+def test_queues_are_ranked_by_the_work_for_each_machine() -> None:
+    orders = [order(f"A{number}", node("CUT", 5, work_centre="cut")) for number in range(4)]
+    orders += [order("B", node("SEW", 10, stations=("S-1",)))]
+    centre = WorkCentre(work_centre="cut", site="suzhou", stations={"C-1": 2, "C-2": 2})
+    open_shop = shop(*orders, known=[centre])
+    queues = queues_now(open_shop, forecast_by_due_date(open_shop, NOW))
+    assert [(one.centre.work_centre, one.waiting_s, one.waiting_per_machine_s) for one in queues] == [
+        ("S-1", 36_000, 36_000),
+        ("cut", 72_000, 18_000),
+    ]
+
+
 def test_work_begins_in_working_time() -> None:
     friday = datetime(2026, 1, 9, 18, 0, tzinfo=UTC)
     orders = (order("A", node("CUT", 96, setup_s=60, piece_s=0.0)),)

@@ -1,9 +1,8 @@
 """Where the bottleneck is now: hours of standard work that wait in front of each machine.
 
 Nothing here looks ahead, and utilisation takes no part in the ranking: a machine that runs all day and has no queue
-holds nobody up. Measured against other signs on simulated job shops, waiting work per machine named the work centre
-that really held orders up most often (Roser 2001 and Li 2009 are the rivals that lose their signal without full
-buffers).
+holds nobody up. Methods for lines (active period, Roser 2001; turning point, Li 2009) look for machines that starve and
+block one another, and have no signal where buffers have no limit, as in a job shop.
 """
 
 from __future__ import annotations
