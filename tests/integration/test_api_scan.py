@@ -79,6 +79,7 @@ async def test_the_same_order_scanned_twice_does_not_complete_twice(desk: Bench)
     second = await desk["supervisor"].post(path, json={"action": "complete"})
     assert second.status_code == 200
     assert (second.json()["outcome"], second.json()["events"]) == ("already", [])
+    assert second.json()["node"]["state"] == "done"
     assert second.json()["at"] == first["events"][1]["at"]
     whole = await desk["supervisor"].post(f"/api/v1/scan/{codes[None]}", json={"action": "complete"})
     assert (whole.json()["outcome"], whole.json()["at"]) == ("already", first["events"][1]["at"])

@@ -85,7 +85,9 @@ async def post_scan(
         node=body.node,
         once=once_of(viewer, idempotency_key, body, about=f"scan {code}"),
     )
-    return JSONResponse(action_view(done, await asyncio.to_thread(node_of, doing.floor, done)))
+    found = await asyncio.to_thread(doing.floor.code, code)
+    named = (found.work_order or body.work_order, found.node or body.node)
+    return JSONResponse(action_view(done, await asyncio.to_thread(node_of, doing.floor, done, *named)))
 
 
 @router.post("/scan/{code}/undo", summary="Take back what a scan did", response_model=ActionShape, responses=_NOT_KNOWN)
@@ -132,9 +134,14 @@ async def delete_code(request: Request, code_id: str, viewer: Annotated[Viewer, 
     return JSONResponse(code_view(found))
 
 
-def node_of(floor: VisibleFloor, done: ActionDone) -> StandingShape | None:
-    """The node that was written about, as it stands now; None: it was about none, or about several."""
-    named = {(event.work_order, event.node) for event in done.events}
+def node_of(
+    floor: VisibleFloor, done: ActionDone, work_order: str | None = None, node: str | None = None
+) -> StandingShape | None:
+    """The node that was named, else the one that was written about, as it stands now.
+
+    None: it is about none, or about several.
+    """
+    named = {(event.work_order, event.node) for event in done.events} or {(work_order, node)}
     if len(named) != 1:
         return None
     ((work_order, node),) = named
