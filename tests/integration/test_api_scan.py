@@ -164,6 +164,17 @@ async def test_undo_takes_back_what_a_scan_did_and_nothing_else(desk: Bench) -> 
     assert (again["outcome"], again["node"]["state"]) == ("done", "done")
 
 
+async def test_a_label_takes_back_nothing_of_another_order(desk: Bench) -> None:
+    await desk["orders"].post("/api/v1/orders", json=order_body("A-2"))
+    mine, other = (await labels(desk))["CUT"], (await labels(desk, "A-2"))["CUT"]
+    done = (await desk["operator"].post(f"/api/v1/scan/{mine}", json={"action": "start"})).json()
+    answer = await desk["operator"].post(f"/api/v1/scan/{other}/undo", json={"undo": done["undo"]})
+    assert answer.status_code == 404
+    assert kinds(await desk["operator"].post(f"/api/v1/scan/{mine}/undo", json={"undo": done["undo"]})) == [
+        "event_voided"
+    ]
+
+
 async def test_others_words_and_machines_are_taken_back_by_a_supervisor_with_a_reason(desk: Bench) -> None:
     path = f"/api/v1/scan/{(await labels(desk))['CUT']}"
     done = (await desk["operator"].post(path, json={"action": "start"})).json()

@@ -100,8 +100,9 @@ async def post_scan_undo(
 ) -> Response:
     """Within 10 seconds without a reason, to 10 minutes with one, then by a supervisor; after shipment by a manager."""
     doing = floor_desk(request, viewer)
-    await asyncio.to_thread(doing.floor.code, code)
-    done = await doing.undo(body.undo, body.reason, once=once_of(viewer, idempotency_key, body, about="undo"))
+    order = (await asyncio.to_thread(doing.floor.code, code)).order
+    once = once_of(viewer, idempotency_key, body, about="undo")
+    done = await doing.undo(body.undo, body.reason, order=order, once=once)
     return JSONResponse(action_view(done, await asyncio.to_thread(node_of, doing.floor, done)))
 
 
