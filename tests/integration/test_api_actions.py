@@ -99,7 +99,7 @@ async def test_four_eyes_steps_and_a_node_of_another_site(desk: Bench) -> None:
     complete = (await act(operator, "SEW", "complete")).json()["node"]
     assert complete["missing_at_end"] == [{"lack": "steps", "subject": "cuffs", "done": 0, "needed": 1}]
     assert (await act(operator, "SEW", "step", step="cuffs")).json()["node"]["state"] == "done"
-    late = (await operator.post(path, json={"action": "start"})).json()["node"]
+    late = (await operator.post(path, json={"action": "report", "pieces": 1})).json()["node"]
     assert (late["missing_before"], late["state"]) == ([], "in_progress")
 
 

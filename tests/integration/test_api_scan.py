@@ -79,6 +79,7 @@ async def test_the_same_order_scanned_twice_does_not_complete_twice(desk: Bench)
     second = await desk["supervisor"].post(path, json={"action": "complete"})
     assert second.status_code == 200
     assert (second.json()["outcome"], second.json()["events"]) == ("already", [])
+    assert second.json()["node"]["state"] == "done"
     assert second.json()["at"] == first["events"][1]["at"]
     whole = await desk["supervisor"].post(f"/api/v1/scan/{codes[None]}", json={"action": "complete"})
     assert (whole.json()["outcome"], whole.json()["at"]) == ("already", first["events"][1]["at"])
@@ -161,6 +162,17 @@ async def test_undo_takes_back_what_a_scan_did_and_nothing_else(desk: Bench) -> 
     assert (twice["outcome"], twice["events"]) == ("already", [])
     again = (await desk["operator"].post(path, json={"action": "complete"})).json()
     assert (again["outcome"], again["node"]["state"]) == ("done", "done")
+
+
+async def test_a_label_takes_back_nothing_of_another_order(desk: Bench) -> None:
+    await desk["orders"].post("/api/v1/orders", json=order_body("A-2"))
+    mine, other = (await labels(desk))["CUT"], (await labels(desk, "A-2"))["CUT"]
+    done = (await desk["operator"].post(f"/api/v1/scan/{mine}", json={"action": "start"})).json()
+    answer = await desk["operator"].post(f"/api/v1/scan/{other}/undo", json={"undo": done["undo"]})
+    assert answer.status_code == 404
+    assert kinds(await desk["operator"].post(f"/api/v1/scan/{mine}/undo", json={"undo": done["undo"]})) == [
+        "event_voided"
+    ]
 
 
 async def test_others_words_and_machines_are_taken_back_by_a_supervisor_with_a_reason(desk: Bench) -> None:

@@ -55,7 +55,7 @@ async def post_node_action(
     doing = floor_desk(request, viewer)
     once = once_of(viewer, idempotency_key, body, about=f"node {work_order}\n{node}")
     done = await doing.node(work_order, node, body.to_wish(body.action), once=once)
-    return JSONResponse(action_view(done, await asyncio.to_thread(node_of, doing.floor, done)))
+    return JSONResponse(action_view(done, await asyncio.to_thread(node_of, doing.floor, done, work_order, node)))
 
 
 @router.post("/orders/{order:path}/actions", summary="Do something with an order", response_model=ActionShape)

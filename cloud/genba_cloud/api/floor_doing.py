@@ -88,9 +88,11 @@ class FloorDesk:
             raise ApiProblem.not_found(f"order {order!r:.100}")
         return accepted(done)
 
-    async def undo(self, undo: str, reason: str | None, *, once: Once | None = None) -> ActionDone:
-        """Take something back. Raises as `node`."""
-        wanted = UndoRequest(undo=undo, reason=reason, actor=self.floor.actor, once=once)
+    async def undo(
+        self, undo: str, reason: str | None, *, order: str | None = None, once: Once | None = None
+    ) -> ActionDone:
+        """Take something back; where an order is named, only what is about it. Raises as `node`."""
+        wanted = UndoRequest(undo=undo, reason=reason, actor=self.floor.actor, order=order, once=once)
         done = await self.ledger.floor.undo(wanted)
         if done is None:
             raise ApiProblem(404, "what is to be taken back is not known here")

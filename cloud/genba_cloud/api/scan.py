@@ -85,7 +85,9 @@ async def post_scan(
         node=body.node,
         once=once_of(viewer, idempotency_key, body, about=f"scan {code}"),
     )
-    return JSONResponse(action_view(done, await asyncio.to_thread(node_of, doing.floor, done)))
+    found = await asyncio.to_thread(doing.floor.code, code)
+    named = (found.work_order or body.work_order, found.node or body.node)
+    return JSONResponse(action_view(done, await asyncio.to_thread(node_of, doing.floor, done, *named)))
 
 
 @router.post("/scan/{code}/undo", summary="Take back what a scan did", response_model=ActionShape, responses=_NOT_KNOWN)
@@ -98,8 +100,9 @@ async def post_scan_undo(
 ) -> Response:
     """Within 10 seconds without a reason, to 10 minutes with one, then by a supervisor; after shipment by a manager."""
     doing = floor_desk(request, viewer)
-    await asyncio.to_thread(doing.floor.code, code)
-    done = await doing.undo(body.undo, body.reason, once=once_of(viewer, idempotency_key, body, about="undo"))
+    order = (await asyncio.to_thread(doing.floor.code, code)).order
+    once = once_of(viewer, idempotency_key, body, about="undo")
+    done = await doing.undo(body.undo, body.reason, order=order, once=once)
     return JSONResponse(action_view(done, await asyncio.to_thread(node_of, doing.floor, done)))
 
 
@@ -132,9 +135,14 @@ async def delete_code(request: Request, code_id: str, viewer: Annotated[Viewer, 
     return JSONResponse(code_view(found))
 
 
-def node_of(floor: VisibleFloor, done: ActionDone) -> StandingShape | None:
-    """The node that was written about, as it stands now; None: it was about none, or about several."""
-    named = {(event.work_order, event.node) for event in done.events}
+def node_of(
+    floor: VisibleFloor, done: ActionDone, work_order: str | None = None, node: str | None = None
+) -> StandingShape | None:
+    """The node that was named, else the one that was written about, as it stands now.
+
+    None: it is about none, or about several.
+    """
+    named = {(event.work_order, event.node) for event in done.events} or {(work_order, node)}
     if len(named) != 1:
         return None
     ((work_order, node),) = named

@@ -120,11 +120,12 @@ class OrderRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndoRequest:
-    """Take back what `undo` names, for `reason`."""
+    """Take back what `undo` names, for `reason`; `order`: only what is about this order."""
 
     undo: str
     reason: str | None
     actor: Actor
+    order: str | None = None
     once: Once | None = None
 
 
@@ -195,7 +196,10 @@ def undo(transaction: Transaction, wanted: UndoRequest, stamp: Stamp) -> ActionD
         return None
     targets = stamp.seals.opened(transaction.proofs, [found[name] for name in ids])
     transaction.views(_views({event.work_order for event in targets if event.work_order is not None}))
-    shipped = min(_shipped(transaction, targets), default=None)
+    orders = _orders_of(transaction, targets)
+    if wanted.order is not None and orders != {wanted.order}:
+        return None
+    shipped = min(_shipped(transaction, orders), default=None)
     voids = transaction.floor.voided(ids)
 
     def decide(entry: Entry) -> Decision:
@@ -323,11 +327,15 @@ def _with_scan(decided: Decided, wanted: ScanRequest, place: NodePlace, entry: E
     return Decided(events=(scan, *(replace(event, because=(*event.because, scan.id)) for event in decided.events)))
 
 
-def _shipped(transaction: Transaction, targets: Iterable[Event]) -> Iterable[datetime]:
-    """When orders that these events speak of left the house."""
+def _orders_of(transaction: Transaction, targets: Iterable[Event]) -> set[str]:
+    """Orders that these events speak of."""
     works = transaction.planned({event.work_order for event in targets if event.work_order is not None})
-    orders = {work.order for work in works.values()}
-    orders |= {order for event in targets if (order := getattr(event, "order", None)) is not None}
+    named = {order for event in targets if (order := getattr(event, "order", None)) is not None}
+    return named | {work.order for work in works.values()}
+
+
+def _shipped(transaction: Transaction, orders: Iterable[str]) -> Iterable[datetime]:
+    """When orders left the house, of those that did."""
     for order in sorted(orders):
         shipped = said_of_order(transaction.floor.said_of_order(order)).shipped_at
         if shipped is not None:

@@ -107,7 +107,7 @@ def card_of(seen: NodeSeen, floor: VisibleFloor, shown: Shown) -> Card:
         amount=shown.say("scan.of", done=_done(seen), total=plan.quantity),
         planned=shown.when(plan.planned_finish),
         when=_when(seen, shown),
-        on_hold=place.said.held_since is not None,
+        on_hold=place.held_since is not None,
         missing=tuple(_missing(one, place, shown) for one in _lacks(seen)),
         instructions=plan.instructions,
         quantity=plan.quantity,
@@ -181,8 +181,7 @@ def _status(seen: NodeSeen, shown: Shown) -> tuple[str, str]:
 
 
 def _done(seen: NodeSeen) -> int:
-    claimed = max((claim.pieces for claim in seen.place.said.claims), default=0)
-    return max(claimed, seen.place.good)
+    return max(seen.place.made, seen.place.good)
 
 
 def _lacks(seen: NodeSeen) -> tuple[Missing, ...]:

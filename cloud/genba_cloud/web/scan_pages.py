@@ -138,7 +138,8 @@ def _add_undo(router: APIRouter, parts: ScanParts) -> None:
     ) -> Response:
         shown, desk = parts.shown(request), parts.desk_of(viewer)
         try:
-            done = await desk.undo(undo, code_of(reason))
+            order = (await run_in_threadpool(desk.floor.code, code)).order
+            done = await desk.undo(undo, code_of(reason), order=order)
         except ApiProblem as problem:
             asks = problem.more.get("why") == Why.REASON_MISSING
             said = _Said(

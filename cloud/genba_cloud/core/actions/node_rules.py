@@ -129,7 +129,7 @@ def _stopped(place: NodePlace, wish: NodeWish) -> ActionRefused | None:
         return None
     if place.order_said.held_since is not None:
         return clash(Why.ORDER_ON_HOLD, f"order {order} is on hold", "resume the order first", order=order)
-    if place.said.held_since is not None:
+    if place.held_since is not None:
         return clash(Why.ON_HOLD, f"node {node} is on hold", "resume", node=node)
     return None
 
@@ -175,7 +175,7 @@ def _start(place: NodePlace, making: _Making) -> Decision:
         case State.PENDING:
             return making.decided(NodeStarted)
         case State.IN_PROGRESS:
-            begun = place.said.started_at or (place.facts.started_at if place.facts else None)
+            begun = place.started_at
             if begun is None:  # pieces are known, and nobody has said when it began
                 return making.decided(NodeStarted)
             return Already(at=begun)
@@ -274,7 +274,7 @@ def _reject(place: NodePlace, wish: NodeWish, making: _Making) -> Decision:
 
 
 def _hold_or_resume(place: NodePlace, wish: NodeWish, making: _Making) -> Decision:
-    since = place.said.held_since
+    since = place.held_since
     if wish.action is NodeAction.RESUME:
         if since is None:
             return clash(Why.NOT_ON_HOLD, f"node {place.plan.node} is not on hold", node=place.plan.node)
@@ -287,8 +287,8 @@ def _hold_or_resume(place: NodePlace, wish: NodeWish, making: _Making) -> Decisi
 
 
 def _skip(place: NodePlace, wish: NodeWish, making: _Making) -> Decision:
-    if place.said.skipped_at is not None:
-        return Already(at=place.said.skipped_at)
+    if place.skipped_at is not None:
+        return Already(at=place.skipped_at)
     if place.state is State.DONE:
         return _wrong_state(place, "reopen")
     return _without_reason(wish) or making.decided(NodeSkipped, reason=wish.reason, note=wish.note)

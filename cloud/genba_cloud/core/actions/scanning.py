@@ -30,7 +30,7 @@ def usual_action(place: NodePlace, pieces: int | None = None) -> NodeAction | No
 
     With fewer pieces than the node needs, work in progress is reported, not completed.
     """
-    if place.said.held_since is not None:
+    if place.held_since is not None:
         return NodeAction.RESUME
     match place.state:
         case State.PENDING:
@@ -107,7 +107,7 @@ def _at(place: NodePlace, action: NodeAction | None, pieces: int | None) -> Aim 
     found = action or usual_action(place, pieces)
     if found is not None:
         return Aim(place=place, action=found)
-    since = place.done_at or place.said.skipped_at or place.said.last_at
+    since = place.done_at or place.skipped_at or place.said.last_at
     if since is None:
         return clash(Why.NOTHING_TO_DO, f"nothing is left to do at node {place.plan.node}", node=place.plan.node)
     return Already(at=since)
@@ -124,7 +124,7 @@ def _fitting(places: Sequence[NodePlace], action: NodeAction | None, station: st
         case NodeAction.CONFIRM | NodeAction.REJECT:
             return [one for one in found if one.state is State.AWAITING_CONFIRMATION]
         case NodeAction.RESUME:
-            return [one for one in places if one.said.held_since is not None]
+            return [one for one in places if one.held_since is not None]
         case NodeAction.SKIP | NodeAction.REOPEN:
             return ()
         case _:

@@ -71,7 +71,7 @@ class NodePlace:
     @property
     def state(self) -> State:
         """Where it stands."""
-        if self.said.skipped_at is not None:
+        if self.skipped_at is not None:
             return State.SKIPPED
         if self.said.claims:
             return self._of_claims()
@@ -102,6 +102,26 @@ class NodePlace:
         return not {voice.who for voice in self.said.confirmed} - completed
 
     @property
+    def held_since(self) -> datetime | None:
+        """Since when it is on hold; None: it is not."""
+        return self.said.held_since
+
+    @property
+    def skipped_at(self) -> datetime | None:
+        """When it was left out; None: it was not."""
+        return self.said.skipped_at
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When work on it began, where anybody, or a machine, has said so."""
+        return self.said.started_at or (self.facts.started_at if self.facts else None)
+
+    @property
+    def made(self) -> int:
+        """Good pieces that are known or claimed."""
+        return max((claim.pieces for claim in self.said.claims), default=self.good)
+
+    @property
     def done_at(self) -> datetime | None:
         """When it was completed, as it is claimed; None where nobody claims it."""
         return min((claim.voice.at for claim in self.said.claims), default=None)
@@ -111,9 +131,8 @@ class NodePlace:
         return tuple(self._missing_at_end())
 
     def _missing_at_end(self) -> Iterable[Missing]:
-        claimed = max((claim.pieces for claim in self.said.claims), default=self.good)
-        if claimed < self.plan.quantity:
-            yield Missing(lack=Lack.PIECES, subject=self.plan.node, done=claimed, needed=self.plan.quantity)
+        if self.made < self.plan.quantity:
+            yield Missing(lack=Lack.PIECES, subject=self.plan.node, done=self.made, needed=self.plan.quantity)
         yield from self.lacking
         if self.plan.criterion is Criterion.STEPS:
             yield from (
@@ -188,7 +207,6 @@ def _lacking(place: NodePlace, known: Mapping[tuple[str, str], NodePlace]) -> It
         if other is None:
             continue
         needed = other.plan.quantity if need.transfer_quantity is None else need.transfer_quantity
-        handed = max((claim.pieces for claim in other.said.claims), default=0)
-        made = max(other.good, handed)
-        if other.said.skipped_at is None and not other.said.confirmed and made < needed:
+        made = max(other.good, other.made)
+        if other.state not in {State.DONE, State.SKIPPED} and made < needed:
             yield Missing(lack=Lack.PREDECESSOR, subject=need.node, done=made, needed=needed)
