@@ -96,8 +96,8 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
     add_problem_answers(app)
     app.include_router(health.router, tags=["health"])
     for name, router in (
+        ("read", order_list.router),  # looked through in this order: what is asked most comes first
         ("read", station_state.router),
-        ("read", order_list.router),
         ("read", reading.router),
         ("read", changes.router),
         ("write", writing.router),
