@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import random
 import statistics
 import subprocess
@@ -105,11 +106,13 @@ def _section(section: str, folder: Path, effort: Effort) -> dict[str, float]:
         key = asyncio.run(_filled(folder, url, effort))
         server = stack.enter_context(_process(_command(folder, url)))
         empty = stack.enter_context(_process([sys.executable, "-m", "benchmarks.reads.empty"]))
-        client = stack.enter_context(contextlib.closing(Client(server, {"authorization": f"Bearer {key}"})))
-        peer = stack.enter_context(contextlib.closing(Client(empty)))
+        client = stack.enter_context(contextlib.closing(Client(server.url, {"authorization": f"Bearer {key}"})))
+        peer = stack.enter_context(contextlib.closing(Client(empty.url)))
         figures = _reads(client, effort, section)
         figures["fold_p99_ms"] = _folds(client, effort, section)
-        figures["list_ratio"] = _ratio(client, peer, effort, section)
+        figures["list_ratio"], figures["list_cpu_ratio"] = _ratio(
+            (client, server), (peer, empty), effort=effort, section=section
+        )
         return figures
 
 
@@ -132,15 +135,28 @@ def _command(folder: Path, url: str | None) -> list[str]:
             "--listen", "127.0.0.1:0"]  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """A server of our own: where it listens, and which process it is."""
+
+    url: str
+    pid: int
+
+    def cpu_s(self) -> float:
+        """CPU time that it has used, in its own code and in the system's."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
-def _process(command: Sequence[str]) -> Iterator[str]:
-    """A server of our own; where it listens."""
+def _process(command: Sequence[str]) -> Iterator[_Server]:
+    """Start it, and end it."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("ready url="):
-                yield line.split()[1].removeprefix("url=")
+                yield _Server(line.split()[1].removeprefix("url="), process.pid)
                 return
         raise RuntimeError(f"{' '.join(command[:6])} … did not start")
     finally:
@@ -225,25 +241,33 @@ def _event(number: int, total: int) -> dict[str, Any]:
     }
 
 
-def _ratio(client: Client, peer: Client, effort: Effort, section: str) -> float:
-    pages = _pages(client)
+def _ratio(
+    ours: tuple[Client, _Server], limit: tuple[Client, _Server], *, effort: Effort, section: str
+) -> tuple[float, float]:
+    """Parts of the limit: of the requests a second, and of the requests for the same CPU time of the server."""
+    pages = _pages(ours[0])
     chance = random.Random(2)
-    nothing = peer.request("GET", "/empty")
-    ratios: list[float] = []
+    nothing = limit[0].request("GET", "/empty")
+    ratios: list[tuple[float, float]] = []
     for _ in range(effort.rounds):
         asked = [chance.choice(pages) for _ in range(effort.requests)]
-        ours = _rate(client, asked)
-        limit = _rate(peer, [nothing] * effort.requests)
-        ratios.append(ours / limit)
-        print(f"{section:<10}{'pages':<10} {ours:7.0f}/s of {limit:7.0f}/s = {ours / limit:.3f}", flush=True)
-    return statistics.median(ratios)
+        rate, cpu_ms = _rate(*ours, asked)
+        most, least_ms = _rate(*limit, [nothing] * effort.requests)
+        ratios.append((rate / most, least_ms / cpu_ms))
+        print(
+            f"{section:<10}{'pages':<10} {rate:7.0f}/s of {most:7.0f}/s = {rate / most:.3f}; "
+            f"CPU {cpu_ms:.2f} ms beside {least_ms:.2f} ms = {least_ms / cpu_ms:.3f}",
+            flush=True,
+        )
+    return statistics.median(one for one, _ in ratios), statistics.median(one for _, one in ratios)
 
 
-def _rate(client: Client, requests: Sequence[bytes]) -> float:
-    begun = time.perf_counter()
+def _rate(client: Client, server: _Server, requests: Sequence[bytes]) -> tuple[float, float]:
+    """Requests a second, and milliseconds of CPU for each."""
+    begun, cpu_s = time.perf_counter(), server.cpu_s()
     for request in requests:
         client.send(request)
-    return len(requests) / (time.perf_counter() - begun)
+    return len(requests) / (time.perf_counter() - begun), (server.cpu_s() - cpu_s) / len(requests) * 1000
 
 
 def _p99(taken: Sequence[float]) -> float:

@@ -102,9 +102,9 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
     add_problem_answers(app)
     app.include_router(health.router, tags=["health"])
     for name, router in (
+        ("read", order_list.router),  # looked through in this order: what is asked most comes first
         ("read", station_state.router),
         ("looking ahead", forecasts.router),
-        ("read", order_list.router),
         ("read", reading.router),
         ("read", changes.router),
         ("write", writing.router),

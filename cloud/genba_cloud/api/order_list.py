@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Final
 
@@ -12,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from genba_cloud.api.body_forms import Instant
 from genba_cloud.api.guard import Guard
-from genba_cloud.api.order_rows import OrderRow
+from genba_cloud.api.order_rows import OrderRow, RowPage
 from genba_cloud.api.queries import described, read_query
 from genba_cloud.api.reading import LARGEST_PAGE
 from genba_cloud.api.shapes import OrderPageShape
@@ -74,12 +76,22 @@ class OrderQuery(BaseModel):
     dependencies=[Depends(Guard(sees=Subject.ORDERS))],
     openapi_extra={"parameters": described(OrderQuery)},
 )
-def list_orders(request: Request) -> Response:
+async def list_orders(request: Request) -> Response:
     """One page; give `next` back as `cursor` for the next one. Every filter that is given must match.
 
     With `state` or `level` a page may hold fewer orders than `limit`, also none, and still have a `next`.
     """
     asked = read_query(request, OrderQuery)
+    reads = VisibleReads(request.app.state.desk, request.state.viewer)
+    found = _page(asked, reads.remembered_rows) or await asyncio.to_thread(_page, asked, reads.order_rows)
+    rows, following = found or ([], None)
+    parts = [row.body for row in rows]
+    body = b"".join((b'{"items":[', b",".join(parts), b'],"next":', orjson.dumps(following), b"}"))
+    return Response(body, media_type="application/json")
+
+
+def _page(asked: OrderQuery, look: Callable[[OrderFilter, str | None, int], RowPage | None]) -> RowPage | None:
+    """The page that was asked for; None where `look` does not find all that it takes."""
     where = OrderFilter(
         system=asked.system,
         external_id=asked.external_id,
@@ -88,24 +100,18 @@ def list_orders(request: Request) -> Response:
         promised_from=asked.promised_from,
         promised_before=asked.promised_before,
     )
-    reads = VisibleReads(request.app.state.desk, request.state.viewer)
-    levels = frozenset(asked.level or Level)
-    rows, following = _page(reads, where, asked, levels)
-    body = b'{"items":[%b],"next":%b}' % (b",".join([row.body for row in rows]), orjson.dumps(following))
-    return Response(body, media_type="application/json")
-
-
-def _page(
-    reads: VisibleReads, where: OrderFilter, asked: OrderQuery, levels: frozenset[Level]
-) -> tuple[list[OrderRow], str | None]:
     cursor, limit = asked.cursor, asked.limit
-    if asked.state is OrderState.ALL and len(levels) == len(Level):
-        return reads.order_rows(where=where, cursor=cursor, limit=limit)
+    if asked.state is OrderState.ALL and not asked.level:
+        return look(where, cursor, limit)
+    levels = frozenset(asked.level or Level)
     found: list[OrderRow] = []
     looked_at = 0
     while len(found) < limit and looked_at < MOST_LOOKED_AT:
         wanted = min(limit - len(found), MOST_LOOKED_AT - looked_at)
-        rows, cursor = reads.order_rows(where=where, cursor=cursor, limit=wanted)
+        page = look(where, cursor, wanted)
+        if page is None:
+            return None
+        rows, cursor = page
         looked_at += wanted
         found += [row for row in rows if asked.state.takes(row) and row.level in levels]
         if cursor is None:

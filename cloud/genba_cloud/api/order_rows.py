@@ -1,9 +1,9 @@
 """Orders as lists show them: what was worked out for an order is shown again while nothing about it changed.
 
-Every request asks the store which orders its page has. An order is read and assessed again when it was heard that
-something about it changed; the assessor, which looks at every open order every two seconds, renews what the clock alone
-changes. One process that writes hears of a commit before whoever sent it is answered; another hears of it a moment
-later. In any case nothing that is shown is older than `KEPT_S`.
+An order is read and assessed again when it was heard that something about it changed; the assessor, which looks at
+every open order every two seconds, renews what the clock alone changes. Which orders a page has is asked again when an
+order came or was promised anew. The process that writes hears of a commit before whoever sent it is answered; another
+one hears of it a moment later. In any case nothing that is shown is older than `KEPT_S`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,15 @@ from genba_cloud.core.assess import AssessedOrder
 from genba_cloud.core.deviation import Level
 from genba_cloud.core.viewer import Sight
 from genba_cloud.ledger import Appended
-from genba_cloud.store.read import OrderKey
+from genba_cloud.store.read import OrderFilter, OrderKey, OrderKeyPage
 
 KEPT_S: Final = 5.0
 MOST: Final = 4000
 """Orders that are remembered, for each of the few ways in which viewers see them."""
+MOST_PAGES: Final = 1000
+
+RowPage = tuple[list["OrderRow"], str | None]
+"""Rows, and the cursor of the page after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,9 @@ class _Kept:
     order: AssessedOrder
 
 
+_Wanted = tuple[OrderFilter, str | None, int]
+
+
 class OrderRows:
     """Rows that were made before. Thread-safe."""
 
@@ -65,6 +72,8 @@ class OrderRows:
         self._turn = 0
         self._changed: dict[str, int] = {}  # by order, the turn in which it was last heard of
         self._floor = 0  # of what was read before this turn nothing is kept: changes since may be forgotten
+        self._pages: dict[_Wanted, tuple[int, float, OrderKeyPage]] = {}
+        self._list_turn = 0  # grows when an order may stand elsewhere in lists, or is new
 
     def heard(self, appended: Appended) -> None:
         """Something was committed: its orders are read again. A ledger listener."""
@@ -73,6 +82,9 @@ class OrderRows:
             return
         with self._lock:
             self._turn += 1
+            if not appended.events or any(hasattr(logged.event, "order") for logged in appended.events):
+                self._list_turn += 1
+                self._pages.clear()
             if len(self._changed) > MOST:
                 self._changed.clear()
                 self._floor = self._turn
@@ -85,7 +97,9 @@ class OrderRows:
         """Commits may have gone unheard: everything is read again."""
         with self._lock:
             self._turn += 1
+            self._list_turn += 1
             self._floor = self._turn
+            self._pages.clear()
             self._rows.clear()
             self._changed.clear()
 
@@ -100,6 +114,40 @@ class OrderRows:
             with self._lock:
                 if self._rows.get((Sight.ALL, order.plan.order)) is kept:
                     self._rows[Sight.ALL, order.plan.order] = _Kept(kept.key, now, row, order)
+
+    def remembered(self, seen: Sight, where: OrderFilter, cursor: str | None, limit: int) -> RowPage | None:
+        """A page, where everything about it is at hand; None: it has to be read."""
+        now = self._clock()
+        kept_page = self._pages.get((where, cursor, limit))
+        if kept_page is None or kept_page[0] != self._list_turn or now - kept_page[1] >= KEPT_S:
+            return None
+        rows: list[OrderRow] = []
+        for key in kept_page[2].items:
+            kept = self._rows.get((seen, key.order))
+            if kept is None or kept.key != key or now - kept.made_at >= KEPT_S:
+                return None
+            rows.append(kept.row)
+        return rows, kept_page[2].next
+
+    def page(
+        self,
+        seen: Sight,
+        where: OrderFilter,
+        cursor: str | None,
+        limit: int,
+        *,
+        ask: Callable[[], OrderKeyPage],
+        read: Callable[[Sequence[str]], Sequence[AssessedOrder]],
+    ) -> RowPage:
+        """A page; `ask` finds its orders, `read` assesses those that are not at hand."""
+        turn, now = self._list_turn, self._clock()
+        found = ask()
+        with self._lock:
+            if len(self._pages) >= MOST_PAGES:
+                self._pages.clear()
+            if turn == self._list_turn:
+                self._pages[where, cursor, limit] = (turn, now, found)
+        return self.of(found.items, seen, read), found.next
 
     def of(
         self, keys: Sequence[OrderKey], seen: Sight, read: Callable[[Sequence[str]], Sequence[AssessedOrder]]

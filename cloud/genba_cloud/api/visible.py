@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from genba_cloud.api.order_index import OrderIndex
-from genba_cloud.api.order_rows import OrderRow, OrderRows
+from genba_cloud.api.order_rows import OrderRows, RowPage
 from genba_cloud.api.outlook import Outlook, no_centres
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.core.assess import AssessedOrder, NodeAssessment, OrderAssessment, Policy, assess_order
@@ -115,13 +115,26 @@ class VisibleReads:
         seen = self._require(Subject.ORDERS)
         return [self._assessed(record, seen) for record in self._desk.reads.orders(numbers)]
 
-    def order_rows(self, *, where: OrderFilter, cursor: str | None, limit: int) -> tuple[list[OrderRow], str | None]:
+    def order_rows(self, where: OrderFilter, cursor: str | None, limit: int) -> RowPage:
         """A page of orders by promise, and the cursor of the next. Who may not know names cannot look for them."""
+        return self._desk.rows.page(
+            self._lists(where),
+            where,
+            cursor,
+            limit,
+            ask=lambda: self._desk.reads.order_keys(where=where, cursor=cursor, limit=limit),
+            read=self.orders,
+        )
+
+    def remembered_rows(self, where: OrderFilter, cursor: str | None, limit: int) -> RowPage | None:
+        """The same without a look into the store; None: it has to be looked at."""
+        return self._desk.rows.remembered(self._lists(where), where, cursor, limit)
+
+    def _lists(self, where: OrderFilter) -> Sight:
         seen = self._require(Subject.ORDERS)
         if seen is not Sight.ALL and (where.customer or where.system or where.external_id):
             raise ApiProblem(403, "looking for a customer, a system or an external id needs the right to see them")
-        page = self._desk.reads.order_keys(where=where, cursor=cursor, limit=limit)
-        return self._desk.rows.of(page.items, seen, self.orders), page.next
+        return seen
 
     def orders_of_work(self, work_orders: Collection[str]) -> Mapping[str, str]:
         """By work order, the order that it belongs to."""

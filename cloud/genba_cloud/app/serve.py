@@ -18,6 +18,7 @@ from genba_cloud.app.garbage import look_seldom
 from genba_cloud.app.membership import Duties, new_name
 from genba_cloud.app.own_keys import require_identity
 from genba_cloud.app.settings import ServeSettings
+from genba_cloud.app.switching import switch_often
 from genba_cloud.app.web_server import bind, serve_http, url_of
 from genba_cloud.app.wires import Company, Wires
 from genba_cloud.ingest import EmbeddedBroker, PublicListener, Strangers, check_broker, is_local
@@ -60,6 +61,7 @@ def _bring_forward(settings: ServeSettings) -> None:
 
 async def _serve(settings: ServeSettings, store: Store, clock: ProductionClock) -> None:
     look_seldom()
+    switch_often()
     stop = stop_signal()
     company = _company(settings, store)
     peers = None if company is None else company.peers
