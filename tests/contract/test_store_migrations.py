@@ -173,6 +173,7 @@ def make_old(folder: Path) -> None:
             "merkle_head",
             "quarantine_given_up",
             "quarantine_use",
+            "response",
             "subject_key",
             "worker",
         )

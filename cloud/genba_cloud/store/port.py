@@ -15,6 +15,7 @@ from genba_shared.errors import GenbaError
 from genba_shared.events import Event
 
 if TYPE_CHECKING:
+    from genba_cloud.store.alert_rows import AlertRows
     from genba_cloud.store.master import MasterRows
     from genba_cloud.store.proofs import Proofs  # it speaks of the rows of this module
 
@@ -174,6 +175,10 @@ class Transaction(Protocol):
     @property
     def master(self) -> MasterRows:
         """Master data in all of its versions."""
+
+    @property
+    def alert_rows(self) -> AlertRows:
+        """Problems, alerts, tasks and stock."""
 
     def last_link(self) -> Link:
         """The newest link of the chain; number and positions are 0 and the hash is empty before the first."""

@@ -28,6 +28,7 @@ from genba_cloud.core.facts.views import (
 from genba_shared.events import Event
 
 if TYPE_CHECKING:
+    from genba_cloud.store.alert_rows import AlertRows
     from genba_cloud.store.master import MasterRows
     from genba_cloud.store.proofs import Proofs  # it speaks of what this module is imported by
 
@@ -236,6 +237,9 @@ class Reads(Protocol):
 
     def master(self) -> AbstractContextManager[MasterRows]:
         """Master data in all of its versions, in one snapshot."""
+
+    def alert_rows(self) -> AbstractContextManager[AlertRows]:
+        """Problems, alerts, tasks and stock, in one snapshot."""
 
     def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
         """A page of orders.

@@ -27,6 +27,7 @@ from genba_cloud.core.facts import (
 )
 from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.store import quarantine
+from genba_cloud.store.alert_rows import AlertRows
 from genba_cloud.store.identities import SqlIdentities
 from genba_cloud.store.master import MasterRows
 from genba_cloud.store.port import StoredOrder, StoredView
@@ -87,6 +88,12 @@ class SqlReads:
         """See the port."""
         with self._engine.connect() as connection:
             yield MasterRows(connection, self._enterprise)
+
+    @contextmanager
+    def alert_rows(self) -> Iterator[AlertRows]:
+        """See the port."""
+        with self._engine.connect() as connection:
+            yield AlertRows(connection, self._enterprise)
 
     def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
         """See the port. The cursor is the number of the last order of the page before."""

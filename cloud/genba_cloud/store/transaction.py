@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Table, and_, delete, func, insert, select, up
 from genba_cloud.core.facts import Aggregate, ViewKey
 from genba_cloud.core.facts.plan_details import work_order_details
 from genba_cloud.store import quarantine
+from genba_cloud.store.alert_rows import AlertRows, response_row
 from genba_cloud.store.driver import insert_many, put_many
 from genba_cloud.store.identities import SqlIdentities, quarantined_bodies, taken_leaves
 from genba_cloud.store.master import MasterRows
@@ -61,6 +62,7 @@ from genba_cloud.store.tables import (
     VIEWS_VERSION,
     WORK_ORDER,
 )
+from genba_cloud.store.tables_response import RESPONSE
 from genba_shared.events import DispatchClosed, DispatchOpened, Event, PiecesCounted
 
 _ATTRIBUTING = (DispatchOpened.kind, DispatchClosed.kind, PiecesCounted.kind)
@@ -97,6 +99,11 @@ class SqlTransaction:
     def master(self) -> MasterRows:
         """See the port."""
         return MasterRows(self._connection, self._enterprise)
+
+    @property
+    def alert_rows(self) -> AlertRows:
+        """See the port."""
+        return AlertRows(self._connection, self._enterprise)
 
     def last_link(self) -> Link:
         """See the port."""
@@ -278,17 +285,25 @@ class SqlTransaction:
         }
         self._put_all(VIEW, ("aggregate", "id"), rows)
         self._views.update(views)
-        standings = {
+        standings: dict[tuple[str, ...], dict[str, Any] | None] = {
             (key.id,): standing_of(key.id, view) for key, view in ordered if key.aggregate is Aggregate.QUESTION
         }
-        self._put_all(QUESTION, ("id",), {name: row for name, row in standings.items() if row is not None})
-        for part in chunks(name for (name,), row in standings.items() if row is None):
-            table = QUESTION.c
-            self._connection.execute(delete(QUESTION).where(table.enterprise == self._enterprise, table.id.in_(part)))
+        self._list(QUESTION, standings)
+        responses: dict[tuple[str, ...], dict[str, Any] | None] = {
+            (key.id,): response_row(key.id, view) for key, view in ordered if key.aggregate is Aggregate.RESPONSE
+        }
+        self._list(RESPONSE, responses)
+
+    def _list(self, table: Table, rows: Mapping[tuple[str, ...], Mapping[str, Any] | None]) -> None:
+        """Rows by which views are found; those that are None are no longer listed."""
+        self._put_all(table, ("id",), {name: row for name, row in rows.items() if row is not None})
+        for part in chunks(name for (name,), row in rows.items() if row is None):
+            mine = table.c.enterprise == self._enterprise
+            self._connection.execute(delete(table).where(mine, table.c.id.in_(part)))
 
     def clear_views(self) -> None:
         """See the port."""
-        for table in (VIEW, QUESTION):
+        for table in (VIEW, QUESTION, RESPONSE):
             self._connection.execute(delete(table).where(table.c.enterprise == self._enterprise))
         self._views.clear()
         if self._memory is not None:
