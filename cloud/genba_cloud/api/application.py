@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from genba_cloud.api import (
     admin,
+    alerts,
     enrolment,
     health,
     master,
@@ -92,6 +93,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
     for name, router in (
         ("read", station_state.router),
         ("read", reading.router),
+        ("alerts", alerts.router),
         ("write", writing.router),
         ("write", stock_taking.router),
         ("administration", admin.router),

@@ -47,6 +47,7 @@ class Subject(StrEnum):
     KEYS = "keys"
     QUESTIONS = "questions"
     MASTER = "master data"
+    RESPONSES = "tasks and problems"
 
 
 class Act(StrEnum):
@@ -59,6 +60,8 @@ class Act(StrEnum):
     TAKE_STOCK = "take_stock"
     ANSWER = "answer"
     PUT_MASTER = "put_master_data"
+    RESPOND = "respond"
+    """Acknowledge and plan alerts, plan and close tasks."""
 
 
 class Sight(StrEnum):
@@ -99,6 +102,7 @@ _ACT_SCOPE: Final = {
     Act.TAKE_STOCK: Scope.EVENTS_WRITE,
     Act.ANSWER: Scope.ANSWERS_WRITE,
     Act.PUT_MASTER: Scope.MASTER_WRITE,
+    Act.RESPOND: Scope.ANSWERS_WRITE,
 }
 _PEOPLE_ONLY: Final = frozenset({Subject.KEYS})
 

@@ -56,20 +56,24 @@ class ResponsePage:
 def response_row(name: str, view: StoredView) -> dict[str, Any] | None:
     """The columns of a row; None where nothing opened it, or that was taken back."""
     facts = response_facts(name, state_of(Aggregate.RESPONSE, view))
-    common: dict[str, Any] = {"closed_at": None, "closed_by": None, "target": None}
     match facts:
         case ProblemFacts():
-            common |= {"kind": ResponseKind.PROBLEM, "at": facts.at, "closed_at": facts.resolved_at}
+            kind, at, closed_at = ResponseKind.PROBLEM, facts.at, facts.resolved_at
         case AlertFacts():
-            common |= {"kind": ResponseKind.ALERT, "at": facts.opened_at, "closed_at": facts.closed_at}
-            common["closed_by"] = facts.closed_by
+            kind, at, closed_at = ResponseKind.ALERT, facts.opened_at, facts.closed_at
         case TaskFacts():
-            common |= {"kind": ResponseKind.TASK, "at": facts.opened_at, "closed_at": facts.closed_at}
-            common["target"] = facts.target
+            kind, at, closed_at = ResponseKind.TASK, facts.opened_at, facts.closed_at
         case None:
             return None
-    standing = Standing.OPEN if facts.is_open else Standing.CLOSED
-    return {**common, "kind": str(common["kind"]), "standing": str(standing), "order_id": facts.order}
+    return {
+        "kind": str(kind),
+        "standing": str(Standing.OPEN if facts.is_open else Standing.CLOSED),
+        "at": at,
+        "closed_at": closed_at,
+        "closed_by": facts.closed_by if isinstance(facts, AlertFacts) else None,
+        "order_id": facts.order,
+        "target": facts.target if isinstance(facts, TaskFacts) else None,
+    }
 
 
 class AlertRows:

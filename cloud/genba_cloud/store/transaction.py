@@ -43,6 +43,7 @@ from genba_cloud.store.rows import (
     order_rows,
     orders_of,
     plans,
+    relist,
     stored_view,
 )
 from genba_cloud.store.standing import Standing, standing_of
@@ -288,18 +289,11 @@ class SqlTransaction:
         standings: dict[tuple[str, ...], dict[str, Any] | None] = {
             (key.id,): standing_of(key.id, view) for key, view in ordered if key.aggregate is Aggregate.QUESTION
         }
-        self._list(QUESTION, standings)
+        relist(self._connection, self._enterprise, QUESTION, standings)
         responses: dict[tuple[str, ...], dict[str, Any] | None] = {
             (key.id,): response_row(key.id, view) for key, view in ordered if key.aggregate is Aggregate.RESPONSE
         }
-        self._list(RESPONSE, responses)
-
-    def _list(self, table: Table, rows: Mapping[tuple[str, ...], Mapping[str, Any] | None]) -> None:
-        """Rows by which views are found; those that are None are no longer listed."""
-        self._put_all(table, ("id",), {name: row for name, row in rows.items() if row is not None})
-        for part in chunks(name for (name,), row in rows.items() if row is None):
-            mine = table.c.enterprise == self._enterprise
-            self._connection.execute(delete(table).where(mine, table.c.id.in_(part)))
+        relist(self._connection, self._enterprise, RESPONSE, responses)
 
     def clear_views(self) -> None:
         """See the port."""

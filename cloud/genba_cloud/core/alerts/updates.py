@@ -6,6 +6,7 @@ What gateways still hold is not held against people: a node whose gateway is beh
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -18,7 +19,6 @@ from genba_cloud.core.alerts.model import (
     Rule,
     Rung,
     Situation,
-    SourceSeen,
     Why,
     owner_of,
 )
@@ -43,107 +43,109 @@ class Owner(NamedTuple):
 
 def updates(situation: Situation) -> Iterator[Finding]:
     """Nodes whose update is missing, and overdue nodes of which nothing was heard."""
+    horizons = _horizons(situation)
     for seen in situation.orders:
         for work in seen.plan.work_orders:
             nodes = {one.facts.node: one for one in seen.order.assessment.nodes.get(work.work_order, ())}
+            followed = _followed(work, nodes)
             for node in work.nodes:
                 assessed = nodes.get(node.node)
                 if assessed is None or assessed.facts.lifecycle not in _OPEN or assessed.facts.on_hold:
                     continue
-                until = _known_until(situation, node.node)
-                missing = _missing(situation, seen, work, node, nodes, until)
-                if missing is not None:
-                    yield missing
-                elif (quiet := _quiet(situation, seen, work, node, nodes, until)) is not None:
-                    yield quiet
+                until = horizons.get(node.node, situation.now)
+                looked = _Looked(situation=situation, seen=seen, work=work, node=node, until=until)
+                missing = _missing(looked, inferred_end(node, assessed.facts, followed.get(node.node)))
+                quiet = None if missing else _quiet(looked, nodes)
+                yield from (one for one in (missing, quiet) if one is not None)
 
 
-def _known_until(situation: Situation, node: str) -> datetime:
-    behind = (source.known_until for source in situation.sources if _tells(source, node))
-    return min([situation.now, *behind])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Looked:
+    """One open node of a work order. `until`: all that its gateways saw up to then has arrived."""
+
+    situation: Situation
+    seen: OrderSeen
+    work: WorkOrderPlan
+    node: NodePlan
+    until: datetime
+
+    def finding(self, rule: Rule, told: tuple[str, ...]) -> Finding:
+        """About this node."""
+        return Finding(
+            rule=rule,
+            subject=f"node:{self.work.work_order}/{self.node.node}",
+            told=told,
+            order=self.seen.plan.order,
+            site=self.work.site,
+            work_order=self.work.work_order,
+            node=self.node.node,
+        )
 
 
-def _tells(source: SourceSeen, node: str) -> bool:
-    return node in source.nodes
+def _horizons(situation: Situation) -> dict[str, datetime]:
+    """By node that a gateway tells of: up to when everything has arrived that any of them saw of it."""
+    horizons: dict[str, datetime] = {}
+    for source in situation.sources:
+        for node in source.nodes:
+            horizons[node] = min(horizons.get(node, situation.now), source.known_until)
+    return horizons
 
 
-def _missing(
-    situation: Situation,
-    seen: OrderSeen,
-    work: WorkOrderPlan,
-    node: NodePlan,
-    nodes: Mapping[str, NodeAssessment],
-    until: datetime,
-) -> Finding | None:
-    finished_at = inferred_end(work, node, {code: one.facts for code, one in nodes.items()})
+def _followed(work: WorkOrderPlan, nodes: Mapping[str, NodeAssessment]) -> dict[str, datetime]:
+    """By node, when the first of those began that need everything of it."""
+    begun: dict[str, datetime] = {}
+    for node in work.nodes:
+        started_at = nodes[node.node].facts.started_at if node.node in nodes else None
+        if started_at is None:
+            continue
+        for code, pieces in node.needs_within(work.work_order):
+            if pieces is None:
+                begun[code] = min(begun.get(code, started_at), started_at)
+    return begun
+
+
+def inferred_end(node: NodePlan, facts: NodeFacts, followed_at: datetime | None) -> datetime | None:
+    """When an open node was over as far as can be seen: its quantity was there, or what needs all of it began."""
+    is_reached = facts.good >= node.quantity or Mark.QUANTITY_REACHED in facts.marks
+    ends = [facts.data_at if is_reached else None, followed_at]
+    return min((at for at in ends if at is not None), default=None)
+
+
+def _missing(looked: _Looked, finished_at: datetime | None) -> Finding | None:
     if finished_at is None:
         return None
-    service = situation.rules_of(work.site).service
+    situation = looked.situation
+    service = situation.rules_of(looked.work.site).service
     due = finished_at + timedelta(seconds=service.update_within_s)
-    if until < due:
+    if looked.until < due:
         return None
-    lag = situation.now - until
-    supervisor_due = due + timedelta(seconds=service.update_supervisor_s) + lag
-    return Finding(
-        rule=Rule.MISSING_UPDATE,
-        subject=f"node:{work.work_order}/{node.node}",
-        told=(owner_of(seen.plan),),
+    behind = situation.now - looked.until
+    supervisor_due = due + timedelta(seconds=service.update_supervisor_s) + behind
+    return replace(
+        looked.finding(Rule.MISSING_UPDATE, (owner_of(looked.seen.plan),)),
         rungs=(Rung(due=supervisor_due, recipient=LINE_SUPERVISOR, why=Why.UPDATE_MISSING),),
-        order=seen.plan.order,
-        site=work.site,
-        work_order=work.work_order,
-        node=node.node,
         update=LateUpdate(finished_at=finished_at, due=due),
     )
 
 
-def inferred_end(work: WorkOrderPlan, node: NodePlan, facts: Mapping[str, NodeFacts]) -> datetime | None:
-    """When an open node was over as far as can be seen: its quantity was there, or what needs all of it began."""
-    own = facts[node.node]
-    ends: list[datetime] = []
-    is_reached = own.good >= node.quantity or Mark.QUANTITY_REACHED in own.marks
-    if is_reached and own.data_at is not None:
-        ends.append(own.data_at)
-    for other in work.nodes:
-        needs_all = any(code == node.node and pieces is None for code, pieces in other.needs_within(work.work_order))
-        begun = facts[other.node].started_at if needs_all and other.node in facts else None
-        if begun is not None and Mark.PREDECESSOR_OPEN not in facts[other.node].marks:
-            ends.append(begun)
-    return min(ends, default=None)
-
-
-def _quiet(
-    situation: Situation,
-    seen: OrderSeen,
-    work: WorkOrderPlan,
-    node: NodePlan,
-    nodes: Mapping[str, NodeAssessment],
-    until: datetime,
-) -> Finding | None:
+def _quiet(looked: _Looked, nodes: Mapping[str, NodeAssessment]) -> Finding | None:
     """The node should be finished, could be worked on, and for long nobody said anything of it."""
-    own = nodes[node.node]
-    before = (nodes[code] for code, _ in node.needs_within(work.work_order) if code in nodes)
+    node, own = looked.node, nodes[looked.node.node]
+    if own.status is not Status.DELAYED:
+        return None
+    before = (nodes[code] for code, _ in node.needs_within(looked.work.work_order) if code in nodes)
     is_possible = own.facts.lifecycle is Lifecycle.IN_PROGRESS or all(
         one.facts.lifecycle is Lifecycle.DONE for one in before
     )
-    if own.status is not Status.DELAYED or not is_possible:
-        return None
-    rules, calendar = situation.rules_of(work.site), situation.policy.calendar_of(work.site)
+    rules = looked.situation.rules_of(looked.work.site)
+    calendar = looked.situation.policy.calendar_of(looked.work.site)
     tolerance = tolerance_of(node.planned_start, node.planned_finish, calendar, rules.status)
     last = add(calendar, node.planned_finish, tolerance)
     if own.facts.data_at is not None:
         last = max(last, own.facts.data_at)
-    if working_seconds(calendar, last, until) < rules.service.update_within_s:
+    if not is_possible or working_seconds(calendar, last, looked.until) < rules.service.update_within_s:
         return None
-    return Finding(
-        rule=Rule.NO_NEWS,
-        subject=f"node:{work.work_order}/{node.node}",
-        told=(owner_of(seen.plan), LINE_SUPERVISOR),
-        order=seen.plan.order,
-        site=work.site,
-        work_order=work.work_order,
-        node=node.node,
-    )
+    return looked.finding(Rule.NO_NEWS, (owner_of(looked.seen.plan), LINE_SUPERVISOR))
 
 
 def late_entries(

@@ -20,6 +20,7 @@ from genba_shared.events import (
     EpisodeEscalated,
     EpisodeOpened,
     Event,
+    NoticeSent,
     ProblemExplained,
     ProblemReported,
     ProblemResolved,
@@ -39,6 +40,7 @@ _FOLLOWING = (
     AlertEscalated,
     AlertAcknowledged,
     AlertClosed,
+    NoticeSent,
     TaskPlanned,
     TaskClosed,
 )
@@ -87,7 +89,8 @@ class AlertFacts:
     """Something that needs an answer. `alert` is the id of the event that opened it, `rule` which rule it is.
 
     An order's episode has the rule `LATENESS` and the subject ``order:NUMBER``; `level` is the last that was told.
-    `recipients` are the roles that were told, in that order. `closed_by`: the person who closed it; None: it ended.
+    `recipients` are the roles that it was opened for and went to, in that order; `told` is everybody who was sent a
+    notice. `closed_by`: the person who closed it; None: it ended.
     """
 
     alert: str
@@ -111,6 +114,7 @@ class AlertFacts:
     last_acknowledged_at: datetime | None = None
     closed_by: str | None = None
     opening_level: str | None = None
+    told: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +247,8 @@ def _alert_after(facts: AlertFacts, event: Event) -> AlertFacts:
         case EpisodeEscalated():
             escalation = Escalation(at=event.at, level=event.level)
             return replace(facts, level=event.level, escalations=(*facts.escalations, escalation))
+        case NoticeSent() if event.recipient not in facts.told:
+            return replace(facts, told=(*facts.told, event.recipient))
         case AlertAcknowledged():
             is_first = facts.acknowledged_at is None
             first = replace(facts, acknowledged_at=event.at, acknowledged_by=event.source.ref) if is_first else facts
