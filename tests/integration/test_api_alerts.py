@@ -164,11 +164,13 @@ async def test_a_problem_is_heard_at_once_and_escalates_without_a_cause_after_30
 
 
 async def test_an_alert_is_closed_by_hand_with_a_reason_and_rests(desk: Bench) -> None:
-    await desk["admin"].put("/api/v1/policies/usual", json={"policy": "usual", "alerts": {"wip": {"sewing": 20}}})
+    limits = {"policy": "usual", "alerts": {"wip": {"sewing": 20}}}
+    assert (await desk["admin"].put("/api/v1/policies/usual", json=limits)).status_code == 201
     await desk.tell(
         WipChanged(id=str(uuid.uuid4()), at=NOW, source=OPERATOR, zone="sewing", count=21, by=21, error_estimate=0)
     )
-    await desk["admin"].put("/api/v1/sites/demo", json={"site": "demo", "zone": "UTC", "policy": "usual"})
+    site = {"site": "demo", "policy": "usual"}
+    assert (answered := await desk["admin"].put("/api/v1/sites/demo", json=site)).status_code == 201, answered.text
     (alert,) = (await until(desk, ALERTS, lambda body: body["items"]))["items"]
     assert (alert["rule"], alert["subject"], alert["note"]) == ("wip_limit", "zone:sewing", "21 > 20")
     path = f"alerts/{alert['alert']}"

@@ -40,6 +40,16 @@ ALLOWED = {
     "GET /api/v1/questions/{question}": "ar",
     "GET /api/v1/tags": "ar",
     "GET /api/v1/alerts": "arb",
+    "GET /api/v1/alerts/{alert}": "arb",
+    "POST /api/v1/alerts/{alert}/acknowledge": "aq",
+    "POST /api/v1/alerts/{alert}/plan": "aq",
+    "POST /api/v1/alerts/{alert}/close": "aq",
+    "GET /api/v1/tasks": "ar",
+    "GET /api/v1/tasks/{task}": "ar",
+    "POST /api/v1/tasks/{task}/plan": "aq",
+    "POST /api/v1/tasks/{task}/close": "aq",
+    "GET /api/v1/problems": "ar",
+    "GET /api/v1/problems/{problem}": "ar",
     "GET /api/v1/gateways": "arb",
     "GET /api/v1/events": "ar",
     "GET /api/v1/live": "arb",
@@ -77,6 +87,12 @@ ALLOWED = {
     "GET /board/wip": "arb",
     "GET /board/gateways": "arb",
     "GET /stations": "arb",
+    "GET /alerts": "arb",
+    "POST /alerts/{alert}/acknowledge": "a",
+    "POST /alerts/{alert}/close": "a",
+    "GET /tasks": "ar",
+    "POST /tasks/{task}/plan": "a",
+    "POST /tasks/{task}/close": "a",
     "GET /questions": "ar",
     "POST /questions/{question}": "a",
     "POST /questions": "a",
@@ -97,6 +113,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/questions/{question}/answer": {"pieces": 1},
     "POST /api/v1/questions/assign": {"questions": ["none"], "work_order": "WO-1001", "node": "CUT"},
     "POST /api/v1/events": {"events": [{}]},
+    "POST /api/v1/alerts/{alert}/acknowledge": {},
     "POST /api/v1/keys": {"name": "x", "scopes": ["read"]},
     "POST /api/v1/zones/{zone}/stocktake": {"count": 1},
 }
@@ -131,7 +148,7 @@ async def test_every_route_stands_in_the_table(desk: Bench) -> None:
 async def test_each_role_gets_the_answer_of_the_table(desk: Bench, operation: str) -> None:
     """A role that is let in may still be told 404 or 422 about what it asks for."""
     method, path = operation.split(" ")
-    names = dict.fromkeys(("gateway", "key_id", "token", "question"), "none")
+    names = dict.fromkeys(("gateway", "key_id", "token", "question", "alert", "task", "problem"), "none")
     path = path.format(order="A-1001", station="CUT-1", zone="sewing", number=1, **names)
     got = set()
     for letter, role in sorted(LETTERS.items(), key=lambda item: item[1] == "admin"):  # the admin may end the others
