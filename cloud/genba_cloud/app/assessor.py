@@ -224,7 +224,9 @@ class Assessor:
         for verdict in verdicts:
             plan, policy = verdict.order.plan, self._desk.policy
             site = site_of_last_node(plan)
-            late = Late(plan=plan, site=site, rules=policy.of_site(site), alert=self._responder.alert_of(plan.order))
+            alert = self._responder.alert_of(plan.order)
+            tasks = self._responder.tasks_of(alert)
+            late = Late(plan=plan, site=site, rules=policy.of_site(site), alert=alert, tasks=tasks)
             for decision in verdict.decisions:
                 events += announce(decision, late, pen)
         return events

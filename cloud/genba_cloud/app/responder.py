@@ -128,6 +128,10 @@ class Responder:
         mine = (one for one in self._known.alerts if one.rule == LATENESS and one.order == order)
         return max(mine, key=lambda one: one.opened_at, default=None)
 
+    def tasks_of(self, alert: AlertFacts | None) -> tuple[TaskFacts, ...]:
+        """The open tasks about an alert."""
+        return tuple(task for task in self._known.tasks if alert is not None and task.target == alert.alert)
+
     def tidy(self, late: Iterable[str], now: datetime) -> list[Event]:
         """Ends of alerts of orders that are late no more: versions that knew no alerts left them open."""
         self._refresh()

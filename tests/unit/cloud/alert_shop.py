@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from genba_cloud.core.alerts import NEVER_CALM, Calm, OrderSeen, Pen, Situation, decide
+from genba_cloud.core.alerts import NEVER_CALM, Calm, Late, OrderSeen, Pen, Situation, announce, decide
 from genba_cloud.core.assess import DEFAULT_POLICY, AssessedOrder, Policy, assess_order
+from genba_cloud.core.deviation import Episode
+from genba_cloud.core.deviation import decide as level
 from genba_cloud.core.facts import Lifecycle, NodeFacts, NodePlan, OrderPlan, WorkOrderFacts, WorkOrderPlan
 from genba_cloud.core.facts.plan import MaterialNeed, TeamMember
 from genba_cloud.core.facts.response import AlertFacts, ProblemFacts, TaskFacts, response_facts, response_of
@@ -75,6 +77,7 @@ class Shop:
     policy: Policy = field(default_factory=Policy)
     log: list[Event] = field(default_factory=list)
     calm: Calm = field(default_factory=dict)
+    episode: Episode = field(default_factory=Episode)
     ids: count[int] = field(default_factory=lambda: count(1))
 
     def tell(self, *events: Event) -> None:
@@ -110,6 +113,21 @@ class Shop:
         self.calm = decided.calm
         self.tell(*decided.events)
         return list(decided.events)
+
+    def assess(self, one: OrderSeen, now: datetime) -> list[Event]:
+        """What the order's lateness asks for, which is written down."""
+        site = self.policy.of_site("demo")
+        calendar = self.policy.calendar_of("demo")
+        deviation = one.order.assessment.deviation
+        self.episode, decisions = level(self.episode, deviation, now, calendar=calendar, policy=site.levels)
+        events: list[Event] = []
+        for decision in decisions:
+            alert = next(iter(self.stands(AlertFacts)), None)
+            tasks = tuple(task for task in self.stands(TaskFacts) if alert is not None and task.target == alert.alert)
+            late = Late(plan=one.plan, site="demo", rules=site, alert=alert, tasks=tasks)
+            events += announce(decision, late, self.pen(now))
+        self.tell(*events)
+        return events
 
     def restart(self) -> None:
         """What is not written down is forgotten."""

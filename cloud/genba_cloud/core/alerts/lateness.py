@@ -25,19 +25,23 @@ _WITH_TASK = (Level.ORANGE, Level.RED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Late:
-    """An order whose episode changes: its plan, the site that owns its last node, and the open alert (None: new)."""
+    """An order whose episode changes: its plan, the site that owns its last node, and the open alert (None: new).
+
+    `tasks` are those that are open about it.
+    """
 
     plan: OrderPlan
     site: str
     rules: SitePolicy
     alert: AlertFacts | None = None
+    tasks: tuple[TaskFacts, ...] = ()
 
 
 def announce(decision: Decision, late: Late, pen: Pen) -> list[Event]:
     """The events of a decision on an episode, and what its level asks for.
 
     One notice for each (order, episode, level, recipient): a level that the episode has had before tells nobody again.
-    Orange and red open a task, each at most one in an episode.
+    Orange and red open a task, each at most one in an episode, and none where its role has one that is open.
     """
     match decision:
         case Closed(reason=reason):
@@ -73,7 +77,8 @@ def _answer(level: Level, late: Late, target: str, pen: Pen) -> Iterator[Event]:
     if level in before or answering is None:
         return
     yield from pen.notices(f"{LATENESS}:{level}", target, (*answering.told, *team_of(late.plan)), order=late.plan.order)
-    if level in _WITH_TASK and not any(known.rank >= level.rank for known in before):
+    has_one = any(task.recipient == answering.told[-1] for task in late.tasks)
+    if level in _WITH_TASK and not has_one and not any(known.rank >= level.rank for known in before):
         yield _task(level, late, answering, target, pen)
 
 
