@@ -55,6 +55,16 @@ ALLOWED = {
     "POST /api/v1/tags": "adsm",
     "POST /api/v1/questions/{question}/answer": "aqsm",
     "POST /api/v1/questions/assign": "aqsm",
+    "GET /api/v1/alerts/{alert}": "arb",
+    "POST /api/v1/alerts/{alert}/acknowledge": "aq",
+    "POST /api/v1/alerts/{alert}/plan": "aq",
+    "POST /api/v1/alerts/{alert}/close": "aq",
+    "GET /api/v1/tasks": "ar",
+    "GET /api/v1/tasks/{task}": "ar",
+    "POST /api/v1/tasks/{task}/plan": "aq",
+    "POST /api/v1/tasks/{task}/close": "aq",
+    "GET /api/v1/problems": "ar",
+    "GET /api/v1/problems/{problem}": "ar",
     "POST /api/v1/events": "ae",
     "POST /api/v1/zones/{zone}/stocktake": "aepsm",
     "GET /api/v1/keys": "a",
@@ -178,6 +188,12 @@ ALLOWED = {
     "POST /api/v1/webhooks/{webhook}/secret": "a",
     "GET /api/v1/webhooks/{webhook}/deliveries": "a",
     "POST /api/v1/webhooks/{webhook}/deliveries/{position}/redeliver": "a",
+    "GET /alerts": "arb",
+    "POST /alerts/{alert}/acknowledge": "a",
+    "POST /alerts/{alert}/close": "a",
+    "GET /tasks": "ar",
+    "POST /tasks/{task}/plan": "a",
+    "POST /tasks/{task}/close": "a",
 }
 LETTERS = dict(zip("nwarodebqpsmc", ROLES, strict=True))
 BODIES: dict[str, Any] = {
@@ -188,6 +204,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/questions/{question}/answer": {"pieces": 1},
     "POST /api/v1/questions/assign": {"questions": ["none"], "work_order": "WO-1001", "node": "CUT"},
     "POST /api/v1/events": {"events": [{}]},
+    "POST /api/v1/alerts/{alert}/acknowledge": {},
     "POST /api/v1/keys": {"name": "x", "scopes": ["read"]},
     "POST /api/v1/zones/{zone}/stocktake": {"count": 1},
     "POST /api/v1/configurations/{name}/resolve": {"choices": {}},
@@ -254,6 +271,8 @@ async def let_in(desk: Bench, operation: str) -> set[str]:
     names = dict.fromkeys(free, "none") | {"name": "X", "kind": "items", "order": "A-1001", "station": "CUT-1"}
     names |= {"work_order": "WO-1001", "node": "CUT", "movement": "received", "code": "0" * 17, "zone": "sewing"}
     path = path.format(number=1, position=1, **names)
+    names = dict.fromkeys(("gateway", "key_id", "token", "question", "alert", "task", "problem"), "none")
+    path = path.format(order="A-1001", station="CUT-1", zone="sewing", number=1, **names)
     got = set()
     for letter, role in sorted(LETTERS.items(), key=lambda item: item[1] == "admin"):  # the admin may end the others
         if operation == "POST /login":

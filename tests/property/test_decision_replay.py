@@ -24,20 +24,39 @@ from genba_cloud.core.facts import NodePlan, OrderPlan, WorkOrderPlan
 from genba_cloud.ledger import Ledger
 from genba_cloud.store import SqliteStore
 from genba_shared.events import (
+    AlertClosed,
+    AlertEscalated,
+    AlertOpened,
     EpisodeClosed,
     EpisodeEscalated,
     EpisodeOpened,
     Event,
+    LateUpdateFlagged,
     NodeCompleted,
     NodeStarted,
+    NoticeSent,
+    ProblemReported,
     Source,
     SourceType,
+    TaskOpened,
 )
 from tests.browser.support import NOW
 
 API = Source(type=SourceType.API, ref="mes")
 NODES = ("CUT", "SEW", "PACK")
-Decision = tuple[str, datetime, str | None, int | None]
+DECISIONS = (
+    AlertClosed,
+    AlertEscalated,
+    AlertOpened,
+    EpisodeClosed,
+    EpisodeEscalated,
+    EpisodeOpened,
+    LateUpdateFlagged,
+    NoticeSent,
+    TaskOpened,
+)
+SAYS = ("alert", "subject", "level", "late_s", "reason", "recipient", "notice", "node")
+Decision = tuple[str, datetime, tuple[object, ...]]
 
 
 def plan() -> OrderPlan:
@@ -69,16 +88,20 @@ class Step:
             return []
         kind, node = self.event
         name = str(uuid.UUID(int=number + 1, version=4))
+        if kind == "problem":
+            return [ProblemReported(id=name, at=now, source=API, category="machine", work_order="WO-1", node=node)]
         if kind == "started":
             return [NodeStarted(id=name, at=now, source=API, work_order="WO-1", node=node, station="S")]
-        return [NodeCompleted(id=name, at=now, source=API, work_order="WO-1", node=node, pieces=8)]
+        late = {"at": now - timedelta(hours=3), "entered_at": now} if kind == "entered" else {"at": now}
+        return [NodeCompleted(id=name, source=API, work_order="WO-1", node=node, pieces=8, **late)]
 
 
 STEPS = st.lists(
     st.builds(
         Step,
         minutes=st.integers(0, 90),
-        event=st.none() | st.tuples(st.sampled_from(["started", "completed"]), st.sampled_from(NODES)),
+        event=st.none()
+        | st.tuples(st.sampled_from(["started", "completed", "entered", "problem"]), st.sampled_from(NODES)),
     ),
     min_size=1,
     max_size=8,
@@ -99,9 +122,7 @@ async def decided(
                 reads=ledger.reads, enterprise="default", now=lambda: now, policy=DEFAULT_POLICY, index=OrderIndex()
             )
             live = Live(reads_of=lambda viewer: VisibleReads(desk, viewer), enterprise="default", now=lambda: now)
-            fresh = Assessor(ledger=ledger, desk=desk, live=live)
-            fresh._episodes = fresh._read_episodes()
-            return fresh
+            return ledger_listener(ledger, Assessor(ledger=ledger, desk=desk, live=live))
 
         running = assessor()
         for number, step in enumerate(steps):
@@ -111,16 +132,20 @@ async def decided(
                 await ledger.rebuild()
             now += timedelta(minutes=step.minutes)
             await ledger.append_events(step.events(number, now))
-            await running._judge(ledger.reads.orders(["A-1"]))
+            await running._respond(await running._judge(ledger.reads.orders(["A-1"])))
         log = [logged.event for logged in ledger.reads.events(after=0, limit=500).items]
     store.close()
-    return [_decision(event) for event in log if isinstance(event, EpisodeOpened | EpisodeEscalated | EpisodeClosed)]
+    return [_decision(event) for event in log if isinstance(event, DECISIONS)]
 
 
-def _decision(event: EpisodeOpened | EpisodeEscalated | EpisodeClosed) -> Decision:
-    if isinstance(event, EpisodeClosed):
-        return event.kind, event.at, str(event.reason), None
-    return event.kind, event.at, event.level, event.late_s
+def ledger_listener(ledger: Ledger, assessor: Assessor) -> Assessor:
+    """The assessor, which hears what the ledger commits."""
+    ledger.subscribe(assessor.heard)
+    return assessor
+
+
+def _decision(event: Event) -> Decision:
+    return event.kind, event.at, tuple(getattr(event, name, None) for name in SAYS)
 
 
 def decisions(
@@ -141,4 +166,16 @@ def test_the_same_schedule_gives_the_same_decisions_through_rebuilds(
 def test_an_order_on_which_nothing_is_done_rises_level_by_level_also_over_restarts() -> None:
     """Else the law above could hold because nothing is ever decided."""
     kinds = [kind for kind, *_ in decisions([Step(30, None)] * 8, restarts=frozenset({2, 5}))]
-    assert kinds == ["episode_opened", "episode_escalated", "episode_escalated"]
+    assert [kind for kind in kinds if kind.startswith("episode")] == [
+        "episode_opened",
+        "episode_escalated",
+        "episode_escalated",
+    ]
+    assert kinds.count("task_opened") == 2
+
+
+def test_a_late_entry_and_a_problem_are_decided_once_over_restarts() -> None:
+    steps = [Step(10, ("problem", "CUT")), Step(31, ("entered", "CUT")), Step(10, None), Step(10, None)]
+    told = decisions(steps, restarts=frozenset({1, 2, 3}), rebuilds=frozenset({3}))
+    kinds = [kind for kind, *_ in told if kind not in {"notice_sent", "episode_opened"}]
+    assert kinds == ["alert_opened", "alert_escalated", "late_update_flagged"]

@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from genba_cloud.api import (
     actions,
     admin,
+    alerts,
     changes,
     enrolment,
     forecasts,
@@ -107,6 +108,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
         ("looking ahead", forecasts.router),
         ("read", reading.router),
         ("read", changes.router),
+        ("alerts", alerts.router),
         ("write", writing.router),
         ("write", job_orders.router),
         ("write", stock_taking.router),

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from genba_cloud.api.views import alert_view, gateway_view, order_view, zone_view
+from genba_cloud.api.views import gateway_view, order_view, zone_view
+from genba_cloud.api.views_alerts import alerts_view
 from genba_cloud.api.visible import VisibleReads
 from genba_cloud.core.viewer import Sight, Subject, Viewer, sight
 from genba_shared.clock import format_time
@@ -237,7 +238,7 @@ class Live:
         if due.gateways:
             bodies += [("gateway", gateway_view(gateway)) for gateway in reads.gateways()]
         if due.alerts:
-            bodies.append(("alert", {"items": [alert_view(*alert) for alert in reads.alerts()]}))
+            bodies.append(("alert", alerts_view(reads.alerts())))
         if due.questions and (count := reads.open_questions()) is not None:
             bodies.append(("question", {"open": count}))
         return position, [_message(kind, body, position) for kind, body in bodies]

@@ -16,7 +16,6 @@ from genba_cloud.api.guard import Guard, viewer_of
 from genba_cloud.api.live import Live
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.api.shapes import (
-    AlertsShape,
     EventsShape,
     GatewaysShape,
     NodesShape,
@@ -30,7 +29,6 @@ from genba_cloud.api.shapes import (
     ZonesShape,
 )
 from genba_cloud.api.views import (
-    alert_view,
     event_view,
     gateway_view,
     order_view,
@@ -42,7 +40,6 @@ from genba_cloud.api.views import (
 )
 from genba_cloud.api.visible import Desk, VisibleReads
 from genba_cloud.core.assess import AssessedOrder
-from genba_cloud.core.deviation import Level
 from genba_cloud.core.viewer import Subject, Viewer
 from genba_cloud.store.read import EVERYTHING, EventFilter, QuestionFilter
 
@@ -172,14 +169,6 @@ def get_question(question: str, reads: Reading) -> Response:
 def tags(reads: Reading) -> Response:
     """Bindings that hold now."""
     return JSONResponse({"items": [tag_view(binding) for binding in reads.tags()]})
-
-
-@_get("/alerts", Subject.ALERTS, AlertsShape, summary="Orders that need an answer")
-def alerts(reads: Reading) -> Response:
-    """Open episodes, the most severe first, then the oldest."""
-    views = [alert_view(event, customer) for event, customer in reads.alerts()]
-    views.sort(key=lambda view: (-Level(view["level"]).rank, view["at"]))
-    return JSONResponse({"items": views})
 
 
 @_get("/gateways", Subject.GATEWAYS, GatewaysShape, summary="Every gateway as last heard")

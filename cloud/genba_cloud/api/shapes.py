@@ -271,23 +271,6 @@ class TagsShape(TypedDict):
     items: list[TagShape]
 
 
-class AlertShape(TypedDict):
-    """An open episode of an order: the level that was announced, and the deviation at that moment."""
-
-    order: str
-    customer: str
-    level: str
-    deviation: DeviationShape
-    at: str
-    event: str
-
-
-class AlertsShape(TypedDict):
-    """All open episodes, the most severe first."""
-
-    items: list[AlertShape]
-
-
 class GatewayShape(TypedDict):
     """A gateway as last heard; `seen_at` is wall time. `alarm`: what is wrong with its identity."""
 

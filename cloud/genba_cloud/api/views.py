@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from genba_cloud.api.shapes import (
-    AlertShape,
     DeviationShape,
     EnvironmentShape,
     GatewayShape,
@@ -37,7 +36,7 @@ from genba_cloud.core.facts.views import (
 from genba_cloud.store.accounts import MachineKey
 from genba_cloud.store.read import GatewayRecord, LoggedEvent, Unassigned
 from genba_shared.clock import format_time
-from genba_shared.events import EpisodeEscalated, EpisodeOpened, event_to_json
+from genba_shared.events import event_to_json
 
 
 def order_view(seen: AssessedOrder) -> OrderShape:
@@ -148,21 +147,6 @@ def gateway_view(gateway: GatewayRecord) -> GatewayShape:
         "seen_at": _time(gateway.seen_at),
         "alarm": gateway.alarm,
         "devices": {name: dict(device) for name, device in gateway.devices.items()},
-    }
-
-
-def alert_view(logged: LoggedEvent, customer: str) -> AlertShape:
-    """An open episode, from the newest event about it."""
-    event = logged.event
-    if not isinstance(event, EpisodeOpened | EpisodeEscalated):
-        raise TypeError(f"{event.kind} does not hold an episode open")
-    return {
-        "order": event.order,
-        "customer": customer,
-        "level": event.level,
-        "deviation": _deviation(Deviation(late_s=event.late_s, lead_s=event.lead_s)),
-        "at": format_time(event.at),
-        "event": event.id,
     }
 
 

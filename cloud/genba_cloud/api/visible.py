@@ -11,6 +11,7 @@ from genba_cloud.api.order_index import OrderIndex
 from genba_cloud.api.order_rows import OrderRows, RowPage
 from genba_cloud.api.outlook import Outlook, no_centres
 from genba_cloud.api.problems import ApiProblem
+from genba_cloud.api.visible_alerts import SeenAlert, VisibleAlerts
 from genba_cloud.core.assess import AssessedOrder, NodeAssessment, OrderAssessment, Policy, assess_order
 from genba_cloud.core.facts import ChangeOver, StateInterval, changeovers, timeline
 from genba_cloud.core.facts.views import Lifecycle, Question, StationFacts, TagBinding, ZoneFacts
@@ -23,7 +24,6 @@ from genba_cloud.store.read import (
     EventFilter,
     EventPage,
     GatewayRecord,
-    LoggedEvent,
     OrderFilter,
     OrderRecord,
     QuestionFilter,
@@ -291,14 +291,9 @@ class VisibleReads:
         records = self._desk.reads.gateways()
         return records if seen is Sight.ALL else tuple(_outline(record) for record in records)
 
-    def alerts(self) -> list[tuple[LoggedEvent, str]]:
-        """The newest event of each open episode, with the order's customer (empty where it is hidden)."""
-        seen = self._require(Subject.ALERTS)
-        episodes: Mapping[str, LoggedEvent] = self._desk.reads.open_episodes()
-        if seen is not Sight.ALL:
-            return [(event, "") for event in episodes.values()]
-        customers = {record.plan.order: record.plan.customer for record in self._desk.reads.orders(list(episodes))}
-        return [(event, customers.get(order, "")) for order, event in episodes.items()]
+    def alerts(self) -> list[SeenAlert]:
+        """Every open alert."""
+        return VisibleAlerts(self._desk, self._viewer).open_alerts()
 
     def events(self, *, after: int, limit: int, where: EventFilter) -> EventPage:
         """Events of the log."""

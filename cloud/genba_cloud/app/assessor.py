@@ -3,7 +3,8 @@
 Of several processes one decides (a lease says which); the others only look, for their boards and streams.
 
 Statuses change by the clock alone (a planned finish passes), so that waiting for events is not enough. What is shown is
-never stored; only episode decisions are, as events.
+never stored; only decisions are, as events: on episodes of orders here, on all other alerts by the `Responder`, which
+is asked at every look at all open orders.
 """
 
 from __future__ import annotations
@@ -14,23 +15,23 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, assert_never
+from typing import Final
 
 from genba_cloud.api import Desk, Live, assessed
 from genba_cloud.app.forecast_teller import ForecastTeller
+from genba_cloud.app.responder import Responder
+from genba_cloud.core.alerts import Late, OrderSeen, Pen, announce
 from genba_cloud.core.assess import AssessedOrder, Policy, site_of_last_node
-from genba_cloud.core.deviation import Closed, Decision, Episode, Level, LevelChanged, Opened, decide, finish
+from genba_cloud.core.deviation import Decision, Episode, Level, decide, finish
 from genba_cloud.ledger import Appended, Ledger
 from genba_cloud.store import LeaseLost
 from genba_cloud.store.read import LoggedEvent, OrderRecord
-from genba_shared.clock import to_milliseconds
 from genba_shared.events import (
     EpisodeClosed,
     EpisodeEscalated,
     EpisodeOpened,
     Event,
-    Source,
-    SourceType,
+    NoticeSent,
 )
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,6 @@ logger = logging.getLogger(__name__)
 PERIOD_S: Final = 2.0
 BREATH_S: Final = 0.1  # many commits in a row are looked at together
 SCAN_PAGE: Final = 500
-SOURCE: Final = Source(type=SourceType.SYSTEM, ref="assessor")
 EPISODE_EVENTS: Final = (EpisodeOpened, EpisodeEscalated, EpisodeClosed)
 
 
@@ -46,6 +46,7 @@ EPISODE_EVENTS: Final = (EpisodeOpened, EpisodeEscalated, EpisodeClosed)
 class _Verdict:
     """What one look at one order found."""
 
+    record: OrderRecord
     order: AssessedOrder
     episode: Episode
     decisions: tuple[Decision, ...]
@@ -54,11 +55,20 @@ class _Verdict:
 class Assessor:
     """Feeds the live stream and the index of open orders, and decides on episodes."""
 
-    def __init__(self, *, ledger: Ledger, desk: Desk, live: Live, period_s: float = PERIOD_S) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        desk: Desk,
+        live: Live,
+        period_s: float = PERIOD_S,
+        responder: Responder | None = None,
+    ) -> None:
         self._ledger = ledger
         self._desk = desk
         self._live = live
         self._period_s = period_s
+        self._responder = responder or Responder(desk=desk, new_id=ledger.new_id)
         self._records: dict[str, OrderRecord] = {}
         self._episodes: dict[str, Episode] = {}
         self._shown: dict[str, object] = {}
@@ -72,6 +82,7 @@ class Assessor:
         """A commit: tell the live stream at once, and look at the orders again soon. A ledger listener."""
         changed = appended.changed
         is_decision = any(isinstance(logged.event, EPISODE_EVENTS) for logged in appended.events)
+        self._responder.heard(appended)
         self._desk.index.add(changed.orders)
         if changed.orders or changed.stations:
             self._desk.outlook.changed(changed.orders)
@@ -79,7 +90,7 @@ class Assessor:
             orders=changed.orders,
             wip=bool(changed.zones),
             gateways=bool(changed.gateways),
-            alerts=is_decision,
+            alerts=is_decision or bool(changed.responses),
             questions=bool(changed.questions),
         )
         if changed.orders:
@@ -90,6 +101,7 @@ class Assessor:
         """Commits of other processes may have gone unheard: show everything anew, and look at all orders again."""
         numbers, _ = self._desk.index.numbers()
         self._desk.outlook.missed()
+        self._responder.forget()
         self._live.changed(orders=numbers, wip=True, gateways=True, alerts=True, questions=True)
         self._must_scan = True
         self._wake.set()
@@ -139,9 +151,37 @@ class Assessor:
                 if failed:
                     self._changed |= numbers
         if all_open:
-            await self._judge(tuple(self._records.values()))
+            await self._respond(await self._judge(tuple(self._records.values())))
 
-    async def _judge(self, records: Iterable[OrderRecord]) -> None:
+    async def _respond(self, verdicts: Iterable[_Verdict]) -> None:
+        """Ask the rules of all other alerts about the open orders as they were just seen."""
+        if self._token is None:
+            return
+        seen = [
+            OrderSeen(order=verdict.order, works=verdict.record.facts)
+            for verdict in verdicts
+            if not verdict.order.assessment.finished
+        ]
+        events, calm = await asyncio.to_thread(self._responder.decisions, seen, self._desk.now())
+        if await self._write(events):
+            self._responder.wrote(events, calm)
+
+    async def _write(self, events: Sequence[Event]) -> bool:
+        """Write decisions down; False: another process decides now."""
+        if not events:
+            return True
+        try:
+            await self._ledger.append_decisions(events)
+        except LeaseLost as exc:
+            logger.info("decisions left to another process reason=%s", exc)
+            self._token = None
+            return False
+        for event in events:
+            if event.kind != NoticeSent.kind:
+                logger.info("decided kind=%s id=%s order=%s", event.kind, event.id, getattr(event, "order", None))
+        return True
+
+    async def _judge(self, records: Iterable[OrderRecord]) -> list[_Verdict]:
         now = self._desk.now()
         await self._take_office()
         verdicts = await asyncio.to_thread(self._verdicts, tuple(records), now)
@@ -149,27 +189,28 @@ class Assessor:
             await self._decide(verdicts, now)
         self._desk.index.note(verdict.order for verdict in verdicts)
         self._live.changed(orders=[order for verdict in verdicts if (order := self._moved(verdict)) is not None])
+        return verdicts
 
     async def _take_office(self) -> None:
         """Note whether we decide; who begins to decide goes on where the one before left off."""
         token = self._ledger.decides_under
         if token is not None and token != self._token:
+            self._responder.forget()
             self._episodes = await asyncio.to_thread(self._read_episodes)
             self._teller.forget()
+            self._token = token
+            await self._write(await asyncio.to_thread(self._responder.tidy, self._episodes, self._desk.now()))
+            return
         self._token = token
 
     async def _decide(self, verdicts: Sequence[_Verdict], now: datetime) -> None:
         orders = [verdict.order for verdict in verdicts]
         await asyncio.to_thread(self._teller.recall, [order for order in orders if not order.assessment.finished])
-        events = [event for verdict in verdicts for event in self._events(verdict, now)]
+        deciding = [verdict for verdict in verdicts if verdict.decisions]
+        events = await asyncio.to_thread(self._events, deciding, now) if deciding else []
         told = self._teller.news(orders, now)
-        if events or told:
-            try:
-                await self._ledger.append_decisions([*events, *told])
-            except LeaseLost as exc:
-                logger.info("decisions left to another process reason=%s", exc)
-                self._token = None
-                return
+        if not await self._write([*events, *told]):
+            return
         self._teller.note(told, orders)
         for verdict in verdicts:
             self._remember(verdict)
@@ -186,34 +227,21 @@ class Assessor:
             else:
                 self._records.pop(order.plan.order, None)
                 after, decisions = finish(episode)
-            found.append(_Verdict(order=order, episode=after, decisions=decisions))
+            found.append(_Verdict(record=record, order=order, episode=after, decisions=decisions))
         return found
 
-    def _events(self, verdict: _Verdict, now: datetime) -> list[Event]:
-        return [self._event(decision, verdict.order, now) for decision in verdict.decisions]
-
-    def _event(self, decision: Decision, order: AssessedOrder, now: datetime) -> Event:
-        number, at, event_id = order.plan.order, to_milliseconds(now), self._ledger.new_id()
-        match decision:
-            case Opened(level=level, deviation=deviation):
-                kind: type[EpisodeOpened | EpisodeEscalated] = EpisodeOpened
-            case LevelChanged(level=level, deviation=deviation):
-                kind = EpisodeEscalated
-            case Closed(reason=reason):
-                logger.info("episode closed order=%s reason=%s", number, reason)
-                return EpisodeClosed(id=event_id, at=at, source=SOURCE, order=number, reason=reason)
-            case _:
-                assert_never(decision)
-        logger.info("episode level order=%s level=%s deviation=%s", number, level, deviation.percent)
-        return kind(
-            id=event_id,
-            at=at,
-            source=SOURCE,
-            order=number,
-            level=str(level),
-            late_s=deviation.late_s,
-            lead_s=deviation.lead_s,
-        )
+    def _events(self, verdicts: Iterable[_Verdict], now: datetime) -> list[Event]:
+        pen = Pen(now=now, next_id=self._ledger.new_id)
+        events: list[Event] = []
+        for verdict in verdicts:
+            plan, policy = verdict.order.plan, self._desk.policy
+            site = site_of_last_node(plan)
+            alert = self._responder.alert_of(plan.order)
+            tasks = self._responder.tasks_of(alert)
+            late = Late(plan=plan, site=site, rules=policy.of_site(site), alert=alert, tasks=tasks)
+            for decision in verdict.decisions:
+                events += announce(decision, late, pen)
+        return events
 
     def _remember(self, verdict: _Verdict) -> None:
         number = verdict.order.plan.order

@@ -32,6 +32,7 @@ from genba_cloud.api import (
     source_of_viewer,
 )
 from genba_cloud.api.stock_taking import take_stock
+from genba_cloud.api.visible_alerts import VisibleAlerts
 from genba_cloud.app.assessor import PERIOD_S, Assessor
 from genba_cloud.app.database import accounts_of
 from genba_cloud.app.floor import floor_pages
@@ -43,15 +44,18 @@ from genba_cloud.core.facts import Refused
 from genba_cloud.core.viewer import Act, Subject, Viewer
 from genba_cloud.core.webhooks import Targets
 from genba_cloud.ingest.messages import reread
-from genba_cloud.ledger import AnswerToGive, CountsGiven, CountsToAssign, Ledger, Peers, QuestionAnswered
+from genba_cloud.ledger import AnswerToGive, Appended, CountsGiven, CountsToAssign, Ledger, Peers, QuestionAnswered
+from genba_cloud.ledger.responses import AlertAnswer, TaskAnswer
 from genba_cloud.ledger.sealing import InstallationKey, Seals
 from genba_cloud.ledger.signing import HeadSigner
 from genba_cloud.store import DEFAULT_ENTERPRISE, Store
 from genba_cloud.store.accounts_authority import Authority
 from genba_cloud.store.pki import Pki, pin_of
 from genba_cloud.web import (
+    AlertParts,
     PageParts,
     QuestionParts,
+    create_alert_pages,
     create_bottleneck_page,
     create_pages,
     create_question_pages,
@@ -313,7 +317,28 @@ def _pages(ledger: Ledger, desk: Desk, authority: Authority, settings: Collector
         shown_to=parts.shown,
     )
     floor = floor_pages(ledger, desk, shown=parts.shown, public_url=settings.public_url, gs1_prefix=settings.gs1_prefix)
-    return [create_pages(parts), create_question_pages(questions), stations, bottlenecks, *floor]
+    alerts = _alert_pages(ledger, desk, parts)
+    return [create_pages(parts), create_question_pages(questions), stations, bottlenecks, alerts, *floor]
+
+
+def _alert_pages(ledger: Ledger, desk: Desk, parts: PageParts) -> APIRouter:
+    async def answer_alert(viewer: Viewer, alert: str, given: AlertAnswer) -> Appended | Refused | None:
+        return await ledger.answer_alert(alert, given, source=source_of_viewer(viewer))
+
+    async def answer_task(viewer: Viewer, task: str, given: TaskAnswer) -> Appended | Refused | None:
+        return await ledger.answer_task(task, given, source=source_of_viewer(viewer))
+
+    return create_alert_pages(
+        AlertParts(
+            guard=Guard(sees=Subject.ALERTS),
+            task_guard=Guard(sees=Subject.RESPONSES),
+            answer_guard=Guard(sees=Subject.RESPONSES, does=Act.RESPOND),
+            source_of=lambda viewer: VisibleAlerts(desk, viewer),
+            answer_alert=answer_alert,
+            answer_task=answer_task,
+            shown=parts.shown,
+        )
+    )
 
 
 def _page_parts(

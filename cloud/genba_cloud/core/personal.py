@@ -9,6 +9,7 @@ from genba_shared.events import CountsAssigned, Event, EventCorrected, EventId, 
 
 NOTE: Final = "note"
 REASON: Final = "reason"
+EFFECT: Final = "effect"
 REF: Final = "source.ref"
 SEALED: Final = "~1:"
 """How a sealed text begins; then come the id of its writer's key, a colon, and what nobody can read without it."""
@@ -27,13 +28,13 @@ def personal_fields(event: Event) -> tuple[str, ...]:
     """Names of the fields that hold personal words.
 
     What a gateway says of its readings is not personal, nor what the collector or another system says. Of what people
-    and other companies say, and of every answer to a question, it is `note` and `reason`; and of people who they are,
-    where that is no opaque id.
+    and other companies say, and of every answer to a question, it is `note`, `reason` and `effect`; and of people who
+    they are, where that is no opaque id.
     """
     kind = event.source.type
     if not (kind in _WRITERS or isinstance(event, _ANSWERS)) or EventId.parse(event.id) is not None:
         return ()
-    found = [name for name in (NOTE, REASON) if getattr(event, name, None) is not None]
+    found = [name for name in (NOTE, REASON, EFFECT) if getattr(event, name, None) is not None]
     if kind in _PEOPLE and _OPAQUE.fullmatch(event.source.ref) is None:
         found.append(REF)
     return tuple(found)

@@ -17,6 +17,7 @@ OPERATOR: Final = "operator"
 LINE_SUPERVISOR: Final = "line_supervisor"
 PLANT_ENGINEER: Final = "plant_engineer"
 MANAGEMENT: Final = "management"
+DIRECTOR: Final = "director"
 """Whom something is told to, as roles of the site. A policy may name others of its own."""
 
 
@@ -36,6 +37,16 @@ class ServiceRules:
     """A source is silent after so many poll periods without an answer,"""
     silent_floor_s: int = 60
     """but not before one minute."""
+    answer_within_s: int = 14_400
+    """An alert that nobody has acknowledged after 4 h goes to somebody else, too."""
+    escalates_to: tuple[str, ...] = (MANAGEMENT,)
+    """Roles that are told when a reason, an answer or an end does not come in time."""
+    calm_s: int = 1800
+    """An alert ends when what opened it has been over for 30 minutes without a break,"""
+    source_calm_s: int = 300
+    """that of a silent source after 5 minutes in which it is heard."""
+    rest_s: int = 14_400
+    """An alert that a person closed does not open again for 4 h."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +90,7 @@ def _graded() -> dict[Level, Answering]:
     return {
         Level.YELLOW: Answering(told=(LINE_SUPERVISOR,), within_s=14_400),
         Level.ORANGE: Answering(told=(LINE_SUPERVISOR,), within_s=7200, then=(MANAGEMENT,)),
-        Level.RED: Answering(told=(LINE_SUPERVISOR, MANAGEMENT), within_s=3600, then=(MANAGEMENT,)),
+        Level.RED: Answering(told=(LINE_SUPERVISOR, MANAGEMENT), within_s=3600, then=(DIRECTOR,)),
     }
 
 

@@ -57,6 +57,7 @@ class Subject(StrEnum):
     KEYS = "keys"
     QUESTIONS = "questions"
     MASTER = "master data"
+    RESPONSES = "tasks and problems"
 
 
 class Act(StrEnum):
@@ -78,6 +79,8 @@ class Act(StrEnum):
     """Cancel an order, or change how urgent it is."""
     MAKE_CODES = "make_codes"
     SUBSCRIBE = "subscribe"
+    RESPOND = "respond"
+    """Acknowledge and plan alerts, plan and close tasks."""
 
 
 class Sight(StrEnum):
@@ -128,6 +131,7 @@ _ACT_SCOPE: Final = {
     Act.CHANGE_ORDER: Scope.ORDERS_WRITE,
     Act.MAKE_CODES: Scope.ORDERS_WRITE,
     Act.SUBSCRIBE: Scope.WEBHOOKS_WRITE,
+    Act.RESPOND: Scope.ANSWERS_WRITE,
 }
 _OPERATOR_SIGHT: Final = _BOARD_SIGHT
 """People on the floor see what they work on, and no customer."""
@@ -142,6 +146,7 @@ _SUPERVISOR_SIGHT: Final = dict.fromkeys(
         Subject.UNASSIGNED,
         Subject.TAGS,
         Subject.QUESTIONS,
+        Subject.RESPONSES,
     ),
     Sight.ALL,
 )
@@ -152,6 +157,7 @@ _SUPERVISOR_ACTS: Final = _OPERATOR_ACTS | {
     Act.HOLD_ORDER,
     Act.MAKE_CODES,
     Act.ANSWER,
+    Act.RESPOND,
     Act.DISPATCH,
 }
 _MANAGER_ACTS: Final = _SUPERVISOR_ACTS | {Act.CHANGE_ORDER, Act.UPSERT_ORDER}

@@ -46,6 +46,7 @@ from genba_cloud.ledger.registrations import (
     renew_gateway,
 )
 from genba_cloud.ledger.registry import Registry
+from genba_cloud.ledger.responses import AlertAnswer, TaskAnswer, answer_alert, answer_task
 from genba_cloud.ledger.sealing import NO_KEY, Seals
 from genba_cloud.ledger.shop_floor import QueueAppended, TagToBind, append_queue, change_tags, open_dispatch
 from genba_cloud.ledger.writer import Writer
@@ -233,6 +234,14 @@ class Ledger:
     async def assign_counts(self, wanted: CountsToAssign, *, source: Source) -> CountsGiven | Refused:
         """Give counts without an owner to a node: all or, when one is refused, none."""
         return await self._run(lambda transaction: assign_counts(transaction, wanted, source, self._stamp()))
+
+    async def answer_alert(self, alert: str, answer: AlertAnswer, *, source: Source) -> Appended | Refused | None:
+        """A person answers an alert; None: there is no such alert."""
+        return await self._run(lambda transaction: answer_alert(transaction, alert, answer, source, self._stamp()))
+
+    async def answer_task(self, task: str, answer: TaskAnswer, *, source: Source) -> Appended | Refused | None:
+        """A person plans or closes a task; None: there is no such task."""
+        return await self._run(lambda transaction: answer_task(transaction, task, answer, source, self._stamp()))
 
     async def see_gateway(self, seen: GatewaySeen) -> GatewayKept:
         """Keep a gateway's state message."""

@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from genba_cloud.core.facts import Question, ToldFold, Word
-from genba_cloud.core.personal import NOTE, REASON, REF, SEALED, personal_fields, subject_of
+from genba_cloud.core.personal import EFFECT, NOTE, REASON, REF, SEALED, personal_fields, subject_of
 from genba_cloud.ledger.chain import canonical, leaf_of
 from genba_cloud.ledger.signing import write_private
 from genba_cloud.store.proofs import Proofs, SubjectKeyRow
@@ -211,7 +211,7 @@ class _Keys:
 
     def event(self, event: Event) -> Event:
         changes: dict[str, Any] = {}
-        for field in (NOTE, REASON):
+        for field in (NOTE, REASON, EFFECT):
             text = getattr(event, field, None)
             if text is not None and text.startswith(SEALED):
                 changes[field] = self._text(text, event.id, field)

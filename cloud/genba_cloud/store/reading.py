@@ -29,6 +29,7 @@ from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.core.facts.order import OrderFacts
 from genba_cloud.core.facts.scope import shared
 from genba_cloud.store import quarantine
+from genba_cloud.store.alert_rows import AlertRows
 from genba_cloud.store.floor import Floor
 from genba_cloud.store.identities import SqlIdentities
 from genba_cloud.store.master import MasterRows
@@ -103,6 +104,12 @@ class SqlReads:
         """See the port."""
         with self._engine.connect() as connection:
             yield MasterRows(connection, self._enterprise)
+
+    @contextmanager
+    def alert_rows(self) -> Iterator[AlertRows]:
+        """See the port."""
+        with self._engine.connect() as connection:
+            yield AlertRows(connection, self._enterprise)
 
     @contextmanager
     def floor(self) -> Iterator[Floor]:

@@ -11,6 +11,7 @@ from sqlalchemy import BindParameter, Connection, String, Table, and_, bindparam
 from genba_cloud.core.facts import Aggregate, ViewKey
 from genba_cloud.core.facts.plan_details import work_order_details
 from genba_cloud.store import quarantine
+from genba_cloud.store.alert_rows import AlertRows
 from genba_cloud.store.driver import insert_many, put_many
 from genba_cloud.store.floor import Floor
 from genba_cloud.store.identities import SqlIdentities, quarantined_bodies, taken_leaves
@@ -116,6 +117,11 @@ class SqlTransaction:
     def master(self) -> MasterRows:
         """See the port."""
         return MasterRows(self._connection, self._enterprise)
+
+    @property
+    def alert_rows(self) -> AlertRows:
+        """See the port."""
+        return AlertRows(self._connection, self._enterprise)
 
     @property
     def floor(self) -> Floor:

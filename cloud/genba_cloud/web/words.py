@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from genba_cloud.web import (
+    words_alerts,
     words_floor,
     words_forecast,
     words_questions,
@@ -344,7 +345,7 @@ _EN: Final[dict[str, str]] = {
     "state.starved": "starved",
 }
 
-_AREAS: Final = (words_floor, words_questions, words_forecast, words_scan, words_trouble)
+_AREAS: Final = (words_floor, words_questions, words_forecast, words_scan, words_trouble, words_alerts)
 
 WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
     Language.ZH: _ZH | {key: text for area in _AREAS for key, text in area.ZH.items()},

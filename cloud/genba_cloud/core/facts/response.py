@@ -20,9 +20,11 @@ from genba_shared.events import (
     EpisodeEscalated,
     EpisodeOpened,
     Event,
+    NoticeSent,
     ProblemExplained,
     ProblemReported,
     ProblemResolved,
+    SourceType,
     TaskClosed,
     TaskOpened,
     TaskPlanned,
@@ -38,6 +40,7 @@ _FOLLOWING = (
     AlertEscalated,
     AlertAcknowledged,
     AlertClosed,
+    NoticeSent,
     TaskPlanned,
     TaskClosed,
 )
@@ -86,7 +89,8 @@ class AlertFacts:
     """Something that needs an answer. `alert` is the id of the event that opened it, `rule` which rule it is.
 
     An order's episode has the rule `LATENESS` and the subject ``order:NUMBER``; `level` is the last that was told.
-    `recipients` are the roles that were told, in that order.
+    `recipients` are the roles that it was opened for and went to, in that order; `told` is everybody who was sent a
+    notice. `closed_by`: the person who closed it; None: it ended.
     """
 
     alert: str
@@ -107,6 +111,10 @@ class AlertFacts:
     closed_at: datetime | None = None
     note: str | None = None
     is_open: bool = True
+    last_acknowledged_at: datetime | None = None
+    closed_by: str | None = None
+    opening_level: str | None = None
+    told: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +225,7 @@ def _alert(opening: AlertOpened | EpisodeOpened, events: Iterable[Event]) -> Ale
         recipients=(told.recipient,) if told else (),
         order=opening.order,
         level=opening.level,
+        opening_level=opening.level,
         site=opening.site,
         station=opening.station,
         work_order=opening.work_order,
@@ -238,12 +247,17 @@ def _alert_after(facts: AlertFacts, event: Event) -> AlertFacts:
         case EpisodeEscalated():
             escalation = Escalation(at=event.at, level=event.level)
             return replace(facts, level=event.level, escalations=(*facts.escalations, escalation))
-        case AlertAcknowledged() if facts.acknowledged_at is None:
-            return replace(facts, acknowledged_at=event.at, acknowledged_by=event.source.ref)
+        case NoticeSent() if event.recipient not in facts.told:
+            return replace(facts, told=(*facts.told, event.recipient))
+        case AlertAcknowledged():
+            is_first = facts.acknowledged_at is None
+            first = replace(facts, acknowledged_at=event.at, acknowledged_by=event.source.ref) if is_first else facts
+            return replace(first, last_acknowledged_at=event.at)
         case ProblemExplained():
             return replace(facts, cause=event.cause)
         case AlertClosed() | EpisodeClosed() if facts.is_open:
-            return replace(facts, is_open=False, closed_at=event.at)
+            by = None if event.source.type is SourceType.SYSTEM else event.source.ref
+            return replace(facts, is_open=False, closed_at=event.at, closed_by=by)
         case _:
             return facts
 

@@ -141,7 +141,18 @@ POLICY: Final = ObjectSpec(
         ),
         Key(
             name="service",
-            kind=_group(_numbers(ServiceRules, "service times")),
+            kind=_group(
+                _numbers(
+                    ServiceRules,
+                    "service times",
+                    Key(
+                        name="escalates_to",
+                        kind=one_or_more(CODE, "roles"),
+                        meaning="roles that are told when nobody answers in time",
+                        example="escalates_to: [management]",
+                    ),
+                )
+            ),
             meaning="how soon people say what happened",
             example="service: {update_within_s: 7200, reason_within_s: 1800}",
         ),
