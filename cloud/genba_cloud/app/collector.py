@@ -33,6 +33,7 @@ from genba_cloud.api.stock_taking import take_stock
 from genba_cloud.app.assessor import PERIOD_S, Assessor
 from genba_cloud.app.database import accounts_of
 from genba_cloud.app.head_keeper import HeadKeeper
+from genba_cloud.app.office_pages import office_pages
 from genba_cloud.core.assess import DEFAULT_POLICY, Policy
 from genba_cloud.core.facts import Refused
 from genba_cloud.core.viewer import Act, Subject, Viewer
@@ -253,7 +254,7 @@ def _pages(ledger: Ledger, desk: Desk, authority: Authority, settings: Collector
         shown=parts.shown,
     )
     stations = create_station_page(guard=Guard(sees=Subject.STATIONS), source_of=source_of, shown_to=parts.shown)
-    return [create_pages(parts), create_question_pages(questions), stations]
+    return [create_pages(parts), create_question_pages(questions), stations, *office_pages(desk, parts.shown)]
 
 
 def _page_parts(

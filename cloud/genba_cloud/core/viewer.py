@@ -45,6 +45,7 @@ class Subject(StrEnum):
     METRICS = "metrics"
     KEYS = "keys"
     QUESTIONS = "questions"
+    REPORTS = "reports"
 
 
 class Act(StrEnum):

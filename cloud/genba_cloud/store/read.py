@@ -28,6 +28,7 @@ from genba_cloud.core.facts.views import (
 from genba_shared.events import Event
 
 if TYPE_CHECKING:
+    from genba_cloud.store.past import Past
     from genba_cloud.store.proofs import Proofs  # it speaks of what this module is imported by
 
 
@@ -232,6 +233,9 @@ class Reads(Protocol):
 
     def proofs(self) -> AbstractContextManager[Proofs]:
         """Heads, archives and keys of subjects, and the log as it really stands, in one snapshot."""
+
+    def past(self) -> AbstractContextManager[Past]:
+        """What happened in a span of time or to one order, in one snapshot."""
 
     def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
         """A page of orders.

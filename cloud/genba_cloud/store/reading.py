@@ -28,6 +28,7 @@ from genba_cloud.core.facts import (
 from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.store import quarantine
 from genba_cloud.store.identities import SqlIdentities
+from genba_cloud.store.past import Past
 from genba_cloud.store.port import StoredOrder, StoredView
 from genba_cloud.store.proofs import Proofs
 from genba_cloud.store.read import (
@@ -80,6 +81,12 @@ class SqlReads:
         """See the port."""
         with self._engine.connect() as connection:
             yield Proofs(connection, self._enterprise)
+
+    @contextmanager
+    def past(self) -> Iterator[Past]:
+        """See the port."""
+        with self._engine.connect() as connection:
+            yield Past(connection, self._enterprise)
 
     def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
         """See the port. The cursor is the number of the last order of the page before."""

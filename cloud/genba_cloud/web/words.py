@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from genba_cloud.web import words_floor, words_questions
+from genba_cloud.web import words_floor, words_orders, words_questions, words_reports
 
 
 class Language(StrEnum):
@@ -339,9 +339,9 @@ _EN: Final[Mapping[str, str]] = {
 }
 
 WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
-    Language.ZH: {**_ZH, **words_floor.ZH, **words_questions.ZH},
-    Language.JA: {**_JA, **words_floor.JA, **words_questions.JA},
-    Language.EN: {**_EN, **words_floor.EN, **words_questions.EN},
+    Language.ZH: {**_ZH, **words_floor.ZH, **words_questions.ZH, **words_orders.ZH, **words_reports.ZH},
+    Language.JA: {**_JA, **words_floor.JA, **words_questions.JA, **words_orders.JA, **words_reports.JA},
+    Language.EN: {**_EN, **words_floor.EN, **words_questions.EN, **words_orders.EN, **words_reports.EN},
 }
 
 _WEEKDAYS: Final[Mapping[Language, Sequence[str]]] = {
