@@ -6,10 +6,11 @@ DEMO ?=
 WORKERS ?= 2
 FUZZ_S ?= 60
 FAULTS ?= 100
+DELIVERIES ?= 30000
 SEED ?= 1
 SETUP ?= embedded
 
-.PHONY: demo test check lint format lock screenshot fuzz mutants chaos compat clean help
+.PHONY: demo test check lint format lock screenshot fuzz mutants laws chaos compat clean help
 
 help:
 	@echo "make demo         a simulated factory, gateway, collector and board on this machine (DEMO='--speed 30' for options)"
@@ -18,6 +19,7 @@ help:
 	@echo "make format       format the code"
 	@echo "make fuzz         invent input for everything that reads devices and maps (FUZZ_S=60 seconds for each)"
 	@echo "make mutants      take each important guard out and see that its test fails"
+	@echo "make laws         deliver shuffled histories of every kind of event: views never differ (DELIVERIES=30000 SEED=1)"
 	@echo "make chaos        break everything at random under load, and judge what arrived (FAULTS=100 SEED=1 SETUP=embedded)"
 	@echo "make compat       imports and unit tests of the gateway on each Python that is here"
 	@echo "make lock         resolve the lock files anew"
@@ -57,6 +59,9 @@ fuzz: build/fuzz/installed
 
 mutants: .venv/dev
 	@$(BIN)/python -m tests.mutations
+
+laws: .venv/dev
+	@GENBA_DELIVERIES=$(DELIVERIES) GENBA_SEED=$(SEED) $(BIN)/python -m pytest -q -n 0 tests/property/test_facts_laws.py
 
 chaos: .venv/dev
 	@tests/servers.sh

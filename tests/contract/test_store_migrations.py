@@ -172,6 +172,7 @@ def make_old(folder: Path) -> None:
             "merkle_head",
             "quarantine_given_up",
             "quarantine_use",
+            "response",
             "subject_key",
             "worker",
         )
@@ -183,6 +184,8 @@ def make_old(folder: Path) -> None:
         ):
             connection.execute(f"DROP {what}")
         connection.execute("ALTER TABLE received_range DROP COLUMN run")
+        for name in ("customer_order", "work_order", "node"):
+            connection.execute(f"ALTER TABLE {name} DROP COLUMN details")
 
 
 def test_a_file_of_the_time_before_revisions_is_adopted_after_it_was_copied(

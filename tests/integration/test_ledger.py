@@ -322,7 +322,7 @@ async def test_views_are_the_same_after_a_rebuild_and_a_restart(tmp_path: Path) 
         before = (ledger.reads.get_order("A-1"), ledger.reads.stations(), ledger.reads.unassigned())
     store.close()
     store = SqliteStore(tmp_path)
-    assert rebuild(store) == 3  # the station, the work order, and the question whose the first pieces are
+    assert rebuild(store) == 4  # the station, the work order, and the question whose the first pieces are
     reads = store.reads()
     assert (reads.get_order("A-1"), reads.stations(), reads.unassigned()) == before
     assert verify(store).differences == ()

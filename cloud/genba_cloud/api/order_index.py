@@ -30,6 +30,8 @@ class OrderIndex:
                 self._open.pop(number, None)
                 self._finished.pop(number, None)
                 self._lines.pop(number, None)
+                if order.assessment.cancelled:
+                    continue  # it is not drawn
                 if order.assessment.finished:
                     self._finished[number] = order.assessment.expected_finish.timestamp()
                 else:

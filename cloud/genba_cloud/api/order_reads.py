@@ -14,6 +14,7 @@ from genba_cloud.core.facts.told import ToldFold
 from genba_cloud.core.order_list import OrderLine, OrderListPage, OrderQuery, line_of, page_of, without_customer
 from genba_cloud.core.viewer import Sight, Subject, Viewer, sight
 from genba_cloud.store.read import LoggedEvent
+from genba_cloud.store.told import Response, ResponseFilter
 
 HISTORY: Final = 100
 MOST_RESPONSES: Final = 200
@@ -27,7 +28,6 @@ NOT_IN_HISTORY: Final = (
     "wip_changed",
 )
 """What machines tell all the time: it is in the numbers of the nodes, and would hide what people did."""
-_OPENING: Final = ("alert_opened", "episode_opened", "problem_reported", "task_opened")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +81,11 @@ class OrderReads:
         with self._desk.reads.past() as past:
             events = past.history(number, without=NOT_IN_HISTORY, before=before, limit=HISTORY + 1)
             evidence = past.by_id(named)
-            openings = past.history(number, kinds=_OPENING, limit=MOST_RESPONSES)
-            folds = past.responses(logged.event.id for logged in openings)
-        responses = opened_responses(self._desk, folds.items())
+        with self._desk.reads.told() as told:
+            wanted = [ResponseFilter(order=number)]
+            wanted += [ResponseFilter(work_order=work.work_order) for work in order.plan.work_orders]
+            found = {one.id: one for where in wanted for one in told.responses(where=where, limit=MOST_RESPONSES).items}
+        responses = opened_responses(self._desk, found.values())
         shown = self._opened(events[:HISTORY])
         return OrderPast(
             history=shown,
@@ -116,13 +118,13 @@ class OrderReads:
         return seen
 
 
-def opened_responses(desk: Desk, folds: Iterable[tuple[str, ToldFold]]) -> tuple[ResponseFacts, ...]:
+def opened_responses(desk: Desk, responses: Iterable[Response]) -> tuple[ResponseFacts, ...]:
     """The problems, alerts and tasks with what people wrote, as it may be read; those that were taken back are not."""
-    wanted = list(folds)
-    events = desk.opened([event for _, fold in wanted for event in fold.events.values()])
+    wanted = list(responses)
+    events = desk.opened([event for one in wanted for event in one.fold.events.values()])
     opened = {event.id: event for event in events}
     facts = (
-        response_facts(name, ToldFold(events={key: opened[key] for key in fold.events}, voided=fold.voided))
-        for name, fold in wanted
+        response_facts(one.id, ToldFold(events={key: opened[key] for key in one.fold.events}, voided=one.fold.voided))
+        for one in wanted
     )
     return tuple(one for one in facts if one is not None)

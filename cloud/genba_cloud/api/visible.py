@@ -304,7 +304,7 @@ def assessed(record: OrderRecord, now: datetime, policy: Policy) -> AssessedOrde
         plan=record.plan,
         baseline=baseline,
         data_at=record.data_at,
-        assessment=assess_order(record.plan, record.facts, now, baseline=baseline, policy=policy),
+        assessment=assess_order(record.plan, record.facts, now, baseline=baseline, policy=policy, said=record.said),
     )
 
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from genba_cloud.core.deviation import Deviation, Level, LevelPolicy, deviation_of, level_of
+from genba_cloud.core.facts.order import OrderFacts
 from genba_cloud.core.facts.plan import NodePlan, OrderPlan, WorkOrderPlan, in_sequence
 from genba_cloud.core.facts.views import Lifecycle, NodeFacts, WorkOrderFacts
+from genba_cloud.core.readiness import is_ready
 from genba_cloud.core.status import NodePosition, Status, StatusPolicy, late_seconds, status_of
 from genba_cloud.core.working_time import ALWAYS_WORKING, Calendar, add, working_seconds
 
@@ -50,13 +52,18 @@ class NodeAssessment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderAssessment:
-    """An order as it is shown: where it will end, how far that is from its baseline, and each node by work order."""
+    """An order as it is shown: where it will end, how far that is from its baseline, and each node by work order.
+
+    A cancelled one is finished and not drawn; of a cancelled work order no node is shown. A hold stops no delay.
+    """
 
     expected_finish: datetime
     deviation: Deviation
     level: Level
     finished: bool
     nodes: Mapping[str, tuple[NodeAssessment, ...]]
+    cancelled: bool = False
+    on_hold: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +83,7 @@ def assess_order(
     *,
     baseline: tuple[datetime, datetime],
     policy: Policy = DEFAULT_POLICY,
+    said: OrderFacts | None = None,
 ) -> OrderAssessment:
     """Assess an order.
 
@@ -85,11 +93,14 @@ def assess_order(
         now: plant time.
         baseline: start and finish that were frozen when the order was confirmed.
         policy: thresholds and calendars.
+        said: what was said of the order as a whole; None: nothing.
     """
     nodes: dict[str, tuple[NodeAssessment, ...]] = {}
     for work in plan.work_orders:
         seen = facts.get(work.work_order) or WorkOrderFacts(work_order=work.work_order, nodes=())
-        nodes[work.work_order] = _assess_work_order(work, seen, now, policy)
+        nodes[work.work_order] = () if seen.is_cancelled else _assess_work_order(work, seen, facts, now, policy)
+    if (said is not None and said.is_cancelled) or not any(nodes.values()):
+        return _cancelled(plan, nodes, baseline, policy)
     planned = [node for group in nodes.values() for node in group if node.plan is not None]
     expected = max(node.expected_finish for node in planned if node.expected_finish is not None)
     start, finish = baseline
@@ -102,6 +113,26 @@ def assess_order(
         level=level_of(deviation, tolerance_s=policy.levels.tolerance_s),
         finished=all(node.facts.lifecycle is Lifecycle.DONE for node in planned),
         nodes=nodes,
+        on_hold=said is not None and said.on_hold,
+    )
+
+
+def _cancelled(
+    plan: OrderPlan,
+    nodes: Mapping[str, tuple[NodeAssessment, ...]],
+    baseline: tuple[datetime, datetime],
+    policy: Policy,
+) -> OrderAssessment:
+    """Of what nobody wants any more nothing is expected, and nothing is late."""
+    start, finish = baseline
+    calendar = policy.calendar_of(site_of_last_node(plan))
+    return OrderAssessment(
+        expected_finish=finish,
+        deviation=deviation_of(start=start, finish=finish, expected=finish, calendar=calendar),
+        level=Level.NONE,
+        finished=True,
+        nodes=nodes,
+        cancelled=True,
     )
 
 
@@ -115,9 +146,9 @@ def expected_finishes(
     over, and the confirmation cannot lie in the past.
     """
     ends: dict[str, datetime] = {}
-    for node in in_sequence(work.nodes):
+    for node in in_sequence(work.nodes, work.work_order):
         seen = facts[node.node]
-        before = max((ends[code] for code in node.predecessors), default=now)
+        before = max((ends[code] for code, _ in node.needs_within(work.work_order)), default=now)
         duration = max(0, working_seconds(calendar, node.planned_start, node.planned_finish))
         match seen.lifecycle:
             case Lifecycle.DONE:
@@ -133,40 +164,42 @@ def expected_finishes(
     return ends
 
 
-def is_ready(node: NodePlan, facts: Mapping[str, NodeFacts]) -> bool:
-    """Whether every predecessor has handed over what this node needs to begin: its whole quantity."""
-    return all(_handed_over(facts[code]) for code in node.predecessors)
-
-
-def _handed_over(facts: NodeFacts) -> bool:
-    return facts.lifecycle is Lifecycle.DONE or (facts.quantity is not None and facts.good >= facts.quantity)
-
-
 def _assess_work_order(
-    work: WorkOrderPlan, seen: WorkOrderFacts, now: datetime, policy: Policy
+    work: WorkOrderPlan, seen: WorkOrderFacts, every: Mapping[str, WorkOrderFacts], now: datetime, policy: Policy
 ) -> tuple[NodeAssessment, ...]:
     calendar = policy.calendar_of(work.site)
     facts = {node.node: seen.node(node.node) or _untouched(node) for node in work.nodes}
     ends = expected_finishes(work, facts, now, calendar)
-    planned = [_assess_node(node, facts, ends[node.node], now, calendar=calendar, policy=policy) for node in work.nodes]
+    planned = [
+        _assess_node(
+            node,
+            facts[node.node],
+            ends[node.node],
+            now,
+            ready=is_ready(node, work.work_order, every, now, calendar=calendar),
+            calendar=calendar,
+            policy=policy,
+        )
+        for node in work.nodes
+    ]
     return (*planned, *_unplanned(node for node in seen.nodes if node.node not in facts))
 
 
 def _assess_node(
     plan: NodePlan,
-    facts: Mapping[str, NodeFacts],
+    own: NodeFacts,
     expected: datetime,
     now: datetime,
     *,
+    ready: bool,
     calendar: Calendar,
     policy: Policy,
 ) -> NodeAssessment:
-    own = facts[plan.node]
     position = NodePosition(
         lifecycle=own.lifecycle,
         planned_start=plan.planned_start,
         planned_finish=plan.planned_finish,
-        ready=own.lifecycle is Lifecycle.PENDING and is_ready(plan, facts),
+        ready=own.lifecycle is Lifecycle.PENDING and ready,
         finished_at=own.completed_at or own.claimed_at,
         expected_finish=expected,
     )

@@ -64,6 +64,7 @@ class OrderLine:
     expected: datetime
     data_at: datetime | None
     priority: int = 0
+    on_hold: bool = False
 
     @property
     def is_finished(self) -> bool:
@@ -133,6 +134,7 @@ def line_of(seen: AssessedOrder) -> OrderLine:
         expected=assessment.expected_finish,
         data_at=seen.data_at,
         priority=plan.priority,
+        on_hold=assessment.on_hold,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from genba_cloud.core.facts import Aggregate, QuestionFold, ViewKey, target_of
 from genba_cloud.core.facts.plan import FIRST_INSTANT
-from genba_cloud.core.facts.taken_back import SAYINGS, answered_by, forwarded
+from genba_cloud.core.facts.taken_back import SAYINGS, answered_by, heard
 from genba_cloud.ledger.answers import Views
 from genba_cloud.ledger.archive import find_events
 from genba_cloud.store.port import Transaction
@@ -40,48 +40,18 @@ def hearing(
 ) -> dict[ViewKey, list[Event]]:
     """By view, which of the sayings it hears; events that are not `known` are looked for in the whole log."""
     every = list(sayings)
-    finder = _Finder(known, transaction)
-    finder.look_for(_target(saying) for saying in every)
-    answered = {_target(one): answered_by(target) for one in every if (target := finder.get(_target(one))) is not None}
-    finder.look_for(name for name in answered.values() if name is not None)
-    heard: dict[ViewKey, list[Event]] = {}
-    for saying in every:
-        target = finder.get(_target(saying))
-        if target is None:
-            continue
-        keys = set(forwarded(saying, target))
-        beyond = answered.get(_target(saying))
-        asked = finder.get(beyond) if beyond is not None else None
-        if isinstance(saying, EventVoided) and asked is not None and not isinstance(asked, SAYINGS):
-            keys.update(forwarded(saying, asked))
-        for key in keys:
-            heard.setdefault(key, []).append(saying)
-    return heard
+    found = dict(known)
+    _find(transaction, found, (target_of(saying) for saying in every))
+    targets = [found[name] for saying in every if (name := target_of(saying)) is not None and name in found]
+    _find(transaction, found, (answered_by(target) for target in targets))
+    return heard(every, found)
 
 
-def _target(saying: Event) -> str:
-    return target_of(saying) or ""
-
-
-class _Finder:
-    """Events by their ids: those at hand, and those of the log."""
-
-    def __init__(self, known: Mapping[str, Event], transaction: Transaction) -> None:
-        self._known = known
-        self._transaction = transaction
-        self._found: dict[str, Event] = {}
-        self._looked_for: set[str] = set()
-
-    def look_for(self, names: Iterable[str]) -> None:
-        """Make sure that these are found where they exist; an archive is searched once for all of them."""
-        missing = {*names} - self._known.keys() - self._looked_for
-        if missing:
-            self._looked_for |= missing
-            self._found.update(find_events(self._transaction, missing))
-
-    def get(self, name: str) -> Event | None:
-        """The event, None where it has not come yet."""
-        return self._known.get(name) or self._found.get(name)
+def _find(transaction: Transaction, found: dict[str, Event], names: Iterable[str | None]) -> None:
+    """Add the events of these ids where they exist; archives are searched once for all of them."""
+    missing = {name for name in names if name is not None} - found.keys()
+    if missing:
+        found.update(find_events(transaction, missing))
 
 
 def _said_before(views: Views, name: str) -> list[Event]:

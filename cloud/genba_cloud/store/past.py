@@ -8,14 +8,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, or_, select, text
 
-from genba_cloud.core.facts import Aggregate
 from genba_cloud.core.facts.plan import END_OF_TIME
-from genba_cloud.core.facts.told import ToldFold
 from genba_cloud.store.proofs import Proofs
 from genba_cloud.store.read import ArchivedError, LoggedEvent
-from genba_cloud.store.rows import chunks, event_of, stored_view
-from genba_cloud.store.tables import IS_OF_REVIEW, LOG, NODE, REVIEW_KINDS, VIEW, WORK_ORDER
-from genba_cloud.store.work import state_of
+from genba_cloud.store.rows import chunks, event_of
+from genba_cloud.store.tables import IS_OF_REVIEW, LOG, NODE, REVIEW_KINDS, WORK_ORDER
 
 MOST_EVENTS: Final = 50_000
 """More events of people, nodes and decisions than a factory of a thousand open orders has in a week."""
@@ -102,15 +99,6 @@ class Past:
             query = query.where(LOG.c.position < before)
         rows = self._connection.execute(query.order_by(LOG.c.position.desc()).limit(limit))
         return tuple(_logged(row) for row in rows)
-
-    def responses(self, names: Iterable[str]) -> Mapping[str, ToldFold]:
-        """What was told of those problems, alerts and tasks that anything was heard of, by their ids."""
-        found: dict[str, ToldFold] = {}
-        for part in chunks(dict.fromkeys(names)):
-            query = select(VIEW).where(VIEW.c.enterprise == self._enterprise, VIEW.c.id.in_(part))
-            for row in self._connection.execute(query.where(VIEW.c.aggregate == str(Aggregate.RESPONSE))).mappings():
-                found[row["id"]] = state_of(Aggregate.RESPONSE, stored_view(row))
-        return found
 
     def by_id(self, ids: Iterable[str]) -> Mapping[str, LoggedEvent]:
         """Those of the events that are in the log, by their ids."""

@@ -15,7 +15,8 @@ from genba_shared.errors import GenbaError
 from genba_shared.events import Event
 
 if TYPE_CHECKING:
-    from genba_cloud.store.proofs import Proofs  # it speaks of the rows of this module
+    from genba_cloud.store.proofs import Proofs  # both speak of the rows of this module
+    from genba_cloud.store.told import Told
 
 __all__ = [
     "Link",
@@ -169,6 +170,10 @@ class Transaction(Protocol):
     @property
     def proofs(self) -> Proofs:
         """Heads, archives and keys of subjects, and the log as it really stands."""
+
+    @property
+    def told(self) -> Told:
+        """Orders as a whole, stock, problems, alerts and tasks, as they were before this transaction's own writes."""
 
     def last_link(self) -> Link:
         """The newest link of the chain; number and positions are 0 and the hash is empty before the first."""

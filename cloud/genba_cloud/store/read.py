@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from genba_cloud.core.facts.dispatching import Work
+from genba_cloud.core.facts.order import OrderFacts
 from genba_cloud.core.facts.plan import OrderPlan
 from genba_cloud.core.facts.views import (
     Question,
@@ -29,7 +30,8 @@ from genba_shared.events import Event
 
 if TYPE_CHECKING:
     from genba_cloud.store.past import Past
-    from genba_cloud.store.proofs import Proofs  # it speaks of what this module is imported by
+    from genba_cloud.store.proofs import Proofs  # both speak of what this module is imported by
+    from genba_cloud.store.told import Told
 
 
 class UnknownCursorError(ValueError):
@@ -48,7 +50,7 @@ class ArchivedError(ValueError):
 class OrderRecord:
     """An order: the plan, the frozen baseline, and the facts of each of its work orders (by work order id).
 
-    `data_at` is when the newest fact about it happened; None before the first.
+    `data_at` is when the newest fact about it happened; None before the first. `said` is about the order as a whole.
     """
 
     plan: OrderPlan
@@ -56,6 +58,7 @@ class OrderRecord:
     baseline_finish: datetime
     facts: Mapping[str, WorkOrderFacts]
     data_at: datetime | None
+    said: OrderFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +239,9 @@ class Reads(Protocol):
 
     def past(self) -> AbstractContextManager[Past]:
         """What happened in a span of time or to one order, in one snapshot."""
+
+    def told(self) -> AbstractContextManager[Told]:
+        """Orders as a whole, stock, problems, alerts and tasks, in one snapshot."""
 
     def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
         """A page of orders.

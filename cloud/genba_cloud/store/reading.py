@@ -26,6 +26,8 @@ from genba_cloud.core.facts import (
     zone_facts,
 )
 from genba_cloud.core.facts.dispatching import Work
+from genba_cloud.core.facts.order import OrderFacts
+from genba_cloud.core.facts.scope import shared
 from genba_cloud.store import quarantine
 from genba_cloud.store.identities import SqlIdentities
 from genba_cloud.store.past import Past
@@ -63,6 +65,7 @@ from genba_cloud.store.rows import (
 from genba_cloud.store.standing import Standing
 from genba_cloud.store.station_events import station_events
 from genba_cloud.store.tables import CUSTOMER_ORDER, LOG, QUESTION, QUEUE_ROW, VIEW, WORK_ORDER
+from genba_cloud.store.told import Told
 from genba_cloud.store.work import facts_of, question_of, station_of
 from genba_shared.events import Event
 
@@ -87,6 +90,12 @@ class SqlReads:
         """See the port."""
         with self._engine.connect() as connection:
             yield Past(connection, self._enterprise)
+
+    @contextmanager
+    def told(self) -> Iterator[Told]:
+        """See the port."""
+        with self._engine.connect() as connection:
+            yield Told(connection, self._enterprise)
 
     def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
         """See the port. The cursor is the number of the last order of the page before."""
@@ -126,12 +135,14 @@ class SqlReads:
         """See the port."""
         is_work = VIEW.c.aggregate == str(Aggregate.WORK_ORDER)
         with self._engine.connect() as connection:
-            known = [plan for _, plan in plans(connection, self._enterprise, work_orders=work_orders)]
+            known = list(plans(connection, self._enterprise, work_orders=work_orders))
             views: dict[str, StoredView] = {}
-            for part in chunks(plan.work_order for plan in known):
+            for part in chunks(plan.work_order for _, plan in known):
                 views.update(self._read_views(connection, is_work, VIEW.c.id.in_(part)))
+            said = Told(connection, self._enterprise).orders(order for order, _ in known)
         return tuple(
-            Work(plan=plan, facts=facts_of(plan.work_order, plan, views.get(plan.work_order))) for plan in known
+            Work(plan=plan, facts=facts_of(plan.work_order, plan, views.get(plan.work_order)), order=said[order])
+            for order, plan in known
         )
 
     def wip(self) -> tuple[ZoneFacts, ...]:
@@ -338,10 +349,11 @@ class SqlReads:
         for part in chunks(names):
             is_wanted = and_(VIEW.c.aggregate == str(Aggregate.WORK_ORDER), VIEW.c.id.in_(part))
             views.update(self._read_views(connection, is_wanted))
-        return tuple(_record(order, views) for order in stored)
+        said = Told(connection, self._enterprise).orders(order.plan.order for order in stored)
+        return tuple(_record(order, views, said[order.plan.order]) for order in stored)
 
 
-def _record(stored: StoredOrder, views: Mapping[str, StoredView]) -> OrderRecord:
+def _record(stored: StoredOrder, views: Mapping[str, StoredView], said: OrderFacts) -> OrderRecord:
     facts: dict[str, WorkOrderFacts] = {
         work.work_order: facts_of(work.work_order, work, views.get(work.work_order)) for work in stored.plan.work_orders
     }
@@ -349,8 +361,9 @@ def _record(stored: StoredOrder, views: Mapping[str, StoredView]) -> OrderRecord
         plan=stored.plan,
         baseline_start=stored.baseline_start,
         baseline_finish=stored.baseline_finish,
-        facts=facts,
+        facts=shared(stored.plan, facts, said),
         data_at=max((work.data_at for work in facts.values() if work.data_at is not None), default=None),
+        said=said,
     )
 
 

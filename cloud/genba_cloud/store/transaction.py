@@ -43,7 +43,7 @@ from genba_cloud.store.rows import (
     plans,
     stored_view,
 )
-from genba_cloud.store.standing import Standing, standing_of
+from genba_cloud.store.standing import Standing, put_standings
 from genba_cloud.store.tables import (
     CLIENT_EVENT,
     CUSTOMER_ORDER,
@@ -60,6 +60,8 @@ from genba_cloud.store.tables import (
     VIEWS_VERSION,
     WORK_ORDER,
 )
+from genba_cloud.store.tables_told import RESPONSE
+from genba_cloud.store.told import Told
 from genba_shared.events import DispatchClosed, DispatchOpened, Event, PiecesCounted
 
 _ATTRIBUTING = (DispatchOpened.kind, DispatchClosed.kind, PiecesCounted.kind)
@@ -91,6 +93,11 @@ class SqlTransaction:
     def proofs(self) -> Proofs:
         """See the port."""
         return Proofs(self._connection, self._enterprise)
+
+    @property
+    def told(self) -> Told:
+        """See the port."""
+        return Told(self._connection, self._enterprise)
 
     def last_link(self) -> Link:
         """See the port."""
@@ -272,17 +279,11 @@ class SqlTransaction:
         }
         self._put_all(VIEW, ("aggregate", "id"), rows)
         self._views.update(views)
-        standings = {
-            (key.id,): standing_of(key.id, view) for key, view in ordered if key.aggregate is Aggregate.QUESTION
-        }
-        self._put_all(QUESTION, ("id",), {name: row for name, row in standings.items() if row is not None})
-        for part in chunks(name for (name,), row in standings.items() if row is None):
-            table = QUESTION.c
-            self._connection.execute(delete(QUESTION).where(table.enterprise == self._enterprise, table.id.in_(part)))
+        put_standings(self._connection, self._enterprise, views)
 
     def clear_views(self) -> None:
         """See the port."""
-        for table in (VIEW, QUESTION):
+        for table in (VIEW, QUESTION, RESPONSE):
             self._connection.execute(delete(table).where(table.c.enterprise == self._enterprise))
         self._views.clear()
         if self._memory is not None:

@@ -117,13 +117,15 @@ def _head(order: AssessedOrder, shown: Shown) -> dict[str, Any]:
     plan, assessment = order.plan, order.assessment
     expected = shown.when(assessment.expected_finish)
     key = "order.lead.finished" if assessment.finished else "order.lead.expected"
+    key = "order.lead.cancelled" if assessment.cancelled else key
     return {
         "order": plan.order,
         "customer": plan.customer,
         "lead": shown.say(key, time=expected.text),
         "finished": assessment.finished,
         "promised": shown.when(plan.promised),
-        "late_for_promise": assessment.expected_finish > plan.promised,
+        "on_hold": assessment.on_hold,
+        "late_for_promise": not assessment.cancelled and assessment.expected_finish > plan.promised,
         "baseline": tuple(shown.when(at) for at in order.baseline),
         "expected": expected,
         "level": str(assessment.level),

@@ -169,7 +169,7 @@ def row_of(line: OrderLine, shown: Shown) -> ListRow:
         level_word=shown.say(f"level.{line.level}"),
         percent=f"{line.deviation.percent} %",
         status=str(line.status),
-        status_word=shown.say(f"status.{line.status}"),
+        status_word=shown.say(f"status.{line.status}") + (f" · {shown.say('order.held')}" if line.on_hold else ""),
         stage=stage_word(line.stage, shown),
         progress=shown.say("orders.progress", done=line.done, nodes=line.nodes),
         done=line.done,

@@ -29,6 +29,7 @@ from genba_shared.events.kinds import (
     WipChanged,
     WorkOrderReleased,
 )
+from genba_shared.events.kinds_floor import ReworkOrdered
 from genba_shared.events.kinds_nodes import (
     CodeScanned,
     EventVoided,
@@ -153,6 +154,7 @@ __all__ = [
     "QualityResult",
     "QuestionCause",
     "Result",
+    "ReworkOrdered",
     "ShipmentMoved",
     "ShipmentStatus",
     "Source",

@@ -144,7 +144,8 @@ class MediaAttached(Event):
 class EventVoided(Event):
     """A person takes the event `target` back, for `reason`: it no longer counts. Final; it may come before its target.
 
-    A counter's `total` stands: only what the event gave to a node is taken away.
+    A counter's `total` stands: only what the event gave to a node is taken away. `order` is that of the target, where
+    it speaks of an order as a whole.
     """
 
     kind: ClassVar[str] = "event_voided"
@@ -153,3 +154,4 @@ class EventVoided(Event):
 
     target: str
     note: str | None = None
+    order: str | None = None

@@ -36,6 +36,7 @@ class ProblemExplained(Event):
     target: str
     cause: str
     note: str | None = None
+    order: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,7 @@ class ProblemResolved(Event):
 
     target: str
     note: str | None = None
+    order: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from genba_shared.events import kinds, kinds_nodes, kinds_orders, kinds_trouble
+from genba_shared.events import kinds, kinds_floor, kinds_nodes, kinds_orders, kinds_trouble
 from genba_shared.events.model import Event
 
-_MODULES: Final = (kinds, kinds_nodes, kinds_orders, kinds_trouble)
+_MODULES: Final = (kinds, kinds_nodes, kinds_orders, kinds_trouble, kinds_floor)
 
 KINDS: Final[dict[str, type[Event]]] = {
     one.kind: one

@@ -13,9 +13,18 @@ from genba_cloud.core.facts.aggregates import (
     members_of,
     views_of,
 )
+from genba_cloud.core.facts.material import StockFacts, loss, stock_facts
+from genba_cloud.core.facts.order import OrderFacts, ShipmentFacts, order_facts
 from genba_cloud.core.facts.plan import NodePlan, OrderPlan, Refused, WorkOrderPlan, check_order
 from genba_cloud.core.facts.progress import work_order_facts
 from genba_cloud.core.facts.questions import QuestionFold, question_facts, target_of
+from genba_cloud.core.facts.response import (
+    AlertFacts,
+    ProblemFacts,
+    ResponseFacts,
+    TaskFacts,
+    response_facts,
+)
 from genba_cloud.core.facts.settlements import Settlement, settled_without_owner, settlements_of
 from genba_cloud.core.facts.station import (
     NOBODYS,
@@ -27,9 +36,11 @@ from genba_cloud.core.facts.station import (
     station_facts,
 )
 from genba_cloud.core.facts.timeline import ChangeOver, StateInterval, StateTimes, changeovers, timeline, times_of
+from genba_cloud.core.facts.told import NOTHING_TOLD, ToldFold, fold_told
 from genba_cloud.core.facts.views import (
     Lifecycle,
     Mark,
+    MaterialUse,
     NodeFacts,
     OpenDispatch,
     Question,
@@ -39,6 +50,7 @@ from genba_cloud.core.facts.views import (
     StockTake,
     TagBinding,
     Tally,
+    Word,
     WorkOrderFacts,
     ZoneFacts,
 )
@@ -48,36 +60,47 @@ from genba_cloud.core.facts.zone import TagFold, ZoneFold, stock_take, tag_bindi
 __all__ = [
     "FOLDS",
     "NOBODYS",
+    "NOTHING_TOLD",
     "QUESTION",
     "STATION",
     "TAG",
     "WORK_ORDER",
     "ZONE",
     "Aggregate",
+    "AlertFacts",
     "Attribution",
     "ChangeOver",
     "Fold",
     "Lifecycle",
     "Mark",
+    "MaterialUse",
     "NodeFacts",
     "NodePlan",
     "OpenDispatch",
+    "OrderFacts",
     "OrderPlan",
+    "ProblemFacts",
     "Question",
     "QuestionAnswer",
     "QuestionFold",
     "QuestionKind",
     "Refused",
+    "ResponseFacts",
     "Settlement",
+    "ShipmentFacts",
     "StateInterval",
     "StateTimes",
     "StationFacts",
     "StationFold",
+    "StockFacts",
     "StockTake",
     "TagBinding",
     "TagFold",
     "Tally",
+    "TaskFacts",
+    "ToldFold",
     "ViewKey",
+    "Word",
     "WorkOrderFacts",
     "WorkOrderPlan",
     "WorkOrderState",
@@ -87,12 +110,17 @@ __all__ = [
     "changeovers",
     "check_order",
     "fold_and_attribute",
+    "fold_told",
+    "loss",
     "members_of",
+    "order_facts",
     "owned_by",
     "question_facts",
+    "response_facts",
     "settled_without_owner",
     "settlements_of",
     "station_facts",
+    "stock_facts",
     "stock_take",
     "tag_binding",
     "target_of",

@@ -64,17 +64,17 @@ class Evidence:
         """Good pieces, None where nothing ever told a number of pieces.
 
         Of an inspected node those that passed. Else those of machines, or of people where no machine saw any or the
-        plan believes people; less those that an inspection has failed.
+        plan believes people; less those that an inspection has failed, or that must be worked on again.
         """
         said = self.spoken
         if self.plan is not None and self.plan.criterion is Criterion.INSPECTION:
-            return said.inspection.passed
+            return max(0, said.inspection.passed - said.again)
         by_people = said.reports.pieces
         is_told_by_people = self.plan is not None and self.plan.evidence is Wanted.PERSON and by_people is not None
         made = 0 if is_told_by_people else self.machine_pieces()
         if not made and by_people is None and not (self.counts.parts or self.settled or self.seen.tags):
             return None
-        return max(0, (made or by_people or 0) - said.inspection.failed)
+        return max(0, (made or by_people or 0) - said.inspection.failed - said.again)
 
     def is_in_doubt(self) -> bool:
         """Whether a count with several possible numbers is still without an answer."""
@@ -189,8 +189,8 @@ def _below(claim: Claim, evidence: Evidence) -> int:
     """Pieces of the claim that are to be compared with the quantity: no more than answers have left of them."""
     is_judged = claim.basis is Basis.COUNT and bool(evidence.settled)
     left = min(claim.pieces, evidence.tally().good) if is_judged else claim.pieces
-    failed = evidence.spoken.inspection.failed
-    return left if not failed else min(left, evidence.good() or 0)
+    is_less = evidence.spoken.inspection.failed or evidence.spoken.again
+    return min(left, evidence.good() or 0) if is_less else left
 
 
 def _disagree(claim: Claim, evidence: Evidence) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from genba_cloud.core.facts.order import OrderFacts
 from genba_cloud.core.facts.plan import WorkOrderPlan
 from genba_cloud.core.facts.views import Lifecycle, Mark, OpenDispatch, StockTake, TagBinding, WorkOrderFacts
 from genba_shared.dispatch_document import DispatchDocument, DispatchRow, OpenRow, StationDispatch
@@ -14,23 +15,30 @@ from genba_shared.dispatch_document import TagBinding as SentBinding
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A work order's plan and facts."""
+    """A work order's plan and facts, and what was said of its order, where anything was."""
 
     plan: WorkOrderPlan
     facts: WorkOrderFacts
+    order: OrderFacts | None = None
+
+    def is_wanted(self) -> bool:
+        """Whether anything may be done for it now: neither it nor its order is cancelled, and the order is not held."""
+        is_withdrawn = self.order is not None and (self.order.is_cancelled or self.order.on_hold)
+        return not (is_withdrawn or self.facts.is_cancelled)
 
     def is_open(self) -> bool:
-        """Whether any of its nodes is not done."""
-        return any(node.lifecycle is not Lifecycle.DONE for node in self.facts.nodes)
+        """Whether any of its nodes is not done, and any of them may still be."""
+        is_given_up = self.facts.is_cancelled or (self.order is not None and self.order.is_cancelled)
+        return not is_given_up and any(node.lifecycle is not Lifecycle.DONE for node in self.facts.nodes)
 
     def wants(self, code: str) -> bool:
-        """Whether the node may still be worked on: planned, and neither done nor claimed with its quantity.
+        """Whether the node may still be worked on: planned, and neither done, nor held, nor claimed with its quantity.
 
         A claim below the quantity keeps its row: where more is wanted since, the gateway goes on with it; where the
         node was ended short on purpose, the gateway knows that it claimed it, and passes the row over.
         """
         node = self.facts.node(code)
-        if node is None:
+        if node is None or node.on_hold or not self.is_wanted():
             return False
         return node.lifecycle in (Lifecycle.PENDING, Lifecycle.IN_PROGRESS) or (
             node.lifecycle is Lifecycle.AWAITING_CONFIRMATION and Mark.BELOW_QUANTITY in node.marks

@@ -230,10 +230,10 @@ def _check_work_order(work: WorkOrderPlan) -> Refused | None:
             return Refused(reason=f"{where}: node {node.node} is planned for no real date", accepted=_REAL_DATES)
         if node.planned_finish < node.planned_start:
             return Refused(reason=f"{where}: node {node.node} is planned to finish before it starts")
-        missing = [code for code in node.predecessors if code not in known]
+        missing = [code for code, _ in node.needs_within(work.work_order) if code not in known]
         if missing:
             return Refused(reason=f"{where}: node {node.node} follows {missing[0]}, which is not a node of it")
-    if len(in_sequence(work.nodes)) != len(work.nodes):
+    if len(in_sequence(work.nodes, work.work_order)) != len(work.nodes):
         return Refused(
             reason=f"{where}: its nodes follow one another in a circle", accepted="predecessors without a circle"
         )

@@ -179,7 +179,7 @@ def _node_facts(code: str, evidence: Evidence, before: Before) -> NodeFacts:
         quantity=plan.quantity if plan else None,
         good=_good(evidence, claim, lifecycle, confirmation),
         scrap=tally.scrap + said.inspection.scrap,
-        rework=tally.rework + said.inspection.rework,
+        rework=tally.rework + said.inspection.rework + said.again,
         started_at=started.at if started else None,
         claimed_at=claim.seen.at if claim else None,
         completed_at=completed,

@@ -12,9 +12,11 @@ Nothing follows further: what others made of it stays, and is taken back by even
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from genba_cloud.core.facts.aggregates import Aggregate, ViewKey, views_of
+from genba_cloud.core.facts.questions import target_of
 from genba_shared.events import (
     CountsAssigned,
     DataQuestioned,
@@ -28,6 +30,7 @@ from genba_shared.events import (
     PiecesCounted,
     ProgressReported,
     QualityRecorded,
+    ReworkOrdered,
 )
 
 SAYINGS: Final = (CountsAssigned, EventCorrected, EventVoided)
@@ -35,16 +38,33 @@ SAYINGS: Final = (CountsAssigned, EventCorrected, EventVoided)
 
 _ANSWERS: Final = (CountsAssigned, EventCorrected)
 _COUNTED: Final = (PiecesCounted, DataQuestioned)
-_CORRECTABLE: Final = (NodeCompleted, NodeConfirmed, ProgressReported, QualityRecorded)
+_CORRECTABLE: Final = (NodeCompleted, NodeConfirmed, ProgressReported, QualityRecorded, ReworkOrdered)
 _DISPATCH: Final = (DispatchOpened, DispatchClosed)
 
 
-def forwarded(saying: Event, target: Event) -> tuple[ViewKey, ...]:
-    """The views, beside the target's question, that hear what is said of `target`.
+def heard(sayings: Iterable[Event], events: Mapping[str, Event]) -> dict[ViewKey, list[Event]]:
+    """By view, beside the targets' own questions, which of these sayings it hears.
 
-    What takes back an answer is heard by the question that was answered; whether it is heard further depends on the
-    event that was answered in turn, for which `forwarded` is asked again.
+    Args:
+        sayings: events that say something of others.
+        events: by their ids, the events that they speak of, as far as those have come, and the events that those in
+            turn were answers to: what takes back an answer is heard where the answer was heard.
     """
+    found: dict[ViewKey, list[Event]] = {}
+    for saying in sayings:
+        target = events.get(target_of(saying) or "")
+        if target is None:
+            continue
+        keys = set(_forwarded(saying, target))
+        asked = events.get(answered_by(target) or "")
+        if isinstance(saying, EventVoided) and asked is not None and not isinstance(asked, SAYINGS):
+            keys.update(_forwarded(saying, asked))
+        for key in keys:
+            found.setdefault(key, []).append(saying)
+    return found
+
+
+def _forwarded(saying: Event, target: Event) -> tuple[ViewKey, ...]:
     if isinstance(target, EventVoided):
         return ()
     if isinstance(saying, EventVoided):
@@ -55,7 +75,7 @@ def forwarded(saying: Event, target: Event) -> tuple[ViewKey, ...]:
 
 
 def answered_by(target: Event) -> str | None:
-    """The id of the event that `target`, which is taken back, was an answer to; None where it was none."""
+    """The id of the event that `target` was an answer to; None where it was none."""
     return target.target if isinstance(target, _ANSWERS) else None
 
 

@@ -27,6 +27,7 @@ from genba_shared.events import (
     NodeSkipped,
     ProgressReported,
     QualityRecorded,
+    ReworkOrdered,
     ShipmentMoved,
     ShipmentStatus,
     Source,
@@ -67,7 +68,8 @@ class Spoken:
     `claims` are those that nobody took back or turned down, with what comes to a claim (a report of everything, the
     last step, the last piece inspected, an arrival); `past` are all that nobody took back. `met_by` are those among
     them that meet a criterion which no other claim can. `begun` is the first word that work was done, `sayers` have
-    reported work or inspected it.
+    reported work or inspected it. `again` are pieces that must be worked on once more, and nobody has said since that
+    they were.
     """
 
     claims: Sequence[Claim] = ()
@@ -83,6 +85,7 @@ class Spoken:
     inspection: Inspected = NOT_INSPECTED
     begun: Seen | None = None
     sayers: frozenset[str] = frozenset()
+    again: int = 0
     words: tuple[Word, ...] = ()
 
 
@@ -127,6 +130,7 @@ class _Listening:
             inspection=self._inspection,
             begun=self._begun(),
             sayers=frozenset(who(one.source) for one in others),
+            again=self._again(live),
             words=tuple(_word(one) for one in self._events if isinstance(one, _WORDS)),
         )
 
@@ -177,6 +181,17 @@ class _Listening:
                 case _:
                     pass
         return None
+
+    def _again(self, claims: Sequence[Claim]) -> int:
+        """Pieces that were sent to rework after everything that says how many good ones there are.
+
+        An inspection says so of the pieces whose rework it names in `because`.
+        """
+        heard = (*self._of(ProgressReported), *self._of(NodeConfirmed))
+        newest = max((*map(fact_key, heard), *(claim.seen.key() for claim in claims)), default=None)
+        done = {name for one in self._of(QualityRecorded) for name in one.because}
+        ordered = (one for one in self._of(ReworkOrdered) if newest is None or fact_key(one) > newest)
+        return sum(max(0, self._fixes.corrected.get(one.id, one.pieces)) for one in ordered if one.id not in done)
 
     def _told_claims(self) -> tuple[list[Claim], list[str]]:
         """What comes to a claim without being one, and the ids of those that meet the plan's criterion as no other."""

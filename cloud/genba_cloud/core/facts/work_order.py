@@ -37,6 +37,7 @@ from genba_shared.events import (
     PiecesCounted,
     ProgressReported,
     QualityRecorded,
+    ReworkOrdered,
     ShipmentMoved,
     Source,
     SourceType,
@@ -67,6 +68,7 @@ SAID: Final = (
     NodeSkipped,
     ProgressReported,
     QualityRecorded,
+    ReworkOrdered,
     ShipmentMoved,
     StepCompleted,
 )

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0010"
-down_revision = "0003"
+down_revision = "0004"
 
 _KINDS = (
     "'alert_closed', 'alert_opened', 'dispatch_closed', 'dispatch_opened', 'episode_closed', 'episode_escalated', "
