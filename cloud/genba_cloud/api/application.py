@@ -12,7 +12,18 @@ from fastapi.responses import JSONResponse, Response
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from genba_cloud.api import admin, enrolment, health, proofs, quarantine, reading, station_state, stock_taking, writing
+from genba_cloud.api import (
+    admin,
+    enrolment,
+    health,
+    proofs,
+    quarantine,
+    reading,
+    reports,
+    station_state,
+    stock_taking,
+    writing,
+)
 from genba_cloud.api.enrolment import Enrolling
 from genba_cloud.api.guard import Guard
 from genba_cloud.api.health import Metrics
@@ -81,6 +92,7 @@ def create_app(parts: ApiParts, *, pages: Iterable[APIRouter] = (), static: Path
     for name, router in (
         ("read", station_state.router),
         ("read", reading.router),
+        ("review", reports.router),
         ("write", writing.router),
         ("write", stock_taking.router),
         ("administration", admin.router),

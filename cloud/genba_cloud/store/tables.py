@@ -136,11 +136,16 @@ REVIEW_KINDS: Final = (
     "material_issued",
     "node_completed",
     "node_confirmed",
+    "node_held",
+    "node_rejected",
     "node_reopened",
     "node_skipped",
     "node_started",
     "order_cancelled",
+    "order_changed",
     "order_confirmed",
+    "order_held",
+    "order_resumed",
     "problem_explained",
     "problem_reported",
     "problem_resolved",
@@ -150,6 +155,7 @@ REVIEW_KINDS: Final = (
     "task_closed",
     "task_opened",
     "task_planned",
+    "work_order_cancelled",
 )
 """Kinds that reports look for by when they happened. Counts, passages and states, which are most of a log, are not."""
 IS_OF_REVIEW: Final = "kind IN ({})".format(", ".join(f"'{kind}'" for kind in REVIEW_KINDS))

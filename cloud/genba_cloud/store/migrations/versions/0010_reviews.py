@@ -9,11 +9,13 @@ revision = "0010"
 down_revision = "0004"
 
 _KINDS = (
-    "'alert_closed', 'alert_opened', 'dispatch_closed', 'dispatch_opened', 'episode_closed', 'episode_escalated', "
-    "'episode_opened', 'event_voided', 'late_update_flagged', 'material_consumed', 'material_issued', "
-    "'node_completed', 'node_confirmed', 'node_reopened', 'node_skipped', 'node_started', 'order_cancelled', "
-    "'order_confirmed', 'problem_explained', 'problem_reported', 'problem_resolved', 'promise_set', "
-    "'quality_recorded', 'station_changed_over', 'task_closed', 'task_opened', 'task_planned'"
+    "'alert_closed', 'alert_opened', 'dispatch_closed', 'dispatch_opened', 'episode_closed', "
+    "'episode_escalated', 'episode_opened', 'event_voided', 'late_update_flagged', 'material_consumed', "
+    "'material_issued', 'node_completed', 'node_confirmed', 'node_held', 'node_rejected', 'node_reopened', "
+    "'node_skipped', 'node_started', 'order_cancelled', 'order_changed', 'order_confirmed', 'order_held', "
+    "'order_resumed', 'problem_explained', 'problem_reported', 'problem_resolved', 'promise_set', "
+    "'quality_recorded', 'station_changed_over', 'task_closed', 'task_opened', 'task_planned', "
+    "'work_order_cancelled'"
 )
 
 
