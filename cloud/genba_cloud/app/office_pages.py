@@ -8,9 +8,12 @@ from fastapi import APIRouter, Request
 
 from genba_cloud.api import Desk, Guard
 from genba_cloud.api.order_reads import OrderReads
+from genba_cloud.api.report_reads import ReportReads
 from genba_cloud.core.viewer import Subject, Viewer
+from genba_cloud.web.figures import create_figure_page
 from genba_cloud.web.order_page import create_order_page
 from genba_cloud.web.orders import create_order_list
+from genba_cloud.web.reports import create_report_pages
 from genba_cloud.web.rows import Shown
 
 
@@ -20,8 +23,13 @@ def office_pages(desk: Desk, shown_to: Callable[[Request], Shown]) -> list[APIRo
     def orders_of(viewer: Viewer) -> OrderReads:
         return OrderReads(desk, viewer)
 
-    guard = Guard(sees=Subject.ORDERS)
+    def reports_of(viewer: Viewer) -> ReportReads:
+        return ReportReads(desk, viewer)
+
+    guard, review = Guard(sees=Subject.ORDERS), Guard(sees=Subject.REPORTS)
     return [
         create_order_list(guard=guard, source_of=orders_of, shown_to=shown_to),
         create_order_page(guard=guard, source_of=orders_of, shown_to=shown_to),
+        create_report_pages(guard=review, source_of=reports_of, shown_to=shown_to),
+        create_figure_page(guard=review, source_of=reports_of, shown_to=shown_to),
     ]
