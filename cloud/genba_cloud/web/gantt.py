@@ -15,6 +15,7 @@ _STEPS: Final = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 30, 60, 
 )
 _MOST_TICKS: Final = 7
 _NARROWEST: Final = 0.4  # percent: so that what was short is seen, too
+_LAST_TICK: Final = 96.0  # percent: its label still fits
 _EDGE: Final = 0.02  # of the drawn time, free on both sides
 
 
@@ -74,7 +75,7 @@ class Scale:
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
         at = midnight + ((local - midnight) // step + 1) * step
         found: list[Tick] = []
-        while at < self.end and len(found) < 2 * _MOST_TICKS:
+        while self.place(at) < _LAST_TICK and len(found) < 2 * _MOST_TICKS:
             here = at.astimezone(zone)
             found.append(Tick(x=self.x(at), at=at, is_day=(here.hour, here.minute) == (0, 0)))
             at += step

@@ -126,7 +126,7 @@ def _head(order: AssessedOrder, shown: Shown) -> dict[str, Any]:
         "promised": shown.when(plan.promised),
         "on_hold": assessment.on_hold,
         "late_for_promise": not assessment.cancelled and assessment.expected_finish > plan.promised,
-        "baseline": tuple(shown.when(at) for at in order.baseline),
+        "baseline": _span(shown, *order.baseline),
         "expected": expected,
         "level": str(assessment.level),
         "level_word": shown.say(f"level.{assessment.level}"),
@@ -157,8 +157,11 @@ def _chart(order: AssessedOrder, past: OrderPast | None, shown: Shown) -> dict[s
 
 
 def _marks(scale: Scale, shown: Shown) -> list[Mark]:
-    whens = ((tick, shown.when(tick.at)) for tick in scale.ticks(shown.zone))
-    return [Mark(x=tick.x, clock=when.clock, day=_date(when) if tick.is_day else "") for tick, when in whens]
+    whens = [(tick, shown.when(tick.at)) for tick in scale.ticks(shown.zone)]
+    return [
+        Mark(x=tick.x, clock=when.clock, day=_date(when) if tick.is_day or number == 0 else "")
+        for number, (tick, when) in enumerate(whens)
+    ]
 
 
 def _date(when: When) -> str:
@@ -217,6 +220,12 @@ def _span(shown: Shown, begin: datetime | None, end: datetime | None) -> str:
     """From when to when; a dash stands for what is not known."""
     if begin is None and end is None:
         return "–"
+    if (
+        begin is not None
+        and end is not None
+        and begin.astimezone(shown.zone).date() == end.astimezone(shown.zone).date()
+    ):
+        return f"{shown.when(begin).text} – {shown.when(end).clock}"
     return " – ".join(shown.when(at).text if at else "…" for at in (begin, end))
 
 

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from genba_cloud.api.reports import instant_of
+from genba_cloud.core.deviation import Level
 from genba_cloud.core.facts.response import ProblemFacts, TaskFacts
 from genba_cloud.core.kpis import Period
 from genba_cloud.core.order_list import Stage
@@ -72,7 +73,7 @@ class MorningRow:
     before: str
     changes: tuple[str, ...]
     node: str
-    reply: Reply
+    reply: Reply | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +180,7 @@ def _morning(report: MorningReport, shown: Shown) -> dict[str, Any]:
 
 def _morning_row(order: MorningOrder, shown: Shown) -> MorningRow:
     line, before = order.line, order.level_before
+    needs_reply = line.level is not Level.NONE or order.answer.task is not None
     is_moved = before is not None and before is not line.level
     return MorningRow(
         row=row_of(line, shown),
@@ -188,7 +190,7 @@ def _morning_row(order: MorningOrder, shown: Shown) -> MorningRow:
             for change in order.changes
         ),
         node=_node(order.node, shown),
-        reply=_reply(order.answer, shown),
+        reply=_reply(order.answer, shown) if needs_reply else None,
     )
 
 

@@ -266,7 +266,11 @@ def test_visibility_counts_each_key_node_of_a_site_once() -> None:
     ]
     figure = visibility(nodes, {"SEW-1": at(1, 20)}, now)
     assert (figure.value, figure.counted) == (pytest.approx(2 / 3), 3)
-    assert [(part.name, part.value) for part in figure.parts] == [("demo/CUT", 1.0), ("demo/PACK", 0.0), ("demo/SEW", 1.0)]
+    assert [(part.name, part.value) for part in figure.parts] == [
+        ("demo/CUT", 1.0),
+        ("demo/PACK", 0.0),
+        ("demo/SEW", 1.0),
+    ]
 
 
 def test_inventory_days_are_stock_by_daily_use_of_items_that_were_used() -> None:

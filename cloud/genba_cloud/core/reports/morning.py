@@ -15,8 +15,19 @@ from genba_cloud.core.reports.answers import NO_TROUBLE, Answer, Trouble, WorstN
 from genba_shared.events import EpisodeEscalated, EpisodeOpened, Event
 
 MOST_ORDERS: Final = 50
-_PROGRESS: Final = frozenset({"node_completed", "node_confirmed", "node_started", "node_skipped"})
-"""Kinds that are how things should be: they are counted, and do not bring an order on the list."""
+_UNSPOKEN: Final = frozenset(
+    {
+        "dispatch_closed",
+        "dispatch_opened",
+        "material_consumed",
+        "material_issued",
+        "node_started",
+        "station_changed_over",
+    }
+)
+"""Kinds that happen all day long and that nobody talks about."""
+_PROGRESS: Final = frozenset({"node_completed", "node_confirmed", "order_confirmed", "quality_recorded"})
+"""Kinds that are how things should be: they are told, and do not bring an order on the list by themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +130,7 @@ def changes_of(events: Iterable[Event], owners: Mapping[str, str]) -> dict[str, 
     found: dict[str, dict[str, Change]] = {}
     for event in events:
         order = getattr(event, "order", None) or owners.get(event.work_order or "")
-        if order is None:
+        if order is None or event.kind in _UNSPOKEN:
             continue
         kinds = found.setdefault(order, {})
         before = kinds.get(event.kind)
@@ -140,8 +151,12 @@ def levels_at(history: Mapping[str, Sequence[Event]], at: datetime) -> dict[str,
     return found
 
 
-def _asks(changes: Iterable[Change]) -> bool:
-    return any(change.kind not in _PROGRESS for change in changes)
+def _asks(changes: Sequence[Change]) -> bool:
+    """Whether something happened that people should talk about. A new order's first promise is not such a thing."""
+    kinds = {change.kind: change.count for change in changes}
+    if "order_confirmed" in kinds and kinds.get("promise_set") == 1:
+        del kinds["promise_set"]
+    return any(kind not in _PROGRESS for kind in kinds)
 
 
 def _completions(order: AssessedOrder) -> Iterable[datetime]:
