@@ -65,6 +65,9 @@ ALLOWED = {
     "POST /api/v1/tasks/{task}/close": "aq",
     "GET /api/v1/problems": "ar",
     "GET /api/v1/problems/{problem}": "ar",
+    "GET /api/v1/kpis": "ar",
+    "GET /api/v1/reports/morning": "ar",
+    "GET /api/v1/reports/weekly": "ar",
     "POST /api/v1/events": "ae",
     "POST /api/v1/zones/{zone}/stocktake": "aepsm",
     "GET /api/v1/keys": "a",
@@ -194,6 +197,11 @@ ALLOWED = {
     "GET /tasks": "ar",
     "POST /tasks/{task}/plan": "a",
     "POST /tasks/{task}/close": "a",
+    "GET /orders": "arb",
+    "GET /orders/{order}": "arb",
+    "GET /reports/morning": "ar",
+    "GET /reports/weekly": "ar",
+    "GET /kpis": "ar",
 }
 LETTERS = dict(zip("nwarodebqpsmc", ROLES, strict=True))
 BODIES: dict[str, Any] = {

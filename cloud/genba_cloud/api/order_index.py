@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from genba_cloud.core.assess import AssessedOrder
+from genba_cloud.core.order_list import OrderLine, line_of
 
 FINISHED_KEPT: Final = 50
 
@@ -22,6 +23,7 @@ class OrderIndex:
         self._lock = threading.Lock()
         self._open: dict[str, None] = {}
         self._finished: dict[str, float] = {}
+        self._lines: dict[str, OrderLine] = {}
         self._kept = finished_kept
 
     def note(self, orders: Iterable[AssessedOrder]) -> None:
@@ -34,14 +36,18 @@ class OrderIndex:
                 number = order.plan.order
                 self._open.pop(number, None)
                 self._finished.pop(number, None)
+                self._lines.pop(number, None)
                 if order.assessment.cancelled:
                     continue  # it is not drawn
                 if order.assessment.finished:
                     self._finished[number] = order.assessment.expected_finish.timestamp()
                 else:
                     self._open[number] = None
+                self._lines[number] = line_of(order)
             while len(self._finished) > self._kept:
-                del self._finished[min(self._finished, key=self._finished.__getitem__)]
+                oldest = min(self._finished, key=self._finished.__getitem__)
+                del self._finished[oldest]
+                del self._lines[oldest]
 
     def add(self, numbers: Iterable[str]) -> None:
         """Take orders as open until they were assessed: they are new, or something about them changed."""
@@ -54,3 +60,8 @@ class OrderIndex:
         """Open orders, and finished ones, the last finished first."""
         with self._lock:
             return list(self._open), sorted(self._finished, key=self._finished.__getitem__, reverse=True)
+
+    def lines(self) -> tuple[list[OrderLine], list[str]]:
+        """Lines of the orders as they were assessed last, and numbers of open orders that were not assessed yet."""
+        with self._lock:
+            return list(self._lines.values()), [number for number in self._open if number not in self._lines]

@@ -37,6 +37,7 @@ from genba_cloud.app.assessor import PERIOD_S, Assessor
 from genba_cloud.app.database import accounts_of
 from genba_cloud.app.floor import floor_pages
 from genba_cloud.app.head_keeper import HeadKeeper
+from genba_cloud.app.office_pages import office_pages
 from genba_cloud.app.policy_keeper import PolicyKeeper
 from genba_cloud.app.webhook_sender import WebhookSender
 from genba_cloud.core.assess import DEFAULT_POLICY, Policy
@@ -318,7 +319,8 @@ def _pages(ledger: Ledger, desk: Desk, authority: Authority, settings: Collector
     )
     floor = floor_pages(ledger, desk, shown=parts.shown, public_url=settings.public_url, gs1_prefix=settings.gs1_prefix)
     alerts = _alert_pages(ledger, desk, parts)
-    return [create_pages(parts), create_question_pages(questions), stations, bottlenecks, alerts, *floor]
+    office = office_pages(desk, parts.shown)
+    return [create_pages(parts), create_question_pages(questions), stations, bottlenecks, alerts, *floor, *office]
 
 
 def _alert_pages(ledger: Ledger, desk: Desk, parts: PageParts) -> APIRouter:

@@ -58,6 +58,7 @@ class Subject(StrEnum):
     QUESTIONS = "questions"
     MASTER = "master data"
     RESPONSES = "tasks and problems"
+    REPORTS = "reports"
 
 
 class Act(StrEnum):
@@ -147,6 +148,7 @@ _SUPERVISOR_SIGHT: Final = dict.fromkeys(
         Subject.TAGS,
         Subject.QUESTIONS,
         Subject.RESPONSES,
+        Subject.REPORTS,
     ),
     Sight.ALL,
 )

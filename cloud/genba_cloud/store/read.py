@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from genba_cloud.store.alert_rows import AlertRows
     from genba_cloud.store.floor import Floor  # it speaks of what this module is imported by
     from genba_cloud.store.master import MasterRows
+    from genba_cloud.store.past import Past
     from genba_cloud.store.proofs import Proofs  # both speak of what this module is imported by
     from genba_cloud.store.told import Told
     from genba_cloud.store.webhooks import Webhooks
@@ -274,6 +275,9 @@ class Reads(Protocol):
 
     def proofs(self) -> AbstractContextManager[Proofs]:
         """Heads, archives and keys of subjects, and the log as it really stands, in one snapshot."""
+
+    def past(self) -> AbstractContextManager[Past]:
+        """What happened in a span of time or to one order, in one snapshot."""
 
     def told(self) -> AbstractContextManager[Told]:
         """Orders as a whole, stock, problems, alerts and tasks, in one snapshot."""

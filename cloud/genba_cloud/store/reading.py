@@ -34,6 +34,7 @@ from genba_cloud.store.floor import Floor
 from genba_cloud.store.identities import SqlIdentities
 from genba_cloud.store.master import MasterRows
 from genba_cloud.store.order_keys import order_keys, orders_of_work
+from genba_cloud.store.past import Past
 from genba_cloud.store.port import StoredOrder, StoredView
 from genba_cloud.store.proofs import Proofs
 from genba_cloud.store.read import (
@@ -92,6 +93,12 @@ class SqlReads:
         """See the port."""
         with self._engine.connect() as connection:
             yield Proofs(connection, self._enterprise)
+
+    @contextmanager
+    def past(self) -> Iterator[Past]:
+        """See the port."""
+        with self._engine.connect() as connection:
+            yield Past(connection, self._enterprise)
 
     @contextmanager
     def told(self) -> Iterator[Told]:

@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION: Final = "0008"
+REVISION: Final = "0010"
 """The newest revision of these tables: the last file of ``migrations/versions``."""
 SCHEMA_VERSION: Final = 1
 """Raised only where a version of genba that knows nothing of revisions must be kept from opening the database."""
@@ -120,6 +120,52 @@ Index(
     LOG.c.at,
     sqlite_where=text(IS_GAP),
     postgresql_where=text(IS_GAP),
+)
+
+REVIEW_KINDS: Final = (
+    "alert_closed",
+    "alert_opened",
+    "dispatch_closed",
+    "dispatch_opened",
+    "episode_closed",
+    "episode_escalated",
+    "episode_opened",
+    "event_voided",
+    "late_update_flagged",
+    "material_consumed",
+    "material_issued",
+    "node_completed",
+    "node_confirmed",
+    "node_held",
+    "node_rejected",
+    "node_reopened",
+    "node_skipped",
+    "node_started",
+    "order_cancelled",
+    "order_changed",
+    "order_confirmed",
+    "order_held",
+    "order_resumed",
+    "problem_explained",
+    "problem_reported",
+    "problem_resolved",
+    "promise_set",
+    "quality_recorded",
+    "station_changed_over",
+    "task_closed",
+    "task_opened",
+    "task_planned",
+    "work_order_cancelled",
+)
+"""Kinds that reports look for by when they happened. Counts, passages and states, which are most of a log, are not."""
+IS_OF_REVIEW: Final = "kind IN ({})".format(", ".join(f"'{kind}'" for kind in REVIEW_KINDS))
+Index(
+    "log_of_review_by_time",
+    LOG.c.enterprise,
+    LOG.c.kind,
+    LOG.c.at,
+    sqlite_where=text(IS_OF_REVIEW),
+    postgresql_where=text(IS_OF_REVIEW),
 )
 
 LINK = Table(
@@ -241,6 +287,7 @@ NODE = Table(
     PrimaryKeyConstraint("enterprise", "work_order", "node"),
     ForeignKeyConstraint(["enterprise", "work_order"], ["work_order.enterprise", "work_order.id"]),
 )
+Index("node_by_planned_finish", NODE.c.enterprise, NODE.c.planned_finish)
 
 QUEUE_ROW = Table(
     "queue_row",

@@ -175,7 +175,7 @@ def gateways_of(gateways: Sequence[GatewayRecord], shown: Shown, *, wall: dateti
 
 
 def _line(work_order: str, item: str, quantity: int, nodes: Sequence[NodeAssessment], shown: Shown) -> Line:
-    cells = tuple(_cell(node, shown) for node in nodes)
+    cells = tuple(cell_of(node, shown) for node in nodes)
     return Line(
         work_order=work_order,
         item=item,
@@ -185,7 +185,8 @@ def _line(work_order: str, item: str, quantity: int, nodes: Sequence[NodeAssessm
     )
 
 
-def _cell(node: NodeAssessment, shown: Shown) -> NodeCell:
+def cell_of(node: NodeAssessment, shown: Shown) -> NodeCell:
+    """A node as it is shown."""
     labels = node.plan.label if node.plan else {}
     spoken = next((tag for tag in (shown.language, "en", *labels) if tag in labels), None)
     label = labels[spoken] if spoken else node.facts.node

@@ -11,7 +11,9 @@ from genba_cloud.web import (
     words_alerts,
     words_floor,
     words_forecast,
+    words_orders,
     words_questions,
+    words_reports,
     words_scan,
     words_trouble,
 )
@@ -345,7 +347,16 @@ _EN: Final[dict[str, str]] = {
     "state.starved": "starved",
 }
 
-_AREAS: Final = (words_floor, words_questions, words_forecast, words_scan, words_trouble, words_alerts)
+_AREAS: Final = (
+    words_floor,
+    words_questions,
+    words_forecast,
+    words_scan,
+    words_trouble,
+    words_alerts,
+    words_orders,
+    words_reports,
+)
 
 WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
     Language.ZH: _ZH | {key: text for area in _AREAS for key, text in area.ZH.items()},
