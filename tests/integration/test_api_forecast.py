@@ -138,6 +138,24 @@ async def test_utilisation_of_the_last_shift_is_that_of_the_known_time_of_its_st
     assert "utilisation 25 %" in page.text
 
 
+async def test_machines_of_master_data_count_from_when_they_are_put_in(desk: Bench) -> None:
+    for path, body in (
+        ("sites/demo", {}),
+        ("work-centres/cutting", {"site": "demo"}),
+        ("stations/CUT-1", {"work_centre": "cutting", "machines": 2}),
+    ):
+        assert (await desk["admin"].put(f"/api/v1/{path}", json=body)).status_code == 201
+
+    async def is_known() -> bool:
+        return bool([one["work_centre"] for one in (await read(desk, "bottlenecks"))["items"]] == ["cutting"])
+
+    await until(is_known)
+    (cutting,) = (await read(desk, "bottlenecks"))["items"]
+    assert (cutting["machines"], cutting["stations"]) == (2, ["CUT-1"])
+    assert (cutting["waiting_s"], cutting["waiting_hours_per_machine"]) == (43_200, 6.0)
+    assert (await read(desk, "orders/A-2/forecast"))["expected_finish"] == "2026-01-06T03:00:00.000Z"
+
+
 async def test_load_is_held_against_the_capacity_of_the_weeks_to_come(desk: Bench) -> None:
     found = await read(desk, "capacity?weeks=2")
     (cut,) = found["items"]

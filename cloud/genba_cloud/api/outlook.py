@@ -23,7 +23,6 @@ from genba_cloud.core.forecast import (
     Shop,
     ShopForecast,
     Times,
-    WorkCentre,
     forecast_by_due_date,
     resources_of,
 )
@@ -33,11 +32,6 @@ REST_PER_NODE: Final = timedelta(milliseconds=0.5)
 """How long the assessor goes without a new look, for each open node: at 7,000 nodes a look of 0.3 s each 3.5 s."""
 NO_REST_UP_TO: Final = 250
 """So few open nodes are looked at after every change: it takes 10 ms."""
-
-
-def no_centres() -> Iterable[WorkCentre]:
-    """The work centres of an enterprise that told of none: they are taken from the plans."""
-    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +52,11 @@ class Outlook:
         reads: Reads,
         index: OrderIndex,
         policy: Callable[[], Policy],
-        centres: Callable[[], Iterable[WorkCentre]] = no_centres,
         forecaster: Forecaster = forecast_by_due_date,
     ) -> None:
         self._reads = reads
         self._index = index
         self._policy = policy
-        self._centres = centres
         self._forecaster = forecaster
         self._looking = threading.Lock()
         self._noting = threading.Lock()
@@ -107,7 +99,7 @@ class Outlook:
             with self._noting:
                 wanted = (self._version, now.replace(second=0, microsecond=0))
                 changed = frozenset(self._changed)
-            policy = self._policy()  # replaced as a whole where a calendar changes
+            policy = self._policy()  # replaced as a whole where a calendar or a machine changes
             is_same = self._look_of == wanted and self._look_with is policy
             if self._look is None or not is_same or self._look.forecast.made_at > now:
                 self._look = self._look_again(changed, now, policy)
@@ -122,13 +114,19 @@ class Outlook:
         self._records = known
         with self._noting:
             self._changed -= changed
-        orders = tuple(OpenOrder(plan=record.plan, facts=record.facts) for record in known.values())
+        orders = tuple(
+            OpenOrder(plan=record.plan, facts=record.facts) for record in known.values() if _is_wanted(record)
+        )
         resources = resources_of(
             orders,
             stations=self._reads.stations(),
             queued=(Queued(row.station, NodeKey(row.work_order, row.node)) for row in self._reads.queues()),
-            known=self._centres(),
+            known=policy.centres,
         )
         shop = Shop(orders=orders, resources=resources, calendar_of=policy.calendar_of)
         forecast = self._forecaster(shop, now)
         return Look(shop=shop, forecast=forecast, floors=forecast.floors())
+
+
+def _is_wanted(record: OrderRecord) -> bool:
+    return record.said is None or not record.said.is_cancelled

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from genba_cloud.api.order_index import OrderIndex
 from genba_cloud.api.order_rows import OrderRows, RowPage
-from genba_cloud.api.outlook import Outlook, no_centres
+from genba_cloud.api.outlook import Outlook
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.api.visible_alerts import SeenAlert, VisibleAlerts
 from genba_cloud.core.assess import AssessedOrder, NodeAssessment, OrderAssessment, Policy, assess_order
 from genba_cloud.core.facts import ChangeOver, StateInterval, changeovers, timeline
 from genba_cloud.core.facts.views import Lifecycle, Question, StationFacts, TagBinding, ZoneFacts
-from genba_cloud.core.forecast import NO_FLOORS, NodeKey, Times, WorkCentre
+from genba_cloud.core.forecast import NO_FLOORS, NodeKey, Times
 from genba_cloud.core.horizon import known_until
 from genba_cloud.core.viewer import Act, Sight, Subject, Viewer, may, sight, without_names
 from genba_cloud.ledger.sealing import NO_KEY, Seals
@@ -45,8 +45,7 @@ _HALVINGS: Final = 12
 class Desk:
     """What reading needs: the store of one enterprise, plant time, thresholds, and which orders are open.
 
-    `policy` is replaced as a whole when master data changes.
-    `centres`: the work centres that are known as master data. `outlook`: the forecast of the shop.
+    `policy` is replaced as a whole when master data changes. `outlook`: the forecast of the shop.
     """
 
     reads: Reads
@@ -56,12 +55,10 @@ class Desk:
     index: OrderIndex
     seals: Seals = NO_KEY
     rows: OrderRows = field(default_factory=OrderRows)
-    centres: Callable[[], Iterable[WorkCentre]] = no_centres
     outlook: Outlook = field(init=False)
 
     def __post_init__(self) -> None:
-        outlook = Outlook(reads=self.reads, index=self.index, policy=lambda: self.policy, centres=self.centres)
-        object.__setattr__(self, "outlook", outlook)
+        self.outlook = Outlook(reads=self.reads, index=self.index, policy=lambda: self.policy)
 
     def opened_question(self, question: Question) -> Question:
         """The question with what people wrote, as it may be read."""

@@ -14,7 +14,16 @@ from genba_cloud.core.deviation import Deviation, Level, LevelPolicy, deviation_
 from genba_cloud.core.facts.order import OrderFacts
 from genba_cloud.core.facts.plan import NodePlan, OrderPlan, WorkOrderPlan
 from genba_cloud.core.facts.views import Lifecycle, NodeFacts, WorkOrderFacts
-from genba_cloud.core.forecast import NO_FLOORS, ForecastPolicy, NodeKey, OpenOrder, QueuePolicy, Times, walk
+from genba_cloud.core.forecast import (
+    NO_FLOORS,
+    ForecastPolicy,
+    NodeKey,
+    OpenOrder,
+    QueuePolicy,
+    Times,
+    WorkCentre,
+    walk,
+)
 from genba_cloud.core.forecast.orders import untouched
 from genba_cloud.core.policy import SitePolicy
 from genba_cloud.core.readiness import is_ready
@@ -27,6 +36,7 @@ class Policy:
     """Thresholds and calendars that assessments use. A site without a calendar of its own always works.
 
     A site that is not among `calendars` or `sites` has the usual ones; without a usual policy, `status` and `levels`.
+    `centres`: the work centres that are known, with the machines of their stations.
     """
 
     status: StatusPolicy = field(default_factory=StatusPolicy)
@@ -37,6 +47,7 @@ class Policy:
     usual_site: SitePolicy | None = None
     forecast: ForecastPolicy = field(default_factory=ForecastPolicy)
     queues: QueuePolicy = field(default_factory=QueuePolicy)
+    centres: tuple[WorkCentre, ...] = ()
 
     def calendar_of(self, site: str) -> Calendar:
         """The calendar of the site."""

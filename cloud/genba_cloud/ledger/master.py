@@ -115,13 +115,15 @@ class Book:
         return sorted({*self._everything(kind), *built_in})
 
     def policy(self, base: Policy = DEFAULT_POLICY) -> Policy:
-        """Thresholds and calendars of all sites."""
+        """Thresholds, calendars and machines of all sites."""
         if self._policy is None or self._policy[0] is not base:
             found = policy_from(
                 base,
                 sites=tuple(self.everything(MasterKind.SITES).values()),
                 calendars=self.everything(MasterKind.CALENDARS),
                 policies=self.everything(MasterKind.POLICIES),
+                work_centres=tuple(self.everything(MasterKind.WORK_CENTRES).values()),
+                stations=tuple(self.everything(MasterKind.STATIONS).values()),
             )
             self._policy = (base, found)
         return self._policy[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,12 +12,14 @@ import pytest
 from genba_cloud.api.order_index import OrderIndex
 from genba_cloud.api.outlook import Outlook
 from genba_cloud.core.assess import Policy
+from genba_cloud.core.facts.order import OrderFacts
 from genba_cloud.core.facts.plan import NodePlan, OrderPlan, WorkOrderPlan
 from genba_cloud.core.forecast import NodeKey, WorkCentre
 from genba_cloud.core.working_time import Calendar, Shift
 from genba_cloud.store.read import OrderRecord, QueueRow
 
 NOW = datetime(2026, 1, 5, 10, 0, 5, tzinfo=UTC)
+CENTRES = (WorkCentre(work_centre="cut", site="suzhou", stations={"C-1": 1}),)
 DAY_SHIFT = Calendar(weekly=((Shift.between("08:00", "17:00"),),) * 7)
 
 
@@ -58,14 +61,13 @@ class Watched:
 
     def __init__(self, *numbers: str) -> None:
         self.shelf = Shelf(*numbers)
-        self.policy = Policy()
+        self.policy = Policy(centres=CENTRES)
         index = OrderIndex()
         index.add(numbers)
         self.outlook = Outlook(
             reads=self.shelf,  # type: ignore[arg-type]  # it has what an outlook reads
             index=index,
             policy=lambda: self.policy,
-            centres=lambda: [WorkCentre(work_centre="cut", site="suzhou", stations={"C-1": 1})],
         )
 
     def begins(self, number: str, now: datetime = NOW) -> datetime:
@@ -109,8 +111,21 @@ def test_another_calendar_makes_a_new_look() -> None:
     watched = Watched("A", "B")
     late = NOW.replace(hour=16, minute=30)
     assert watched.begins("B", late) == late + timedelta(hours=1)
-    watched.policy = Policy(calendars={"suzhou": DAY_SHIFT})
+    watched.policy = Policy(calendars={"suzhou": DAY_SHIFT}, centres=CENTRES)
     assert watched.begins("B", late) == datetime(2026, 1, 6, 8, 30, 5, tzinfo=UTC)
+
+
+def test_a_second_machine_makes_a_new_look() -> None:
+    watched = Watched("A", "B")
+    assert watched.begins("B") == NOW + timedelta(hours=1)
+    watched.policy = Policy(centres=(WorkCentre(work_centre="cut", site="suzhou", stations={"C-1": 2}),))
+    assert watched.begins("B") == NOW
+
+
+def test_a_cancelled_order_takes_no_machine() -> None:
+    watched = Watched("A", "B")
+    watched.shelf.records["A"] = replace(watched.shelf.records["A"], said=OrderFacts(order="A", cancelled_at=NOW))
+    assert watched.begins("B") == NOW
 
 
 def test_a_look_that_fails_forgets_no_change() -> None:

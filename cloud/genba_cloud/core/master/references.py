@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from genba_cloud.core.assess import Policy
+from genba_cloud.core.forecast import WorkCentre as ForecastCentre
 from genba_cloud.core.master.calendars import WorkingCalendar
 from genba_cloud.core.master.configurations import Configuration
 from genba_cloud.core.master.goods import Item
@@ -72,8 +73,10 @@ def policy_from(
     sites: Sequence[Site],
     calendars: Mapping[str, WorkingCalendar],
     policies: Mapping[str, NamedPolicy],
+    work_centres: Sequence[WorkCentre] = (),
+    stations: Sequence[Station] = (),
 ) -> Policy:
-    """The thresholds and calendars of all sites.
+    """The thresholds, calendars and machines of all sites.
 
     A site has the calendar and the policy that it names, else those called ``default``, else those of `base`.
     """
@@ -81,6 +84,7 @@ def policy_from(
     usual = policies.get(USUAL)
     return replace(
         base,
+        centres=machines_of(work_centres, stations) or base.centres,
         usual_calendar=working.get(USUAL, ALWAYS_WORKING),
         usual_site=usual.values if usual else None,
         calendars={
@@ -91,4 +95,16 @@ def policy_from(
             **base.sites,
             **{site.site: policies[site.policy].values for site in sites if site.policy and site.policy in policies},
         },
+    )
+
+
+def machines_of(work_centres: Sequence[WorkCentre], stations: Sequence[Station]) -> tuple[ForecastCentre, ...]:
+    """The work centres as a forecast sees them: each with its stations and the machines of those."""
+    counted: dict[str, dict[str, int]] = {centre.work_centre: {} for centre in work_centres}
+    for station in stations:
+        if station.work_centre in counted:
+            counted[station.work_centre][station.station] = station.machines
+    return tuple(
+        ForecastCentre(work_centre=centre.work_centre, site=centre.site, stations=counted[centre.work_centre])
+        for centre in work_centres
     )
