@@ -9,7 +9,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
-from genba_cloud.core.facts import Lifecycle, NodePlan, OrderPlan, ProblemFacts, StockTake, Tally, WorkOrderPlan
+from genba_cloud.core.facts import Lifecycle, NodePlan, OrderPlan, StockTake, Tally, WorkOrderPlan
 from genba_cloud.ledger import rebuild, verify
 from genba_cloud.ledger.append import Stamp, append_own
 from genba_cloud.ledger.orders import upsert_order
@@ -22,11 +22,9 @@ from genba_shared.events import (
     Event,
     EventCorrected,
     EventVoided,
-    MaterialReceived,
     NodeCompleted,
     PiecesCounted,
     ProblemReported,
-    ProblemResolved,
     ProgressReported,
     Result,
     Source,
@@ -227,32 +225,3 @@ def test_a_work_order_that_was_cancelled_by_mistake_goes_on(tmp_path: Path) -> N
         assert [work.is_wanted() for work in shop.store.reads().work()] == [False]
     for shop in shops(tmp_path / "again", cancelled, void(cancelled)):
         assert [work.is_wanted() for work in shop.store.reads().work()] == [True]
-
-
-# --- what is read of it -----------------------------------------------------------------------------------------------
-
-
-def test_problems_are_listed_by_where_they_stand_the_newest_first(tmp_path: Path) -> None:
-    problems = [of_node(ProblemReported, number, category="material", order="A-1") for number in (1, 2, 3)]
-    resolved = by_hand(ProblemResolved, 9, target=problems[1].id)
-    with closing(Shop(tmp_path, [*problems, resolved])) as shop, shop.store.reads().told() as told:
-        is_open = told.responses(where=ResponseFilter(is_open=True, order="A-1"), limit=1)
-        assert ([one.id for one in is_open.items], is_open.next) == ([problems[2].id], problems[2].id)
-        rest = told.responses(where=ResponseFilter(is_open=True, order="A-1"), cursor=is_open.next)
-        assert ([one.id for one in rest.items], rest.next) == ([problems[0].id], None)
-        (closed,) = told.responses(where=ResponseFilter(is_open=False)).items
-        assert isinstance(closed.facts, ProblemFacts)
-        assert (closed.facts.resolved_at, closed.facts.node) == (minute(9), "CUT")
-        assert told.responses(where=ResponseFilter(order="A-2")).items == ()
-
-
-def test_stock_is_read_over_the_months_of_an_item_and_of_no_other(tmp_path: Path) -> None:
-    def received(number: int, item: str, at: datetime) -> Event:
-        name = f"0190a000-0000-7000-8000-{number:012x}"
-        return MaterialReceived(id=name, at=at, source=API, item=item, amount=10.0, uom="m")
-
-    february = datetime(2026, 2, 3, tzinfo=UTC)
-    events = [received(1, "cloth", START), received(2, "cloth", february), received(3, "cloth@2", START)]
-    with closing(Shop(tmp_path, events)) as shop, shop.store.reads().told() as told:
-        assert [(one.item, one.on_hand) for one in told.stock(["cloth"])] == [("cloth", 20.0)]
-        assert [(one.item, one.on_hand) for one in told.stock()] == [("cloth", 20.0), ("cloth@2", 10.0)]

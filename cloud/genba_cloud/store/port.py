@@ -179,7 +179,7 @@ class Transaction(Protocol):
 
     @property
     def told(self) -> Told:
-        """Orders as a whole, stock, problems, alerts and tasks, as they were before this transaction's own writes."""
+        """Orders as a whole, stock, problems, alerts and tasks, with what this transaction has written of them."""
 
     @property
     def master(self) -> MasterRows:

@@ -53,12 +53,22 @@ class Evidence:
         said = self.spoken
         if self.plan is not None and self.plan.criterion is Criterion.INSPECTION:
             return max(0, said.inspection.passed - said.again)
-        by_people = said.reports.pieces
+        by_people = self._pieces_by_people()
         is_told_by_people = self.plan is not None and self.plan.evidence is Wanted.PERSON and by_people is not None
         made = 0 if is_told_by_people else self.machine_pieces()
         if not made and by_people is None and not (self.counts.parts or self.settled or self.seen.tags):
             return None
         return max(0, (made or by_people or 0) - said.inspection.failed - said.again)
+
+    def _pieces_by_people(self) -> int | None:
+        """The newest number of pieces that people name: by a claim, or by their reports."""
+        reports = self.spoken.reports
+        claims = [claim for claim in self.spoken.claims if not is_machine(claim.source, claim.seen.id)]
+        newest = max(claims, key=lambda claim: claim.seen.key(), default=None)
+        if newest is None:
+            return reports.pieces
+        is_newer = reports.newest is None or newest.seen.key() > Seen.of(reports.newest).key()
+        return newest.pieces if is_newer else reports.pieces
 
     def is_in_doubt(self) -> bool:
         """Whether a count with several possible numbers is still without an answer."""
