@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from genba_cloud.core.viewer import Scope
 from genba_shared.clock import format_time
-from tests.browser.support import NOW, Bench, bench, order_body
+from tests.browser.support import NOW, Bench, bench, completed, counted, order_body, started
 
 STANDARD = ["order", "material", "start", "core", "quality", "pack", "dispatch"]
 WEEK = {"zone": "Asia/Shanghai", "shifts": [{"days": "mon-fri", "work": "08:00-17:00", "breaks": ["12:00-13:00"]}]}
@@ -116,6 +116,29 @@ async def test_what_an_order_was_frozen_from_is_kept_when_the_template_changes(d
     assert (await desk["orders"].post("/api/v1/orders", json=old)).status_code == 201
     (work,) = (await desk["reader"].get("/api/v1/orders/A-8")).json()["work_orders"]
     assert len(work["nodes"]) == 7
+
+
+async def test_two_nodes_work_end_to_end_and_more_are_added_without_migration(desk: Bench) -> None:
+    line = {"item": "SHIRT", "quantity": 8, "routing": "starter"}
+    assert (await desk["orders"].post("/api/v1/orders", json=lines_body(lines=[line]))).status_code == 201
+    await desk.tell(started("A-7-1", "core"), counted("A-7-1", "core", 8), completed("A-7-1", "core", 8))
+    await desk.tell(started("A-7-1", "dispatch"), completed("A-7-1", "dispatch", 8))
+    (work,) = (await desk["reader"].get("/api/v1/orders/A-7")).json()["work_orders"]
+    assert [node["node"] for node in work["nodes"]] == ["core", "dispatch"]
+    assert work["nodes"][0]["status"] == "done"
+    nodes = (await desk["reader"].get("/api/v1/routings/starter")).json()["body"]["nodes"]
+    pack = {"node": "pack", "label": {"en": "Packing"}, "criterion": "quantity", "setup_s": 60, "piece_s": 5}
+    changed = {"nodes": [nodes[0], pack, nodes[1]]}
+    assert (await put(desk, "routings/starter", changed, status=200))["version"] == 2
+    assert (await desk["orders"].post("/api/v1/orders", json=lines_body("A-8", lines=[line]))).status_code == 201
+    shown = {
+        number: [
+            node["node"]
+            for node in (await desk["reader"].get(f"/api/v1/orders/{number}")).json()["work_orders"][0]["nodes"]
+        ]
+        for number in ("A-7", "A-8")
+    }
+    assert shown == {"A-7": ["core", "dispatch"], "A-8": ["core", "pack", "dispatch"]}
 
 
 @pytest.mark.parametrize(
