@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 import pytest_asyncio
 
 from genba_cloud.core.viewer import Scope
 from genba_shared.clock import format_time
-from tests.browser.support import NOW, Bench, bench, order_body
+from tests.browser.support import NOW, Bench, bench, completed, counted, order_body, started
 
 STANDARD = ["order", "material", "start", "core", "quality", "pack", "dispatch"]
 WEEK = {"zone": "Asia/Shanghai", "shifts": [{"days": "mon-fri", "work": "08:00-17:00", "breaks": ["12:00-13:00"]}]}
@@ -118,32 +117,52 @@ async def test_what_an_order_was_frozen_from_is_kept_when_the_template_changes(d
     assert len(work["nodes"]) == 7
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "where", "said", "instead"),
-    [
-        ("items/X", {"routng": "a"}, "routng", "'routng' is not a setting of an item", "Did you mean 'routing'?"),
-        ("items/X", {"routing": "nonsense"}, "routing", "'nonsense' is not among the routings", "Put it in first"),
-        ("stations/S", {"work_centre": "sew"}, "work_centre", "'sew' is not among the work centres", "Put it in first"),
-        ("calendars/c", {"zone": "Mars", "shifts": []}, "zone", "'Mars' is not a time zone", "Asia/Shanghai"),
-        ("routings/r", {"nodes": [{"node": "a", "label": "A"}]}, "nodes.0", "'criterion' is missing", "criterion:"),
-        ("boms/X", {"lines": [{"item": "X", "amount": 1}]}, "lines", "X cannot be a part of itself", "Take the line"),
-        ("items/X", {"item": "Y"}, "item", "'Y' is another one than 'X' of the path", "Leave it out"),
-    ],
+async def test_two_nodes_work_end_to_end_and_more_are_added_without_migration(desk: Bench) -> None:
+    line = {"item": "SHIRT", "quantity": 8, "routing": "starter"}
+    assert (await desk["orders"].post("/api/v1/orders", json=lines_body(lines=[line]))).status_code == 201
+    await desk.tell(started("A-7-1", "core"), counted("A-7-1", "core", 8), completed("A-7-1", "core", 8))
+    await desk.tell(started("A-7-1", "dispatch"), completed("A-7-1", "dispatch", 8))
+    (work,) = (await desk["reader"].get("/api/v1/orders/A-7")).json()["work_orders"]
+    assert [node["node"] for node in work["nodes"]] == ["core", "dispatch"]
+    assert work["nodes"][0]["status"] == "done"
+    nodes = (await desk["reader"].get("/api/v1/routings/starter")).json()["body"]["nodes"]
+    pack = {"node": "pack", "label": {"en": "Packing"}, "criterion": "quantity", "setup_s": 60, "piece_s": 5}
+    changed = {"nodes": [nodes[0], pack, nodes[1]]}
+    assert (await put(desk, "routings/starter", changed, status=200))["version"] == 2
+    assert (await desk["orders"].post("/api/v1/orders", json=lines_body("A-8", lines=[line]))).status_code == 201
+    shown = {
+        number: [
+            node["node"]
+            for node in (await desk["reader"].get(f"/api/v1/orders/{number}")).json()["work_orders"][0]["nodes"]
+        ]
+        for number in ("A-7", "A-8")
+    }
+    assert shown == {"A-7": ["core", "dispatch"], "A-8": ["core", "pack", "dispatch"]}
+
+
+WRONG: tuple[tuple[str, dict[str, Any], str, str, str], ...] = (
+    ("items/X", {"routng": "a"}, "routng", "'routng' is not a setting of an item", "Did you mean 'routing'?"),
+    ("items/X", {"routing": "nonsense"}, "routing", "'nonsense' is not among the routings", "Put it in first"),
+    ("stations/S", {"work_centre": "sew"}, "work_centre", "'sew' is not among the work centres", "Put it in first"),
+    ("calendars/c", {"zone": "Mars", "shifts": []}, "zone", "'Mars' is not a time zone", "Asia/Shanghai"),
+    ("routings/r", {"nodes": [{"node": "a", "label": "A"}]}, "nodes.0", "'criterion' is missing", "criterion:"),
+    ("boms/X", {"lines": [{"item": "X", "amount": 1}]}, "lines", "X cannot be a part of itself", "Take the line"),
+    ("items/X", {"item": "Y"}, "item", "'Y' is another one than 'X' of the path", "Leave it out"),
 )
-async def test_a_document_that_is_not_right_is_refused_with_where_what_and_instead(
-    desk: Bench, path: str, body: dict[str, Any], where: str, said: str, instead: str
-) -> None:
-    answer = await desk["admin"].put(f"/api/v1/{path}", json=body)
-    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
-    error = answer.json()["errors"][0]
-    assert (error["path"], said in error["message"], instead in error["instead"]) == (where, True, True), error
-    assert (await desk["reader"].get(f"/api/v1/{path}")).status_code == 404
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "\x00", '{"a": ' * 10_000, '"text"'])
-async def test_a_body_that_is_no_object_is_refused(desk: Bench, content: str) -> None:
-    answer = await desk["admin"].put("/api/v1/items/X", content=content)
-    assert answer.status_code == 422
+async def test_a_document_that_is_not_right_is_refused_with_where_what_and_instead(desk: Bench) -> None:
+    for path, body, where, said, instead in WRONG:
+        answer = await desk["admin"].put(f"/api/v1/{path}", json=body)
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), body
+        error = answer.json()["errors"][0]
+        assert (error["path"], said in error["message"], instead in error["instead"]) == (where, True, True), error
+        assert (await desk["reader"].get(f"/api/v1/{path}")).status_code == 404, body
+
+
+async def test_a_body_that_is_no_object_is_refused(desk: Bench) -> None:
+    for content in ("{", "[]", "\x00", '{"a": ' * 10_000, '"text"'):
+        assert (await desk["admin"].put("/api/v1/items/X", content=content)).status_code == 422, content[:20]
 
 
 async def test_yaml_is_taken_and_its_problems_have_lines(desk: Bench) -> None:

@@ -85,7 +85,7 @@ async def command(*words: object) -> str:
 
 
 async def test_from_a_spreadsheet_to_progress_on_the_board_in_three_commands(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     try:
         find_server()
@@ -111,6 +111,13 @@ async def test_from_a_spreadsheet_to_progress_on_the_board_in_three_commands(
         for words in (("import", "orders", file), ("export", "orders", out), ("import", "orders", out)):
             assert await asyncio.to_thread(cloud, *words, "--data", data) == 0
         assert capsys.readouterr().out.count("created=0 changed=0 unchanged=2") == 2
+        scopes = ("--scopes", "read,orders:write")
+        assert await asyncio.to_thread(cloud, "key", "create", "erp", *scopes, "--data", data) == 0
+        monkeypatch.setenv("GENBA_KEY", capsys.readouterr().out.strip())
+        assert await asyncio.to_thread(cloud, "import", "orders", file, "--url", url) == 0
+        assert "created=0 changed=0 unchanged=2" in capsys.readouterr().out
+        assert await asyncio.to_thread(cloud, "import", "items", file, "--url", url) == 2
+        assert "this needs the right to put master data" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("language", HEADINGS)

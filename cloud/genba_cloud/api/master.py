@@ -24,7 +24,7 @@ from genba_cloud.core.master.kinds import MasterDocument, MasterKind, is_name, r
 from genba_cloud.core.master.orders import DEFAULT_ROUTING
 from genba_cloud.core.viewer import Act, Subject, Viewer
 from genba_cloud.ledger import Ledger
-from genba_cloud.ledger.master import Book, Outcome, built_in_row, page_of
+from genba_cloud.ledger.master import Book, Outcome, Put, built_in_row, page_of
 from genba_cloud.ledger.templates import built_in_routings
 from genba_cloud.store.master import MasterRow
 from genba_cloud.store.read import UnknownCursorError
@@ -77,10 +77,11 @@ def _list_path(kind: MasterKind) -> str:
     return "/stations/registered" if kind is MasterKind.STATIONS else f"/{kind}"
 
 
-def _add(kind: MasterKind) -> None:
-    word = kind.replace("-", " ")
-    path = f"/{kind}/{{name:path}}" if kind in _FREE_NAMES else f"/{kind}/{{name}}"
+def _path(kind: MasterKind) -> str:
+    return f"/{kind}/{{name:path}}" if kind in _FREE_NAMES else f"/{kind}/{{name}}"
 
+
+def _add_list(kind: MasterKind) -> None:
     def list_documents(
         request: Request,
         cursor: Annotated[str | None, Query(max_length=200)] = None,
@@ -94,6 +95,17 @@ def _add(kind: MasterKind) -> None:
             items, following = page_of(rows, kind, cursor=cursor, limit=limit)
         return JSONResponse({"items": [_view(row) for row in items], "next": following})
 
+    router.add_api_route(
+        _list_path(kind),
+        list_documents,
+        name=f"list_{kind.plural}",
+        summary=f"Master data: {kind.replace('-', ' ')}",
+        response_model=MasterPageShape,
+        dependencies=[Depends(_reads)],
+    )
+
+
+def _add_get(kind: MasterKind) -> None:
     def get_document(
         request: Request,
         name: str,
@@ -108,6 +120,17 @@ def _add(kind: MasterKind) -> None:
             return Response(status_code=304, headers=headers)
         return JSONResponse(_view(row), headers=headers)
 
+    router.add_api_route(
+        _path(kind),
+        get_document,
+        name=f"get_{kind.plural}",
+        summary=f"Master data: one of the {kind.replace('-', ' ')}",
+        response_model=MasterShape,
+        dependencies=[Depends(_reads)],
+    )
+
+
+def _add_put(kind: MasterKind) -> None:
     async def put_document(
         request: Request,
         name: str,
@@ -119,48 +142,32 @@ def _add(kind: MasterKind) -> None:
         A change is a new version; what was frozen from an earlier one keeps it. With If-Match, only that version is
         changed.
         """
-        document = await _document(request, kind, name)
-        ledger: Ledger = request.app.state.ledger
-        expected = _expected(if_match)
-        try:
-            put = await ledger.put_document(document, source=source_of_viewer(viewer), expected=expected)
-        except ConfigError as exc:
-            raise problem_of(exc) from exc
-        if isinstance(put, Refused):
-            problem = ApiProblem.of(put)
-            problem.status = 412
-            raise problem
+        put = await _put(request, await _document(request, kind, name), viewer, _expected(if_match))
         answer: MasterPutShape = {"id": put.row.id, "version": put.row.version, "outcome": str(put.outcome)}
         status = 201 if put.outcome is Outcome.CREATED else 200
         return JSONResponse(answer, status_code=status, headers={"ETag": f'"{put.row.version}"'})
 
-    name = kind.plural
     router.add_api_route(
-        _list_path(kind),
-        list_documents,
-        name=f"list_{name}",
-        summary=f"Master data: {word}",
-        response_model=MasterPageShape,
-        dependencies=[Depends(_reads)],
-    )
-    router.add_api_route(
-        path,
-        get_document,
-        name=f"get_{name}",
-        summary=f"Master data: one of the {word}",
-        response_model=MasterShape,
-        dependencies=[Depends(_reads)],
-    )
-    router.add_api_route(
-        path,
+        _path(kind),
         put_document,
         methods=["PUT"],
-        name=f"put_{name}",
-        summary=f"Put in one of the {word}, new or changed",
+        name=f"put_{kind.plural}",
+        summary=f"Put in one of the {kind.replace('-', ' ')}, new or changed",
         response_model=MasterPutShape,
         responses={201: {"model": MasterPutShape, "description": "it is new"}},
         openapi_extra=_DOCUMENT,
     )
+
+
+async def _put(request: Request, document: MasterDocument, viewer: Viewer, expected: int | None) -> Put:
+    ledger: Ledger = request.app.state.ledger
+    try:
+        put = await ledger.put_document(document, source=source_of_viewer(viewer), expected=expected)
+    except ConfigError as exc:
+        raise problem_of(exc) from exc
+    if isinstance(put, Refused):  # somebody changed it meanwhile
+        raise ApiProblem(412, put.reason, accepted=put.accepted)
+    return put
 
 
 @router.post(
@@ -276,4 +283,5 @@ def _view(row: MasterRow) -> MasterShape:
 
 
 for _kind in MasterKind:
-    _add(_kind)
+    for _add in (_add_list, _add_get, _add_put):
+        _add(_kind)
