@@ -142,3 +142,16 @@ async def test_no_batch_of_events_gets_round_what_a_stock_take_must_be(
     assert answer["accepted"] == 0
     assert "POST /api/v1/zones/" in answer["refused"][0]["reason"]
     assert desk.collector.ledger.reads.stock_takes() == {}
+
+
+async def test_a_stock_take_that_is_sent_again_with_its_key_is_taken_once(desk: Bench) -> None:
+    headers = {"Idempotency-Key": "count-1"}
+    body = {"count": 12, "at": format_time(NOW)}
+    first, again = [
+        await desk["admin"].post("/api/v1/zones/sewing/stocktake", json=body, headers=headers) for _ in range(2)
+    ]
+    other = await desk["admin"].post("/api/v1/zones/cutting/stocktake", json=body, headers=headers)
+    assert (first.status_code, again.json()) == (200, first.json())
+    assert other.status_code == 422
+    events = (await desk["admin"].get("/api/v1/events", params={"kind": "stock_counted"})).json()["items"]
+    assert [event["id"] for event in events] == [first.json()["event"]]

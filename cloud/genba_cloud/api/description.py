@@ -141,6 +141,9 @@ def _complete(operation: dict[str, Any], key: str, example: Mapping[str, Any], i
         given = example.get({"path": "path", "query": "query", "header": "headers"}[parameter["in"]], {})
         if parameter["name"] in given:
             parameter["example"] = given[parameter["name"]]
+    names = {parameter["name"] for parameter in operation.get("parameters", ())}
+    if "if-none-match" in names:
+        responses["304"] = {"description": "The client has it: the ETag is one that it named."}
     body = operation.get("requestBody", {}).get("content", {})
     for media, content in body.items():
         if media == example.get("media", "application/json") and ("body" in example or "text" in example):

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from genba_cloud.api.body_forms import Instant
 from genba_cloud.api.guard import Guard
 from genba_cloud.api.order_rows import OrderRow, RowPage
+from genba_cloud.api.paging import LARGEST_PAGE
 from genba_cloud.api.queries import described, read_query
-from genba_cloud.api.reading import LARGEST_PAGE
 from genba_cloud.api.shapes import OrderPageShape
 from genba_cloud.api.visible import VisibleReads
 from genba_cloud.core.deviation import Level

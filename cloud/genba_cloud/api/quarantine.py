@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 
 from genba_cloud.api.body_forms import LARGEST_NUMBER
 from genba_cloud.api.guard import Guard
+from genba_cloud.api.paging import PageSize
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.api.visible import Desk
 from genba_cloud.core.viewer import Act
@@ -20,7 +21,6 @@ from genba_cloud.store.read import Quarantined, QuarantineRecord
 from genba_shared.clock import format_time
 
 ADMINISTER: Final = [Depends(Guard(does=Act.ADMINISTER))]
-_SHOWN: Final = 100
 router = APIRouter()
 Number = Annotated[int, Path(ge=1, le=LARGEST_NUMBER)]
 
@@ -37,10 +37,10 @@ class QuarantineShape(TypedDict):
 
 
 class QuarantinePageShape(TypedDict):
-    """Rows, newest first; `next`: give it back as `before` for older ones, null at the end."""
+    """Rows, newest first; `next`: give it back as `cursor` for older ones, null at the end."""
 
     items: list[QuarantineShape]
-    next: int | None
+    next: str | None
 
 
 class QuarantineBodyShape(QuarantineShape):
@@ -61,13 +61,16 @@ class RetriedShape(TypedDict):
     "/quarantine", summary="What could not be taken", response_model=QuarantinePageShape, dependencies=ADMINISTER
 )
 def list_quarantine(
-    request: Request, gateway: str | None = None, before: Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER)] = None
+    request: Request,
+    gateway: Annotated[str | None, Query(max_length=100)] = None,
+    cursor: Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER, description="`next` of the page before")] = None,
+    limit: PageSize = 100,
 ) -> Response:
     """Envelopes and single events that broke the contract, with the reason, newest first."""
     desk: Desk = request.app.state.desk
-    rows = desk.reads.quarantined(gateway=gateway, before=before, limit=_SHOWN)
-    following = rows[-1].number if len(rows) == _SHOWN else None
-    return JSONResponse({"items": [_shape(row) for row in rows], "next": following})
+    rows = desk.reads.quarantined(gateway=gateway, before=cursor, limit=limit + 1)
+    following = str(rows[limit - 1].number) if len(rows) > limit else None
+    return JSONResponse({"items": [_shape(row) for row in rows[:limit]], "next": following})
 
 
 @router.get(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Final, TypeVar
@@ -12,8 +10,10 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from genba_cloud.api.body_forms import LARGEST_NUMBER
+from genba_cloud.api.etags import IfNoneMatch, tagged
 from genba_cloud.api.guard import Guard, viewer_of
 from genba_cloud.api.live import Live
+from genba_cloud.api.paging import LARGEST_PAGE, Cursor, PageSize, page_of
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.api.shapes import (
     EventsShape,
@@ -43,7 +43,6 @@ from genba_cloud.core.assess import AssessedOrder
 from genba_cloud.core.viewer import Subject, Viewer
 from genba_cloud.store.read import EVERYTHING, EventFilter, QuestionFilter
 
-LARGEST_PAGE: Final = 1000
 Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="how many at most")]
 After = Annotated[
     int, Query(ge=0, le=LARGEST_NUMBER, description="position to read on from; 0 begins at the start of the log")
@@ -89,27 +88,24 @@ def order_events(order: str, reads: Reading, after: After = 0, limit: Limit = 20
 def get_order(
     order: str,
     reads: Reading,
-    if_none_match: Annotated[str | None, Header()] = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The order with its nodes. The ETag changes when anything in the answer does; a match is answered with 304."""
-    body = json.dumps(order_view(_known(reads, order)), ensure_ascii=False, separators=(",", ":")).encode()
-    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if if_none_match is not None and tag in if_none_match:
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type="application/json", headers=headers)
+    return tagged(order_view(_known(reads, order)), if_none_match)
 
 
 @_get("/wip", Subject.WIP, ZonesShape, summary="Pieces in each zone")
-def wip(reads: Reading) -> Response:
-    """Pieces that entered and have not left, with the possible error."""
-    return JSONResponse({"items": [zone_view(zone) for zone in reads.wip()]})
+def wip(reads: Reading, cursor: Cursor = None, limit: PageSize = LARGEST_PAGE) -> Response:
+    """Pieces that entered and have not left, with the possible error; by name of the zone."""
+    zones, following = page_of(reads.wip(), lambda zone: (zone.zone,), cursor=cursor, limit=limit)
+    return JSONResponse({"items": [zone_view(zone) for zone in zones], "next": following})
 
 
 @_get("/stations", Subject.STATIONS, StationsShape, summary="What each station does")
-def stations(reads: Reading) -> Response:
-    """State, open dispatch and pieces that nobody owns yet."""
-    return JSONResponse({"items": [station_view(station) for station in reads.stations()]})
+def stations(reads: Reading, cursor: Cursor = None, limit: PageSize = LARGEST_PAGE) -> Response:
+    """State, open dispatch and pieces that nobody owns yet; by name."""
+    found, following = page_of(reads.stations(), lambda one: (one.station,), cursor=cursor, limit=limit)
+    return JSONResponse({"items": [station_view(station) for station in found], "next": following})
 
 
 @_get("/stations/{station}/queue", Subject.STATIONS, QueueShape, summary="The queue of a station")
@@ -120,9 +116,15 @@ def station_queue(station: str, reads: Reading) -> Response:
 
 
 @_get("/unassigned", Subject.UNASSIGNED, UnassignedListShape, summary="Pieces without an owner")
-def unassigned(reads: Reading) -> Response:
-    """Counted while no dispatch was open, or for a node that nobody planned."""
-    return JSONResponse({"items": [unassigned_view(item) for item in reads.unassigned()]})
+def unassigned(reads: Reading, cursor: Cursor = None, limit: PageSize = LARGEST_PAGE) -> Response:
+    """Counted while no dispatch was open, or for a node that nobody planned; by station, work order and node."""
+    found, following = page_of(
+        reads.unassigned(),
+        lambda one: (one.station or "", one.work_order or "", one.node or ""),
+        cursor=cursor,
+        limit=limit,
+    )
+    return JSONResponse({"items": [unassigned_view(item) for item in found], "next": following})
 
 
 class Answered(StrEnum):
@@ -157,24 +159,26 @@ def questions(
 
 
 @_get("/questions/{question}", Subject.QUESTIONS, QuestionShape, summary="One question")
-def get_question(question: str, reads: Reading) -> Response:
-    """By the id of the event that asks."""
+def get_question(question: str, reads: Reading, if_none_match: IfNoneMatch = None) -> Response:
+    """By the id of the event that asks; with an ETag."""
     found = reads.question(question)
     if found is None:
         raise ApiProblem.not_found(f"question {question!r:.200}")
-    return JSONResponse(question_view(found))
+    return tagged(question_view(found), if_none_match)
 
 
 @_get("/tags", Subject.TAGS, TagsShape, summary="What each tag stands for")
-def tags(reads: Reading) -> Response:
-    """Bindings that hold now."""
-    return JSONResponse({"items": [tag_view(binding) for binding in reads.tags()]})
+def tags(reads: Reading, cursor: Cursor = None, limit: PageSize = LARGEST_PAGE) -> Response:
+    """Bindings that hold now, by tag."""
+    found, following = page_of(reads.tags(), lambda one: (one.tag,), cursor=cursor, limit=limit)
+    return JSONResponse({"items": [tag_view(binding) for binding in found], "next": following})
 
 
 @_get("/gateways", Subject.GATEWAYS, GatewaysShape, summary="Every gateway as last heard")
-def gateways(reads: Reading) -> Response:
-    """Whether it is online, how far its events are accounted for, and how its devices are."""
-    return JSONResponse({"items": [gateway_view(gateway) for gateway in reads.gateways()]})
+def gateways(reads: Reading, cursor: Cursor = None, limit: PageSize = LARGEST_PAGE) -> Response:
+    """Whether it is online, how far its events are accounted for, and how its devices are; by name."""
+    found, following = page_of(reads.gateways(), lambda one: (one.gateway,), cursor=cursor, limit=limit)
+    return JSONResponse({"items": [gateway_view(gateway) for gateway in found], "next": following})
 
 
 @_get("/events", Subject.EVENTS, EventsShape, summary="Events of the log")

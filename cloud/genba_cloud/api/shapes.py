@@ -141,6 +141,7 @@ class ZonesShape(TypedDict):
     """Every zone."""
 
     items: list[ZoneShape]
+    next: str | None
 
 
 class StationShape(TypedDict):
@@ -158,6 +159,7 @@ class StationsShape(TypedDict):
     """Every station."""
 
     items: list[StationShape]
+    next: str | None
 
 
 class QueueRowShape(TypedDict):
@@ -189,6 +191,7 @@ class UnassignedListShape(TypedDict):
     """All pieces without an owner."""
 
     items: list[UnassignedShape]
+    next: str | None
 
 
 class OptionShape(TypedDict):
@@ -269,6 +272,7 @@ class TagsShape(TypedDict):
     """All bindings that hold now."""
 
     items: list[TagShape]
+    next: str | None
 
 
 class GatewayShape(TypedDict):
@@ -291,6 +295,7 @@ class GatewaysShape(TypedDict):
     """Every gateway."""
 
     items: list[GatewayShape]
+    next: str | None
 
 
 class EventsShape(TypedDict):

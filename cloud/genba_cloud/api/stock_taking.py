@@ -7,13 +7,15 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from genba_cloud.api.bodies import StockTakeBody
 from genba_cloud.api.guard import Guard
+from genba_cloud.api.idempotency import Idempotent
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.api.shapes import StockTakenShape
 from genba_cloud.api.visible import Desk
+from genba_cloud.api.writing import IdempotencyKey
 from genba_cloud.core.facts.plan import Refused
 from genba_cloud.core.stock_take import Keeper, check_stock_take
 from genba_cloud.core.viewer import Act, Viewer
@@ -31,14 +33,19 @@ async def post_stock_take(
     zone: str,
     body: StockTakeBody,
     viewer: Annotated[Viewer, Depends(Guard(does=Act.TAKE_STOCK))],
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """The zone's gateway goes on from this count, with what came in and went out since `at` (now where left out)."""
+    once = Idempotent.of(request, viewer, idempotency_key, body, about=f"stocktake {zone}")
+    kept = await once.kept()
+    if kept is not None:
+        return kept
     desk: Desk = request.app.state.desk
     taken = await take_stock(request.app.state.ledger, desk, viewer, zone=zone, count=body.count, at=body.at)
     if isinstance(taken, Refused):
         raise ApiProblem.of(taken)
     answer: StockTakenShape = {"zone": zone, "count": taken.count, "at": format_time(taken.at), "event": taken.id}
-    return JSONResponse(answer)
+    return await once.answered(answer)
 
 
 async def take_stock(
