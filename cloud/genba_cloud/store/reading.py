@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, and_, func, or_, select
+from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from genba_cloud.core.facts import (
     TAG,
@@ -29,12 +28,8 @@ from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.core.facts.order import OrderFacts
 from genba_cloud.core.facts.scope import shared
 from genba_cloud.store import quarantine
-from genba_cloud.store.alert_rows import AlertRows
-from genba_cloud.store.floor import Floor
 from genba_cloud.store.identities import SqlIdentities
-from genba_cloud.store.master import MasterRows
 from genba_cloud.store.order_keys import order_keys, orders_of_work
-from genba_cloud.store.past import Past
 from genba_cloud.store.port import StoredOrder, StoredView
 from genba_cloud.store.proofs import Proofs
 from genba_cloud.store.read import (
@@ -69,11 +64,11 @@ from genba_cloud.store.rows import (
     plans,
     stored_view,
 )
+from genba_cloud.store.sections import SectionsRead
 from genba_cloud.store.standing import Standing
 from genba_cloud.store.station_events import station_events
 from genba_cloud.store.tables import CUSTOMER_ORDER, LOG, QUESTION, QUEUE_ROW, VIEW, WORK_ORDER
 from genba_cloud.store.told import Told
-from genba_cloud.store.webhooks import Webhooks
 from genba_cloud.store.work import facts_of, question_of, station_of
 from genba_shared.events import Event
 
@@ -81,54 +76,8 @@ FORECAST = "forecast_issued"
 EPISODES = ("episode_opened", "episode_escalated", "episode_closed")
 
 
-class SqlReads:
+class SqlReads(SectionsRead):
     """See `read.Reads`."""
-
-    def __init__(self, engine: Engine, enterprise: str) -> None:
-        self._engine = engine
-        self._enterprise = enterprise
-
-    @contextmanager
-    def proofs(self) -> Iterator[Proofs]:
-        """See the port."""
-        with self._engine.connect() as connection:
-            yield Proofs(connection, self._enterprise)
-
-    @contextmanager
-    def past(self) -> Iterator[Past]:
-        """See the port."""
-        with self._engine.connect() as connection:
-            yield Past(connection, self._enterprise)
-
-    @contextmanager
-    def told(self) -> Iterator[Told]:
-        """See the port."""
-        with self._engine.connect() as connection:
-            yield Told(connection, self._enterprise)
-
-    @contextmanager
-    def master(self) -> Iterator[MasterRows]:
-        """See the port."""
-        with self._engine.connect() as connection:
-            yield MasterRows(connection, self._enterprise)
-
-    @contextmanager
-    def alert_rows(self) -> Iterator[AlertRows]:
-        """See the port."""
-        with self._engine.connect() as connection:
-            yield AlertRows(connection, self._enterprise)
-
-    @contextmanager
-    def floor(self) -> Iterator[Floor]:
-        """See the port."""
-        with self._engine.connect() as connection:
-            yield Floor(connection, self._enterprise)
-
-    @contextmanager
-    def webhooks(self) -> Iterator[Webhooks]:
-        """See the port."""
-        with self._engine.connect() as connection:
-            yield Webhooks(connection, self._enterprise)
 
     def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
         """See the port. The cursor is the number of the last order of the page before."""

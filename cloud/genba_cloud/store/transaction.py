@@ -11,11 +11,8 @@ from sqlalchemy import BindParameter, Connection, String, Table, and_, bindparam
 from genba_cloud.core.facts import Aggregate, ViewKey
 from genba_cloud.core.facts.plan_details import work_order_details
 from genba_cloud.store import quarantine
-from genba_cloud.store.alert_rows import AlertRows
 from genba_cloud.store.driver import insert_many, put_many
-from genba_cloud.store.floor import Floor
 from genba_cloud.store.identities import SqlIdentities, quarantined_bodies, taken_leaves
-from genba_cloud.store.master import MasterRows
 from genba_cloud.store.memory import Memory
 from genba_cloud.store.port import (
     Identities,
@@ -29,7 +26,6 @@ from genba_cloud.store.port import (
     StoredOrder,
     StoredView,
 )
-from genba_cloud.store.proofs import Proofs
 from genba_cloud.store.read import GatewayRecord, QueueRow
 from genba_cloud.store.rows import (
     chunks,
@@ -46,6 +42,7 @@ from genba_cloud.store.rows import (
     plans,
     stored_view,
 )
+from genba_cloud.store.sections import SectionsWritten
 from genba_cloud.store.standing import Standing, put_standings
 from genba_cloud.store.tables import (
     CLIENT_EVENT,
@@ -64,8 +61,6 @@ from genba_cloud.store.tables import (
     WORK_ORDER,
 )
 from genba_cloud.store.tables_told import RESPONSE
-from genba_cloud.store.told import Told
-from genba_cloud.store.webhooks import Webhooks
 from genba_shared.events import DispatchClosed, DispatchOpened, Event, PiecesCounted
 
 _ATTRIBUTING = (DispatchOpened.kind, DispatchClosed.kind, PiecesCounted.kind)
@@ -78,21 +73,16 @@ _WAITING: Final = select(QUESTION.c.id).where(QUESTION.c.enterprise == _MINE, _I
 """What every commit asks is put together once: that takes longer than to ask it."""
 
 
-class SqlTransaction:
+class SqlTransaction(SectionsWritten):
     """See `port.Transaction`."""
 
     def __init__(self, connection: Connection, enterprise: str, memory: Memory | None = None) -> None:
         """`memory` is what was committed before and may be trusted; the store hands it what `committed` here adds."""
-        self._its_connection = connection
-        self._enterprise = enterprise
+        super().__init__(connection, enterprise)
         self._views_version = "views" if enterprise == DEFAULT_ENTERPRISE else f"views of {enterprise}"
         self._memory = memory
         self._views: dict[ViewKey, StoredView] = {}
         self._plans: dict[str, PlannedWork] = {}
-
-    @property
-    def _connection(self) -> Connection:
-        return self._its_connection
 
     def committed(self) -> None:
         """It was committed: what was read and written here may be remembered."""
@@ -102,36 +92,6 @@ class SqlTransaction:
 
     def alone(self) -> None:
         """See the port; a store with one writer has nobody else."""
-
-    @property
-    def proofs(self) -> Proofs:
-        """See the port."""
-        return Proofs(self._connection, self._enterprise)
-
-    @property
-    def told(self) -> Told:
-        """See the port."""
-        return Told(self._connection, self._enterprise)
-
-    @property
-    def master(self) -> MasterRows:
-        """See the port."""
-        return MasterRows(self._connection, self._enterprise)
-
-    @property
-    def alert_rows(self) -> AlertRows:
-        """See the port."""
-        return AlertRows(self._connection, self._enterprise)
-
-    @property
-    def floor(self) -> Floor:
-        """See the port."""
-        return Floor(self._connection, self._enterprise)
-
-    @property
-    def webhooks(self) -> Webhooks:
-        """See the port."""
-        return Webhooks(self._connection, self._enterprise)
 
     def last_link(self) -> Link:
         """See the port."""

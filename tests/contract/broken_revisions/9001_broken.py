@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "9001"
-down_revision = "0010"
+down_revision = "0008"
 
 
 def upgrade() -> None:

@@ -8,7 +8,7 @@ from alembic import op
 from genba_cloud.store.isolation import closing, isolating, opening
 
 revision = "9001"
-down_revision = "0010"
+down_revision = "0008"
 
 
 def upgrade() -> None:

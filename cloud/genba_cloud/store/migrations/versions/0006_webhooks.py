@@ -7,7 +7,7 @@ from alembic import op
 
 from genba_cloud.store.isolation import isolating
 
-revision = "0007"
+revision = "0006"
 down_revision = "0005"
 
 _ISOLATED = ("webhook", "webhook_delivery")

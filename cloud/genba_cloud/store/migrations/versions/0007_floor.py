@@ -7,8 +7,8 @@ from alembic import op
 
 from genba_cloud.store.isolation import isolating
 
-revision = "0008"
-down_revision = "0007"
+revision = "0007"
+down_revision = "0006"
 
 _ISOLATED = ("action_done", "scan_code")
 _KEPT = ("scan_code",)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0008"
+revision = "0008"
+down_revision = "0007"
 
 _KINDS = (
     "'alert_closed', 'alert_opened', 'dispatch_closed', 'dispatch_opened', 'episode_closed', "
