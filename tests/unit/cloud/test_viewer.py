@@ -36,6 +36,8 @@ SUPERVISOR_SEES = {
     "unassigned": "all",
     "tags": "all",
     "questions": "all",
+    "tasks and problems": "all",
+    "reports": "all",
 }
 
 
@@ -107,6 +109,7 @@ PEOPLE_DO = {
         "hold_order",
         "make_codes",
         "answer",
+        "respond",
         "dispatch",
     },
     Role.MANAGER: {
@@ -116,6 +119,7 @@ PEOPLE_DO = {
         "hold_order",
         "make_codes",
         "answer",
+        "respond",
         "dispatch",
         "change_order",
         "upsert_order",
