@@ -64,10 +64,11 @@ class WebhookSender:
     period_s: float = PERIOD_S
     now: Callable[[], datetime] = wall_now
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _has_listeners: bool = False
 
     def heard(self, appended: Appended) -> None:
-        """Something was committed: it may be to be sent."""
-        if appended.events:
+        """Something was committed: it may be to be sent. Where nobody listens, it costs nothing."""
+        if appended.events and self._has_listeners:
             self._wake.set()
 
     async def run(self) -> None:
@@ -83,6 +84,7 @@ class WebhookSender:
     async def turn(self) -> bool:
         """Note what is to be sent and send what is due; whether there may be more of it at once."""
         active = [one for one in await asyncio.to_thread(self._all) if one.state is WebhookState.ACTIVE]
+        self._has_listeners = bool(active)  # a new one is noticed within a period
         is_more = False
         for start in range(0, len(active), AT_ONCE):
             done = await asyncio.gather(*(self._serve(webhook) for webhook in active[start : start + AT_ONCE]))
