@@ -32,7 +32,7 @@ def chunks(values: Iterable[T]) -> Iterable[Sequence[T]]:
 
 
 def relist(
-    connection: Connection, enterprise: str, table: Table, rows: Mapping[tuple[str, ...], Mapping[str, Any] | None]
+    connection: Connection, enterprise: str, table: Table, rows: Mapping[tuple[str], Mapping[str, Any] | None]
 ) -> None:
     """Write the rows by which views are found, by their ids; those that are None are no longer listed."""
     values = ({"enterprise": enterprise, "id": name, **row} for (name,), row in rows.items() if row is not None)

@@ -68,6 +68,7 @@ from genba_shared.events import DispatchClosed, DispatchOpened, Event, PiecesCou
 
 _ATTRIBUTING = (DispatchOpened.kind, DispatchClosed.kind, PiecesCounted.kind)
 _NODE_KEY = b'"node":'  # in canonical JSON; inside a text the quotes would be escaped
+_LISTED = ((QUESTION, Aggregate.QUESTION, standing_of), (RESPONSE, Aggregate.RESPONSE, response_row))
 
 
 class SqlTransaction:
@@ -286,14 +287,9 @@ class SqlTransaction:
         }
         self._put_all(VIEW, ("aggregate", "id"), rows)
         self._views.update(views)
-        standings: dict[tuple[str, ...], dict[str, Any] | None] = {
-            (key.id,): standing_of(key.id, view) for key, view in ordered if key.aggregate is Aggregate.QUESTION
-        }
-        relist(self._connection, self._enterprise, QUESTION, standings)
-        responses: dict[tuple[str, ...], dict[str, Any] | None] = {
-            (key.id,): response_row(key.id, view) for key, view in ordered if key.aggregate is Aggregate.RESPONSE
-        }
-        relist(self._connection, self._enterprise, RESPONSE, responses)
+        for table, aggregate, row_of in _LISTED:
+            listed = {(key.id,): row_of(key.id, view) for key, view in ordered if key.aggregate is aggregate}
+            relist(self._connection, self._enterprise, table, listed)
 
     def clear_views(self) -> None:
         """See the port."""
