@@ -1,22 +1,19 @@
-"""Every store lists problems, alerts and tasks by where they stand, live and folded again."""
+"""Every store finds what is open, and who closed what, live and folded again."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
-from genba_cloud.core.facts.response import AlertFacts, ProblemFacts, ResponseFacts, TaskFacts
+from genba_cloud.core.facts.response import AlertFacts
 from genba_cloud.ledger import Ledger
-from genba_cloud.store.alert_rows import Response, ResponseKind
+from genba_cloud.ledger.responses import every_open, one_response
 from genba_cloud.store.port import Store
-from genba_cloud.store.read import UnknownCursorError
+from genba_cloud.store.told import ResponseKind
 from genba_shared.events import (
     AlertClosed,
     AlertOpened,
     Event,
     EventVoided,
-    MaterialCounted,
     ProblemReported,
     ProblemResolved,
     Source,
@@ -62,52 +59,25 @@ HISTORY: tuple[Event, ...] = (
     AlertClosed(id=name(9), at=at(8), source=ERP, target=name(3)),
     TaskClosed(id=name(10), at=at(9), source=ERP, target=name(6), effect="it helped"),
     ProblemResolved(id=name(11), at=at(10), source=ERP, target=name(5)),
-    MaterialCounted(id=name(12), at=at(11), source=ERP, item="cloth", amount=12.5, uom="m"),
     EventVoided(id=name(13), at=at(12), source=ERP, target=name(4), reason="by mistake"),
 )
 
 
-def ids(found: tuple[Response, ...]) -> list[int]:
-    return [number_of(one.facts) for one in found]
-
-
-def number_of(facts: ResponseFacts) -> int:
-    match facts:
-        case AlertFacts(alert=text) | TaskFacts(task=text) | ProblemFacts(problem=text):
-            return int(text[-4:])
-
-
-async def test_what_is_open_and_who_closed_it_is_found_live_and_after_a_rebuild(store: Store) -> None:
+async def test_what_is_open_is_found_live_and_after_a_rebuild(store: Store) -> None:
     async with Ledger(store, now=lambda: NOW) as ledger:
         for event in HISTORY:
             await ledger.append_events([event])
         for _ in range(2):
-            with ledger.reads.alert_rows() as rows:
-                assert ids(rows.every_open()) == [2, 7]
-                assert ids(rows.closed_by_people(at(8))) == [3]
-                assert ids(rows.closed_by_people(at(9))) == []
-                assert ids(rows.tasks_of([name(2), name(3)])) == [6, 7]
-                assert {item: [one.on_hand for one in stock] for item, stock in rows.stock().items()} == {
-                    "cloth": [12.5]
-                }
-                found = rows.one(name(2))
-                assert found is not None
-                assert isinstance(found.facts, AlertFacts)
-                assert rows.one(name(99)) is None
-                assert rows.one(name(4)) is None  # taken back
+            with ledger.reads.told() as told:
+                assert [int(one.id[-4:]) for one in every_open(told)] == [2, 7]
+                assert [int(one.id[-4:]) for one in every_open(told, ResponseKind.TASK)] == [7]
+                assert isinstance(one_response(told, name(2)), AlertFacts)
+                closed = one_response(told, name(3))
+                assert isinstance(closed, AlertFacts)
+                assert (closed.closed_by, closed.closed_at) == ("erp", at(8))
+                ended = one_response(told, name(1))
+                assert isinstance(ended, AlertFacts)
+                assert (ended.closed_by, ended.closed_at) == (None, at(7))
+                assert one_response(told, name(4)) is None  # taken back
+                assert one_response(told, name(99)) is None
             await ledger.rebuild()
-
-
-async def test_lists_are_read_in_pages_the_newest_first(store: Store) -> None:
-    async with Ledger(store, now=lambda: NOW) as ledger:
-        await ledger.append_events(HISTORY)
-        with ledger.reads.alert_rows() as rows:
-            first = rows.page(ResponseKind.ALERT, is_open=None, order=None, cursor=None, limit=2)
-            assert (ids(first.items), first.next) == ([3, 2], name(2))
-            second = rows.page(ResponseKind.ALERT, is_open=None, order=None, cursor=first.next, limit=2)
-            assert (ids(second.items), second.next) == ([1], None)
-            tasks = rows.page(ResponseKind.TASK, is_open=False, order="A-1", cursor=None, limit=9)
-            assert [one.facts.effect for one in tasks.items if isinstance(one.facts, TaskFacts)] == ["it helped"]
-            assert ids(rows.page(ResponseKind.ALERT, is_open=True, order="A-2", cursor=None, limit=9).items) == []
-            with pytest.raises(UnknownCursorError):
-                rows.page(ResponseKind.TASK, is_open=None, order=None, cursor=name(2), limit=2)

@@ -22,6 +22,7 @@ from genba_cloud.app.assessor import Assessor
 from genba_cloud.core.assess import DEFAULT_POLICY
 from genba_cloud.core.facts import NodePlan, OrderPlan, WorkOrderPlan
 from genba_cloud.ledger import Ledger
+from genba_cloud.ledger.responses import every_open
 from genba_cloud.store import SqliteStore
 from genba_shared.events import (
     AlertClosed,
@@ -197,8 +198,8 @@ def test_alerts_that_versions_without_them_left_open_are_ended_once(tmp_path: Pa
             await ledger.append_events([opened, closed])
             for _ in range(2):
                 await assessor_of(ledger, lambda: NOW)._judge(ledger.reads.orders(["A-1"]))
-            with ledger.reads.alert_rows() as rows:
-                assert rows.every_open() == ()
+            with ledger.reads.told() as told:
+                assert every_open(told) == []
             log = [logged.event for logged in ledger.reads.events(after=0, limit=500).items]
         store.close()
         return [event.target for event in log if isinstance(event, AlertClosed)]

@@ -15,9 +15,9 @@ from genba_shared.errors import GenbaError
 from genba_shared.events import Event
 
 if TYPE_CHECKING:
-    from genba_cloud.store.alert_rows import AlertRows
     from genba_cloud.store.master import MasterRows
-    from genba_cloud.store.proofs import Proofs  # it speaks of the rows of this module
+    from genba_cloud.store.proofs import Proofs  # both speak of the rows of this module
+    from genba_cloud.store.told import Told
 
 __all__ = [
     "Link",
@@ -177,8 +177,8 @@ class Transaction(Protocol):
         """Master data in all of its versions."""
 
     @property
-    def alert_rows(self) -> AlertRows:
-        """Problems, alerts, tasks and stock."""
+    def told(self) -> Told:
+        """Orders as a whole, stock, problems, alerts and tasks, with what this transaction has written of them."""
 
     def last_link(self) -> Link:
         """The newest link of the chain; number and positions are 0 and the hash is empty before the first."""

@@ -28,9 +28,9 @@ from genba_cloud.core.facts.views import (
 from genba_shared.events import Event
 
 if TYPE_CHECKING:
-    from genba_cloud.store.alert_rows import AlertRows
     from genba_cloud.store.master import MasterRows
-    from genba_cloud.store.proofs import Proofs  # it speaks of what this module is imported by
+    from genba_cloud.store.proofs import Proofs  # both speak of what this module is imported by
+    from genba_cloud.store.told import Told
 
 
 class UnknownCursorError(ValueError):
@@ -238,8 +238,8 @@ class Reads(Protocol):
     def master(self) -> AbstractContextManager[MasterRows]:
         """Master data in all of its versions, in one snapshot."""
 
-    def alert_rows(self) -> AbstractContextManager[AlertRows]:
-        """Problems, alerts, tasks and stock, in one snapshot."""
+    def told(self) -> AbstractContextManager[Told]:
+        """Orders as a whole, stock, problems, alerts and tasks, in one snapshot."""
 
     def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
         """A page of orders.

@@ -27,7 +27,6 @@ from genba_cloud.core.facts import (
 )
 from genba_cloud.core.facts.dispatching import Work
 from genba_cloud.store import quarantine
-from genba_cloud.store.alert_rows import AlertRows
 from genba_cloud.store.identities import SqlIdentities
 from genba_cloud.store.master import MasterRows
 from genba_cloud.store.port import StoredOrder, StoredView
@@ -64,6 +63,7 @@ from genba_cloud.store.rows import (
 from genba_cloud.store.standing import Standing
 from genba_cloud.store.station_events import station_events
 from genba_cloud.store.tables import CUSTOMER_ORDER, LOG, QUESTION, QUEUE_ROW, VIEW, WORK_ORDER
+from genba_cloud.store.told import Told
 from genba_cloud.store.work import facts_of, question_of, station_of
 from genba_shared.events import Event
 
@@ -90,10 +90,10 @@ class SqlReads:
             yield MasterRows(connection, self._enterprise)
 
     @contextmanager
-    def alert_rows(self) -> Iterator[AlertRows]:
+    def told(self) -> Iterator[Told]:
         """See the port."""
         with self._engine.connect() as connection:
-            yield AlertRows(connection, self._enterprise)
+            yield Told(connection, self._enterprise)
 
     def list_orders(self, *, cursor: str | None = None, limit: int = 100) -> OrderPage:
         """See the port. The cursor is the number of the last order of the page before."""

@@ -8,11 +8,11 @@ from hashlib import sha256
 from typing import Any, Final, TypeVar
 
 import orjson
-from sqlalchemy import Connection, RowMapping, Select, Table, delete, select
+from sqlalchemy import Connection, RowMapping, Select, select
 
 from genba_cloud.core.facts import NodePlan, WorkOrderPlan
 from genba_cloud.core.facts.plan_details import node_details, node_of, order_details, order_of, work_order_of
-from genba_cloud.store.driver import plain_time, put_many
+from genba_cloud.store.driver import plain_time
 from genba_cloud.store.port import DamagedRowError, LogRow, StoredOrder, StoredView
 from genba_cloud.store.read import ALARM, Enrolment, GatewayRecord
 from genba_cloud.store.tables import CUSTOMER_ORDER, GATEWAY, NODE, RECEIVED_RANGE, WORK_ORDER
@@ -29,16 +29,6 @@ def chunks(values: Iterable[T]) -> Iterable[Sequence[T]]:
     """The values in pieces that fit into one statement."""
     every = list(values)
     return (every[start : start + CHUNK] for start in range(0, len(every), CHUNK))
-
-
-def relist(
-    connection: Connection, enterprise: str, table: Table, rows: Mapping[tuple[str], Mapping[str, Any] | None]
-) -> None:
-    """Write the rows by which views are found, by their ids; those that are None are no longer listed."""
-    values = ({"enterprise": enterprise, "id": name, **row} for (name,), row in rows.items() if row is not None)
-    put_many(connection, table, ("enterprise", "id"), values)
-    for part in chunks(name for (name,), row in rows.items() if row is None):
-        connection.execute(delete(table).where(table.c.enterprise == enterprise, table.c.id.in_(part)))
 
 
 def event_of(body: bytes) -> Event:

@@ -1,12 +1,20 @@
-"""Where a question stands: what makes the open ones quick to find among all that there ever were."""
+"""Where questions, problems, alerts and tasks stand: what makes the open ones quick to find among all others."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from genba_cloud.core.facts import Aggregate
+from sqlalchemy import Connection, Table, and_, delete
+
+from genba_cloud.core.facts import Aggregate, ViewKey
+from genba_cloud.store.driver import put_many
 from genba_cloud.store.port import StoredView
+from genba_cloud.store.rows import chunks
+from genba_cloud.store.tables import QUESTION
+from genba_cloud.store.tables_told import RESPONSE
+from genba_cloud.store.told import response_row
 from genba_cloud.store.work import question_of, state_of
 
 
@@ -16,6 +24,22 @@ class Standing(StrEnum):
     OPEN = "open"
     ANSWERED = "answered"
     WAITING = "waiting"
+
+
+def put_standings(connection: Connection, enterprise: str, views: Mapping[ViewKey, StoredView]) -> None:
+    """Note where everything stands whose views these are."""
+    questions = {key.id: view for key, view in views.items() if key.aggregate is Aggregate.QUESTION}
+    responses = {key.id: view for key, view in views.items() if key.aggregate is Aggregate.RESPONSE}
+    _put(connection, enterprise, QUESTION, {name: standing_of(name, view) for name, view in questions.items()})
+    _put(connection, enterprise, RESPONSE, {name: response_row(name, view) for name, view in responses.items()})
+
+
+def _put(connection: Connection, enterprise: str, table: Table, rows: Mapping[str, Mapping[str, Any] | None]) -> None:
+    """Rows by their ids; None: there is none any more."""
+    values = ({"enterprise": enterprise, "id": name, **row} for name, row in sorted(rows.items()) if row is not None)
+    put_many(connection, table, ("enterprise", "id"), values)
+    for part in chunks(name for name, row in rows.items() if row is None):
+        connection.execute(delete(table).where(and_(table.c.enterprise == enterprise, table.c.id.in_(part))))
 
 
 def standing_of(question: str, view: StoredView) -> dict[str, Any] | None:

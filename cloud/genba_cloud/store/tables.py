@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION: Final = "0006"
+REVISION: Final = "0005"
 """The newest revision of these tables: the last file of ``migrations/versions``."""
 SCHEMA_VERSION: Final = 1
 """Raised only where a version of genba that knows nothing of revisions must be kept from opening the database."""

@@ -11,7 +11,6 @@ from sqlalchemy import Connection, Table, and_, delete, func, insert, select, up
 from genba_cloud.core.facts import Aggregate, ViewKey
 from genba_cloud.core.facts.plan_details import work_order_details
 from genba_cloud.store import quarantine
-from genba_cloud.store.alert_rows import AlertRows, response_row
 from genba_cloud.store.driver import insert_many, put_many
 from genba_cloud.store.identities import SqlIdentities, quarantined_bodies, taken_leaves
 from genba_cloud.store.master import MasterRows
@@ -43,10 +42,9 @@ from genba_cloud.store.rows import (
     order_rows,
     orders_of,
     plans,
-    relist,
     stored_view,
 )
-from genba_cloud.store.standing import Standing, standing_of
+from genba_cloud.store.standing import Standing, put_standings
 from genba_cloud.store.tables import (
     CLIENT_EVENT,
     CUSTOMER_ORDER,
@@ -63,12 +61,12 @@ from genba_cloud.store.tables import (
     VIEWS_VERSION,
     WORK_ORDER,
 )
-from genba_cloud.store.tables_response import RESPONSE
+from genba_cloud.store.tables_told import RESPONSE
+from genba_cloud.store.told import Told
 from genba_shared.events import DispatchClosed, DispatchOpened, Event, PiecesCounted
 
 _ATTRIBUTING = (DispatchOpened.kind, DispatchClosed.kind, PiecesCounted.kind)
 _NODE_KEY = b'"node":'  # in canonical JSON; inside a text the quotes would be escaped
-_LISTED = ((QUESTION, Aggregate.QUESTION, standing_of), (RESPONSE, Aggregate.RESPONSE, response_row))
 
 
 class SqlTransaction:
@@ -103,9 +101,9 @@ class SqlTransaction:
         return MasterRows(self._connection, self._enterprise)
 
     @property
-    def alert_rows(self) -> AlertRows:
+    def told(self) -> Told:
         """See the port."""
-        return AlertRows(self._connection, self._enterprise)
+        return Told(self._connection, self._enterprise)
 
     def last_link(self) -> Link:
         """See the port."""
@@ -287,9 +285,7 @@ class SqlTransaction:
         }
         self._put_all(VIEW, ("aggregate", "id"), rows)
         self._views.update(views)
-        for table, aggregate, row_of in _LISTED:
-            listed = {(key.id,): row_of(key.id, view) for key, view in ordered if key.aggregate is aggregate}
-            relist(self._connection, self._enterprise, table, listed)
+        put_standings(self._connection, self._enterprise, views)
 
     def clear_views(self) -> None:
         """See the port."""

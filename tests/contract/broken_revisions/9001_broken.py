@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "9001"
-down_revision = "0006"
+down_revision = "0005"
 
 
 def upgrade() -> None:

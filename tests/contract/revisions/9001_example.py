@@ -8,7 +8,7 @@ from alembic import op
 from genba_cloud.store.isolation import closing, isolating, opening
 
 revision = "9001"
-down_revision = "0006"
+down_revision = "0005"
 
 
 def upgrade() -> None:

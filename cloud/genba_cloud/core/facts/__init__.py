@@ -27,6 +27,7 @@ from genba_cloud.core.facts.station import (
     station_facts,
 )
 from genba_cloud.core.facts.timeline import ChangeOver, StateInterval, StateTimes, changeovers, timeline, times_of
+from genba_cloud.core.facts.told import NOTHING_TOLD, ToldFold, fold_told
 from genba_cloud.core.facts.views import (
     Lifecycle,
     Mark,
@@ -48,6 +49,7 @@ from genba_cloud.core.facts.zone import TagFold, ZoneFold, stock_take, tag_bindi
 __all__ = [
     "FOLDS",
     "NOBODYS",
+    "NOTHING_TOLD",
     "QUESTION",
     "STATION",
     "TAG",
@@ -77,6 +79,7 @@ __all__ = [
     "TagBinding",
     "TagFold",
     "Tally",
+    "ToldFold",
     "ViewKey",
     "WorkOrderFacts",
     "WorkOrderPlan",
@@ -87,6 +90,7 @@ __all__ = [
     "changeovers",
     "check_order",
     "fold_and_attribute",
+    "fold_told",
     "members_of",
     "owned_by",
     "question_facts",

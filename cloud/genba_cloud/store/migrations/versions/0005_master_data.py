@@ -8,7 +8,7 @@ from alembic import op
 from genba_cloud.store.isolation import isolating
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 
 _ISOLATED = ("master",)
 
