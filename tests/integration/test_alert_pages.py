@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from genba_shared.events import ProblemReported
 from tests.browser.support import NOW, Bench, bench
-from tests.integration.test_api_alerts import red_order, until
+from tests.integration.test_api_alerts import OPERATOR, red_order, until
 
 PLAN = {"cause": "breakdown", "plan": "cut the rest by hand", "owner": "op-9", "due": "2026-01-05T15:00"}
 
@@ -43,13 +45,22 @@ async def test_an_alert_says_what_it_is_and_who_was_told(desk: Bench, language: 
         assert word in text, word
 
 
+async def test_a_problem_says_of_what_kind_it_is_in_the_language_of_the_page(desk: Bench) -> None:
+    await desk.tell(
+        ProblemReported(id=str(uuid.uuid4()), at=NOW, source=OPERATOR, category="machine", order="A-9", station="CUT-1")
+    )
+    await until(desk, "/api/v1/alerts", lambda body: body["items"])
+    assert "有人报告了问题 · 机器" in await page(desk, "/alerts?lang=zh")
+
+
 async def test_somebody_takes_care_of_an_alert_with_one_button(desk: Bench) -> None:
     alert = await red_order(desk)
     answer = await desk["admin"].post(f"/alerts/{alert['alert']}/acknowledge?lang=en")
     assert (answer.status_code, answer.headers["location"]) == (303, "/alerts?lang=en")
-    text = await page(desk, "/alerts?lang=en")
-    assert "admin takes care of it" in text
-    assert "I take care of it" not in text
+    _, _, rest = (await page(desk, "/alerts?lang=en")).partition(f'data-alert="{alert["alert"]}"')
+    card = rest.partition("</article>")[0]
+    assert "admin takes care of it" in card
+    assert "I take care of it" not in card
 
 
 async def test_a_task_is_planned_and_closed_by_forms_and_a_refusal_says_what_to_write(desk: Bench) -> None:

@@ -229,7 +229,7 @@ async def test_a_restart_reads_decisions_back_and_takes_none_again(tmp_path: Pat
     async with bench(tmp_path, now=NOW + timedelta(minutes=1)) as second:
         await until_metric(second, "genba_orders_open", "1")
         await second.post_order(order="A-2", start=NOW - timedelta(hours=6), nodes=("CUT",))
-        await until(second, "/api/v1/alerts", lambda body: len(body["items"]) == 2)
+        await until(second, "/api/v1/alerts", lambda body: sum(one["rule"] == "lateness" for one in body["items"]) == 2)
         decisions = (await second["reader"].get("/api/v1/events", params=kinds)).json()["items"]
         assert [(event["kind"], event["order"]) for event in decisions] == [
             ("episode_opened", "A-1001"),

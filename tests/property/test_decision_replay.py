@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from genba_cloud.app.assessor import Assessor
 from genba_cloud.core.assess import DEFAULT_POLICY
 from genba_cloud.core.facts import NodePlan, OrderPlan, WorkOrderPlan
 from genba_cloud.ledger import Ledger
+from genba_cloud.ledger.responses import every_open
 from genba_cloud.store import SqliteStore
 from genba_shared.events import (
     AlertClosed,
@@ -113,21 +114,18 @@ async def decided(
 ) -> list[Decision]:
     """What is decided under this schedule, by an assessor that is started anew before some of the steps."""
     now = NOW
+
+    def current() -> datetime:
+        return now
+
     store = SqliteStore(folder)
-    async with Ledger(store, now=lambda: now) as ledger:
+    async with Ledger(store, now=current) as ledger:
         await ledger.upsert_order(plan())
 
-        def assessor() -> Assessor:
-            desk = Desk(
-                reads=ledger.reads, enterprise="default", now=lambda: now, policy=DEFAULT_POLICY, index=OrderIndex()
-            )
-            live = Live(reads_of=lambda viewer: VisibleReads(desk, viewer), enterprise="default", now=lambda: now)
-            return ledger_listener(ledger, Assessor(ledger=ledger, desk=desk, live=live))
-
-        running = assessor()
+        running = assessor_of(ledger, current)
         for number, step in enumerate(steps):
             if number in restarts:
-                running = assessor()
+                running = assessor_of(ledger, current)
             if number in rebuilds:
                 await ledger.rebuild()
             now += timedelta(minutes=step.minutes)
@@ -138,8 +136,11 @@ async def decided(
     return [_decision(event) for event in log if isinstance(event, DECISIONS)]
 
 
-def ledger_listener(ledger: Ledger, assessor: Assessor) -> Assessor:
-    """The assessor, which hears what the ledger commits."""
+def assessor_of(ledger: Ledger, now: Callable[[], datetime]) -> Assessor:
+    """A fresh assessor, which hears what the ledger commits."""
+    desk = Desk(reads=ledger.reads, enterprise="default", now=now, policy=DEFAULT_POLICY, index=OrderIndex())
+    live = Live(reads_of=lambda viewer: VisibleReads(desk, viewer), enterprise="default", now=now)
+    assessor = Assessor(ledger=ledger, desk=desk, live=live)
     ledger.subscribe(assessor.heard)
     return assessor
 
@@ -179,3 +180,28 @@ def test_a_late_entry_and_a_problem_are_decided_once_over_restarts() -> None:
     told = decisions(steps, restarts=frozenset({1, 2, 3}), rebuilds=frozenset({3}))
     kinds = [kind for kind, *_ in told if kind not in {"notice_sent", "episode_opened"}]
     assert kinds == ["alert_opened", "alert_escalated", "late_update_flagged"]
+
+
+def test_alerts_that_versions_without_them_left_open_are_ended_once(tmp_path: Path) -> None:
+    """They wrote of an episode's end without naming its beginning."""
+
+    async def run() -> list[str]:
+        store = SqliteStore(tmp_path)
+        async with Ledger(store, now=lambda: NOW) as ledger:
+            await ledger.upsert_order(plan())
+            opened = EpisodeOpened(
+                id=str(uuid.UUID(int=1, version=4)), at=NOW, source=API, order="A-0", level="red", late_s=9, lead_s=10
+            )
+            closed = EpisodeClosed(
+                id=str(uuid.UUID(int=2, version=4)), at=NOW, source=API, order="A-0", reason="finished"
+            )
+            await ledger.append_events([opened, closed])
+            for _ in range(2):
+                await assessor_of(ledger, lambda: NOW)._judge(ledger.reads.orders(["A-1"]))
+            with ledger.reads.told() as told:
+                assert every_open(told) == []
+            log = [logged.event for logged in ledger.reads.events(after=0, limit=500).items]
+        store.close()
+        return [event.target for event in log if isinstance(event, AlertClosed)]
+
+    assert asyncio.run(run()) == [str(uuid.UUID(int=1, version=4))]

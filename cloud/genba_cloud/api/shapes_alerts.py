@@ -19,7 +19,7 @@ class AlertShape(TypedDict):
     """Something that needs an answer: `rule` says why, `subject` what it is about.
 
     `level`, `deviation` (at that moment), `event` and `at` are the newest that was told of a late order. `recipients`
-    are roles and people who were told.
+    are roles and people who were told, `tasks` those about it that are open.
     """
 
     alert: str

@@ -19,8 +19,8 @@ from genba_cloud.core.facts.response import (
 )
 from genba_cloud.core.facts.told import ToldFold
 from genba_cloud.core.viewer import Act, Sight, Subject, Viewer, may, sight
-from genba_cloud.store.alert_rows import Response
-from genba_cloud.store.told import ResponseKind
+from genba_cloud.ledger.responses import every_open
+from genba_cloud.store.told import Response, ResponseFilter, ResponseKind
 from genba_shared.events import EpisodeEscalated, EpisodeOpened
 
 if TYPE_CHECKING:
@@ -34,7 +34,10 @@ MOST_OPEN: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenAlert:
-    """An alert. `changed_at` and `event` are of the newest level that was told, `deviation` was the order's then."""
+    """An alert. `changed_at` and `event` are of the newest level that was told, `deviation` was the order's then.
+
+    `tasks` are those about it that are open.
+    """
 
     facts: AlertFacts
     event: str
@@ -64,22 +67,23 @@ class VisibleAlerts:
     def open_alerts(self) -> list[SeenAlert]:
         """All that are open: late orders first, the most severe before others, then the oldest first."""
         self._require(Subject.ALERTS)
-        with self._desk.reads.alert_rows() as rows:
-            every = [one for one in rows.every_open() if isinstance(one.facts, AlertFacts)]
+        with self._desk.reads.told() as told:
+            every = every_open(told, ResponseKind.ALERT)
         return sorted(self._seen(every), key=_place)[:MOST_OPEN]
 
     def alerts(self, *, is_open: bool | None, order: str | None, cursor: str | None, limit: int) -> SeenPage:
         """A page of alerts, the newest first."""
         self._require(Subject.ALERTS)
-        with self._desk.reads.alert_rows() as rows:
-            page = rows.page(ResponseKind.ALERT, is_open=is_open, order=order, cursor=cursor, limit=limit)
+        where = ResponseFilter(kind=ResponseKind.ALERT, is_open=is_open, order=order)
+        with self._desk.reads.told() as told:
+            page = told.responses(where=where, cursor=cursor, limit=limit)
         return SeenPage(alerts=tuple(self._seen(page.items)), next=page.next)
 
     def alert(self, name: str) -> SeenAlert | None:
         """One of them."""
         self._require(Subject.ALERTS)
-        with self._desk.reads.alert_rows() as rows:
-            found = rows.one(name)
+        with self._desk.reads.told() as told:
+            found = told.responses_of([name]).get(name)
         if found is None or not isinstance(found.facts, AlertFacts):
             return None
         return self._seen([found])[0]
@@ -87,8 +91,9 @@ class VisibleAlerts:
     def tasks(self, *, is_open: bool | None, order: str | None, cursor: str | None, limit: int) -> SeenPage:
         """A page of tasks, the newest first."""
         self._require(Subject.RESPONSES)
-        with self._desk.reads.alert_rows() as rows:
-            page = rows.page(ResponseKind.TASK, is_open=is_open, order=order, cursor=cursor, limit=limit)
+        where = ResponseFilter(kind=ResponseKind.TASK, is_open=is_open, order=order)
+        with self._desk.reads.told() as told:
+            page = told.responses(where=where, cursor=cursor, limit=limit)
         return SeenPage(tasks=_only(TaskFacts, self._opened(page.items)), next=page.next)
 
     def task(self, name: str) -> TaskFacts | None:
@@ -99,8 +104,9 @@ class VisibleAlerts:
     def problems(self, *, is_open: bool | None, order: str | None, cursor: str | None, limit: int) -> SeenPage:
         """A page of problems, the newest first."""
         self._require(Subject.RESPONSES)
-        with self._desk.reads.alert_rows() as rows:
-            page = rows.page(ResponseKind.PROBLEM, is_open=is_open, order=order, cursor=cursor, limit=limit)
+        where = ResponseFilter(kind=ResponseKind.PROBLEM, is_open=is_open, order=order)
+        with self._desk.reads.told() as told:
+            page = told.responses(where=where, cursor=cursor, limit=limit)
         return SeenPage(problems=_only(ProblemFacts, self._opened(page.items)), next=page.next)
 
     def problem(self, name: str) -> ProblemFacts | None:
@@ -113,8 +119,8 @@ class VisibleAlerts:
         return may(self._viewer, Act.RESPOND, enterprise=self._desk.enterprise)
 
     def _one(self, name: str) -> list[ResponseFacts]:
-        with self._desk.reads.alert_rows() as rows:
-            found = rows.one(name)
+        with self._desk.reads.told() as told:
+            found = told.responses_of([name]).get(name)
         return [] if found is None else self._opened([found])
 
     def _seen(self, found: Sequence[Response]) -> list[SeenAlert]:
@@ -122,8 +128,8 @@ class VisibleAlerts:
         if seen is not Sight.ALL:
             return [_outline(one) for one in found]
         alerts = [facts for facts in self._opened(found) if isinstance(facts, AlertFacts)]
-        with self._desk.reads.alert_rows() as rows:
-            tasks = self._opened(rows.tasks_of(alert.alert for alert in alerts))
+        with self._desk.reads.told() as told:
+            tasks = self._opened(every_open(told, ResponseKind.TASK)) if alerts else []
         numbers = sorted({alert.order for alert in alerts if alert.order is not None})
         customers = {one.plan.order: one.plan.customer for one in self._desk.reads.orders(numbers)}
         shown: list[SeenAlert] = []
@@ -138,9 +144,9 @@ class VisibleAlerts:
         opened: list[ResponseFacts] = []
         with self._desk.reads.proofs() as proofs:
             for one in found:
-                events = self._desk.seals.opened(proofs, one.told.events.values())
-                told = ToldFold(events={event.id: event for event in events}, voided=one.told.voided)
-                facts = response_facts(_name(one.facts), told)
+                events = self._desk.seals.opened(proofs, one.fold.events.values())
+                told = ToldFold(events={event.id: event for event in events}, voided=one.fold.voided)
+                facts = response_facts(one.id, told)
                 opened += [] if facts is None else [facts]
         return opened
 
@@ -149,18 +155,12 @@ class VisibleAlerts:
             raise ApiProblem(403, f"this needs the right to read {subject}")
 
 
-def _name(facts: ResponseFacts) -> str:
-    match facts:
-        case AlertFacts(alert=name) | TaskFacts(task=name) | ProblemFacts(problem=name):
-            return name
-
-
 def _outline(response: Response) -> SeenAlert:
     """The alert without a word or name of anybody."""
     facts = response.facts
     if not isinstance(facts, AlertFacts):
         raise TypeError(f"{facts} is no alert")
-    levels = [one for one in response.told.standing() if isinstance(one, EpisodeOpened | EpisodeEscalated)]
+    levels = [one for one in response.fold.standing() if isinstance(one, EpisodeOpened | EpisodeEscalated)]
     newest = levels[-1] if levels else None
     deviation = Deviation(late_s=newest.late_s, lead_s=newest.lead_s) if newest else None
     return SeenAlert(

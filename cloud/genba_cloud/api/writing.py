@@ -35,6 +35,10 @@ from genba_cloud.ledger import Ledger, TagToBind
 from genba_cloud.store.read import QueueRow
 from genba_shared.errors import ContractError
 from genba_shared.events import (
+    AlertAcknowledged,
+    AlertClosed,
+    AlertEscalated,
+    AlertOpened,
     BaselineFrozen,
     CountsAssigned,
     DispatchClosed,
@@ -44,7 +48,9 @@ from genba_shared.events import (
     EpisodeOpened,
     Event,
     EventCorrected,
+    LateUpdateFlagged,
     MasterDataChanged,
+    NoticeSent,
     OrderConfirmed,
     PiecesCounted,
     PromiseSet,
@@ -53,21 +59,33 @@ from genba_shared.events import (
     StockCounted,
     TagBound,
     TagUnbound,
+    TaskClosed,
+    TaskOpened,
+    TaskPlanned,
     WorkOrderReleased,
     event_from_json,
 )
 
 COLLECTORS_OWN: Final = (
+    AlertAcknowledged,
+    AlertClosed,
+    AlertEscalated,
+    AlertOpened,
     BaselineFrozen,
     EpisodeClosed,
     EpisodeEscalated,
     EpisodeOpened,
+    LateUpdateFlagged,
     MasterDataChanged,
+    NoticeSent,
     OrderConfirmed,
     PromiseSet,
+    TaskClosed,
+    TaskOpened,
+    TaskPlanned,
     WorkOrderReleased,
 )
-"""Kinds that only the collector writes: decisions, and what follows from an order."""
+"""Kinds that only the collector writes: decisions, what follows from an order, and answers, which it checks first."""
 
 ALSO_NEEDS: Final[Mapping[type[Event], Act]] = {
     DispatchClosed: Act.DISPATCH,

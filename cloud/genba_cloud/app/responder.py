@@ -33,13 +33,13 @@ from genba_cloud.core.facts.views import ZoneFacts
 from genba_cloud.core.horizon import known_until
 from genba_cloud.core.policy import SitePolicy
 from genba_cloud.ledger import Appended
-from genba_cloud.store.read import Enrolment, EventFilter, GatewayRecord
+from genba_cloud.ledger.responses import every_open
+from genba_cloud.store.read import Enrolment, EventFilter, GatewayRecord, LoggedEvent
 from genba_shared.clock import parse_time, to_milliseconds
-from genba_shared.events import AlertClosed, Event, LateUpdateFlagged, NodeCompleted
+from genba_shared.events import AlertClosed, Event, LateUpdateFlagged, NodeCompleted, SourceType
 
 RARELY_TELLS_S: Final = 60
 """A gateway that is connected tells its state at least so often, also on a link that costs."""
-LONGEST_REST: Final = timedelta(days=366)
 PAGE: Final = 1000
 LOST: Final = frozenset({"lost", "connecting"})
 
@@ -96,6 +96,8 @@ class Responder:
         self._stale = _Stale()
         self._known = _Known()
         self._calm: Calm = NEVER_CALM
+        self._closed: dict[str, datetime] = {}
+        self._closed_upto = 0
         self._read_upto = 0
         self._flagged: frozenset[tuple[str, str]] | None = None
 
@@ -200,10 +202,10 @@ class Responder:
     def _read(self, stale: _Stale) -> None:
         reads, known = self._desk.reads, self._known
         if stale.responses or stale.stock:
-            with reads.alert_rows() as rows:
-                found = [one.facts for one in rows.every_open()]
-                closed = [one.facts for one in rows.closed_by_people(self._since())]
-                stock = rows.stock() if stale.stock else known.stock
+            with reads.told() as told:
+                found = [one.facts for one in every_open(told)]
+                closed = [one.facts for one in told.responses_of(self._closed_by_people()).values()]
+                stock = _by_item(told.stock()) if stale.stock else known.stock
             known = replace(
                 known,
                 problems=_of(ProblemFacts, found),
@@ -220,9 +222,17 @@ class Responder:
             known = replace(known, zones=reads.wip())
         self._known = known
 
-    def _since(self) -> datetime:
+    def _closed_by_people(self) -> list[str]:
+        """Alerts that a person closed lately, by their ids."""
+        for logged in self._logged(AlertClosed.kind, self._closed_upto):
+            self._closed_upto = logged.position
+            event = logged.event
+            if isinstance(event, AlertClosed) and event.source.type is not SourceType.SYSTEM:
+                self._closed[event.target] = event.at
         longest = max(rules.service.rest_s for rules in _all_rules(self._desk.policy))
-        return self._desk.now() - min(timedelta(seconds=longest), LONGEST_REST)
+        since = self._desk.now() - timedelta(seconds=longest)
+        self._closed = {name: at for name, at in self._closed.items() if at >= since}
+        return sorted(self._closed)
 
     def _late_entries(self, pen: Pen) -> list[Event]:
         """Flags for what was entered too late since the last look. The first look is at the whole log."""
@@ -233,26 +243,24 @@ class Responder:
         if self._flagged is None:
             self._read_upto = 0
             self._flagged = frozenset(
-                (event.work_order or "", event.node or "") for event in self._logged(LateUpdateFlagged.kind, 0)
+                (logged.event.work_order or "", logged.event.node or "")
+                for logged in self._logged(LateUpdateFlagged.kind, 0)
             )
         soonest = min(rules.service.update_within_s for rules in _all_rules(self._desk.policy))
-        slow = [
-            event
-            for event in self._logged(NodeCompleted.kind, self._read_upto)
-            if event.entered_at is not None and event.entered_at - event.at > timedelta(seconds=soonest)
-        ]
+        slow: list[Event] = []
+        for logged in self._logged(NodeCompleted.kind, self._read_upto):
+            self._read_upto, event = logged.position, logged.event
+            if event.entered_at is not None and event.entered_at - event.at > timedelta(seconds=soonest):
+                slow.append(event)
         owners = self._owners(event.work_order or "" for event in slow)
         return late_entries(slow, owners, self._flagged, self._desk.policy, pen)
 
-    def _logged(self, kind: str, after: int) -> Iterable[Event]:
-        """Events of a kind behind a position, to the end of the log; completions move the position on."""
+    def _logged(self, kind: str, after: int) -> Iterable[LoggedEvent]:
+        """Events of a kind behind a position, to the end of the log."""
         position: int | None = after
         while position is not None:
             page = self._desk.reads.events(after=position, limit=PAGE, where=EventFilter(kinds=(kind,)))
-            for logged in page.items:
-                if kind == NodeCompleted.kind:
-                    self._read_upto = max(self._read_upto, logged.position)
-                yield logged.event
+            yield from page.items
             position = page.next
 
     def _owners(self, work_orders: Iterable[str]) -> dict[str, Owner]:
@@ -265,8 +273,15 @@ class Responder:
         return owners
 
 
-def _of(kind: type[T], found: Iterable[ResponseFacts]) -> tuple[T, ...]:
+def _of(kind: type[T], found: Iterable[ResponseFacts | None]) -> tuple[T, ...]:
     return tuple(one for one in found if isinstance(one, kind))
+
+
+def _by_item(stock: Iterable[StockFacts]) -> dict[str, tuple[StockFacts, ...]]:
+    found: dict[str, tuple[StockFacts, ...]] = {}
+    for one in stock:
+        found[one.item] = (*found.get(one.item, ()), one)
+    return found
 
 
 def _all_rules(policy: Policy) -> list[SitePolicy]:

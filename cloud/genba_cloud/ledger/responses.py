@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from genba_cloud.core.alerts import (
     PlanGiven,
@@ -15,13 +15,15 @@ from genba_cloud.core.alerts import (
     plan_task,
 )
 from genba_cloud.core.facts import Aggregate, Refused, ViewKey
-from genba_cloud.core.facts.response import AlertFacts, TaskFacts
+from genba_cloud.core.facts.response import AlertFacts, ResponseFacts, TaskFacts
 from genba_cloud.ledger.append import Stamp, append_events
 from genba_cloud.ledger.batches import Appended
 from genba_cloud.store.port import Transaction
+from genba_cloud.store.told import Response, ResponseFilter, ResponseKind, Told
 from genba_shared.events import Event, Source
 
-MOST_EVENTS = 3
+PAGE: Final = 500
+MOST_EVENTS: Final = 3
 """One answer says at most so much: a task, its plan, and the cause."""
 
 
@@ -56,18 +58,19 @@ def answer_alert(
 ) -> Appended | Refused | None:
     """Write down an answer to an alert (also of an order's lateness); None: there is no such alert."""
     transaction.views([ViewKey(Aggregate.RESPONSE, alert)])  # nobody else answers it until this is committed
-    found = transaction.alert_rows.one(alert)
-    if found is None or not isinstance(found.facts, AlertFacts):
+    facts = one_response(transaction.told, alert)
+    if not isinstance(facts, AlertFacts):
         return None
-    tasks = tuple(one.facts for one in transaction.alert_rows.tasks_of([alert]) if isinstance(one.facts, TaskFacts))
+    waiting = ResponseFilter(kind=ResponseKind.TASK, is_open=True, subject=alert)
+    found = (one.facts for one in transaction.told.responses(where=waiting).items)
+    tasks = tuple(task for task in found if isinstance(task, TaskFacts))
     match answer:
         case Acknowledge(note=note):
-            decided = acknowledge(found.facts, _said(source, stamp, note))
+            decided = acknowledge(facts, _said(source, stamp, note))
         case PlanGiven():
-            waiting = next((task for task in tasks if task.is_open), None)
-            decided = plan_alert(found.facts, waiting, answer, _said(source, stamp))
+            decided = plan_alert(facts, next(iter(tasks), None), answer, _said(source, stamp))
         case CloseAlert(note=note):
-            decided = close_alert(found.facts, tasks, _said(source, stamp, note))
+            decided = close_alert(facts, tasks, _said(source, stamp, note))
     return _written(transaction, decided, stamp)
 
 
@@ -76,15 +79,33 @@ def answer_task(
 ) -> Appended | Refused | None:
     """Write down a plan, or that it is done; None: there is no such task."""
     transaction.views([ViewKey(Aggregate.RESPONSE, task)])
-    found = transaction.alert_rows.one(task)
-    if found is None or not isinstance(found.facts, TaskFacts):
+    facts = one_response(transaction.told, task)
+    if not isinstance(facts, TaskFacts):
         return None
     match answer:
         case PlanGiven():
-            decided = plan_task(found.facts, answer, _said(source, stamp))
+            decided = plan_task(facts, answer, _said(source, stamp))
         case CloseTask(effect=effect, note=note):
-            decided = close_task(found.facts, effect, _said(source, stamp, note))
+            decided = close_task(facts, effect, _said(source, stamp, note))
     return _written(transaction, decided, stamp)
+
+
+def one_response(told: Told, name: str) -> ResponseFacts | None:
+    """The problem, alert or task of that id."""
+    found = told.responses_of([name]).get(name)
+    return found.facts if found else None
+
+
+def every_open(told: Told, kind: ResponseKind | None = None) -> list[Response]:
+    """Everything of that kind that is open, the oldest first."""
+    found: list[Response] = []
+    cursor: str | None = None
+    while True:
+        page = told.responses(where=ResponseFilter(kind=kind, is_open=True), cursor=cursor, limit=PAGE)
+        found += page.items
+        cursor = page.next
+        if cursor is None:
+            return found[::-1]
 
 
 def _said(source: Source, stamp: Stamp, note: str | None = None) -> Said:

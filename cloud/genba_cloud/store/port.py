@@ -15,7 +15,6 @@ from genba_shared.errors import GenbaError
 from genba_shared.events import Event
 
 if TYPE_CHECKING:
-    from genba_cloud.store.alert_rows import AlertRows
     from genba_cloud.store.floor import Floor  # both speak of the rows of this module
     from genba_cloud.store.master import MasterRows
     from genba_cloud.store.proofs import Proofs  # both speak of the rows of this module
@@ -184,10 +183,6 @@ class Transaction(Protocol):
     @property
     def master(self) -> MasterRows:
         """Master data in all of its versions."""
-
-    @property
-    def alert_rows(self) -> AlertRows:
-        """Problems, alerts, tasks and stock."""
 
     @property
     def floor(self) -> Floor:

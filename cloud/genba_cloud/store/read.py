@@ -29,7 +29,6 @@ from genba_cloud.core.facts.views import (
 from genba_shared.events import Event
 
 if TYPE_CHECKING:
-    from genba_cloud.store.alert_rows import AlertRows
     from genba_cloud.store.floor import Floor  # it speaks of what this module is imported by
     from genba_cloud.store.master import MasterRows
     from genba_cloud.store.past import Past
@@ -284,9 +283,6 @@ class Reads(Protocol):
 
     def master(self) -> AbstractContextManager[MasterRows]:
         """Master data in all of its versions, in one snapshot."""
-
-    def alert_rows(self) -> AbstractContextManager[AlertRows]:
-        """Problems, alerts, tasks and stock, in one snapshot."""
 
     def floor(self) -> AbstractContextManager[Floor]:
         """Labels' codes and what was said, in one snapshot."""

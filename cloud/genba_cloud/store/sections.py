@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
 
-from genba_cloud.store.alert_rows import AlertRows
 from genba_cloud.store.floor import Floor
 from genba_cloud.store.master import MasterRows
 from genba_cloud.store.past import Past
@@ -48,12 +47,6 @@ class SectionsRead:
             yield MasterRows(connection, self._enterprise)
 
     @contextmanager
-    def alert_rows(self) -> Iterator[AlertRows]:
-        """See the port."""
-        with self._engine.connect() as connection:
-            yield AlertRows(connection, self._enterprise)
-
-    @contextmanager
     def floor(self) -> Iterator[Floor]:
         """See the port."""
         with self._engine.connect() as connection:
@@ -91,11 +84,6 @@ class SectionsWritten:
     def master(self) -> MasterRows:
         """See the port."""
         return MasterRows(self._connection, self._enterprise)
-
-    @property
-    def alert_rows(self) -> AlertRows:
-        """See the port."""
-        return AlertRows(self._connection, self._enterprise)
 
     @property
     def floor(self) -> Floor:

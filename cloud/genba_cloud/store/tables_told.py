@@ -20,14 +20,11 @@ RESPONSE: Final = Table(
     Column("order_id", String),
     Column("work_order", String),
     Column("at", Instant, nullable=False),
-    Column("closed_at", Instant),
-    Column("closed_by", String),
     PrimaryKeyConstraint("enterprise", "id"),
 )
 """A row follows from the view of the same id, as a question's does.
 
-`rule` is an alert's rule, or a problem's category; `subject` what an alert is about, or what a task is for.
-`closed_by`: the person who closed an alert, None where it ended by itself."""
+`rule` is an alert's rule, or a problem's category; `subject` what an alert is about, or what a task is for."""
 Index(
     "response_by_standing",
     RESPONSE.c.enterprise,

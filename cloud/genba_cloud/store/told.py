@@ -175,8 +175,6 @@ def response_row(name: str, view: StoredView) -> dict[str, Any] | None:
         "standing": _OPEN if facts.is_open else _CLOSED,
         "order_id": facts.order,
         "work_order": facts.work_order,
-        "closed_at": facts.resolved_at if isinstance(facts, ProblemFacts) else facts.closed_at,
-        "closed_by": facts.closed_by if isinstance(facts, AlertFacts) else None,
     }
     match facts:
         case ProblemFacts():

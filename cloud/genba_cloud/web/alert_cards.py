@@ -131,7 +131,7 @@ def _alert_card(seen: Seen, shown: Shown) -> AlertCard:
         taken=_taken(facts, shown),
         is_taken=facts.acknowledged_at is not None,
         cause=shown.say("alert.cause", cause=_cause(facts.cause, shown)) if facts.cause else "",
-        note=facts.note or "",
+        note=_note(facts, shown),
         may_close=facts.rule != LATENESS and facts.acknowledged_at is not None,
         tasks=tuple(_task_card(task, shown) for task in seen.tasks if task.is_open),
     )
@@ -176,6 +176,12 @@ def _about(facts: AlertFacts) -> str:
     if facts.rule == LATENESS or facts.order is None or facts.order in name:
         return name
     return f"{facts.order} · {facts.work_order}/{facts.node}" if facts.node else facts.order
+
+
+def _note(facts: AlertFacts, shown: Shown) -> str:
+    """What else the rule says; of a problem, its kind in words."""
+    key = f"alert.about.{facts.note}"
+    return shown.say(key) if key in WORDS[shown.language] else facts.note or ""
 
 
 def _level(level: str | None, deviation: Deviation | None, shown: Shown) -> tuple[str, str]:

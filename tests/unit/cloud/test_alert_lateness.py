@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from genba_cloud.core.assess import Policy
 from genba_cloud.core.facts import Lifecycle
+from genba_cloud.core.master.kinds import MasterKind, read_text
+from genba_cloud.core.policy import SitePolicy
 from genba_shared.events import (
     AlertAcknowledged,
     EpisodeOpened,
@@ -18,7 +22,7 @@ from genba_shared.events import (
     TaskOpened,
     TaskPlanned,
 )
-from tests.unit.cloud.alert_shop import MONDAY, Shop, at, node, plan, said, seen
+from tests.unit.cloud.alert_shop import MONDAY, Shop, at, node, plan, said, seen, with_site
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "alerts.md"
 PERSON = Source(type=SourceType.PERSON, ref="op-7")
@@ -55,6 +59,30 @@ def test_the_walk_through_of_the_document_is_what_the_rules_decide() -> None:
     wanted = [line for line in DOCUMENT.read_text().splitlines() if re.match(r"\| \d\d:\d\d \|", line)]
     assert len(wanted) > 10
     assert [row(event) for event in neglected("12:15").log] == wanted
+
+
+def test_the_policy_in_the_document_is_what_holds_without_one() -> None:
+    (text,) = re.findall(r"```yaml\n(policy: usual\n.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    written = read_text(MasterKind.POLICIES, "usual", text).model.values
+    usual = SitePolicy()
+    assert written.service == usual.service
+    assert written.answering == usual.answering
+    assert replace(written.alerts, wip={}) == usual.alerts
+
+
+def test_a_site_names_its_own_roles_for_what_nobody_answers() -> None:
+    text = "policy: strict\nservice: {reason_within_s: 600, escalates_to: [plant_manager, quality_manager]}"
+    policy = read_text(MasterKind.POLICIES, "strict", text).model.values
+    shop, order = Shop(policy=with_site(Policy(), service=policy.service)), plan()
+    for minute in range(minutes("8:27")):
+        now = MONDAY + timedelta(minutes=minute)
+        one = seen(order, now)
+        shop.assess(one, now)
+        shop.look(now, orders=(one,))
+    assert decided(shop, "alert_escalated") == [
+        ("08:26", "cause_missing", "plant_manager"),
+        ("08:26", "cause_missing", "quality_manager"),
+    ]
 
 
 def explained(clock: str) -> Callable[[datetime, Shop], list[Event]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -224,6 +225,17 @@ def test_missing_material_is_an_alert_before_the_planned_start_and_says_how_much
     opened = Shop().look(now, orders=(seen(order, now),), stock=stock(19.5))
     assert said(opened)[0] == ("alert_opened", "shortage", "material:WO-1/cloth", "line_supervisor")
     assert getattr(opened[0], "note", None) == "cloth: 19.5 < 20 m"
+
+
+def test_stock_goes_to_whoever_begins_first_and_the_next_one_is_short() -> None:
+    first, now = plan(materials=CLOTH), at(-1)
+    (work,) = first.work_orders
+    later = tuple(replace(one, planned_start=one.planned_start + timedelta(hours=1)) for one in work.nodes)
+    second = replace(first, order="A-2", work_orders=(replace(work, work_order="WO-2", nodes=later),))
+    opened = Shop().look(now, orders=(seen(second, now), seen(first, now)), stock=stock(30.0))
+    assert said(opened)[0] == ("alert_opened", "shortage", "material:WO-2/cloth", "line_supervisor")
+    assert getattr(opened[0], "note", None) == "cloth: 10 < 20 m"
+    assert len([event for event in opened if event.kind == "alert_opened"]) == 1
 
 
 def test_enough_material_or_a_delivery_before_the_start_or_no_books_at_all_are_no_alert() -> None:

@@ -26,8 +26,6 @@ def upgrade() -> None:
         sa.Column("order_id", sa.String()),
         sa.Column("work_order", sa.String()),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("closed_at", sa.BigInteger()),
-        sa.Column("closed_by", sa.String()),
         sa.PrimaryKeyConstraint("enterprise", "id"),
     )
     op.create_index("response_by_standing", "response", ["enterprise", "kind", "standing", "at", "id"])
