@@ -326,4 +326,47 @@ GUARDS = (
         test="tests/chaos/test_full_disk.py::"
         "test_a_collector_with_a_full_disk_shows_on_and_takes_on_when_there_is_room",
     ),
+    Guard(
+        name="a report is the total so far of its source: 8, then 10 of 10, is never 18",
+        files="cloud/genba_cloud/core/facts/*.py",
+        text="totals.setdefault(group, {})[who(report.source)] = pieces",
+        without="totals.setdefault(group, {})[report.id] = pieces + (_sum(totals) if totals.get(group) else 0)",
+        test="tests/unit/cloud/test_facts_people.py::test_a_report_is_the_total_so_far_8_then_10_of_10_is_10",
+    ),
+    Guard(
+        name="a node that overlaps with its predecessor is not complete before it",
+        files="cloud/genba_cloud/core/facts/*.py",
+        text="if before.is_open or (",
+        without="if False or (",
+        test="tests/unit/cloud/test_facts_people.py::test_overlap_does_not_let_a_node_complete_before_its_predecessor",
+    ),
+    Guard(
+        name="overlap is allowed from the transfer quantity on",
+        files="cloud/genba_cloud/core/facts/*.py",
+        text="(facts.quantity if wanted is None else min(wanted, facts.quantity))",
+        without="facts.quantity",
+        test="tests/unit/cloud/test_facts_people.py::test_work_may_begin_with_the_transfer_quantity_and_not_before",
+    ),
+    Guard(
+        name="what was turned down or opened again does not complete the node",
+        files="cloud/genba_cloud/core/facts/*.py",
+        text="return self._cut is None or seen.key() > self._cut.key()",
+        without="return True",
+        test="tests/unit/cloud/test_facts_people.py::test_a_reopened_node_is_open_from_then_on",
+    ),
+    Guard(
+        name="who confirms for the second pair of eyes is somebody else",
+        files="cloud/genba_cloud/core/facts/*.py",
+        text="if who(one.source) not in said",
+        without="",
+        test="tests/unit/cloud/test_facts_people.py::test_four_eyes_need_somebody_else_than_who_reported",
+    ),
+    Guard(
+        name="an event may be taken back before it comes",
+        files="cloud/genba_cloud/ledger/*.py",
+        text="for name in waiting & now.keys():",
+        without="for name in ():",
+        test="tests/property/test_facts_laws.py::"
+        "test_every_delivery_of_a_history_gives_the_same_views_and_a_rebuild_the_same_again",
+    ),
 )

@@ -233,7 +233,7 @@ class VisibleReads:
             (work.plan.work_order, node.node)
             for work in reads.work()
             for node in work.facts.nodes
-            if node.quantity is not None and node.lifecycle is not Lifecycle.DONE
+            if work.is_open() and node.quantity is not None and node.lifecycle is not Lifecycle.DONE
         ]
         near: dict[str, list[tuple[str, str]]] = {
             station.station: [(station.dispatch.work_order, station.dispatch.node)]

@@ -18,6 +18,7 @@ from genba_cloud.core.facts import (
     fold_and_attribute,
     members_of,
     owned_by,
+    stock_take,
 )
 from genba_cloud.core.facts.material import item_of
 from genba_cloud.core.facts.order import order_facts
@@ -144,8 +145,8 @@ def _moved(key: ViewKey, planned: Mapping[str, PlannedWork], old: StoredView | N
             is_moved = _sent(was_weighed) != _sent(_weighed(plan, new, was_weighed))
             return is_moved or (old.state if old else {}).get("said") != new.state.get("said")
         case Aggregate.ZONE:
-            was_seen = state_of(key.aggregate, old).stock_seen if old else None
-            return bool(was_seen != state_of(key.aggregate, new).stock_seen)
+            was_taken = stock_take(state_of(key.aggregate, old)) if old else None
+            return was_taken != stock_take(state_of(key.aggregate, new))
         case Aggregate.ORDER:
             return _withdrawn(key.id, old) != _withdrawn(key.id, new)
         case Aggregate.QUESTION | Aggregate.RESPONSE | Aggregate.MATERIAL:

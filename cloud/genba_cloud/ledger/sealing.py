@@ -20,7 +20,7 @@ from typing import Any, Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from genba_cloud.core.facts import Question
+from genba_cloud.core.facts import Question, ToldFold, Word
 from genba_cloud.core.personal import NOTE, REASON, REF, SEALED, personal_fields, subject_of
 from genba_cloud.ledger.chain import canonical, leaf_of
 from genba_cloud.ledger.signing import write_private
@@ -138,6 +138,16 @@ class Seals:
         keys = _Keys(self, proofs)
         return tuple(keys.question(question) for question in questions)
 
+    def opened_told(self, proofs: Proofs, fold: ToldFold) -> ToldFold:
+        """What was told, as people may read it; facts are worked out from that anew."""
+        keys = _Keys(self, proofs)
+        return replace(fold, events={name: keys.event(event) for name, event in fold.events.items()})
+
+    def opened_words(self, proofs: Proofs, words: Iterable[Word]) -> tuple[Word, ...]:
+        """What people said of a node, as people may read it."""
+        keys = _Keys(self, proofs)
+        return tuple(keys.word(word) for word in words)
+
     def erase(self, proofs: Proofs, subject: str, now: datetime) -> tuple[str, ...]:
         """Destroy the keys of a subject; their ids. What is left of each says when it was erased.
 
@@ -217,6 +227,10 @@ class _Keys:
             return question
         note = None if answer.note is None else self._text(answer.note, answer.event, NOTE)
         return replace(question, answer=replace(answer, note=note, by=self._text(answer.by, answer.event, REF)))
+
+    def word(self, word: Word) -> Word:
+        reason = None if word.reason is None else self._text(word.reason, word.event, REASON)
+        return replace(word, by=self._text(word.by, word.event, REF), reason=reason)
 
     def _text(self, text: str, event_id: str, field: str) -> str:
         """The words behind a sealed text. One whose key nobody ever made is no sealed text, but what somebody wrote."""

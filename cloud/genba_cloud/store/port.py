@@ -173,7 +173,7 @@ class Transaction(Protocol):
 
     @property
     def told(self) -> Told:
-        """Orders as a whole, stock, problems, alerts and tasks, as they were before this transaction's own writes."""
+        """Orders as a whole, stock, problems, alerts and tasks, with what this transaction has written of them."""
 
     def last_link(self) -> Link:
         """The newest link of the chain; number and positions are 0 and the hash is empty before the first."""

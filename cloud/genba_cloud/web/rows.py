@@ -140,6 +140,7 @@ def row_of(order: AssessedOrder, shown: Shown) -> Row:
         lines=tuple(
             _line(work.work_order, work.item, work.quantity, assessment.nodes[work.work_order], shown)
             for work in plan.work_orders
+            if assessment.nodes[work.work_order]  # a cancelled one is not drawn
         ),
     )
 

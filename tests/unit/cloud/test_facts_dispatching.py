@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from genba_cloud.core.facts.dispatching import Audience, Listed, Work, dispatch_document
+from genba_cloud.core.facts.order import OrderFacts
 from genba_cloud.core.facts.plan import NodePlan, WorkOrderPlan
 from genba_cloud.core.facts.views import (
     Lifecycle,
@@ -49,6 +50,24 @@ def document(
     return dispatch_document(
         audience, work=work(cut, sew), queue=[ROW], open_at={"CUT-1": opened, "SEW-1": OPENED}, tags=[TAG]
     )
+
+
+def wanted(work: Work) -> tuple[bool, bool, bool]:
+    return work.is_open(), work.is_wanted(), work.wants("CUT")
+
+
+def test_what_is_held_keeps_its_place_but_is_not_worked_on() -> None:
+    one = work(Lifecycle.IN_PROGRESS)["WO-1"]
+    assert wanted(one) == (True, True, True)
+    held = replace(one.facts.nodes[0], on_hold=True)
+    assert wanted(replace(one, facts=replace(one.facts, nodes=(held, *one.facts.nodes[1:])))) == (True, True, False)
+    assert wanted(replace(one, order=OrderFacts(order="A-1", on_hold=True))) == (True, False, False)
+
+
+def test_what_is_cancelled_is_over() -> None:
+    one = work(Lifecycle.IN_PROGRESS)["WO-1"]
+    assert wanted(replace(one, facts=replace(one.facts, cancelled_at=START))) == (False, False, False)
+    assert wanted(replace(one, order=OrderFacts(order="A-1", cancelled_at=START))) == (False, False, False)
 
 
 def test_an_open_row_is_told_with_its_own_quantity() -> None:

@@ -255,6 +255,14 @@ def test_lots_and_parallel_stations_add_up() -> None:
     assert facts(first, second).good == 6  # nobody declared these two to be side by side
 
 
+def test_who_completes_a_node_by_hand_says_how_many_pieces_there_are() -> None:
+    part, whole = said(ProgressReported, 1, pieces=8), said(NodeCompleted, 2, pieces=10)
+    assert (facts(part, whole).good, facts(part, whole).short, facts(part, whole).lifecycle) == (10, 0, DONE)
+    rejected = said(NodeRejected, 3, reason="two-missing")
+    assert facts(part, whole, rejected).good == 8
+    assert facts(part, whole, rejected, said(ProgressReported, 4, pieces=9)).good == 9
+
+
 def test_reports_do_not_hide_that_the_machine_counted_less() -> None:
     node = facts(counted(1, 8), said(ProgressReported, 2, pieces=10))
     assert (standing(node), node.good, node.reported) == ((AWAITING, (Mark.CONFLICTING,)), 8, 10)

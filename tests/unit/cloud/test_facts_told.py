@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from genba_cloud.core.facts.material import loss, shelf_of, stock_facts
+from genba_cloud.core.facts.material import loss, losses, shelf_of, stock_facts
 from genba_cloud.core.facts.order import OrderFacts, order_facts
+from genba_cloud.core.facts.plan import MaterialNeed, NodePlan, WorkOrderPlan
 from genba_cloud.core.facts.told import NOTHING_TOLD, fold_told
-from genba_cloud.core.facts.views import MaterialUse
+from genba_cloud.core.facts.views import Lifecycle, MaterialUse, NodeFacts, WorkOrderFacts
 from genba_shared.events import (
     BaselineFrozen,
     Event,
@@ -176,6 +177,32 @@ def test_loss_is_what_was_issued_beyond_the_bill_for_the_good_pieces(
 ) -> None:
     use = MaterialUse(item="cloth", uom="m", issued=22.0, consumed=21.0)
     assert loss(use, needed=needed, pieces=10, good=good) == lost
+
+
+def test_losses_of_a_work_order_are_against_the_bill_of_its_plan() -> None:
+    def node(code: str, *predecessors: str) -> NodePlan:
+        return NodePlan(
+            node=code, quantity=10, planned_start=START, planned_finish=START, label={}, predecessors=predecessors
+        )
+
+    def made(code: str, good: int) -> NodeFacts:
+        return NodeFacts(node=code, lifecycle=Lifecycle.DONE, quantity=10, good=good, scrap=0, rework=0)
+
+    plan = WorkOrderPlan(
+        work_order="WO-1",
+        site="demo",
+        item="shirt",
+        quantity=10,
+        nodes=(node("CUT"), node("SEW", "CUT")),
+        materials=(MaterialNeed(item="cloth", amount=20.0, uom="m"),),
+    )
+    uses = (
+        MaterialUse(item="cloth", uom="m", issued=22.0),
+        MaterialUse(item="cloth", uom="rolls", issued=1.0),
+        MaterialUse(item="thread", uom="m", issued=5.0),
+    )
+    facts = WorkOrderFacts(work_order="WO-1", nodes=(made("CUT", 10), made("SEW", 9)), materials=uses)
+    assert [lost for _, lost in losses(plan, facts)] == [4.0, None, None]
 
 
 def test_amounts_that_no_number_can_hold_are_the_greatest() -> None:

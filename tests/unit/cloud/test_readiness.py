@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from genba_cloud.core.assess import OrderAssessment, assess_order
+from genba_cloud.api.order_index import OrderIndex
+from genba_cloud.core.assess import AssessedOrder, OrderAssessment, assess_order
 from genba_cloud.core.facts.order import OrderFacts, ShipmentFacts
 from genba_cloud.core.facts.plan import Confirm, Dependency, NodePlan, OrderPlan, Scope, WorkOrderPlan, check_order
 from genba_cloud.core.facts.scope import shared
@@ -139,6 +140,17 @@ def test_a_cancelled_work_order_has_no_nodes_and_holds_nothing_up() -> None:
 def test_a_cancelled_order_is_over_and_never_late() -> None:
     seen = assess("99:00", said=OrderFacts(order="A-1", cancelled_at=clock("08:30")))
     assert (seen.finished, seen.cancelled, seen.level, seen.deviation.late_s) == (True, True, "none", 0)
+
+
+def test_a_cancelled_order_is_in_no_list_of_a_board() -> None:
+    index = OrderIndex()
+    seen = assess("99:00", said=OrderFacts(order="A-1", cancelled_at=clock("08:30")))
+    plan, baseline = order(FIRST, SECOND), (clock("08:00"), clock("10:00"))
+    index.add(["A-1"])
+    index.note([AssessedOrder(plan=plan, baseline=baseline, data_at=None, assessment=seen)])
+    assert index.numbers() == ([], [])
+    index.note([AssessedOrder(plan=plan, baseline=baseline, data_at=None, assessment=assess("09:00"))])
+    assert index.numbers() == (["A-1"], [])
 
 
 def test_a_hold_is_told_and_stops_no_delay() -> None:

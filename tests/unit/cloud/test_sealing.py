@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from genba_cloud.core.facts import ToldFold, Word
+from genba_cloud.core.personal import who
 from genba_cloud.ledger.sealing import ERASED, UNREADABLE, InstallationKey, Seals
 from genba_cloud.store.proofs import SubjectKeyRow
 from genba_shared.errors import ContractError
@@ -102,3 +104,22 @@ def test_a_damaged_sealed_text_is_not_opened(body: str) -> None:
     keys = Keys()
     key = str(sealed(SEALS, keys, said()).note).split(":")[1]
     assert note_of(SEALS, keys, said(f"~1:{key}:{body}")) == UNREADABLE
+
+
+def test_one_person_is_known_by_all_that_they_said_and_by_nothing_else() -> None:
+    keys = Keys()
+    first, second = (sealed(SEALS, keys, said(name=name, ref="Anna Berg")) for name in (FIRST, SECOND))
+    other = sealed(SEALS, keys, said(ref="Bert Tan"))
+    assert first.source.ref != second.source.ref
+    assert who(first.source) == who(second.source) != who(other.source)
+
+
+def test_views_that_keep_events_and_words_are_opened_for_people() -> None:
+    keys = Keys()
+    one = sealed(SEALS, keys, said(ref="Anna Berg"))
+    told = SEALS.opened_told(keys, ToldFold(events={FIRST: one}))  # type: ignore[arg-type]  # the part that it uses
+    opened = told.events[FIRST]
+    assert isinstance(opened, EventCorrected)
+    assert (opened.note, opened.source.ref) == ("why", "Anna Berg")
+    word = Word(event=FIRST, kind="node_held", at=AT, by=one.source.ref, reason=None)
+    assert [open_one.by for open_one in SEALS.opened_words(keys, [word])] == ["Anna Berg"]  # type: ignore[arg-type]  # as above

@@ -13,7 +13,7 @@ from genba_cloud.core.facts.aggregates import (
     members_of,
     views_of,
 )
-from genba_cloud.core.facts.material import StockFacts, loss, stock_facts
+from genba_cloud.core.facts.material import StockFacts, losses, stock_facts
 from genba_cloud.core.facts.order import OrderFacts, ShipmentFacts, order_facts
 from genba_cloud.core.facts.plan import NodePlan, OrderPlan, Refused, WorkOrderPlan, check_order
 from genba_cloud.core.facts.progress import work_order_facts
@@ -111,7 +111,7 @@ __all__ = [
     "check_order",
     "fold_and_attribute",
     "fold_told",
-    "loss",
+    "losses",
     "members_of",
     "order_facts",
     "owned_by",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -11,7 +11,7 @@ from genba_cloud.core.facts.plan import Criterion, NodePlan
 from genba_cloud.core.facts.plan import Evidence as Wanted
 from genba_cloud.core.facts.settlements import Settlement
 from genba_cloud.core.facts.views import Mark, Tally
-from genba_cloud.core.facts.words import Spoken
+from genba_cloud.core.facts.words import Fixes, Spoken, spoken
 from genba_cloud.core.facts.work_order import Claim, NodeState
 from genba_cloud.core.personal import is_machine
 from genba_shared.events import Basis, Confidence
@@ -23,7 +23,8 @@ Settled = Mapping[str, Settlement]
 class Evidence:
     """Everything that bears on one node: what machines saw under its name, all its counts, and what people said.
 
-    `settled` is what people's answers change, by the answered event; `voided` are events that were taken back.
+    `settled` is what people's answers change, by the answered event; `voided` are events that were taken back. `tally`
+    are the counted pieces by result with the answers in them, `passages` the first one of each tag that stands.
     """
 
     plan: NodePlan | None
@@ -32,33 +33,16 @@ class Evidence:
     settled: Settled
     spoken: Spoken
     voided: frozenset[str]
-
-    def tally(self) -> Tally:
-        """Counted pieces by result, with the answers in them."""
-        pieces = self.counts.tally().by_result()
-        for settlement in self.settled.values():
-            for result, change in settlement.change.items():
-                pieces[result] += change
-        return Tally.of(pieces)
+    tally: Tally
+    passages: Sequence[tuple[Seen, int]]
 
     def tag_pieces(self) -> int:
         """Pieces whose tags have left."""
-        return sum(pieces for _, pieces in self._passages())
-
-    def saw_tags(self) -> bool:
-        """Whether a tag has left."""
-        return bool(self._passages())
-
-    def _passages(self) -> list[tuple[Seen, int]]:
-        """Of each tag, its first passage that was not taken back."""
-        if not self.voided:
-            return [passages[0] for passages in self.seen.tags.values()]
-        standing = ([one for one in passages if one[0].id not in self.voided] for passages in self.seen.tags.values())
-        return [passages[0] for passages in standing if passages]
+        return sum(pieces for _, pieces in self.passages)
 
     def machine_pieces(self) -> int:
         """Good pieces by counters, else by tags: the two are compared, never added."""
-        return self.tally().good or self.tag_pieces()
+        return self.tally.good or self.tag_pieces()
 
     def good(self) -> int | None:
         """Good pieces, None where nothing ever told a number of pieces.
@@ -69,12 +53,22 @@ class Evidence:
         said = self.spoken
         if self.plan is not None and self.plan.criterion is Criterion.INSPECTION:
             return max(0, said.inspection.passed - said.again)
-        by_people = said.reports.pieces
+        by_people = self._pieces_by_people()
         is_told_by_people = self.plan is not None and self.plan.evidence is Wanted.PERSON and by_people is not None
         made = 0 if is_told_by_people else self.machine_pieces()
         if not made and by_people is None and not (self.counts.parts or self.settled or self.seen.tags):
             return None
         return max(0, (made or by_people or 0) - said.inspection.failed - said.again)
+
+    def _pieces_by_people(self) -> int | None:
+        """The newest number of pieces that people name: by a claim, or by their reports."""
+        reports = self.spoken.reports
+        claims = [claim for claim in self.spoken.claims if not is_machine(claim.source, claim.seen.id)]
+        newest = max(claims, key=lambda claim: claim.seen.key(), default=None)
+        if newest is None:
+            return reports.pieces
+        is_newer = reports.newest is None or newest.seen.key() > Seen.of(reports.newest).key()
+        return newest.pieces if is_newer else reports.pieces
 
     def is_in_doubt(self) -> bool:
         """Whether a count with several possible numbers is still without an answer."""
@@ -93,13 +87,48 @@ class Evidence:
         marks: Marks = tuple(one for one in (self.first_start(), self.spoken.begun) if one is not None)
         counted = first_of(self.counts.firsts, without=self.voided)
         given = (one.seen for one in self.settled.values() if one.gives)
-        passages = (passage for passage, _ in self._passages())
+        passages = (passage for passage, _ in self.passages)
         every = (*marks, *passages, *given, *((counted,) if counted else ()))
         return min(every, key=Seen.key, default=None)
 
 
+def evidence_of(plan: NodePlan | None, seen: NodeState, counts: Counts, settled: Settled, fixes: Fixes) -> Evidence:
+    """Everything that bears on the node; `counts` are all of its counts, whoever gave them to it."""
+    voided = fixes.voided.union(one.seen.id for one in settled.values() if one.is_void) if settled else fixes.voided
+    return Evidence(
+        plan=plan,
+        seen=seen,
+        counts=counts,
+        settled=settled,
+        spoken=spoken(seen, plan, fixes),
+        voided=voided,
+        tally=_tally(counts, settled),
+        passages=_passages(seen, voided),
+    )
+
+
+def _tally(counts: Counts, settled: Settled) -> Tally:
+    tally = counts.tally()
+    if not settled:
+        return tally
+    pieces = tally.by_result()
+    for settlement in settled.values():
+        for result, change in settlement.change.items():
+            pieces[result] += change
+    return Tally.of(pieces)
+
+
+def _passages(seen: NodeState, voided: frozenset[str]) -> list[tuple[Seen, int]]:
+    if not voided:
+        return [passages[0] for passages in seen.tags.values()]
+    standing = ([one for one in passages if one[0].id not in voided] for passages in seen.tags.values())
+    return [passages[0] for passages in standing if passages]
+
+
 def claim_that_counts(evidence: Evidence) -> Claim | None:
     """The earliest of the best: one that meets the criterion, certain before ambiguous, whole before short."""
+    if not evidence.spoken.claims:
+        return None
     needed = evidence.plan.quantity if evidence.plan else 0
     return min(
         evidence.spoken.claims,
@@ -109,7 +138,6 @@ def claim_that_counts(evidence: Evidence) -> Claim | None:
             claim.pieces < needed,
             claim.seen.key(),
         ),
-        default=None,
     )
 
 
@@ -157,7 +185,7 @@ def marks_of(evidence: Evidence, claim: Claim | None) -> set[Mark]:
     """What speaks for and against the claim that counts; with no claim, what people should know all the same."""
     plan = evidence.plan
     marks: set[Mark] = set() if plan is not None else {Mark.NOT_PLANNED}
-    by_answer = plan is not None and bool(evidence.settled) and evidence.tally().good >= plan.quantity
+    by_answer = plan is not None and bool(evidence.settled) and evidence.tally.good >= plan.quantity
     if claim is None:
         return marks | _marks_without_claim(evidence, by_answer=by_answer)
     if claim.confidence is not Confidence.CERTAIN and not _is_settled(claim, evidence):
@@ -188,7 +216,7 @@ def _is_settled(claim: Claim, evidence: Evidence) -> bool:
 def _below(claim: Claim, evidence: Evidence) -> int:
     """Pieces of the claim that are to be compared with the quantity: no more than answers have left of them."""
     is_judged = claim.basis is Basis.COUNT and bool(evidence.settled)
-    left = min(claim.pieces, evidence.tally().good) if is_judged else claim.pieces
+    left = min(claim.pieces, evidence.tally.good) if is_judged else claim.pieces
     is_less = evidence.spoken.inspection.failed or evidence.spoken.again
     return min(left, evidence.good() or 0) if is_less else left
 
@@ -197,11 +225,11 @@ def _disagree(claim: Claim, evidence: Evidence) -> bool:
     """Whether a source that saw the node at all saw fewer pieces than the claim names (compared, never added)."""
     match claim.basis:
         case Basis.COUNT:
-            tally = evidence.tally()
+            tally = evidence.tally
             is_seen = bool(evidence.settled) or not tally.is_empty()
             return is_seen and tally.good < claim.pieces
         case Basis.TAGS:
-            return evidence.saw_tags() and evidence.tag_pieces() < claim.pieces
+            return bool(evidence.passages) and evidence.tag_pieces() < claim.pieces
         case Basis.STATE:
             return False
 

@@ -12,8 +12,9 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Final, TypeAlias
 
+from genba_cloud.core.facts.plan import WorkOrderPlan
 from genba_cloud.core.facts.told import ToldFold
-from genba_cloud.core.facts.views import MaterialUse
+from genba_cloud.core.facts.views import MaterialUse, WorkOrderFacts
 from genba_shared.events import (
     Event,
     FactKey,
@@ -192,6 +193,21 @@ def loss(use: MaterialUse, *, needed: float | None, pieces: int, good: int) -> f
     if needed is None or pieces < 1:
         return None
     return amount_of(millionths(use.issued) - millionths(needed) * good // pieces)
+
+
+def losses(plan: WorkOrderPlan, facts: WorkOrderFacts) -> tuple[tuple[MaterialUse, float | None], ...]:
+    """What a work order used, each with its loss against the bill of material that its plan was made from.
+
+    Good pieces are those that came through: the fewest of the nodes that nothing of it follows.
+    """
+    followed = {code for node in plan.nodes for code, _ in node.needs_within(plan.work_order)}
+    ends = [facts.node(node.node) for node in plan.nodes if node.node not in followed]
+    good = min((one.good for one in ends if one is not None and not one.is_skipped), default=0)
+    needed = {(one.item, one.uom): one.amount for one in plan.materials}
+    return tuple(
+        (use, loss(use, needed=needed.get((use.item, use.uom)), pieces=plan.quantity, good=good))
+        for use in facts.materials
+    )
 
 
 def millionths(amount: float) -> int:

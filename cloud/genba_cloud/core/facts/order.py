@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from genba_cloud.core.facts.told import ToldFold
 from genba_shared.events import (
@@ -62,33 +64,39 @@ class OrderFacts:
 
 def order_facts(order: str, state: ToldFold) -> OrderFacts:
     """What the events of the order come to."""
-    facts = OrderFacts(order=order)
+    promises: list[tuple[datetime, datetime]] = []
+    baselines: list[tuple[datetime, datetime, datetime]] = []
+    told: dict[str, Any] = {}
     for event in state.standing():
-        facts = replace(_after(facts, event), data_at=event.at)
-    return facts
+        told["data_at"] = event.at
+        match event:
+            case PromiseSet():
+                promises.append((event.at, event.promised))
+            case BaselineFrozen():
+                baselines.append((event.at, event.start, event.finish))
+            case _:
+                told |= _told(event, told)
+    return OrderFacts(order=order, promises=tuple(promises), baselines=tuple(baselines), **told)
 
 
-def _after(facts: OrderFacts, event: Event) -> OrderFacts:
+def _told(event: Event, told: Mapping[str, Any]) -> dict[str, Any]:
+    """What the event changes of the facts that were told before it."""
     match event:
         case OrderConfirmed():
-            return replace(facts, confirmed_at=facts.confirmed_at or event.at)
-        case PromiseSet():
-            return replace(facts, promises=(*facts.promises, (event.at, event.promised)))
-        case BaselineFrozen():
-            return replace(facts, baselines=(*facts.baselines, (event.at, event.start, event.finish)))
+            return {"confirmed_at": told.get("confirmed_at", event.at)}
         case OrderHeld():
-            return replace(facts, on_hold=True, held_at=event.at, hold_reason=event.reason)
+            return {"on_hold": True, "held_at": event.at, "hold_reason": event.reason}
         case OrderResumed():
-            return replace(facts, on_hold=False, held_at=None, hold_reason=None)
-        case OrderCancelled():
-            return facts if facts.is_cancelled else replace(facts, cancelled_at=event.at, cancel_reason=event.reason)
+            return {"on_hold": False, "held_at": None, "hold_reason": None}
+        case OrderCancelled() if "cancelled_at" not in told:
+            return {"cancelled_at": event.at, "cancel_reason": event.reason}
         case OrderChanged():
-            names = tuple(dict.fromkeys((*facts.changed_fields, *event.fields)))
-            return replace(facts, changed_at=event.at, changed_fields=names)
+            names = dict.fromkeys((*told.get("changed_fields", ()), *event.fields))
+            return {"changed_at": event.at, "changed_fields": tuple(names)}
         case ShipmentMoved():
-            return replace(facts, shipments=_moved(facts.shipments, event))
+            return {"shipments": _moved(told.get("shipments", ()), event)}
         case _:
-            return facts
+            return {}
 
 
 def _moved(shipments: tuple[ShipmentFacts, ...], event: ShipmentMoved) -> tuple[ShipmentFacts, ...]:

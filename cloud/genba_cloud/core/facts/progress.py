@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from genba_cloud.core.facts.claims import Evidence, claim_that_counts, marks_of, voices_missing
+from genba_cloud.core.facts.claims import Evidence, claim_that_counts, evidence_of, marks_of, voices_missing
 from genba_cloud.core.facts.counts import NOTHING_COUNTED, Counts, Seen
 from genba_cloud.core.facts.material import material_use
 from genba_cloud.core.facts.plan import Confirm, NodePlan, WorkOrderPlan, in_sequence
 from genba_cloud.core.facts.settlements import Settlement
 from genba_cloud.core.facts.views import Lifecycle, Mark, NodeFacts, WorkOrderFacts
-from genba_cloud.core.facts.words import NO_FIXES, Confirmation, Fixes, confirming, spoken
+from genba_cloud.core.facts.words import NO_FIXES, Confirmation, Fixes, confirming
 from genba_cloud.core.facts.work_order import UNSEEN, Claim, NodeState, WorkOrderState
 from genba_cloud.core.personal import who
 from genba_shared.events import Result, WorkOrderCancelled, fact_key
@@ -111,15 +111,11 @@ def weigh(
         there = known.get(code)
         if there is None or not there.holds_for(seen, extra, answers, fixes, before):
             counts = seen.counts.joined(extra) if extra is not NOTHING_COUNTED else seen.counts
-            evidence = Evidence(
-                plan=node,
-                seen=seen,
-                counts=counts,
-                settled=answers,
-                spoken=spoken(seen, node, fixes),
-                voided=fixes.voided.union(one.seen.id for one in answers.values() if one.is_void),
-            )
-            there = Weighed(seen, extra, answers, fixes, before, _node_facts(code, evidence, before))
+            if node is not None and counts is NOTHING_COUNTED and seen is UNSEEN and not answers:
+                facts = _untouched(node)
+            else:
+                facts = _node_facts(code, evidence_of(node, seen, counts, answers, fixes), before)
+            there = Weighed(seen, extra, answers, fixes, before, facts)
         found[code] = there
 
     for node in in_sequence(planned, plan.work_order if plan else None):
@@ -160,18 +156,24 @@ def _by_node(assigned: Assigned) -> dict[str, Counts]:
     return given
 
 
+def _untouched(plan: NodePlan) -> NodeFacts:
+    """Of most nodes of an open order nothing was heard yet."""
+    return NodeFacts(node=plan.node, lifecycle=Lifecycle.PENDING, quantity=plan.quantity, good=0, scrap=0, rework=0)
+
+
 def _node_facts(code: str, evidence: Evidence, before: Before) -> NodeFacts:
     plan, seen, said = evidence.plan, evidence.seen, evidence.spoken
     confirmation = _confirmation(evidence)
     claim = claim_that_counts(evidence)
     marks = _marks(evidence, claim, before, confirmation)
     started = evidence.started()
-    lifecycle = _lifecycle(evidence, claim, marks, confirmation)
+    is_begun = started is not None or bool(said.past)
+    lifecycle = _lifecycle(evidence, claim, marks, confirmation, is_begun=is_begun)
     if _is_skipped(evidence, claim, marks, confirmation):
         marks.add(Mark.SKIPPED)
     completed = _completed_at(evidence, claim, lifecycle, confirmation, marks)
     marks |= _marks_of_standing(evidence, before, lifecycle)
-    tally = evidence.tally()
+    tally = evidence.tally
     is_held = said.held is not None and lifecycle is not Lifecycle.DONE
     return NodeFacts(
         node=code,
@@ -185,7 +187,7 @@ def _node_facts(code: str, evidence: Evidence, before: Before) -> NodeFacts:
         completed_at=completed,
         claimed_pieces=claim.pieces if claim else None,
         confidence=claim.confidence if claim else None,
-        marks=tuple(mark for mark in Mark if mark in marks),
+        marks=tuple(mark for mark in Mark if mark in marks) if marks else (),
         evidence=_ids_of(evidence),
         data_at=_newest((seen.data_at, evidence.counts.data_at, *(one.seen.at for one in evidence.settled.values()))),
         environment=tuple(summary for _, (_, summary) in sorted(seen.environment.items())),
@@ -233,7 +235,12 @@ def _marks(evidence: Evidence, claim: Claim | None, before: Before, confirmation
 
 
 def _lifecycle(
-    evidence: Evidence, claim: Claim | None, marks: Collection[Mark], confirmation: Confirmation | None
+    evidence: Evidence,
+    claim: Claim | None,
+    marks: Collection[Mark],
+    confirmation: Confirmation | None,
+    *,
+    is_begun: bool,
 ) -> Lifecycle:
     if confirmation is not None or _is_skipped(evidence, claim, marks, confirmation):
         return Lifecycle.DONE
@@ -241,7 +248,6 @@ def _lifecycle(
         return Lifecycle.AWAITING_CONFIRMATION if DOUBTS.intersection(marks) else Lifecycle.DONE
     if Mark.QUANTITY_REACHED in marks or evidence.spoken.confirmations:
         return Lifecycle.AWAITING_CONFIRMATION
-    is_begun = evidence.started() is not None or bool(evidence.spoken.past)
     return Lifecycle.IN_PROGRESS if is_begun else Lifecycle.PENDING
 
 

@@ -4,8 +4,8 @@ An event is taken back for good, also before it comes, and what it gave is taken
 Nothing follows further: what others made of it stays, and is taken back by events of its own.
 
 - Of a count only the pieces go, which its question sees to (`settlements`): the counter's total stands.
-- What takes an event back cannot be taken back itself. Nor can what machines say of states, zones and surroundings:
-  the next reading says what is so.
+- What takes an event back cannot be taken back itself. Nor can what machines say of states, of what is in zones and
+  around stations: the next reading says what is so.
 - A correction names another number of pieces. Of a count its question weighs it; of a report, a claim, a confirmation
   or an inspection the node does.
 """

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from genba_shared.events import Event, EventVoided, event_from_own_json, event_to_json, fact_key
+from genba_shared.events import Event, EventVoided, event_of_canonical, event_to_json, fact_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,8 @@ class ToldFold:
 
     def standing(self) -> list[Event]:
         """Those that stand, in the order of facts."""
-        return sorted((event for event in self.events.values() if event.id not in self.voided), key=fact_key)
+        standing = [event for event in self.events.values() if event.id not in self.voided]
+        return standing if len(standing) < 2 else sorted(standing, key=fact_key)
 
 
 NOTHING_TOLD: Final = ToldFold()
@@ -47,5 +48,5 @@ def told_to_json(state: ToldFold) -> dict[str, Any]:
 
 def told_from_json(obj: Mapping[str, Any]) -> ToldFold:
     """Read the canonical form."""
-    events = (event_from_own_json(one) for one in obj["events"])
+    events = (event_of_canonical(one) for one in obj["events"])
     return ToldFold(events={event.id: event for event in events}, voided=frozenset(obj.get("voided", ())))

@@ -45,7 +45,7 @@ from genba_shared.events import (
     TagPassed,
     WorkOrderCancelled,
     WorkOrderChanged,
-    event_from_own_json,
+    event_of_canonical,
     event_to_json,
 )
 
@@ -268,7 +268,7 @@ def work_order_from_json(obj: Mapping[str, Any]) -> WorkOrderState:
 
 
 def _said_from_json(obj: Mapping[str, Any]) -> dict[str, Event]:
-    events = (event_from_own_json(one) for one in obj.get("said", ()))
+    events = (event_of_canonical(one) for one in obj.get("said", ()))
     return {event.id: event for event in events}
 
 
