@@ -174,7 +174,7 @@ async def late_with_plan(desk: Bench) -> None:
     """A-1002 is late; a task about it has a plan that was made an hour after it was told."""
     await three_orders(desk)
     told = EpisodeOpened(
-        id=new_id(), at=NOW - 3 * HOUR, source=SYSTEM, order="A-1002", level="red", late_s=20_000, lead_s=28_800
+        id=new_id(), at=NOW - 3 * HOUR, source=SYSTEM, order="A-1002", level="red", late_s=50_000, lead_s=28_800
     )
     task = TaskOpened(
         id=new_id(), at=NOW - 3 * HOUR, source=SYSTEM, target=told.id, recipient="management", order="A-1002"
@@ -219,7 +219,7 @@ async def test_the_weekly_review_says_why_orders_were_late_and_what_actions_chan
     assert [one["order"] for one in report["delayed"]] == ["A-1002"]
     assert [(one["cause"], one["orders"], one["cumulative"]) for one in report["causes"]] == [("machine_down", 1, 1.0)]
     effect = report["effects"][0]
-    assert (effect["order"], effect["before"]["percent"]) == ("A-1002", "69.4")
+    assert (effect["order"], effect["before"]["percent"]) == ("A-1002", "173.6")
     assert effect["after"] == report["delayed"][0]["deviation"]
     assert [(one["day"], one["planned"], one["kept"]) for one in report["days"]] == [
         ("2026-01-05", 3, 0),

@@ -37,7 +37,7 @@ from genba_cloud.core.kpis import (
     visibility,
     waiting,
 )
-from genba_cloud.core.working_time import Calendar
+from genba_cloud.core.working_time import ALWAYS_WORKING, Calendar
 from genba_shared.events import (
     DispatchClosed,
     DispatchOpened,
@@ -88,6 +88,10 @@ class Floor:
     heard: Mapping[str, datetime]
     worked_at: Sequence[tuple[str, str]]
     calendar_of: Callable[[str], Calendar]
+
+
+NO_FLOOR: Final = Floor(timelines={}, heard={}, worked_at=(), calendar_of=lambda _site: ALWAYS_WORKING)
+"""For figures of orders alone."""
 
 
 def figures_of(known: Known, floor: Floor, period: Period, now: datetime) -> tuple[Figure, ...]:

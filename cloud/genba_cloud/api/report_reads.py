@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from genba_cloud.api.order_reads import opened_responses
 from genba_cloud.api.problems import ApiProblem
-from genba_cloud.api.report_figures import FIGURE_KINDS, Floor, Known, figures_of
+from genba_cloud.api.report_figures import FIGURE_KINDS, NO_FLOOR, Floor, Known, figures_of
 from genba_cloud.api.visible import Desk, VisibleReads
+from genba_cloud.core.deviation import Level
 from genba_cloud.core.facts.material import StockFacts
 from genba_cloud.core.kpis import Figure, Kpi, OrderSeen, Period, plan_by_day
 from genba_cloud.core.kpis.seeing import order_seen
-from genba_cloud.core.reports import MorningReport, Trouble, WeeklyReport, morning_report, weekly_report
-from genba_cloud.core.reports.morning import levels_at
+from genba_cloud.core.order_list import OrderLine, line_of
+from genba_cloud.core.reports import (
+    MorningReport,
+    Trouble,
+    WeeklyReport,
+    morning_report,
+    to_talk_about,
+    weekly_report,
+    with_trouble,
+)
+from genba_cloud.core.reports.morning import MOST_ORDERS as MOST_ORDERS_SHOWN
+from genba_cloud.core.reports.morning import changes_of, levels_at
 from genba_cloud.core.viewer import Sight, Subject, Viewer, sight
 from genba_cloud.core.working_time import ALWAYS_WORKING, sub, working_day_seconds
 from genba_cloud.store.past import Past, TooMuchPastError
@@ -29,6 +40,8 @@ from genba_shared.events import Event
 LONGEST: Final = timedelta(days=31)
 USUAL: Final = timedelta(days=7)
 MOST_ORDERS: Final = 5000
+MOST_TALKED_ABOUT: Final = 2 * MOST_ORDERS_SHOWN
+"""Orders that are read for the morning meeting, though fewer are shown: some turn out to be finished meanwhile."""
 EFFECTS_FOR: Final = timedelta(days=28)
 TROUBLE_FOR: Final = timedelta(days=60)
 _DAY: Final = timedelta(hours=24)
@@ -80,7 +93,16 @@ class ReportReads:
         """Every figure."""
         self._require()
         now = self._desk.now()
-        return FigureSet(period=period, at=now, figures=self._figures(period, now, self._touched(period)))
+        touched, (opened, _) = self._touched(period), self._desk.index.numbers()
+        seen = {order.order: order for order in self._seen(self._bounded({*touched, *opened}))}
+        figures = self._figures(
+            period,
+            now,
+            [seen[number] for number in touched if number in seen],
+            [seen[number] for number in opened if number in seen],
+            self._floor(period, now),
+        )
+        return FigureSet(period=period, at=now, figures=figures)
 
     def morning(self, since: datetime | None) -> MorningReport:
         """The morning meeting; without `since` since yesterday's, or that of the working day before."""
@@ -88,21 +110,28 @@ class ReportReads:
         now = self._desk.now()
         before = since or self._last_meeting(now)
         period = self.period(before, now + timedelta(milliseconds=1))
-        opened, _ = self._desk.index.numbers()
+        lines = self._lines()
         with self._past() as past:
             moved = past.worked_on(_MOVED, begin=before, end=period.end)
-            events = past.between(REVIEW_KINDS, begin=before, end=period.end)
-            orders = self._reads.orders(self._bounded({*opened, *moved}))
-            episodes = past.of_orders([order.plan.order for order in orders], _EPISODES)
-        return morning_report(
+            events = self._desk.opened([one.event for one in past.between(REVIEW_KINDS, begin=before, end=period.end)])
+        owners = {work: line.order for line in lines for work in line.work_orders}
+        wanted = to_talk_about(lines, changes_of(events, owners))[:MOST_TALKED_ABOUT]
+        orders = self._reads.orders(self._bounded({*moved, *(line.order for line in wanted)}))
+        owners.update((work.work_order, order.plan.order) for order in orders for work in order.plan.work_orders)
+        with self._past() as past:
+            episodes = past.of_orders([line.order for line in wanted], _EPISODES)
+        trouble = self._trouble(now)
+        report = morning_report(
+            lines,
             orders,
-            self._desk.opened([one.event for one in events]),
-            self._trouble(now),
+            changes_of(events, owners),
+            trouble.by_order(owners),
             since=before,
             now=now,
-            until=now + _DAY,
             levels_before=levels_at(_events(episodes), before),
         )
+        left_out = max(report.left_out, len(to_talk_about(lines, changes_of(events, owners))) - MOST_ORDERS_SHOWN)
+        return with_trouble(replace(report, left_out=left_out), trouble, until=now + _DAY)
 
     def weekly(self, period: Period) -> WeeklyReport:
         """The weekly review."""
@@ -110,7 +139,7 @@ class ReportReads:
         now = self._desk.now()
         trouble = self._trouble(period.end)
         touched = self._touched(period)
-        opened, _ = self._desk.index.numbers()
+        late_now = {line.order for line in self._lines() if line.level is not Level.NONE}
         planned_since = period.end - EFFECTS_FOR
         acted = {
             task.order for task in trouble.tasks if task.order and task.planned_at and task.planned_at >= planned_since
@@ -118,33 +147,35 @@ class ReportReads:
         with self._past() as past:
             late = [one.event for one in past.between(_EPISODES, begin=period.begin, end=period.end)]
             named = {number for event in late if (number := getattr(event, "order", None)) is not None}
-            orders = self._reads.orders(self._bounded({*touched, *opened, *acted, *named}))
+            orders = self._reads.orders(self._bounded({*touched, *late_now, *acted, *named}))
             episodes = past.of_orders([order.plan.order for order in orders], _EPISODES)
-        nodes = [node for order in self._seen(touched) for node in order.nodes]
+        seen = self._seen(touched)
+        nodes = [node for order in seen for node in order.nodes]
         return weekly_report(
             orders,
             _events(episodes),
             trouble,
             period=period,
             days=plan_by_day(nodes, period),
-            figures=tuple(one for one in self._figures(period, now, touched) if one.kpi in _WEEKLY),
+            figures=tuple(one for one in self._figures(period, now, seen, (), NO_FLOOR) if one.kpi in _WEEKLY),
             planned_since=planned_since,
         )
 
-    def _figures(self, period: Period, now: datetime, touched: Sequence[str]) -> tuple[Figure, ...]:
-        opened, _ = self._desk.index.numbers()
+    def _figures(
+        self, period: Period, now: datetime, orders: Sequence[OrderSeen], opened: Sequence[OrderSeen], floor: Floor
+    ) -> tuple[Figure, ...]:
         with self._past() as past:
             told = past.between(FIGURE_KINDS, begin=period.begin, end=period.end)
         with self._desk.reads.told() as whole:
             stocks: tuple[StockFacts, ...] = whole.stock()
         known = Known(
-            orders=self._seen(touched),
-            open_orders=self._seen(self._bounded(opened)),
+            orders=orders,
+            open_orders=opened,
             events=self._desk.opened([one.event for one in told]),
             stocks=stocks,
             update_within_s=7200,
         )
-        return figures_of(known, self._floor(period, now), period, now)
+        return figures_of(known, floor, period, now)
 
     def _floor(self, period: Period, now: datetime) -> Floor:
         end = min(period.end, now)
@@ -214,6 +245,12 @@ class ReportReads:
     def _sites(self) -> set[str]:
         lines, _ = self._desk.index.lines()
         return {site for line in lines for site in line.sites}
+
+    def _lines(self) -> list[OrderLine]:
+        """Every open order, as the last look at it found it."""
+        lines, unseen = self._desk.index.lines()
+        found = [line for line in lines if not line.is_finished]
+        return found + ([line_of(order) for order in self._reads.orders(unseen)] if unseen else [])
 
     @contextmanager
     def _past(self) -> Iterator[Past]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final, Protocol, TypeVar
@@ -33,6 +33,7 @@ from genba_cloud.web.rows import Shown, When
 Word = TypeVar("Word", bound=StrEnum)
 Text = Annotated[str, Query(max_length=LONGEST_TEXT)]
 _LONGEST_CURSOR: Final = 1000
+_ALWAYS_CHOSEN: Final = frozenset({"state", "sort"})
 
 
 class OrderListSource(Protocol):
@@ -185,29 +186,25 @@ def row_of(line: OrderLine, shown: Shown) -> ListRow:
 
 def filters_of(query: OrderQuery, found: OrderListPage, shown: Shown) -> list[Filter]:
     """The form's filters; names of customers are there only where the viewer may know them."""
-    stages = [stage for stage, _ in found.distribution.by_stage]
-    any_word = shown.say("orders.any")
-
-    def filter_of(name: str, current: str, values: Sequence[tuple[str, str]], *, every: bool = True) -> Filter:
-        known = [("", any_word), *values] if every else list(values)
-        if current and current not in {value for value, _ in known}:
-            known.append((current, current))
-        choices = tuple(Choice(value=value, word=word, chosen=value == current) for value, word in known)
-        return Filter(name=name, word=shown.say(f"orders.{name}"), choices=choices)
-
-    states = [(str(one), shown.say(f"orders.state.{one}")) for one in Standing]
-    sorts = [(str(one), shown.say(f"orders.sort.{one}")) for one in Sort]
-    filters = [
-        filter_of("state", str(query.standing), states, every=False),
-        filter_of("level", str(query.level or ""), [(str(one), shown.say(f"level.{one}")) for one in Level]),
-        filter_of("status", str(query.status or ""), [(str(one), shown.say(f"status.{one}")) for one in Status]),
-        filter_of("stage", query.stage or "", [(stage.node, stage_word(stage, shown)) for stage in stages]),
-        filter_of("site", query.site or "", [(site, site) for site in found.sites]),
-        filter_of("customer", query.customer or "", [(name, name) for name in found.customers]),
-        filter_of("sort", str(query.sort), sorts, every=False),
-    ]
-    needless = {"customer"} if not found.customers else set()
-    return [one for one in filters if one.name not in needless]
+    values: dict[str, tuple[str, list[tuple[str, str]]]] = {
+        "state": (str(query.standing), [(str(one), shown.say(f"orders.state.{one}")) for one in Standing]),
+        "level": (str(query.level or ""), [(str(one), shown.say(f"level.{one}")) for one in Level]),
+        "status": (str(query.status or ""), [(str(one), shown.say(f"status.{one}")) for one in Status]),
+        "stage": (query.stage or "", [(one.node, stage_word(one, shown)) for one, _ in found.distribution.by_stage]),
+        "site": (query.site or "", [(site, site) for site in found.sites]),
+        "customer": (query.customer or "", [(name, name) for name in found.customers]),
+        "sort": (str(query.sort), [(str(one), shown.say(f"orders.sort.{one}")) for one in Sort]),
+    }
+    anything = ("", shown.say("orders.any"))
+    filters: list[Filter] = []
+    for name, (current, known) in values.items():
+        choices = known if name in _ALWAYS_CHOSEN else [anything, *known]
+        if current not in {value for value, _ in choices}:
+            choices = [*choices, (current, current)]
+        chosen = tuple(Choice(value=value, word=word, chosen=value == current) for value, word in choices)
+        if name != "customer" or known:
+            filters.append(Filter(name=name, word=shown.say(f"orders.{name}"), choices=chosen))
+    return filters
 
 
 def shares_of(distribution: Distribution, shown: Shown) -> list[list[Share]]:

@@ -12,9 +12,18 @@ from genba_cloud.core.assess import AssessedOrder
 from genba_cloud.core.deviation import Deviation, Level
 from genba_cloud.core.facts.response import AlertFacts, ProblemFacts, TaskFacts
 from genba_cloud.core.kpis import Period
-from genba_cloud.core.reports import CauseShare, MorningReport, Trouble, WeeklyReport, morning_report, weekly_report
+from genba_cloud.core.order_list import line_of
+from genba_cloud.core.reports import (
+    CauseShare,
+    MorningReport,
+    Trouble,
+    WeeklyReport,
+    morning_report,
+    weekly_report,
+    with_trouble,
+)
 from genba_cloud.core.reports.answers import Answer, answer_of, worst_node
-from genba_cloud.core.reports.morning import MOST_ORDERS, levels_at
+from genba_cloud.core.reports.morning import MOST_ORDERS, changes_of, levels_at
 from genba_shared.events import (
     DispatchOpened,
     EpisodeClosed,
@@ -64,15 +73,18 @@ def task(order: str, *, planned: datetime | None = None, **values: object) -> Ta
 def morning(
     orders: Sequence[AssessedOrder], events: Sequence[Event] = (), trouble: Trouble | None = None
 ) -> MorningReport:
-    return morning_report(
+    owners = {f"W{order.plan.order}": order.plan.order for order in orders}
+    known = trouble or Trouble()
+    report = morning_report(
+        [line_of(order) for order in orders],
         orders,
-        events,
-        trouble or Trouble(),
+        changes_of(events, owners),
+        known.by_order(owners),
         since=SINCE,
         now=NOW + timedelta(seconds=1),
-        until=NOW + timedelta(days=1),
         levels_before={"A-2": Level.YELLOW},
     )
+    return with_trouble(report, known, until=NOW + timedelta(days=1))
 
 
 def test_red_comes_first_and_what_runs_as_planned_is_not_talked_about() -> None:

@@ -1,7 +1,14 @@
 """Reports as data: what a team talks about in the morning, and what it learns from a week."""
 
 from genba_cloud.core.reports.answers import Answer, Trouble, answer_of
-from genba_cloud.core.reports.morning import Change, MorningOrder, MorningReport, morning_report
+from genba_cloud.core.reports.morning import (
+    Change,
+    MorningOrder,
+    MorningReport,
+    morning_report,
+    to_talk_about,
+    with_trouble,
+)
 from genba_cloud.core.reports.weekly import CauseShare, DelayedOrder, Effect, LateNode, WeeklyReport, weekly_report
 
 __all__ = [
@@ -17,5 +24,7 @@ __all__ = [
     "WeeklyReport",
     "answer_of",
     "morning_report",
+    "to_talk_about",
     "weekly_report",
+    "with_trouble",
 ]

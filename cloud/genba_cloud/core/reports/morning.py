@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -62,52 +62,43 @@ class MorningReport:
     nodes_completed: int
     orders: tuple[MorningOrder, ...]
     left_out: int
-    problems: tuple[ProblemFacts, ...]
-    tasks: tuple[TaskFacts, ...]
+    problems: tuple[ProblemFacts, ...] = ()
+    tasks: tuple[TaskFacts, ...] = ()
 
 
 def morning_report(
+    lines: Sequence[OrderLine],
     orders: Sequence[AssessedOrder],
-    events: Sequence[Event],
-    trouble: Trouble,
+    changes: Mapping[str, tuple[Change, ...]],
+    trouble: Mapping[str, Trouble],
     *,
     since: datetime,
     now: datetime,
-    until: datetime,
     levels_before: Mapping[str, Level],
 ) -> MorningReport:
-    """Put the meeting together.
+    """Put the orders of the meeting together.
 
     Args:
-        orders: those that are open, and those that were worked on since the last meeting.
-        events: of people, nodes and decisions since the last meeting.
-        trouble: problems, alerts and tasks that are open, and those of late.
+        lines: every open order.
+        orders: those that `to_talk_about` names, and those that were worked on since the last meeting.
+        changes: by order, what happened to it since then.
+        trouble: by order, its problems, alerts and tasks.
         since: when the last meeting was.
         now: plant time.
-        until: the end of the day that is talked about: tasks due before it are named.
         levels_before: by order, its level at the last meeting.
     """
-    owners = {work.work_order: order.plan.order for order in orders for work in order.plan.work_orders}
-    changes = changes_of(events, owners)
-    by_order = trouble.by_order(owners)
-    lines = {order.plan.order: line_of(order) for order in orders if not order.assessment.cancelled}
-    is_open = [line for line in lines.values() if not line.is_finished]
-    wanted = [line for line in is_open if line.level is not Level.NONE or _asks(changes.get(line.order, ()))]
-    wanted.sort(key=lambda line: place_of(line, Sort.URGENCY))
-    assessed = {order.plan.order: order for order in orders}
+    assessed = {order.plan.order: order for order in orders if not order.assessment.cancelled}
+    fresh = {number: line_of(order) for number, order in assessed.items()}
+    every = {**{line.order: line for line in lines}, **fresh}
+    is_open = [line for line in every.values() if not line.is_finished]
+    wanted = [one for one in to_talk_about(is_open, changes) if one.order in assessed]
+    finished = [line for line in fresh.values() if line.is_finished and since <= line.expected < now]
     return MorningReport(
         since=since,
         at=now,
         distribution=distribution_of(is_open),
-        opened=tuple(
-            sorted({number for number, some in changes.items() if any(one.kind == "order_confirmed" for one in some)})
-        ),
-        finished=tuple(
-            sorted(
-                (line for line in lines.values() if line.is_finished and since <= line.expected < now),
-                key=lambda line: (line.expected, line.order),
-            )
-        ),
+        opened=tuple(sorted(number for number, some in changes.items() if _has(some, "order_confirmed"))),
+        finished=tuple(sorted(finished, key=lambda line: (line.expected, line.order))),
         nodes_completed=sum(since <= at < now for order in orders for at in _completions(order)),
         orders=tuple(
             MorningOrder(
@@ -115,14 +106,31 @@ def morning_report(
                 level_before=levels_before.get(line.order),
                 changes=changes.get(line.order, ()),
                 node=worst_node(assessed[line.order]),
-                answer=answer_of(by_order.get(line.order, NO_TROUBLE)),
+                answer=answer_of(trouble.get(line.order, NO_TROUBLE)),
             )
             for line in wanted[:MOST_ORDERS]
         ),
         left_out=max(0, len(wanted) - MOST_ORDERS),
+    )
+
+
+def with_trouble(report: MorningReport, trouble: Trouble, *, until: datetime) -> MorningReport:
+    """The meeting with the problems that are open, and the tasks that are due before `until` or have no plan yet."""
+    return replace(
+        report,
         problems=tuple(problem for problem in trouble.problems if problem.is_open),
         tasks=tuple(task for task in trouble.tasks if task.is_open and _is_due(task, until)),
     )
+
+
+def to_talk_about(lines: Iterable[OrderLine], changes: Mapping[str, tuple[Change, ...]]) -> list[OrderLine]:
+    """Open orders that are late, or about which something happened that people should talk about; the worst first."""
+    wanted = [
+        line
+        for line in lines
+        if not line.is_finished and (line.level is not Level.NONE or _asks(changes.get(line.order, ())))
+    ]
+    return sorted(wanted, key=lambda line: place_of(line, Sort.URGENCY))
 
 
 def changes_of(events: Iterable[Event], owners: Mapping[str, str]) -> dict[str, tuple[Change, ...]]:
@@ -157,6 +165,10 @@ def _asks(changes: Sequence[Change]) -> bool:
     if "order_confirmed" in kinds and kinds.get("promise_set") == 1:
         del kinds["promise_set"]
     return any(kind not in _PROGRESS for kind in kinds)
+
+
+def _has(changes: Iterable[Change], kind: str) -> bool:
+    return any(change.kind == kind for change in changes)
 
 
 def _completions(order: AssessedOrder) -> Iterable[datetime]:
