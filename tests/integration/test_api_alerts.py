@@ -16,6 +16,7 @@ import yaml
 from genba_cloud.api import alerts as alerts_module
 from genba_shared.clock import format_time
 from genba_shared.events import (
+    AlertClosed,
     AlertOpened,
     Event,
     NodeCompleted,
@@ -24,8 +25,10 @@ from genba_shared.events import (
     ProblemResolved,
     Source,
     SourceType,
+    TaskClosed,
     TaskOpened,
     WipChanged,
+    event_to_json,
 )
 from tests.browser.support import NOW, Bench, bench, order_body
 
@@ -243,6 +246,24 @@ async def test_an_answer_sent_again_with_its_key_is_given_once(desk: Bench) -> N
         assert sent.status_code == 200
     events = (await desk["reader"].get("/api/v1/events", params={"kind": "task_planned"})).json()["items"]
     assert len(events) == 1
+
+
+async def test_no_answer_goes_around_its_checks_as_an_event(desk: Bench) -> None:
+    problem = str(uuid.uuid4())
+    await desk.tell(ProblemReported(id=problem, at=NOW, source=OPERATOR, category="machine", order="A-1"))
+    around: list[Event] = [
+        ProblemResolved(id=str(uuid.uuid4()), at=NOW, source=OPERATOR, target=problem),
+        AlertClosed(id=str(uuid.uuid4()), at=NOW, source=OPERATOR, target=problem),
+        TaskClosed(id=str(uuid.uuid4()), at=NOW, source=OPERATOR, target=problem),
+    ]
+    sent = await desk["events"].post("/api/v1/events", json={"events": [event_to_json(event) for event in around]})
+    assert sent.json()["accepted"] == 0
+    assert [one["reason"] for one in sent.json()["refused"]] == [
+        "problem_resolved: say it to POST /api/v1/problems/{problem}/resolve",
+        "alert_closed is written by the collector only",
+        "task_closed is written by the collector only",
+    ]
+    assert len((await desk["reader"].get(PROBLEMS)).json()["items"]) == 1
 
 
 EXAMPLES = Path(alerts_module.__file__).parent / "examples" / "25_alerts.yaml"
