@@ -11,16 +11,24 @@ from typing import Any
 
 import httpx
 import pytest_asyncio
+import yaml
 
+from genba_cloud.api import alerts as alerts_module
 from genba_shared.clock import format_time
 from genba_shared.events import (
+    AlertClosed,
+    AlertOpened,
+    Event,
     NodeCompleted,
     ProblemExplained,
     ProblemReported,
     ProblemResolved,
     Source,
     SourceType,
+    TaskClosed,
+    TaskOpened,
     WipChanged,
+    event_to_json,
 )
 from tests.browser.support import NOW, Bench, bench, order_body
 
@@ -238,3 +246,50 @@ async def test_an_answer_sent_again_with_its_key_is_given_once(desk: Bench) -> N
         assert sent.status_code == 200
     events = (await desk["reader"].get("/api/v1/events", params={"kind": "task_planned"})).json()["items"]
     assert len(events) == 1
+
+
+async def test_no_answer_goes_around_its_checks_as_an_event(desk: Bench) -> None:
+    problem = str(uuid.uuid4())
+    await desk.tell(ProblemReported(id=problem, at=NOW, source=OPERATOR, category="machine", order="A-1"))
+    around: list[Event] = [
+        ProblemResolved(id=str(uuid.uuid4()), at=NOW, source=OPERATOR, target=problem),
+        AlertClosed(id=str(uuid.uuid4()), at=NOW, source=OPERATOR, target=problem),
+        TaskClosed(id=str(uuid.uuid4()), at=NOW, source=OPERATOR, target=problem),
+    ]
+    sent = await desk["events"].post("/api/v1/events", json={"events": [event_to_json(event) for event in around]})
+    assert sent.json()["accepted"] == 0
+    assert [one["reason"] for one in sent.json()["refused"]] == [
+        "problem_resolved: say it to POST /api/v1/problems/{problem}/resolve",
+        "alert_closed is written by the collector only",
+        "task_closed is written by the collector only",
+    ]
+    assert len((await desk["reader"].get(PROBLEMS)).json()["items"]) == 1
+
+
+EXAMPLES = Path(alerts_module.__file__).parent / "examples" / "25_alerts.yaml"
+
+
+def of_examples() -> list[Event]:
+    """The alert, its task and the problem that the examples of the API speak of."""
+    alert, task, problem = (f"00000000-0000-4000-8000-0000000000a{number}" for number in (1, 2, 3))
+    system = Source(type=SourceType.SYSTEM, ref="alerts")
+    opened = AlertOpened(
+        id=alert, at=NOW, source=system, alert="wip_limit", subject="zone:sewing", recipient="line_supervisor"
+    )
+    return [
+        opened,
+        TaskOpened(id=task, at=NOW, source=system, target=alert, recipient="line_supervisor"),
+        ProblemReported(id=problem, at=NOW, source=OPERATOR, category="machine", station="SEW-1"),
+    ]
+
+
+async def test_every_example_works_in_the_order_in_which_they_stand(desk: Bench) -> None:
+    await desk.tell(*of_examples())
+    examples = yaml.safe_load(EXAMPLES.read_text())
+    for operation, example in examples.items():
+        method, path = operation.split(" ")
+        where = f"/api/v1{path.format(**example.get('path', {}))}"
+        sent = await desk["admin"].request(method, where, params=example.get("query"), json=example.get("body"))
+        assert sent.status_code == 200, (operation, sent.text)
+    routes = {f"{method} {route.path}" for route in alerts_module.router.routes for method in route.methods}
+    assert set(examples) == routes - {"GET /alerts"}

@@ -48,11 +48,13 @@ from genba_shared.events import (
     EpisodeOpened,
     Event,
     EventCorrected,
+    ForecastIssued,
     LateUpdateFlagged,
     MasterDataChanged,
     NoticeSent,
     OrderConfirmed,
     PiecesCounted,
+    ProblemResolved,
     PromiseSet,
     Source,
     SourceType,
@@ -75,6 +77,7 @@ COLLECTORS_OWN: Final = (
     EpisodeClosed,
     EpisodeEscalated,
     EpisodeOpened,
+    ForecastIssued,
     LateUpdateFlagged,
     MasterDataChanged,
     NoticeSent,
@@ -100,6 +103,7 @@ ALSO_NEEDS: Final[Mapping[type[Event], Act]] = {
 
 LONGEST_ID: Final = 100
 STOCK_TAKE: Final = "/api/v1/zones/{zone}/stocktake"
+RESOLVE: Final = "/api/v1/problems/{problem}/resolve"
 
 T = TypeVar("T")
 IdempotencyKey = Annotated[str | None, Header(max_length=200)]
@@ -287,6 +291,8 @@ def _client_event(item: Mapping[str, Any]) -> Event:
         raise ContractError(f"{event.kind} is written by the collector only")
     if isinstance(event, StockCounted):  # whether the zone may be counted, and then, is looked at there
         raise ContractError(f"{event.kind}: send what was counted to POST {STOCK_TAKE}")
+    if isinstance(event, ProblemResolved):  # whether its cause is known is looked at there
+        raise ContractError(f"{event.kind}: say it to POST {RESOLVE}")
     pieces = getattr(event, "pieces", None)
     if pieces is not None and not 0 <= pieces <= MOST_PIECES:
         raise ContractError(f"{event.kind}.pieces: {pieces} is not a number of pieces from 0 to {MOST_PIECES}")

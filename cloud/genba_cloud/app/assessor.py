@@ -37,6 +37,8 @@ from genba_shared.events import (
 logger = logging.getLogger(__name__)
 
 PERIOD_S: Final = 2.0
+RESPOND_EVERY: Final = 5
+"""Looks at all open orders between two questions to the rules of alerts, where nothing happened that they look at."""
 BREATH_S: Final = 0.1  # many commits in a row are looked at together
 SCAN_PAGE: Final = 500
 EPISODE_EVENTS: Final = (EpisodeOpened, EpisodeEscalated, EpisodeClosed)
@@ -76,6 +78,7 @@ class Assessor:
         self._token: int | None = None
         self._must_scan = False
         self._teller = ForecastTeller(reads=desk.reads, policy=lambda: desk.policy, new_id=ledger.new_id)
+        self._looks = RESPOND_EVERY
         self._wake = asyncio.Event()
 
     def heard(self, appended: Appended) -> None:
@@ -151,7 +154,11 @@ class Assessor:
                 if failed:
                     self._changed |= numbers
         if all_open:
-            await self._respond(await self._judge(tuple(self._records.values())))
+            verdicts = await self._judge(tuple(self._records.values()))
+            self._looks += 1
+            if self._responder.is_stale or self._looks >= RESPOND_EVERY:
+                self._looks = 0
+                await self._respond(verdicts)
 
     async def _respond(self, verdicts: Iterable[_Verdict]) -> None:
         """Ask the rules of all other alerts about the open orders as they were just seen."""

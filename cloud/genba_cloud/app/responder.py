@@ -117,6 +117,12 @@ class Responder:
                 entries=self._stale.entries or is_entered or not appended.events,
             )
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether something was heard since the last decisions that they may depend on."""
+        with self._lock:
+            return self._stale != _NOTHING
+
     def forget(self) -> None:
         """Commits may have gone unheard, or somebody else decided: read everything again."""
         with self._lock:

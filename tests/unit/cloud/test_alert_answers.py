@@ -9,7 +9,8 @@ import pytest
 from genba_cloud.core.alerts import PlanGiven, Said, acknowledge, close_alert, is_said, plan_alert
 from genba_cloud.core.facts.plan import Refused
 from genba_cloud.core.facts.response import AlertFacts, TaskFacts
-from genba_shared.events import Event, Source, SourceType, TaskOpened, TaskPlanned
+from genba_cloud.core.personal import personal_fields
+from genba_shared.events import Event, Source, SourceType, TaskClosed, TaskOpened, TaskPlanned
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 SAID = Said(source=Source(type=SourceType.PERSON, ref="op-7"), now=NOW, ids=("e1", "e2", "e3"), note="counted twice")
@@ -73,3 +74,8 @@ def test_an_alert_with_an_open_task_is_closed_after_the_task() -> None:
     refused = close_alert(known, (TASK,), SAID)
     assert refused == Refused(reason="its task t1 is open", accepted="close the task first", conflict=True)
     assert events(close_alert(known, (), SAID)) == [("alert_closed", "a1")]
+
+
+def test_what_a_person_says_of_a_plans_effect_can_be_erased() -> None:
+    closed = TaskClosed(id="e1", at=NOW, source=SAID.source, target="t1", effect="op-9 worked on Saturday")
+    assert personal_fields(closed) == ("effect",)

@@ -8,9 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from genba_cloud.core.actions.said import NodeSaid, OrderSaid, said_of_node
-from genba_cloud.core.facts.plan import Confirm, Criterion, Evidence, NodePlan, WorkOrderPlan
-from genba_cloud.core.facts.progress import DOUBTS
-from genba_cloud.core.facts.views import Lifecycle, NodeFacts, WorkOrderFacts
+from genba_cloud.core.facts.plan import Confirm, Criterion, NodePlan, WorkOrderPlan
+from genba_cloud.core.facts.views import Mark, NodeFacts, WorkOrderFacts
 from genba_shared.events import Event
 
 FactsWith = Callable[[Sequence[Event]], WorkOrderFacts]
@@ -64,91 +63,68 @@ class NodePlace:
 
     @property
     def good(self) -> int:
-        """Good pieces that are known: sources are compared, the greatest counts."""
-        reported = self.said.reported.pieces if self.said.reported else 0
-        return max(reported, self.facts.good if self.facts else 0)
+        """Good pieces that are known."""
+        return self.facts.good if self.facts else 0
 
     @property
     def state(self) -> State:
         """Where it stands."""
-        if self.skipped_at is not None:
-            return State.SKIPPED
-        if self.said.claims:
-            return self._of_claims()
-        if self._is_reached_by_answers() and not self.said.confirmed and self.said.reset_at is None:
-            return State.AWAITING_CONFIRMATION
-        if self.said.confirmed:
-            return State.DONE
-        is_counted = self.facts is not None and bool(self.facts.good or self.facts.scrap or self.facts.rework)
-        return State.IN_PROGRESS if self.said.is_begun or is_counted else State.PENDING
-
-    def _is_reached_by_answers(self) -> bool:
-        facts = self.facts
-        return facts is not None and facts.lifecycle is Lifecycle.AWAITING_CONFIRMATION and facts.claimed_at is None
-
-    def _of_claims(self) -> State:
-        if self.said.confirmed and not self.second_person_missing():
-            return State.DONE
-        if self.plan.confirm is not Confirm.AUTO:
-            return State.AWAITING_CONFIRMATION
-        has_doubts = self.facts is not None and bool(DOUBTS.intersection(self.facts.marks))
-        return State.AWAITING_CONFIRMATION if has_doubts or self.missing_at_end() else State.DONE
-
-    def second_person_missing(self) -> bool:
-        """Whether a node that needs four eyes was confirmed by nobody else than who completed it."""
-        if self.plan.confirm is not Confirm.FOUR_EYES:
-            return False
-        completed = {claim.voice.who for claim in self.said.claims if claim.voice.is_person}
-        return not {voice.who for voice in self.said.confirmed} - completed
+        if self.facts is None:
+            return State.PENDING
+        return State.SKIPPED if self.facts.is_skipped else State(self.facts.lifecycle)
 
     @property
     def held_since(self) -> datetime | None:
         """Since when it is on hold; None: it is not."""
-        return self.said.held_since
+        return self.facts.held_at if self.facts and self.facts.on_hold else None
 
     @property
     def skipped_at(self) -> datetime | None:
         """When it was left out; None: it was not."""
-        return self.said.skipped_at
+        return self.facts.completed_at if self.facts and self.facts.is_skipped else None
 
     @property
     def started_at(self) -> datetime | None:
         """When work on it began, where anybody, or a machine, has said so."""
-        return self.said.started_at or (self.facts.started_at if self.facts else None)
+        return self.facts.started_at if self.facts else None
 
     @property
     def made(self) -> int:
         """Good pieces that are known or claimed."""
-        return max((claim.pieces for claim in self.said.claims), default=self.good)
+        claimed = self.facts.claimed_pieces if self.facts else None
+        return self.good if claimed is None else claimed
 
     @property
     def done_at(self) -> datetime | None:
         """When it was completed, as it is claimed; None where nobody claims it."""
-        return min((claim.voice.at for claim in self.said.claims), default=None)
+        return (self.facts.completed_at or self.facts.claimed_at) if self.facts else None
 
     def missing_at_end(self) -> tuple[Missing, ...]:
-        """What the claims lack for the node to be done."""
-        return tuple(self._missing_at_end())
+        """What it lacks for being done, where it waits for confirmation."""
+        if self.state is not State.AWAITING_CONFIRMATION:
+            return ()
+        return tuple(self._missing_at_end(frozenset(self.facts.marks if self.facts else ())))
 
-    def _missing_at_end(self) -> Iterable[Missing]:
-        if self.made < self.plan.quantity:
-            yield Missing(lack=Lack.PIECES, subject=self.plan.node, done=self.made, needed=self.plan.quantity)
-        yield from self.lacking
-        if self.plan.criterion is Criterion.STEPS:
-            yield from (
-                Missing(lack=Lack.STEPS, subject=step.step, needed=1)
-                for step in self.plan.steps
-                if step.step not in self.said.steps
-            )
-        if self.plan.criterion is Criterion.INSPECTION and self.said.passed < self.plan.quantity:
-            yield Missing(
-                lack=Lack.INSPECTION, subject=self.plan.node, done=self.said.passed, needed=self.plan.quantity
-            )
-        people = [claim for claim in self.said.claims if claim.voice.is_person]
-        if self.plan.evidence in {Evidence.PERSON, Evidence.BOTH} and not people and not self.said.confirmed:
-            yield Missing(lack=Lack.PERSON, subject=self.plan.node, needed=1)
-        if self.plan.evidence in {Evidence.MACHINE, Evidence.BOTH} and len(people) == len(self.said.claims):
-            yield Missing(lack=Lack.MACHINE, subject=self.plan.node, needed=1)
+    def _missing_at_end(self, marks: frozenset[Mark]) -> Iterable[Missing]:
+        node, quantity = self.plan.node, self.plan.quantity
+        if Mark.BELOW_QUANTITY in marks and self.made < quantity:
+            yield Missing(lack=Lack.PIECES, subject=node, done=self.made, needed=quantity)
+        if Mark.PREDECESSOR_OPEN in marks:
+            yield from self.lacking
+        if Mark.CRITERION_OPEN in marks and self.plan.criterion is Criterion.STEPS:
+            done = self.facts.steps_done if self.facts else ()
+            left = (step.step for step in self.plan.steps if step.step not in done)
+            yield from (Missing(lack=Lack.STEPS, subject=step, needed=1) for step in left)
+        if Mark.CRITERION_OPEN in marks and self.plan.criterion is Criterion.INSPECTION:
+            passed = self.facts.passed if self.facts else 0
+            yield Missing(lack=Lack.INSPECTION, subject=node, done=passed, needed=quantity)
+        if Mark.CRITERION_OPEN in marks and self.plan.criterion is Criterion.REPORT:
+            yield Missing(lack=Lack.PERSON, subject=node, needed=1)
+        if Mark.EVIDENCE_OPEN in marks:
+            has_person = any(claim.voice.is_person for claim in self.said.claims)
+            yield Missing(lack=Lack.MACHINE if has_person else Lack.PERSON, subject=node, needed=1)
+        if Mark.CONFIRMATION_OPEN in marks and self.plan.confirm is Confirm.FOUR_EYES:
+            yield Missing(lack=Lack.SECOND_PERSON, subject=node, needed=1)
 
     def after(self, events: Sequence[Event], before: Iterable[Event]) -> NodePlace:
         """The place as it would be after these events; `before` is what was said of the work order until now."""
