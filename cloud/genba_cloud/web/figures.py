@@ -99,7 +99,9 @@ def card_of(figure: Figure, shown: Shown) -> FigureCard:
         value=value_of(figure.value, figure.unit, shown),
         has_data=figure.value is not None,
         counted=shown.say("kpis.counted", count=figure.counted) if figure.value is not None else "",
-        elements=tuple((name, _element(name, value, shown)) for name, value in figure.elements.items()),
+        elements=tuple(
+            (name.removesuffix("_s"), _element(name, value, shown)) for name, value in figure.elements.items()
+        ),
         parts=tuple(
             PartRow(
                 name=part.name,
