@@ -173,6 +173,8 @@ def make_old(folder: Path) -> None:
             "quarantine_given_up",
             "quarantine_use",
             "subject_key",
+            "webhook",
+            "webhook_delivery",
             "worker",
         )
         for what in (
@@ -183,6 +185,8 @@ def make_old(folder: Path) -> None:
         ):
             connection.execute(f"DROP {what}")
         connection.execute("ALTER TABLE received_range DROP COLUMN run")
+        for table in ("customer_order", "work_order", "node"):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN details")
 
 
 def test_a_file_of_the_time_before_revisions_is_adopted_after_it_was_copied(
