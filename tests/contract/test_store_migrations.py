@@ -177,6 +177,8 @@ def make_old(folder: Path) -> None:
             "response",
             "scan_code",
             "subject_key",
+            "webhook",
+            "webhook_delivery",
             "worker",
         )
         for what in (

@@ -107,7 +107,7 @@ class Accounts:
     def __init__(
         self, engine: sa.Engine, *, wall: Callable[[], float] = time.time, memory: KeyMemory | None = None
     ) -> None:
-        """Use an open database. `memory`: no other process writes to it, so that keys may be remembered."""
+        """Use an open database. `memory`: of the keys that were found before."""
         self._engine = engine
         self._memory = memory
         self._wall = wall

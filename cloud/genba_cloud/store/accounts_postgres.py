@@ -13,6 +13,7 @@ from sqlalchemy import Column, Engine, MetaData, String, Table, text
 from genba_cloud.core.viewer import Role
 from genba_cloud.store.accounts import TABLES, Accounts
 from genba_cloud.store.isolation import SETTING
+from genba_cloud.store.key_memory import BESIDE_OTHERS_S, KeyMemory
 
 POSTGRES_TABLES: Final = MetaData()
 
@@ -39,7 +40,7 @@ class PostgresAccounts(Accounts):
     """The accounts of one enterprise; the connections belong to the store."""
 
     def __init__(self, engine: Engine) -> None:
-        super().__init__(engine)
+        super().__init__(engine, memory=KeyMemory(kept_s=BESIDE_OTHERS_S))
 
     def close(self) -> None:
         """Nothing: the store lets go of the database."""
