@@ -12,6 +12,7 @@ from genba_cloud.api.order_reads import opened_responses
 from genba_cloud.api.problems import ApiProblem
 from genba_cloud.api.report_figures import FIGURE_KINDS, NO_FLOOR, Floor, Known, figures_of
 from genba_cloud.api.visible import Desk, VisibleReads
+from genba_cloud.core.assess import site_of_last_node
 from genba_cloud.core.deviation import Level
 from genba_cloud.core.facts.material import StockFacts
 from genba_cloud.core.kpis import Figure, Kpi, OrderSeen, Period, plan_by_day
@@ -173,7 +174,7 @@ class ReportReads:
             open_orders=opened,
             events=self._desk.opened([one.event for one in told]),
             stocks=stocks,
-            update_within_s=7200,
+            update_within_s=self._desk.policy.of_site("").service.update_within_s,
         )
         return figures_of(known, floor, period, now)
 
@@ -211,7 +212,7 @@ class ReportReads:
                 baseline=(record.baseline_start, record.baseline_finish),
                 promises=self._desk.opened([one.event for one in promises.get(record.plan.order, ())]),
                 calendar_of=policy.calendar_of,
-                tolerance_s=policy.levels.tolerance_s,
+                tolerance_s=policy.of_site(site_of_last_node(record.plan)).levels.tolerance_s,
             )
             for record in records
         ]

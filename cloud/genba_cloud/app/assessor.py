@@ -19,6 +19,7 @@ from typing import Final
 
 from genba_cloud.api import Desk, Live, assessed
 from genba_cloud.app.forecast_teller import ForecastTeller
+from genba_cloud.app.loads import loads_of
 from genba_cloud.app.responder import Responder
 from genba_cloud.core.alerts import Late, OrderSeen, Pen, announce
 from genba_cloud.core.assess import AssessedOrder, Policy, site_of_last_node
@@ -70,7 +71,7 @@ class Assessor:
         self._desk = desk
         self._live = live
         self._period_s = period_s
-        self._responder = responder or Responder(desk=desk, new_id=ledger.new_id)
+        self._responder = responder or Responder(desk=desk, new_id=ledger.new_id, loads=lambda: loads_of(desk))
         self._records: dict[str, OrderRecord] = {}
         self._episodes: dict[str, Episode] = {}
         self._shown: dict[str, object] = {}

@@ -264,3 +264,12 @@ def test_the_work_centre_with_the_most_waiting_work_is_the_bottleneck_until_litt
     assert look(1, 27_000, 28_000) == []
     assert look(2, 21_599, 28_000) == []
     assert look(2.5, 21_599, 28_000) == [("alert_closed",)]
+
+
+def test_where_all_work_centres_have_about_the_same_none_is_a_bottleneck() -> None:
+    shop = Shop()
+    loads = (
+        CentreLoad(work_centre="sewing", waiting_s=90_000, stands_out=False),
+        CentreLoad(work_centre="packing", waiting_s=88_000, stands_out=False),
+    )
+    assert said(shop.look(at(0), loads=loads)) == []

@@ -190,7 +190,7 @@ def bottlenecks(situation: Situation) -> Iterator[Finding]:
         worst[load.site] = max(worst.get(load.site, (-1, "")), (load.waiting_s, load.work_centre))
     for load in situation.loads:
         limits = situation.rules_of(load.site).alerts
-        is_worst = worst[load.site] == (load.waiting_s, load.work_centre)
+        is_worst = load.stands_out and worst[load.site] == (load.waiting_s, load.work_centre)
         if load.waiting_s < limits.waiting_work_calm_s:
             continue
         yield Finding(

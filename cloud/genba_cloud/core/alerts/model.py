@@ -104,11 +104,15 @@ class SourceSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CentreLoad:
-    """Standard work that waits at a work centre for each of its machines, in seconds."""
+    """Standard work that waits at a work centre for each of its machines, in seconds.
+
+    `stands_out`: much more of it than at the others of its site; where all have about the same, none is a bottleneck.
+    """
 
     work_centre: str
     waiting_s: int
     site: str = ""
+    stands_out: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
