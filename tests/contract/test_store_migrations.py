@@ -20,6 +20,7 @@ from genba_cloud.store.migrating import Migrating, opened_for_migration
 from genba_cloud.store.read import GatewayIdentity
 from genba_cloud.store.tables import REVISION
 from genba_shared.errors import UsageError
+from tests.contract.aging import make_first
 from tests.contract.stores import IMPLEMENTATIONS, log, minute, order, rows, started
 
 EXAMPLE = Path(__file__).parent / "revisions"
@@ -165,33 +166,7 @@ def make_old(folder: Path) -> None:
     """A file as versions wrote it that knew nothing of revisions, and that lacked what came later."""
     fill(None, folder)
     with closing(sqlite3.connect(folder / "genba.db")) as connection, connection:
-        later = (
-            "action_done",
-            "archive",
-            "gateway_identity",
-            "lease",
-            "master",
-            "merkle_head",
-            "quarantine_given_up",
-            "quarantine_use",
-            "response",
-            "scan_code",
-            "subject_key",
-            "webhook",
-            "webhook_delivery",
-            "worker",
-        )
-        for what in (
-            "TABLE alembic_version",
-            "INDEX log_by_id",
-            "INDEX log_of_said",
-            "TABLE question",
-            *(f"TABLE {name}" for name in later),
-        ):
-            connection.execute(f"DROP {what}")
-        connection.execute("ALTER TABLE received_range DROP COLUMN run")
-        for name in ("customer_order", "work_order", "node"):
-            connection.execute(f"ALTER TABLE {name} DROP COLUMN details")
+        make_first(connection)
 
 
 def test_a_file_of_the_time_before_revisions_is_adopted_after_it_was_copied(

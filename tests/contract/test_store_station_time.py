@@ -14,6 +14,7 @@ from genba_cloud.store.port import StoredView
 from genba_cloud.store.station_events import LOOK_AHEAD, MOST_EVENTS, TooManyEventsError
 from genba_cloud.store.tables import IS_GAP, IS_OF_STATION
 from genba_shared.events import DataGapSeen, Event, GapCause, StationState, StationStateChanged
+from tests.contract.aging import make_first
 from tests.contract.stores import EPOCH, PLC, log, minute
 
 
@@ -103,9 +104,8 @@ def test_the_time_of_a_station_is_found_without_reading_the_log(tmp_path: Path) 
     with closing(SqliteStore(data)) as store:
         keep_station(store, *year_of_states())
     with closing(sqlite3.connect(data / "genba.db")) as connection:
-        for what in ("INDEX log_of_station_by_time", "TABLE alembic_version"):  # as a log of an older version
-            connection.execute(f"DROP {what}")
-        connection.execute("ALTER TABLE received_range DROP COLUMN run")
+        make_first(connection)  # as a log of an older version
+        connection.execute("DROP INDEX log_of_station_by_time")
         connection.commit()
     with closing(SqliteStore(data)), closing(sqlite3.connect(data / "genba.db")) as connection:
         plans = [

@@ -231,7 +231,7 @@ async def test_stations_as_master_data_stand_beside_what_stations_do(desk: Bench
     (one,) = (await desk["reader"].get("/api/v1/stations/registered")).json()["items"]
     assert one["body"] == {"station": "SEW-1", "work_centre": "sewing", "machines": 8, "skills": ["overlock"]}
     assert (await desk["reader"].get("/api/v1/stations/SEW-1")).json()["version"] == 1
-    assert (await desk["reader"].get("/api/v1/stations")).json() == {"items": []}
+    assert (await desk["reader"].get("/api/v1/stations")).json() == {"items": [], "next": None}
 
 
 async def level_of(desk: Bench, wanted: str) -> None:
