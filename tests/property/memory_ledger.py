@@ -1,6 +1,6 @@
 """The ledger's own folding on a store that lives in memory: fast enough for tens of thousands of deliveries.
 
-Everything that decides is the product's (`fold_events`, `fold_log`); only rows and locks are left out.
+Everything that decides is the product's (`touch`, `fold`, `fold_log`); only rows and locks are left out.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from genba_cloud.core.facts import FOLDS, Aggregate, ViewKey, WorkOrderPlan
-from genba_cloud.ledger.folding import fold_events
+from genba_cloud.ledger.folding import fold, touch
 from genba_cloud.ledger.refold import fold_log
 from genba_cloud.store.port import LogRow, PlannedWork, StoredView, Transaction
 from genba_cloud.store.work import state_of
@@ -43,7 +43,7 @@ class MemoryLedger:
         new = list({event.id: event for event in events if event.id not in self._events}.values())
         if not new:
             return
-        folded = fold_events(cast("Transaction", self), new)
+        folded = fold(touch(cast("Transaction", self), new), first=len(self._events) + 1)
         for event in new:
             self._events[event.id] = event
             if event.station is not None and isinstance(event, _ATTRIBUTING):
@@ -74,7 +74,9 @@ class MemoryLedger:
     def waiting_answers(self) -> frozenset[str]:
         return frozenset(self._waiting)
 
-    def attributing_events(self, station: str) -> Sequence[Event]:
+    def attributing_events(self, station: str, *, before: int | None = None) -> Sequence[Event]:
+        """All that there are: what is folded is put in after it was folded."""
+        assert before in {None, len(self._events) + 1}
         return self._attributing.get(station, ())
 
     def events_by_id(self, ids: Iterable[str]) -> Mapping[str, Event]:
