@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -84,6 +85,7 @@ def test_negative_amounts_turn_add_and_sub_into_each_other(calendar: Calendar, a
     assert add(calendar, a, seconds) == sub(calendar, a, -seconds)
 
 
+@pytest.mark.trap("holidays and midnight shifts")
 @given(calendars(), st.integers(-30, 300))
 @settings(max_examples=40, deadline=None)
 def test_a_day_is_the_sum_of_its_working_minutes_looked_up_one_by_one(calendar: Calendar, day: int) -> None:

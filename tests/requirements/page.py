@@ -68,7 +68,7 @@ def _proof(name: str, found: list[Mark]) -> str:
     whole = _tests([mark for mark in own if not mark.part])
     partial = sorted((mark for mark in own if mark.part), key=lambda mark: mark.part)
     parts = [f"{part}: {_tests(list(group))}" for part, group in groupby(partial, key=lambda mark: mark.part)]
-    return "; ".join([f"**shown**: {whole}" if whole else "**in part**", *parts])
+    return "**in part**: " + "; ".join(parts) if not whole else "; ".join([f"**shown**: {whole}", *parts])
 
 
 def _tests(found: list[Mark]) -> str:
