@@ -13,7 +13,7 @@ import pytest
 from tests.requirements.marks import Mark, MarkerError, marks
 from tests.requirements.page import PAGE, ROOT, page
 from tests.requirements.running import RAN, SKIPPED, judge
-from tests.requirements.texts import AREAS, TRAPS
+from tests.requirements.texts import AREAS, LAWS, TRAPS
 
 FOUND = marks(ROOT)
 SHOWN = Mark(kind="requirement", subject="R1", test="tests/test_a.py::test_b")
@@ -30,7 +30,7 @@ def test_every_requirement_has_its_row_in_order() -> None:
 
 
 def test_markers_name_what_there_is() -> None:
-    known = {"requirement": {name for texts in AREAS.values() for name in texts}, "trap": set(TRAPS)}
+    known = {"requirement": {name for texts in AREAS.values() for name in texts}, "trap": set(TRAPS), "law": set(LAWS)}
     assert [mark for mark in FOUND if mark.subject not in known[mark.kind]] == []
 
 
@@ -40,13 +40,13 @@ def test_every_marker_is_read() -> None:
         name
         for path in (ROOT / "tests").rglob("*.py")
         if path != Path(__file__) and path.parent.name != "requirements"
-        for name in re.findall(r"mark\.(?:requirement|trap)\b", path.read_text())
+        for name in re.findall(r"mark\.(?:requirement|trap|law)\b", path.read_text())
     ]
     assert len(FOUND) == len(written)
 
 
-def test_every_trap_has_a_test() -> None:
-    assert set(TRAPS) - {mark.subject for mark in FOUND} == set()
+def test_every_trap_and_every_law_has_a_test() -> None:
+    assert {*TRAPS, *LAWS} - {mark.subject for mark in FOUND} == set()
 
 
 @pytest.mark.parametrize(

@@ -313,6 +313,7 @@ async def test_a_claim_for_an_unknown_work_order_waits_for_its_plan(ledger: Ledg
     assert (cut(ledger).lifecycle, Mark.NOT_PLANNED in cut(ledger).marks) == (Lifecycle.DONE, False)
 
 
+@pytest.mark.law("rebuild")
 async def test_views_are_the_same_after_a_rebuild_and_a_restart(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
     async with Ledger(store, now=lambda: minute(100)) as ledger:

@@ -38,6 +38,7 @@ PERSON = Source(type=SourceType.PERSON, ref="op-7")
 CALM_S = 1800
 
 
+@pytest.mark.law("noise")
 @pytest.mark.trap("repeated notices")
 @settings(max_examples=150, deadline=None)
 @given(
@@ -138,6 +139,7 @@ def played(steps: list[Step], restarts: frozenset[int]) -> Shop:
     return shop
 
 
+@pytest.mark.law("decisions")
 @pytest.mark.trap("repeated notices")
 @settings(max_examples=150, deadline=None)
 @given(STEPS, st.frozensets(st.integers(0, 24), max_size=6))

@@ -205,6 +205,7 @@ def folded_as_it_arrives(history: Sequence[Event]) -> dict[ViewKey, dict[str, An
     return views
 
 
+@pytest.mark.law("views")
 @pytest.mark.trap("delta counters without epoch")
 @settings(deadline=None)
 @given(st.data(), HISTORIES)

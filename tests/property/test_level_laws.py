@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
+import pytest
+
 from genba_cloud.core.deviation import Deviation, Level, deviation_of, level_of
 from genba_cloud.core.working_time import Calendar, Shift, add
 
@@ -31,11 +33,13 @@ def wrong(lates: range, leads: range) -> list[tuple[int, int]]:
     ]
 
 
+@pytest.mark.law("levels")
 def test_every_second_late_has_its_level_on_leads_of_every_remainder() -> None:
     """Leads of a working day and of 25 more seconds: each remainder by 5, 10 and 20 at least once."""
     assert wrong(range(-100, 8 * HOUR // 4), range(8 * HOUR, 8 * HOUR + 25)) == []
 
 
+@pytest.mark.law("levels")
 def test_the_seconds_around_both_bounds_have_their_level_on_every_lead_of_one_to_three_days() -> None:
     differences = []
     for lead in range(8 * HOUR, 24 * HOUR + 1):
@@ -44,6 +48,7 @@ def test_the_seconds_around_both_bounds_have_their_level_on_every_lead_of_one_to
     assert differences == []
 
 
+@pytest.mark.law("levels")
 def test_exactly_ten_and_twenty_percent_are_orange_on_every_lead_that_has_them() -> None:
     """What a share in floating point gets wrong: no second on either side of a bound has the level of the bound."""
     for lead in range(10 * 1000, 60 * HOUR, 10):
@@ -53,6 +58,7 @@ def test_exactly_ten_and_twenty_percent_are_orange_on_every_lead_that_has_them()
         assert levels == [Level.ORANGE, Level.ORANGE, Level.RED], lead
 
 
+@pytest.mark.law("levels")
 def test_bounds_are_exact_in_working_time_over_breaks_nights_weekends_and_a_change_of_clocks() -> None:
     """Ten working days of 7 h: 10 % are 7 h and 20 % are 14 h of work, to the second, whatever lies between."""
     day = (Shift.between("08:00", "16:00", breaks=[("12:00", "13:00")]),)

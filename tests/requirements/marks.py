@@ -1,4 +1,4 @@
-"""Markers of requirements and traps, read from the text of the tests: nothing is imported, nothing is run."""
+"""Markers of requirements, traps and laws, read from the text of the tests: nothing is imported, nothing is run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-MARKERS = ("requirement", "trap")
+MARKERS = ("requirement", "trap", "law")
 NEEDING = ("peer", "browser")
 """Markers of tests that need something that is not on every machine."""
 
@@ -18,7 +18,7 @@ class MarkerError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """One marker of one test. `subject` is what it shows: the id of a requirement, or a trap."""
+    """One marker of one test. `subject` is what it shows: the id of a requirement, a trap or a law."""
 
     kind: str
     subject: str

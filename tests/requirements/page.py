@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 from tests.requirements.marks import Mark, marks
-from tests.requirements.texts import AREAS, TRAPS
+from tests.requirements.texts import AREAS, LAWS, TRAPS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "requirements.md"
@@ -30,19 +30,23 @@ def page(root: Path) -> str:
     for title, texts in AREAS.items():
         rows = [f"| {name} | {text} | {_proof(name, found)} |" for name, text in texts.items()]
         parts.append("\n".join([f"## {title}", "", "| | must | shown by |", "|---|---|---|", *rows]) + "\n")
-    rows = [f"| {text} | {_tests([one for one in found if one.subject == trap])} |" for trap, text in TRAPS.items()]
-    parts.append("\n".join([*TRAP_HEAD, *rows]) + "\n")
+    parts += [_section(*LAW_HEAD, LAWS, "law", found), _section(*TRAP_HEAD, TRAPS, "trap", found)]
     return "\n".join(parts)
 
 
+LAW_HEAD = ("Laws", "What holds whatever happens, shown on invented histories, calendars and seconds by the thousand.")
 TRAP_HEAD = (
-    "## Traps",
-    "",
-    "Mistakes that programs of this kind make, and the tests that show that this one does not.",
-    "",
-    "| what genba does instead | shown by |",
-    "|---|---|",
+    "Traps",
+    "Mistakes that programs of this kind make: what genba does instead, and the tests that show it.",
 )
+
+
+def _section(title: str, says: str, texts: dict[str, str], kind: str, found: list[Mark]) -> str:
+    rows = [
+        f"| {text} | {_tests([mark for mark in found if (mark.kind, mark.subject) == (kind, subject)])} |"
+        for subject, text in texts.items()
+    ]
+    return "\n".join([f"## {title}", "", says, "", f"| {kind} | shown by |", "|---|---|", *rows]) + "\n"
 
 
 def _counts(found: list[Mark]) -> str:

@@ -1,4 +1,4 @@
-"""The requirements in a few words each, and the traps: what the product must do, not how."""
+"""The requirements in a few words each, the traps and the laws: what the product must do, not how."""
 
 from __future__ import annotations
 
@@ -156,4 +156,14 @@ TRAPS: Final[dict[str, str]] = {
     "holidays and midnight shifts": "Holidays, make-up days, shifts over midnight and clock changes count as they are.",
     "repeated notices": "Nobody is told the same twice, also over restarts and around a limit.",
     "metrics without data": "A figure without data has no number.",
+}
+
+LAWS: Final[dict[str, str]] = {
+    "views": "Views follow from the set of events: any order, any repeats and any commits give the same.",
+    "rebuild": "What is folded as events come is what is folded anew from the log, after any history.",
+    "decisions": "The same events at the same times give the same decisions, through restarts and rebuilds.",
+    "levels": "Levels are exact at 10 % and 20 % of the lead, to the second.",
+    "working time": "Working time adds up, and forth and back are alike, over calendars, zones and changes of clocks.",
+    "status": "Statuses are those of a table that was written apart from the program.",
+    "noise": "Lateness that swings by two points opens and ends at most one episode in 30 working minutes.",
 }

@@ -84,6 +84,7 @@ def decided(shop: Shop, kind: str) -> list[tuple[str, ...]]:
     ]
 
 
+@pytest.mark.requirement("R53")
 def test_a_cause_in_time_goes_to_nobody_else_and_needs_no_task_while_yellow() -> None:
     shop = neglected("09:36", explained("8:45"))
     assert decided(shop, "alert_escalated") == []

@@ -162,6 +162,7 @@ def test_a_hold_is_told_and_stops_no_delay() -> None:
     assert {one.status for nodes in seen.nodes.values() for one in nodes} == {"delayed"}
 
 
+@pytest.mark.requirement("R67")
 def test_a_dependency_on_an_unknown_node_and_a_circle_over_dependencies_are_refused() -> None:
     unknown = replace(FIRST, nodes=(node("CUT", Dependency(node="DYE")),))
     assert "follows DYE, which is not a node of it" in str(check_order(order(unknown)))

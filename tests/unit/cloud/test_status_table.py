@@ -91,6 +91,7 @@ def events(machine: str, *, person: bool, confirmed: bool, skipped: bool, held: 
     return found
 
 
+@pytest.mark.law("status")
 @pytest.mark.requirement("R4")
 def test_every_combination_has_the_status_of_the_rule() -> None:
     wrong = []
