@@ -99,7 +99,7 @@ async def test_a_problem_is_told_with_two_taps_after_the_scan(
         await page.get_by_role("button", name="材料").click()
         await expect(page.get_by_role("status")).to_contain_text("報告しました：材料")
         await page.get_by_role("button", name="不足").click()
-        await expect(page.get_by_role("status")).to_have_text("原因を記録しました：不足")
+        await expect(page.get_by_role("status")).to_have_text("原因を記録しました：材料不足")
 
 
 async def test_the_sheet_prints_its_labels_and_nothing_else(browser: Browser, factory: Bench) -> None:  # noqa: F811 (the fixture)
