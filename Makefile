@@ -11,7 +11,7 @@ DELIVERIES ?= 30000
 SEED ?= 1
 SETUP ?= embedded
 
-.PHONY: demo test check lint format lock screenshot fuzz fuzz-api mutants laws chaos compat clean help
+.PHONY: demo test check lint format lock screenshot requirements fuzz fuzz-api mutants laws chaos compat clean help
 
 help:
 	@echo "make demo         a simulated factory, gateway, collector and board on this machine (DEMO='--speed 30' for options)"
@@ -25,6 +25,7 @@ help:
 	@echo "make chaos        break everything at random under load, and judge what arrived (FAULTS=100 SEED=1 SETUP=embedded)"
 	@echo "make compat       imports and unit tests of the gateway on each Python that is here"
 	@echo "make lock         resolve the lock files anew"
+	@echo "make requirements write docs/requirements.md from the markers of the tests"
 	@echo "make screenshot   take the README's picture of the board from a running demo"
 
 demo: .venv/all
@@ -47,6 +48,9 @@ format: .venv/dev
 
 screenshot: .venv/dev
 	@$(BIN)/python docs/screenshot.py docs/board.png
+
+requirements: .venv/dev
+	@$(BIN)/python -m tests.requirements
 
 lock: .venv/dev
 	@for set in all dev fuzz; do \

@@ -208,6 +208,7 @@ async def test_all_five_statuses_are_drawn(browser: Browser, factory: Bench) -> 
             assert await page.locator(f".legend .status-{status}").count() == 1
 
 
+@pytest.mark.requirement("R14")
 async def test_a_count_reaches_the_page_within_half_a_second(browser: Browser, factory: Bench) -> None:
     async with opened(browser, factory) as page:
         await live(page)
@@ -243,6 +244,7 @@ async def test_the_first_order_replaces_the_words_for_an_empty_board(browser: Br
         await expect(page.locator("#empty")).to_have_count(0)
 
 
+@pytest.mark.requirement("R14")
 async def test_old_data_is_said_in_a_band_and_new_data_takes_it_away(browser: Browser, factory: Bench) -> None:
     async with opened(browser, factory) as page:
         await live(page)

@@ -50,6 +50,8 @@ async def phone(browser: Browser, factory: Bench, role: str) -> AsyncIterator[tu
         await context.close()
 
 
+@pytest.mark.requirement("R10", part="start, report, complete, undo and problems on a small phone")
+@pytest.mark.requirement("R20", part="the pages of the floor fit a phone, in three languages")
 @pytest.mark.parametrize("language", ["zh", "ja", "en"])
 async def test_every_page_fits_a_small_phone_and_every_button_a_thumb(
     browser: Browser,  # noqa: F811 (the fixture)
@@ -68,6 +70,7 @@ async def test_every_page_fits_a_small_phone_and_every_button_a_thumb(
             assert await page.evaluate("document.documentElement.lang") == language
 
 
+@pytest.mark.requirement("R10", part="start, report, complete, undo and problems on a small phone")
 async def test_from_start_to_undo_with_a_thumb(browser: Browser, factory: Bench) -> None:  # noqa: F811 (the fixture)
     codes = await labels(factory)
     async with phone(browser, factory, "operator") as (page, url):
@@ -84,6 +87,7 @@ async def test_from_start_to_undo_with_a_thumb(browser: Browser, factory: Bench)
         await expect(page.locator(".stands b")).to_have_text("In progress")
 
 
+@pytest.mark.requirement("R10", part="start, report, complete, undo and problems on a small phone")
 async def test_a_problem_is_told_with_two_taps_after_the_scan(
     browser: Browser,  # noqa: F811 (the fixture)
     factory: Bench,
@@ -95,7 +99,7 @@ async def test_a_problem_is_told_with_two_taps_after_the_scan(
         await page.get_by_role("button", name="材料").click()
         await expect(page.get_by_role("status")).to_contain_text("報告しました：材料")
         await page.get_by_role("button", name="不足").click()
-        await expect(page.get_by_role("status")).to_have_text("原因を記録しました：不足")
+        await expect(page.get_by_role("status")).to_have_text("原因を記録しました：材料不足")
 
 
 async def test_the_sheet_prints_its_labels_and_nothing_else(browser: Browser, factory: Bench) -> None:  # noqa: F811 (the fixture)

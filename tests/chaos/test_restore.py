@@ -30,6 +30,7 @@ def log_of(data: Path) -> Sequence[Event]:
         return [row.event for row in transaction.log()]
 
 
+@pytest.mark.requirement("R90", part="a destroyed collector is restored from its backup and delivery goes on")
 @pytest.mark.timeout(240)
 async def test_after_a_restore_what_is_missing_is_declared_and_delivery_goes_on(tmp_path: Path) -> None:
     port, data, backup = free_port(), tmp_path / "collector", tmp_path / "backup.db"

@@ -224,6 +224,7 @@ while True:
 """
 
 
+@pytest.mark.requirement("R105", part="kills, torn writes and packages that are not on every machine")
 def test_whatever_append_returned_for_is_there_after_kill_9(reopen: Open, tmp_path: Path) -> None:
     accepted = 0
     for round_number in range(4):

@@ -98,6 +98,7 @@ def test_what_a_cut_off_file_lacks_is_said(tmp_path: Path, caplog: pytest.LogCap
         assert found == "begun anew" if size < len(data) - 1 else found != "whole", size
 
 
+@pytest.mark.requirement("R105", part="kills, torn writes and packages that are not on every machine")
 def test_a_write_that_was_torn_takes_only_what_was_not_accepted(tmp_path: Path) -> None:
     """The write-ahead log is cut at any byte, as a power cut does it: what was committed before is there."""
     source = tmp_path / "source"

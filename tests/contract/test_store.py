@@ -320,6 +320,7 @@ def test_an_order_is_read_back_whole(store: Store) -> None:
     assert record.facts["WO-1"].nodes[1].node == "SEW"
 
 
+@pytest.mark.requirement("R91")
 def test_an_external_id_belongs_to_one_order(store: Store) -> None:
     with store.transaction() as transaction:
         transaction.put_order(order("A-1"))

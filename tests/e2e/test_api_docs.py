@@ -59,6 +59,7 @@ def _answers(url: str) -> bool:
             return False
 
 
+@pytest.mark.requirement("R91", needs="curl")
 def test_every_line_of_the_page_works(installation: dict[str, str], tmp_path: Path) -> None:
     blocks = re.findall(r"```sh\n(.*?)```", DOCS.read_text(), re.DOTALL)
     script = "".join(blocks).replace("curl -sS", "curl -sS --fail-with-body -w '\\n'")

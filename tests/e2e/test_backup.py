@@ -86,6 +86,7 @@ async def the_story(
     assert (await command("verify", *where))[0] == 0
 
 
+@pytest.mark.requirement("R90", part="a destroyed collector is restored from its backup and delivery goes on")
 async def test_sqlite_is_destroyed_and_restored_and_delivery_goes_on(tmp_path: Path) -> None:
     data = tmp_path / "data"
 

@@ -32,11 +32,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     return demo
 
 
+@pytest.mark.requirement("R22")
 def test_collector_and_plant_agree(finished: Demo) -> None:
     assert finished.process.returncode == 0, finished.text
     assert finished.figures()["undeclared"] == "0"
 
 
+@pytest.mark.requirement(
+    "R103",
+    part="completions over OPC UA, Modbus and LLRP from simulated devices, over OPC UA and Modbus from foreign ones",
+)
 def test_completions_come_over_all_three_protocols(finished: Demo) -> None:
     protocols = dict(part.split(":") for part in finished.figures()["protocols"].split(","))
     assert set(protocols) == {"opcua", "modbus", "llrp"}
@@ -86,6 +91,8 @@ def test_check_fails_when_one_completion_was_at_another_time(finished: Demo, tmp
     assert "undeclared=1" in recheck_with(finished, tmp_path, an_hour_earlier)
 
 
+@pytest.mark.requirement("R22")
+@pytest.mark.requirement("R109")
 def test_the_time_of_every_machine_is_known_and_its_utilisation_is_that_of_the_plant(finished: Demo) -> None:
     figures = finished.figures()
     assert figures["stations"] == "4"
@@ -139,6 +146,7 @@ def broker_pid(demo: Demo) -> int:
     return wait_for("the broker runs", look)
 
 
+@pytest.mark.requirement("R66", part="a gateway counts on without the collector, which agrees with it later")
 def test_kill_9_of_gateway_collector_and_broker_loses_and_doubles_nothing(tmp_path: Path) -> None:
     demo = Demo.start(tmp_path, "--check", "--for", "75", "--speed", "60", "--port", "0")
     try:

@@ -58,6 +58,11 @@ def at_least(good: int) -> Callable[[dict[str, Any]], bool]:
     return lambda node: node["good"] >= good
 
 
+@pytest.mark.requirement(
+    "R103",
+    part="completions over OPC UA, Modbus and LLRP from simulated devices, over OPC UA and Modbus from foreign ones",
+    needs="mosquitto, libmodbus and node-opcua",
+)
 def test_completions_of_foreign_devices_reach_the_api_through_a_foreign_broker(
     tmp_path: Path, modbus_peer: ModbusPeer, start_opcua_peer: Callable[..., OpcUaPeer]
 ) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.demo_run import wait_for
 from tests.e2e.installation import GENBA
 from tests.peers.process import OpcUaPeer
@@ -35,6 +37,9 @@ def counted(events: Path) -> int:
     return sum(fact["delta"] for fact in facts if fact["kind"] == "pieces_counted")
 
 
+@pytest.mark.requirement(
+    "R104", part="wrong maps with line, column and what to write; probe, browse, replay and explain", needs="node-opcua"
+)
 def test_a_newcomer_counts_pieces_of_an_unknown_server_with_four_commands(
     tmp_path: Path, start_opcua_peer: Callable[..., OpcUaPeer]
 ) -> None:

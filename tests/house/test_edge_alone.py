@@ -73,6 +73,7 @@ def test_edge_alone_can_run_every_driver(edge_alone: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.requirement("R8", part="the gateway without the collector's packages", needs="a package index")
 def test_edge_alone_holds_no_web_framework_and_no_sql_client(edge_alone: Path) -> None:
     listed = run(edge_alone / "python", "-m", "pip", "list", "--format", "json", "--disable-pip-version-check")
     installed = {package["name"].lower() for package in json.loads(listed.stdout)}

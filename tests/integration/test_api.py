@@ -26,6 +26,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Bench]:
         yield running
 
 
+@pytest.mark.requirement("R91")
 async def test_an_order_is_taken_once_and_the_same_again_changes_nothing(desk: Bench) -> None:
     first, again = await desk.post_order(), await desk.post_order()
     moved = await desk.post_order(promised=NOW + timedelta(days=2))
@@ -205,6 +206,7 @@ async def test_the_log_is_read_in_order_and_resumed_from_a_position(desk: Bench)
     assert [event["order"] for event in only] == ["A-0", "A-1", "A-2"]
 
 
+@pytest.mark.requirement("R52")
 async def test_a_late_order_raises_an_alert_once_and_it_closes_when_the_order_is_finished(desk: Bench) -> None:
     await desk.post_order(start=NOW - timedelta(hours=6), nodes=("CUT",))
     alerts = await until(desk, "/api/v1/alerts", lambda body: body["items"])
@@ -221,6 +223,7 @@ async def test_a_late_order_raises_an_alert_once_and_it_closes_when_the_order_is
     assert (order["finished"], order["level"]) == (True, "red")  # what it finished with stays in the record
 
 
+@pytest.mark.trap("repeated notices")
 async def test_a_restart_reads_decisions_back_and_takes_none_again(tmp_path: Path) -> None:
     kinds = {"kind": ["episode_opened", "episode_escalated", "episode_closed"]}
     async with bench(tmp_path) as first:
@@ -322,6 +325,7 @@ async def until_metric(desk: Bench, name: str, value: str) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.requirement("R24", part="what surrounded a node is measured and shown with it")
 async def test_what_surrounded_a_node_is_shown_with_it(desk: Bench) -> None:
     await desk.post_order()
     summary = {

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from genba_cloud.api.floor_rights import FLOOR_NEEDS
@@ -103,6 +104,9 @@ async def test_four_eyes_steps_and_a_node_of_another_site(desk: Bench) -> None:
     assert (late["missing_before"], late["state"]) == ([], "in_progress")
 
 
+@pytest.mark.requirement(
+    "R83", part="people on the floor enter what their role allows and see neither customers nor cost"
+)
 async def test_what_supervisors_do_operators_may_not(desk: Bench) -> None:
     for action, body in (("skip", {"reason": "not_needed"}), ("reopen", {"reason": "x_y"}), ("reject", {})):
         assert (await act(desk["operator"], "CUT", action, **body)).status_code == 403
@@ -128,6 +132,7 @@ async def order_act(client: httpx.AsyncClient, action: str, **body: Any) -> http
     return await client.post("/api/v1/orders/A-1/actions", json={"action": action, **body})
 
 
+@pytest.mark.requirement("R84", part="who may hold, cancel and reprioritise an order")
 async def test_an_order_is_held_resumed_made_urgent_and_cancelled(desk: Bench) -> None:
     supervisor, manager = desk["supervisor"], desk["manager"]
     held = await order_act(supervisor, "hold", reason="customer_asks")
@@ -256,6 +261,7 @@ async def test_the_log_of_a_days_actions_proves_and_rebuilds(desk: Bench) -> Non
     assert verified.differences == ()
 
 
+@pytest.mark.requirement("R87", part="every route has a guard, and no event of the floor goes around its rights")
 async def test_no_event_of_the_floor_goes_round_its_rights(desk: Bench) -> None:
     """Whoever may only send events cannot confirm, void or cancel by sending such an event."""
     common = {"at": "2026-01-05T09:00:00.000Z", "source": {"type": "person", "ref": "u1"}, "reason": "x"}

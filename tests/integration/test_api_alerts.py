@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 import yaml
 
@@ -75,6 +76,7 @@ async def answer(desk: Bench, path: str, body: dict[str, Any]) -> httpx.Response
     return await desk["answers"].post(f"/api/v1/{path}", json=body)
 
 
+@pytest.mark.requirement("R54", part="management is told, a task opens, and without an answer it goes further")
 async def test_a_red_order_tells_supervisor_and_management_once_and_opens_a_task(desk: Bench) -> None:
     alert = await red_order(desk)
     assert (alert["level"], alert["order"], alert["customer"]) == ("red", "A-1001", "Blue Shirt Co")
@@ -89,6 +91,7 @@ async def test_a_red_order_tells_supervisor_and_management_once_and_opens_a_task
     assert told == [("lateness:red", "line_supervisor"), ("lateness:red", "management")]
 
 
+@pytest.mark.requirement("R114", part="the team of an order hears of its alerts")
 async def test_the_team_of_an_order_hears_of_its_alert(desk: Bench) -> None:
     body = order_body("A-7", start=NOW - timedelta(hours=20))
     await desk["orders"].post("/api/v1/orders", json={**body, "team": [{"person": "op-3", "role": "owner"}]})
@@ -97,6 +100,7 @@ async def test_the_team_of_an_order_hears_of_its_alert(desk: Bench) -> None:
     assert late["recipients"] == ["line_supervisor", "management", "op-3"]
 
 
+@pytest.mark.requirement("R53")
 async def test_a_task_is_closed_only_with_cause_plan_owner_and_due_time(desk: Bench) -> None:
     await red_order(desk)
     (task,) = (await until(desk, TASKS, lambda body: body["items"]))["items"]
@@ -137,6 +141,7 @@ async def test_an_alert_of_a_late_order_is_acknowledged_and_planned_but_not_clos
     assert (await answer(desk, "alerts/none/acknowledge", {})).status_code == 404
 
 
+@pytest.mark.requirement("R13")
 async def test_a_problem_is_heard_at_once_and_escalates_without_a_cause_after_30_minutes(desk: Bench) -> None:
     young = ProblemReported(
         id=str(uuid.uuid4()), at=NOW - timedelta(minutes=29), source=OPERATOR, category="machine", order="A-1"

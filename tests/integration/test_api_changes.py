@@ -76,6 +76,7 @@ def job_orders(**changes: Any) -> dict[str, Any]:
     return {"Sender": {"LogicalID": "erp"}, "JobOrder": [{**job, **changes}]}
 
 
+@pytest.mark.requirement("R91")
 async def test_a_job_order_is_taken_once_and_its_response_tells_what_was_made(desk: Bench) -> None:
     outcomes = [
         (await desk["orders"].post("/api/v1/job-orders", json=job_orders())).json()["JobOrder"][0]["Outcome"]

@@ -21,6 +21,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Examples:
     return asyncio.run(all_examples(tmp_path_factory.mktemp("examples")))
 
 
+@pytest.mark.requirement(
+    "R93", part="the description of the API is whole, and what gateways send is taken by as many workers as wanted"
+)
 def test_every_operation_has_an_example_and_every_example_an_operation(ran: Examples) -> None:
     assert {one.key for one in ran.operations()} == set(examples())
 
@@ -30,6 +33,9 @@ def test_every_example_is_answered_with_success(ran: Examples) -> None:
     assert (failed, len(ran.sent)) == ({}, len(examples()))
 
 
+@pytest.mark.requirement(
+    "R93", part="the description of the API is whole, and what gateways send is taken by as many workers as wanted"
+)
 def test_what_is_answered_is_what_the_document_says(ran: Examples) -> None:
     wrong = {}
     for one in ran.operations():

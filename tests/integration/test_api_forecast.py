@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from genba_shared.events import StationState, StationStateChanged
@@ -56,6 +57,7 @@ async def told(desk: Bench, order: str) -> list[str]:
     return [event["p50"] for event in page["items"]]
 
 
+@pytest.mark.requirement("R42", part="one expected finish by the queues in front of machines, told anew when it moves")
 async def test_the_forecast_of_an_order_says_for_which_machine_it_waits(desk: Bench) -> None:
     found = await read(desk, "orders/A-2/forecast", "board")
     assert found["expected_finish"] == "2026-01-06T09:00:00.000Z"  # 18 h of work from 15:00 on
@@ -87,6 +89,7 @@ async def test_orders_are_shown_with_the_queue_in_front_of_them_and_without_it_o
     await until(lambda: expected("2026-01-06T03:00:00.000Z"))
 
 
+@pytest.mark.requirement("R42", part="one expected finish by the queues in front of machines, told anew when it moves")
 async def test_a_forecast_is_written_down_when_it_moves_far_and_only_once_over_a_restart(tmp_path: Path) -> None:
     async with bench(tmp_path) as first:
         await two_orders_at_one_cutter(first)
@@ -103,6 +106,8 @@ async def _is(told_now: Awaitable[list[str]], wanted: list[str]) -> bool:
     return found == wanted
 
 
+@pytest.mark.requirement("R43", part="the bottleneck of now")
+@pytest.mark.requirement("R108", part="queue time in working time, and hours of work that wait in front of machines")
 async def test_the_bottleneck_is_where_hours_of_work_wait_for_each_machine(desk: Bench) -> None:
     found = await read(desk, "bottlenecks", "board")
     (cut,) = found["items"]
@@ -122,6 +127,7 @@ async def test_the_bottleneck_is_where_hours_of_work_wait_for_each_machine(desk:
     assert found["stands_out"] == [{"site": "demo", "work_centre": "CUT-1"}]
 
 
+@pytest.mark.requirement("R44")
 async def test_utilisation_of_the_last_shift_is_that_of_the_known_time_of_its_stations(desk: Bench) -> None:
     def state(seq: int, hours_ago: float, what: StationState) -> StationStateChanged:
         at = NOW - timedelta(hours=hours_ago)
@@ -156,6 +162,7 @@ async def test_machines_of_master_data_count_from_when_they_are_put_in(desk: Ben
     assert (await read(desk, "orders/A-2/forecast"))["expected_finish"] == "2026-01-06T03:00:00.000Z"
 
 
+@pytest.mark.requirement("R44")
 async def test_load_is_held_against_the_capacity_of_the_weeks_to_come(desk: Bench) -> None:
     found = await read(desk, "capacity?weeks=2")
     (cut,) = found["items"]

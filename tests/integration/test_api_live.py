@@ -148,6 +148,7 @@ async def test_what_changed_between_page_and_stream_is_sent(desk: Bench) -> None
             await in_progress(late)
 
 
+@pytest.mark.trap("stale stored status")
 async def test_an_order_that_turns_late_by_the_clock_alone_is_sent(tmp_path: Path) -> None:
     async with bench(tmp_path, now=NOW + timedelta(minutes=14, seconds=50), speed=10) as desk:
         await desk.post_order(start=NOW)  # CUT is ready and should have begun at 09:00; the tolerance ends at 09:15

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from genba_cloud.core.viewer import Scope
@@ -117,6 +118,7 @@ async def test_what_an_order_was_frozen_from_is_kept_when_the_template_changes(d
     assert len(work["nodes"]) == 7
 
 
+@pytest.mark.requirement("R6")
 async def test_two_nodes_work_end_to_end_and_more_are_added_without_migration(desk: Bench) -> None:
     line = {"item": "SHIRT", "quantity": 8, "routing": "starter"}
     assert (await desk["orders"].post("/api/v1/orders", json=lines_body(lines=[line]))).status_code == 201
@@ -243,6 +245,7 @@ async def level_of(desk: Bench, wanted: str) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.requirement("R55")
 async def test_thresholds_and_calendars_of_a_site_are_in_force_when_they_are_put_in(desk: Bench) -> None:
     """The order is an hour late on a lead of a working day: yellow, unless its site's policy allows two hours."""
     body = order_body(start=NOW - timedelta(hours=7), hours=2)
@@ -294,6 +297,7 @@ async def test_a_choice_is_resolved_or_refused_with_the_rule_named(desk: Bench) 
     assert (await desk["reader"].post("/api/v1/configurations/none/resolve", json={"choices": {}})).status_code == 404
 
 
+@pytest.mark.requirement("R92", part="options become bill of material, routing and nodes, without a quote")
 async def test_a_configured_line_becomes_an_order_by_itself(desk: Bench) -> None:
     await put(desk, "configurations/cabinet", CABINET)
     line = {"configuration": "cabinet", "choices": {"door": "glass", "frame": "steel"}, "quantity": 3}
@@ -336,6 +340,7 @@ async def test_nodes_that_are_sent_planned_may_say_all_that_a_plan_says(desk: Be
     assert (sew.dependencies[0].transfer_quantity, sew.instructions) == (4, ("sop@2",))
 
 
+@pytest.mark.requirement("R67")
 async def test_links_that_cannot_be_kept_are_refused(desk: Bench) -> None:
     body = order_body()
     body["work_orders"][0]["nodes"][0]["dependencies"] = [{"node": "PACK"}]
@@ -350,6 +355,8 @@ ORDERS_CSV = (
 )
 
 
+@pytest.mark.requirement("R18", part="tables go out and in again without loss, and a bad row is named")
+@pytest.mark.requirement("R91")
 async def test_a_table_of_orders_goes_in_row_by_row_and_comes_out_again(desk: Bench) -> None:
     async def send(content: bytes) -> httpx.Response:
         return await desk["orders"].post("/api/v1/import/orders", content=content, params={"zone": "Asia/Shanghai"})

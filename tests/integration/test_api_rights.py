@@ -243,11 +243,13 @@ def routes(desk: Bench) -> list[RouteContext]:
     return found
 
 
+@pytest.mark.requirement("R87", part="every route has a guard, and no event of the floor goes around its rights")
 async def test_every_route_has_a_guard(desk: Bench) -> None:
     bare = {route.path for route in routes(desk) if not is_guarded(getattr(route, "dependant", None))}
     assert bare == PUBLIC
 
 
+@pytest.mark.requirement("R111", part="supervisor, API client and board, by a table of every route")
 async def test_every_route_stands_in_the_table(desk: Bench) -> None:
     known = {
         f"{method} {str(route.path).replace(':path', '')}" for route in routes(desk) for method in route.methods or ()
@@ -260,6 +262,8 @@ def changes_nothing_for_others(operation: str) -> bool:
     return operation.startswith(("GET /", "PUT /api/v1/")) and "/board/link/" not in operation
 
 
+@pytest.mark.requirement("R84", part="who may hold, cancel and reprioritise an order")
+@pytest.mark.requirement("R111", part="supervisor, API client and board, by a table of every route")
 @pytest.mark.parametrize("operation", [key for key in ALLOWED if not changes_nothing_for_others(key)])
 async def test_each_role_gets_the_answer_of_the_table(desk: Bench, operation: str) -> None:
     """A role that is let in may still be told 404 or 422 about what it asks for."""
@@ -301,6 +305,7 @@ async def test_the_live_stream_is_refused_before_it_begins(desk: Bench) -> None:
             assert answer.status_code in {401, 403}, role
 
 
+@pytest.mark.requirement("R15", part="one board of all areas, by a link that only reads and knows no customer")
 async def test_the_board_never_learns_a_customer(desk: Bench) -> None:
     for path in ("/api/v1/orders", "/api/v1/orders/A-1001", "/board", "/board/rows/A-1001", "/api/v1/alerts"):
         hidden, shown = await desk["board"].get(path), await desk["admin"].get(path)
@@ -337,6 +342,7 @@ async def test_a_revoked_key_is_refused_at_its_next_request(desk: Bench) -> None
     assert (await desk["nobody"].get("/api/v1/orders", headers=headers)).status_code == 401
 
 
+@pytest.mark.requirement("R14")
 async def test_a_renewed_board_link_ends_the_old_one(desk: Bench) -> None:
     assert (await desk["board"].get("/board")).status_code == 200
     path = (await desk["admin"].post("/api/v1/board-link/renew")).json()["path"]

@@ -57,6 +57,9 @@ async def test_a_scan_says_what_is_missing_before_it_is_done(desk: Bench) -> Non
     assert (becomes["start"], becomes["complete"]) == ("in_progress", "awaiting_confirmation")
 
 
+@pytest.mark.requirement(
+    "R9", part="codes that nobody can guess; a scan moves its own node (how quickly is not measured)"
+)
 async def test_a_node_goes_its_way_by_scans_alone(desk: Bench) -> None:
     codes = await labels(desk)
     path = f"/api/v1/scan/{codes['CUT']}"
@@ -71,6 +74,7 @@ async def test_a_node_goes_its_way_by_scans_alone(desk: Bench) -> None:
     assert [node["status"] for node in nodes] == ["done", "pending", "pending"]
 
 
+@pytest.mark.trap("same order scanned twice")
 async def test_the_same_order_scanned_twice_does_not_complete_twice(desk: Bench) -> None:
     codes = await labels(desk)
     path = f"/api/v1/scan/{codes['CUT']}"
@@ -87,6 +91,7 @@ async def test_the_same_order_scanned_twice_does_not_complete_twice(desk: Bench)
     assert sum(event["kind"] == "node_completed" for event in log) == 1
 
 
+@pytest.mark.trap("same order scanned twice")
 async def test_a_second_scan_by_the_same_finger_does_nothing(desk: Bench) -> None:
     code = (await labels(desk))[None]
     first = (await desk["operator"].post(f"/api/v1/scan/{code}", json={})).json()
@@ -141,6 +146,9 @@ async def test_codes_are_told_apart_mistyped_unknown_and_revoked(desk: Bench) ->
     assert again["SEW"] == made[2]["code"]
 
 
+@pytest.mark.requirement(
+    "R9", part="codes that nobody can guess; a scan moves its own node (how quickly is not measured)"
+)
 async def test_two_orders_never_share_a_code_and_a_code_tells_nothing(desk: Bench) -> None:
     await desk["orders"].post("/api/v1/orders", json=order_body("A-2", quantity=3))
     codes = [*(await labels(desk)).values(), *(await labels(desk, "A-2")).values()]
@@ -149,6 +157,7 @@ async def test_two_orders_never_share_a_code_and_a_code_tells_nothing(desk: Benc
     assert await labels(desk) == await labels(desk)
 
 
+@pytest.mark.trap("no honest undo")
 async def test_undo_takes_back_what_a_scan_did_and_nothing_else(desk: Bench) -> None:
     codes = await labels(desk)
     path = f"/api/v1/scan/{codes['CUT']}"

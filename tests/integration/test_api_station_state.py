@@ -73,6 +73,7 @@ def spans(answer: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [(each["state"], each["since"][11:16], each["until"][11:16]) for each in answer["intervals"]]
 
 
+@pytest.mark.requirement("R109")
 async def test_the_time_of_a_station_is_covered_and_unknown_is_not_idle(desk: Bench) -> None:
     """07:00 nothing known; 08:00 running; 08:20 set-up; 08:30 running; told idle at 08:45, since 08:40; it is 09:00."""
     await tell(

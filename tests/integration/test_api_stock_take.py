@@ -102,6 +102,7 @@ async def test_the_page_takes_a_stock_take_and_the_board_shows_it_in_three_langu
     assert (refused.status_code, "does not allow stock-takes" in refused.text) == (409, True)
 
 
+@pytest.mark.requirement("R23", part="cameras count by the same contract")
 async def test_a_vision_system_that_knows_what_is_in_its_zone_tells_it_over_http(desk: Bench) -> None:
     told = {
         "kind": "wip_changed",

@@ -47,6 +47,7 @@ async def until_wip(gateway: Running, count: int) -> None:
     await eventually(lambda: wip(gateway)[-1:] == [(count, 0)], within_s=40)
 
 
+@pytest.mark.requirement("R23", part="cameras count by the same contract", needs="mosquitto")
 async def test_a_camera_that_starts_again_from_0_loses_nothing(camera: Publisher, tmp_path: Path) -> None:
     async with running_gateway(tmp_path, map_of(MAP.format(broker=camera.url))) as gateway:
         await eventually(lambda: gateway.gateway.describe()["devices"]["camera"]["status"] == "online")

@@ -91,6 +91,7 @@ def test_the_time_that_nobody_watched_is_declared(run: Run, fault: str) -> None:
     assert run.report.accounts[fault].gaps >= 1
 
 
+@pytest.mark.requirement("R103", part="a failing device makes no other miss a poll", needs="libmodbus and node-opcua")
 @pytest.mark.parametrize("device", ["well", "other"])
 def test_devices_on_good_networks_miss_nothing(run: Run, device: str) -> None:
     report, account = run.report, run.report.accounts[device]

@@ -129,6 +129,11 @@ def explained(folder: Path, asked: str, capsys: pytest.CaptureFixture[str]) -> t
     return code, json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.requirement(
+    "R104",
+    part="wrong maps with line, column and what to write; probe, browse, replay and explain",
+    needs="mosquitto and libmodbus",
+)
 async def test_a_completion_is_explained_after_the_collector_took_it_and_after_a_kill(
     tmp_path: Path, broker: Mosquitto, modbus_peer: ModbusPeer, capsys: pytest.CaptureFixture[str]
 ) -> None:

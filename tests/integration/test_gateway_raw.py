@@ -76,6 +76,9 @@ async def record(folder: Path, peer: ModbusPeer, raw: Path) -> tuple[list[NodeCo
     return [event for event in events if isinstance(event, NodeCompleted)], pieces
 
 
+@pytest.mark.requirement(
+    "R104", part="wrong maps with line, column and what to write; probe, browse, replay and explain", needs="libmodbus"
+)
 async def test_a_replay_gives_the_events_of_the_gateway_again(
     tmp_path: Path, modbus_peer: ModbusPeer, capsys: pytest.CaptureFixture[str]
 ) -> None:

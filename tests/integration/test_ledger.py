@@ -169,6 +169,7 @@ async def test_an_event_that_must_not_come_from_a_gateway_is_quarantined_alone(l
     assert {row.event_id for row in ledger.reads.quarantined()} == {f"gw:{EPOCH}:1", f"gw:{EPOCH}:3"}
 
 
+@pytest.mark.trap("attribution by now")
 async def test_a_late_dispatch_refolds_its_station_and_gives_the_pieces_to_the_work_order(ledger: Ledger) -> None:
     await ledger.upsert_order(ORDER)
     await ledger.append(envelope(counted(1, 5, 5, owner=False, at=9), first=1, last=1, prev=0))
@@ -312,6 +313,7 @@ async def test_a_claim_for_an_unknown_work_order_waits_for_its_plan(ledger: Ledg
     assert (cut(ledger).lifecycle, Mark.NOT_PLANNED in cut(ledger).marks) == (Lifecycle.DONE, False)
 
 
+@pytest.mark.law("rebuild")
 async def test_views_are_the_same_after_a_rebuild_and_a_restart(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
     async with Ledger(store, now=lambda: minute(100)) as ledger:

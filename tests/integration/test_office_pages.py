@@ -63,6 +63,7 @@ async def three_orders(desk: Bench) -> None:
     await desk.tell(started("WO-1001", "CUT"), started("WO-1001", "SEW"))
 
 
+@pytest.mark.requirement("R38")
 async def test_the_list_counts_each_open_order_once_and_shows_the_worst_first(desk: Bench) -> None:
     await three_orders(desk)
     text = await text_of(desk, "/orders")
@@ -102,6 +103,7 @@ async def test_pages_of_the_list_follow_one_another(desk: Bench) -> None:
     assert 'class="next"' not in second.text
 
 
+@pytest.mark.requirement("R15", part="one board of all areas, by a link that only reads and knows no customer")
 async def test_the_board_link_sees_orders_without_their_customers_and_without_their_past(desk: Bench) -> None:
     await three_orders(desk)
     listed = await text_of(desk, "/orders", role="board")
@@ -194,6 +196,7 @@ async def late_with_plan(desk: Bench) -> None:
     await desk.tell(plan)
 
 
+@pytest.mark.requirement("R16")
 async def test_the_morning_meeting_begins_with_what_is_red_and_names_who_does_what(desk: Bench) -> None:
     await late_with_plan(desk)
     answer = await desk["reader"].get("/api/v1/reports/morning")
@@ -213,6 +216,8 @@ async def test_the_morning_meeting_begins_with_what_is_red_and_names_who_does_wh
     assert orders_on(text)[0] == "A-1002"
 
 
+@pytest.mark.requirement("R39")
+@pytest.mark.requirement("R45", part="late orders with cause, node, owner and action, and what the action changed")
 async def test_the_weekly_review_says_why_orders_were_late_and_what_actions_changed(desk: Bench) -> None:
     await late_with_plan(desk)
     report = (await desk["reader"].get("/api/v1/reports/weekly")).json()
@@ -236,6 +241,7 @@ async def figures(desk: Bench, **asked: str) -> dict[str, dict[str, object]]:
     return {one["kpi"]: one for one in answer.json()["kpis"]}
 
 
+@pytest.mark.trap("metrics without data")
 async def test_figures_without_data_are_null_and_the_page_says_no_data(desk: Bench) -> None:
     found = await figures(desk)
     assert len(found) == 16
@@ -246,6 +252,7 @@ async def test_figures_without_data_are_null_and_the_page_says_no_data(desk: Ben
     await week_before_and_after(desk)
 
 
+@pytest.mark.requirement("R40")
 async def test_figures_follow_what_happened_and_what_was_taken_back_is_in_none(desk: Bench) -> None:
     await desk.post_order(start=NOW - 8 * HOUR, nodes=("CUT",), promised=NOW)
     begun, claim = started("WO-1001", "CUT", NOW - 3 * HOUR), completed("WO-1001", "CUT", 8, NOW - HOUR)

@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from genba_cloud.core.delivery import Reach
@@ -69,6 +70,7 @@ def stored(folder: Path, names: str = "*.db*") -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.glob(names)))
 
 
+@pytest.mark.requirement("R86", part="what people write is sealed in every file")
 async def test_words_are_sealed_in_every_file_and_opened_where_they_are_read(desk: Bench, tmp_path: Path) -> None:
     await answer(desk)
     assert await note_of(desk) == WHY
@@ -78,6 +80,7 @@ async def test_words_are_sealed_in_every_file_and_opened_where_they_are_read(des
     assert stat.S_IMODE((tmp_path / KEY_FILE).stat().st_mode) == 0o600
 
 
+@pytest.mark.requirement("R89")
 async def test_erased_words_are_gone_from_every_file_and_the_chain_stays(desk: Bench, tmp_path: Path) -> None:
     await answer(desk)
     with sqlite3.connect(tmp_path / "genba.db") as connection:
@@ -204,6 +207,7 @@ async def test_a_sealed_text_that_was_put_into_another_event_is_not_opened(desk:
     assert shown["note"] == sealed.note  # it was sealed once more, as any other text
 
 
+@pytest.mark.requirement("R89")
 async def test_export_and_erasure_by_command(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
     seals = Seals(installation=InstallationKey.of_folder(tmp_path))

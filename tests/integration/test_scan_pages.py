@@ -58,6 +58,7 @@ async def test_signing_in_leads_to_no_address_that_somebody_else_wrote(desk: Ben
         assert signed.headers["location"] == "/board", wanted
 
 
+@pytest.mark.requirement("R11", part="hand-over, progress and problems by scan, without a photo")
 async def test_one_button_does_what_comes_next_and_pressed_twice_does_it_once(desk: Bench) -> None:
     code, client = (await labels(desk))["CUT"], desk["operator"]
     page = await client.get(f"/q/{code}")
@@ -141,6 +142,8 @@ async def test_an_orders_label_lists_its_nodes_and_opens_one(desk: Bench) -> Non
     assert "Cutting is not finished: 0 of 8" in sew.text
 
 
+@pytest.mark.requirement("R11", part="hand-over, progress and problems by scan, without a photo")
+@pytest.mark.requirement("R13")
 async def test_a_problem_is_two_taps_and_its_cause_a_third(desk: Bench) -> None:
     code, client = (await labels(desk))["CUT"], desk["operator"]
     page = await client.get(f"/q/{code}")
@@ -159,6 +162,7 @@ async def test_a_problem_is_two_taps_and_its_cause_a_third(desk: Bench) -> None:
     assert kinds == ["problem_reported", "problem_explained"]
 
 
+@pytest.mark.requirement("R19", part="instructions frozen by version in the order, and a sheet with codes")
 async def test_the_sheet_has_a_code_for_the_order_and_for_each_node(desk: Bench) -> None:
     client = desk["supervisor"]
     empty = await client.get("/labels/A-1001")
@@ -174,6 +178,7 @@ async def test_the_sheet_has_a_code_for_the_order_and_for_each_node(desk: Bench)
     assert (await desk["operator"].get("/labels/A-1001")).status_code == 403
 
 
+@pytest.mark.requirement("R63", part="codes in the words of GS1 where a company prefix is set")
 async def test_a_gs1_link_leads_to_the_label(desk: Bench) -> None:
     code = (await labels(desk))["CUT"]
     answer = await desk["nobody"].get(f"/253/9501101000001{code}")

@@ -153,6 +153,7 @@ CASES: dict[str, tuple[Tampering, int]] = {
 }
 
 
+@pytest.mark.requirement("R77")
 @pytest.mark.parametrize("name", CASES)
 def test_verify_names_the_first_bad_position(sqlite: Database, name: str) -> None:
     tamper, first_bad = CASES[name]
@@ -185,6 +186,7 @@ def test_a_commit_whose_leaves_were_recomputed_is_named_from_its_first_position(
     assert (found.first_bad, found.differences[0]) == (6, "link 4: positions 6 to 8 are not what was committed")
 
 
+@pytest.mark.requirement("R77")
 @pytest.mark.parametrize(("position", "first_bad"), [(1, 1), (3, 2), (5, 5), (9, 9)])
 def test_a_log_that_was_rewritten_with_its_whole_chain_does_not_fit_its_heads(
     sqlite: Database, position: int, first_bad: int
@@ -207,6 +209,7 @@ def test_who_rewrites_the_heads_in_the_database_too_does_not_rewrite_those_kept_
     assert (with_them.first_bad, without.first_bad) == (5, None)
 
 
+@pytest.mark.requirement("R77")
 def test_who_cuts_the_tail_and_everything_that_speaks_of_it_is_found_by_heads_kept_elsewhere(sqlite: Database) -> None:
     sqlite.cut(9)
     sqlite.run("UPDATE received_range SET upto = 8")

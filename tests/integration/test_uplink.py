@@ -204,6 +204,9 @@ async def test_nothing_is_sent_before_the_collector_has_spoken(
         await eventually(lambda: collector.upto == 5)
 
 
+@pytest.mark.requirement(
+    "R66", part="a gateway counts on without the collector, which agrees with it later", needs="mosquitto"
+)
 async def test_a_killed_broker_loses_nothing(broker: Mosquitto, collector: Collector, tmp_path: Path) -> None:
     gateway = Gateway(tmp_path, broker.url)
     async with gateway.running():
@@ -217,6 +220,11 @@ async def test_a_killed_broker_loses_nothing(broker: Mosquitto, collector: Colle
     assert collector.seqs == list(range(1, 31))
 
 
+@pytest.mark.requirement(
+    "R26",
+    part="links that break at any time lose and double nothing (a whole day is measured by a benchmark)",
+    needs="mosquitto",
+)
 async def test_a_black_hole_loses_nothing_and_deletes_nothing(
     broker: Mosquitto, collector: Collector, tmp_path: Path
 ) -> None:

@@ -109,6 +109,7 @@ def signed_by(secret: str, headers: dict[str, str], body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()
 
 
+@pytest.mark.requirement("R91")
 async def test_an_event_is_sent_signed_and_as_a_cloud_event(desk: Bench, receiver: Receiver) -> None:
     made = await create(desk, receiver.url, kinds=["node_started"])
     event = started("WO-1001", "CUT")

@@ -63,6 +63,11 @@ def assert_once_and_in_order(database: str, gateways: list[FleetGateway]) -> Non
     assert found.events == sum(one.made for one in gateways)
 
 
+@pytest.mark.requirement(
+    "R93",
+    part="the description of the API is whole, and what gateways send is taken by as many workers as wanted",
+    needs="mosquitto and PostgreSQL",
+)
 async def test_workers_share_partitions_and_hand_them_over_when_one_comes_stops_dies_or_stands_still(
     tmp_path: Path, broker: Mosquitto, database: str, gateways: list[FleetGateway]
 ) -> None:

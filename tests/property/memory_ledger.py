@@ -74,7 +74,9 @@ class MemoryLedger:
     def waiting_answers(self) -> frozenset[str]:
         return frozenset(self._waiting)
 
-    def attributing_events(self, station: str, before: int | None = None) -> Sequence[Event]:
+    def attributing_events(self, station: str, *, before: int | None = None) -> Sequence[Event]:
+        """All that there are: what is folded is put in after it was folded."""
+        assert before in {None, len(self._events) + 1}
         return self._attributing.get(station, ())
 
     def events_by_id(self, ids: Iterable[str]) -> Mapping[str, Event]:

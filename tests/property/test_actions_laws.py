@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +51,7 @@ def test_order_and_repeats_change_nothing(steps: list, confirm: Confirm, chance:
     assert shop.place().state is state
 
 
+@pytest.mark.trap("no honest undo")
 @given(st.lists(STEP, max_size=12), st.sampled_from(Confirm))
 @settings(max_examples=100, deadline=None)
 def test_what_is_all_taken_back_was_never_said(steps: list, confirm: Confirm) -> None:  # type: ignore[type-arg]

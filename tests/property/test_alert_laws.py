@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +38,8 @@ PERSON = Source(type=SourceType.PERSON, ref="op-7")
 CALM_S = 1800
 
 
+@pytest.mark.law("noise")
+@pytest.mark.trap("repeated notices")
 @settings(max_examples=150, deadline=None)
 @given(
     middle=st.integers(-1, 25),
@@ -136,6 +139,8 @@ def played(steps: list[Step], restarts: frozenset[int]) -> Shop:
     return shop
 
 
+@pytest.mark.law("decisions")
+@pytest.mark.trap("repeated notices")
 @settings(max_examples=150, deadline=None)
 @given(STEPS, st.frozensets(st.integers(0, 24), max_size=6))
 def test_the_same_schedule_gives_the_same_decisions_and_nothing_is_told_twice(

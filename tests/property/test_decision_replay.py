@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -156,6 +157,7 @@ def decisions(
         return asyncio.run(decided(Path(folder), steps, restarts=restarts, rebuilds=rebuilds))
 
 
+@pytest.mark.law("decisions")
 @settings(max_examples=10, deadline=None)
 @given(STEPS, st.frozensets(st.integers(0, 7), max_size=2), st.frozensets(st.integers(0, 7), min_size=1, max_size=2))
 def test_the_same_schedule_gives_the_same_decisions_through_rebuilds(

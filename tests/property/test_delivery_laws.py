@@ -6,6 +6,7 @@ import heapq
 import itertools
 from dataclasses import dataclass, field, replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -200,6 +201,9 @@ class World:
 ACTIONS = st.sampled_from(["produce", "produce", "run", "run", "cut", "gateway", "collector", "save", "restore"])
 
 
+@pytest.mark.requirement(
+    "R26", part="links that break at any time lose and double nothing (a whole day is measured by a benchmark)"
+)
 @given(st.data())
 @settings(max_examples=60, deadline=None)
 def test_nothing_is_lost_and_order_is_kept_whatever_the_link_and_the_collector_do(data: st.DataObject) -> None:

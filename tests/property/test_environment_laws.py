@@ -151,6 +151,7 @@ def run(seconds: list[Second], *, restart_at: int | None = None) -> tuple[list[E
     return events, polled, notifying
 
 
+@pytest.mark.requirement("R24", part="what surrounded a node is measured and shown with it")
 @settings(max_examples=120, deadline=None)
 @given(SECONDS)
 def test_summary_equals_what_the_raw_series_says(seconds: list[Second]) -> None:

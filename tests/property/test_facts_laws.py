@@ -45,6 +45,8 @@ def difference(one: Content, other: Content) -> str:
     return ""
 
 
+@pytest.mark.law("views")
+@pytest.mark.law("rebuild")
 @pytest.mark.timeout(120 + DELIVERIES // 10)
 def test_every_delivery_of_a_history_gives_the_same_views_and_a_rebuild_the_same_again() -> None:
     differences, deliveries, number = [], 0, 0

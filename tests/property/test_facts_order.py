@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -204,6 +205,8 @@ def folded_as_it_arrives(history: Sequence[Event]) -> dict[ViewKey, dict[str, An
     return views
 
 
+@pytest.mark.law("views")
+@pytest.mark.trap("delta counters without epoch")
 @settings(deadline=None)
 @given(st.data(), HISTORIES)
 def test_any_order_and_any_repeats_give_the_same_views(data: st.DataObject, history: tuple[Event, ...]) -> None:

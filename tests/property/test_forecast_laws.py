@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +51,7 @@ def test_the_walk_of_an_order_with_the_floors_of_the_forecast_ends_as_the_foreca
     }
 
 
+@pytest.mark.requirement("R42", part="one expected finish by the queues in front of machines, told anew when it moves")
 @shops
 @given(open_orders())
 def test_every_open_node_has_a_time_and_none_lies_before_now(orders: tuple[OpenOrder, ...]) -> None:

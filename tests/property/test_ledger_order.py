@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,6 +56,7 @@ def cut(events: Sequence[Event], at: set[int]) -> list[Sequence[Event]]:
     return [events[low:high] for low, high in pairwise(borders) if low < high]
 
 
+@pytest.mark.law("views")
 @settings(max_examples=40, deadline=None)
 @given(st.data(), HISTORIES)
 def test_views_on_a_store_do_not_depend_on_arrival(data: st.DataObject, history: tuple[Event, ...]) -> None:
@@ -68,6 +70,7 @@ def test_views_on_a_store_do_not_depend_on_arrival(data: st.DataObject, history:
         assert as_it_came.get(key, nothing) == at_once.get(key, nothing)
 
 
+@pytest.mark.law("rebuild")
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32), st.data())
 def test_views_of_every_kind_of_event_follow_from_the_log_of_a_store(seed: int, data: st.DataObject) -> None:

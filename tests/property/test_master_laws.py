@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -189,6 +190,7 @@ TABLES = st.one_of(
 )
 
 
+@pytest.mark.requirement("R18", part="tables go out and in again without loss, and a bad row is named")
 @settings(deadline=None, max_examples=60)
 @given(TABLES, FORMATS, LANGUAGES)
 def test_master_data_comes_back_from_a_table_as_it_was(
@@ -241,6 +243,7 @@ def orders(draw: st.DrawFn) -> OrderPlan:
     )
 
 
+@pytest.mark.requirement("R18", part="tables go out and in again without loss, and a bad row is named")
 @settings(deadline=None, max_examples=60)
 @given(orders(), FORMATS, LANGUAGES)
 def test_what_was_ordered_comes_back_from_a_table_as_it_was(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,6 +43,7 @@ def calendars(draw: st.DrawFn) -> Calendar:
     return Calendar(zone=draw(st.sampled_from(ZONES)), weekly=tuple(tuple(day) for day in days), exceptions=exceptions)
 
 
+@pytest.mark.law("working time")
 @given(calendars(), instants, instants, instants)
 @settings(max_examples=60, deadline=None)
 def test_working_seconds_add_up_over_any_point_between(
@@ -58,6 +60,7 @@ def test_working_seconds_are_signed_and_never_above_elapsed_time(calendar: Calen
     assert 0 <= worked * (1 if a <= b else -1) <= abs((b - a).total_seconds()) + 1
 
 
+@pytest.mark.law("working time")
 @given(calendars(), instants, amounts)
 @settings(max_examples=60, deadline=None)
 def test_add_finds_the_earliest_instant_with_that_much_work_since(
@@ -69,6 +72,7 @@ def test_add_finds_the_earliest_instant_with_that_much_work_since(
         assert working_seconds(calendar, a, end - timedelta(seconds=1)) == seconds - 1
 
 
+@pytest.mark.law("working time")
 @given(calendars(), instants, amounts)
 @settings(max_examples=60, deadline=None)
 def test_sub_finds_the_latest_instant_with_that_much_work_until(calendar: Calendar, b: datetime, seconds: int) -> None:
@@ -84,6 +88,8 @@ def test_negative_amounts_turn_add_and_sub_into_each_other(calendar: Calendar, a
     assert add(calendar, a, seconds) == sub(calendar, a, -seconds)
 
 
+@pytest.mark.law("working time")
+@pytest.mark.trap("holidays and midnight shifts")
 @given(calendars(), st.integers(-30, 300))
 @settings(max_examples=40, deadline=None)
 def test_a_day_is_the_sum_of_its_working_minutes_looked_up_one_by_one(calendar: Calendar, day: int) -> None:

@@ -61,6 +61,7 @@ def test_figures_are_those_of_the_worst_seed_and_say_which_goal_they_miss() -> N
     ]
 
 
+@pytest.mark.requirement("R23", part="tags with repeats, strays and misses, in a short run of the benchmark")
 def test_the_benchmark_runs_and_ends_with_its_figures(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

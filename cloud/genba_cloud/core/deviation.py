@@ -1,4 +1,4 @@
-"""How far an order is behind its baseline, and the episodes in which that needs an answer (DESIGN.md 6.3).
+"""How far an order is behind its baseline, and the episodes in which that needs an answer.
 
 Deviation is lateness ÷ lead time, both in working seconds, and stays the integer pair (L, T): exactly 10 % and exactly
 20 % are decided by whole numbers. Levels are a function of the deviation; episodes are decisions with a memory.

@@ -1,4 +1,4 @@
-"""The displayed status of a node: exactly one of five words, the first that fits (DESIGN.md 6.1)."""
+"""The displayed status of a node: exactly one of five words, the first that fits."""
 
 from __future__ import annotations
 

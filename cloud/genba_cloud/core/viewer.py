@@ -1,4 +1,4 @@
-"""Who is looking, and what they may see and do: deny by default (DESIGN.md 1, decision 7).
+"""Who is looking, and what they may see and do: deny by default.
 
 `sight` is the one visibility function: every read passes it. `may` is its counterpart for writes.
 """

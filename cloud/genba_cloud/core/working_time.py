@@ -1,4 +1,4 @@
-"""Working time: how much of the time between two instants a factory works (DESIGN.md 6.5).
+"""Working time: how much of the time between two instants a factory works.
 
 A calendar says when a site works: weekly shifts in local time, breaks, holidays and extra days. Shifts are local,
 seconds are elapsed: a night shift of 22:00 to 06:00 has seven hours in the night the clocks go forward and nine in

@@ -30,7 +30,7 @@ class Language(StrEnum):
 
 NAMES: Final[Mapping[Language, str]] = {Language.ZH: "中文", Language.JA: "日本語", Language.EN: "English"}
 
-_AREAS: Final = (
+AREAS: Final = (
     words_board,
     words_floor,
     words_questions,
@@ -43,9 +43,9 @@ _AREAS: Final = (
 )
 
 WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
-    Language.ZH: {key: text for area in _AREAS for key, text in area.ZH.items()},
-    Language.JA: {key: text for area in _AREAS for key, text in area.JA.items()},
-    Language.EN: {key: text for area in _AREAS for key, text in area.EN.items()},
+    Language.ZH: {key: text for area in AREAS for key, text in area.ZH.items()},
+    Language.JA: {key: text for area in AREAS for key, text in area.JA.items()},
+    Language.EN: {key: text for area in AREAS for key, text in area.EN.items()},
 }
 
 _WEEKDAYS: Final[Mapping[Language, Sequence[str]]] = {

@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from genba_cloud.core.assess import Policy
 from genba_cloud.core.facts import Lifecycle
 from genba_cloud.core.master.kinds import MasterKind, read_text
@@ -55,6 +57,10 @@ def row(event: Event) -> str:
     return f"| {event.at:%H:%M} | `{kind}` | {' '.join(about)} | {told} |".replace("|  |", "| |")
 
 
+@pytest.mark.requirement("R13")
+@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R53")
+@pytest.mark.requirement("R55")
 def test_the_walk_through_of_the_document_is_what_the_rules_decide() -> None:
     wanted = [line for line in DOCUMENT.read_text().splitlines() if re.match(r"\| \d\d:\d\d \|", line)]
     assert len(wanted) > 10
@@ -106,12 +112,14 @@ def decided(shop: Shop, kind: str) -> list[tuple[str, ...]]:
     ]
 
 
+@pytest.mark.requirement("R53")
 def test_a_cause_in_time_goes_to_nobody_else_and_needs_no_task_while_yellow() -> None:
     shop = neglected("09:36", explained("8:45"))
     assert decided(shop, "alert_escalated") == []
     assert decided(shop, "task_opened") == [("08:48", "orange", "line_supervisor")]
 
 
+@pytest.mark.requirement("R54", part="management is told, a task opens, and without an answer it goes further")
 def test_an_answer_to_orange_is_none_to_red() -> None:
     shop = neglected("10:37", explained("9:00"))
     assert decided(shop, "alert_escalated") == [
@@ -133,6 +141,7 @@ def test_a_red_order_with_a_plan_goes_to_nobody_else() -> None:
     assert ("10:37", "unanswered", "director") not in decided(neglected("11:30", answer), "alert_escalated")
 
 
+@pytest.mark.requirement("R52")
 def test_a_level_that_comes_again_in_an_episode_tells_nobody_again() -> None:
     """Cutting had begun at 8:20, which is heard at 9:00 only: 20 minutes late, until it takes longer than planned."""
     shop, order = Shop(), plan(team=TEAM)

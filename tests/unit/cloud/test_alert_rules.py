@@ -76,6 +76,7 @@ def problem(**more: str) -> ProblemReported:
     )
 
 
+@pytest.mark.requirement("R13")
 def test_a_problem_is_told_at_once_and_goes_to_management_without_a_cause_after_30_minutes() -> None:
     shop = Shop()
     shop.tell(problem())
@@ -151,6 +152,7 @@ def test_an_alert_that_a_person_closed_rests_for_four_hours_and_opens_again_then
     assert [kind for kind, *_ in said(shop.look(at(5), zones=zone(30)))] == ["alert_opened", "notice_sent"]
 
 
+@pytest.mark.requirement("R12")
 def test_a_finished_node_that_nobody_entered_reminds_its_owner_after_two_hours_and_then_the_supervisor() -> None:
     order, shop = plan(team=[("op-3", "owner"), ("op-4", "planner")]), Shop()
     cut = node("CUT", Lifecycle.IN_PROGRESS, good=10, started_at=MONDAY, data_at=at(2))
@@ -176,6 +178,7 @@ def test_a_finished_node_that_nobody_entered_reminds_its_owner_after_two_hours_a
     assert look(9) == []
 
 
+@pytest.mark.requirement("R12")
 def test_the_start_of_what_needs_all_of_a_node_says_that_the_node_is_over() -> None:
     shop, order = Shop(), plan()
     sew = node("SEW", Lifecycle.IN_PROGRESS, started_at=at(2), data_at=at(3.9))
@@ -185,6 +188,7 @@ def test_the_start_of_what_needs_all_of_a_node_says_that_the_node_is_over() -> N
     assert opened[0] == ("alert_opened", "missing_update", "node:WO-1/CUT", "operator")
 
 
+@pytest.mark.requirement("R12")
 def test_a_gateway_that_is_behind_is_not_held_against_people() -> None:
     order = plan()
     cut = node("CUT", Lifecycle.IN_PROGRESS, good=10, started_at=MONDAY, data_at=at(2))
@@ -217,6 +221,7 @@ def stock(on_hand: float, *promises: Promise) -> dict[str, tuple[StockFacts, ...
     }
 
 
+@pytest.mark.requirement("R107")
 def test_missing_material_is_an_alert_before_the_planned_start_and_says_how_much() -> None:
     order = plan(materials=CLOTH)
     early = at(-25)
@@ -249,6 +254,7 @@ def test_enough_material_or_a_delivery_before_the_start_or_no_books_at_all_are_n
     assert [bool(decided) for decided in shops] == [False, False, False, True]
 
 
+@pytest.mark.requirement("R43", part="the bottleneck of now")
 def test_the_work_centre_with_the_most_waiting_work_is_the_bottleneck_until_little_waits() -> None:
     shop = Shop()
 

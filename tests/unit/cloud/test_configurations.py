@@ -81,6 +81,7 @@ def test_components_of_the_choice_come_beside_those_of_the_item() -> None:
     assert [(line.item, line.amount) for line in made.lines] == [("SCREW", 24), ("BOARD", 5)]
 
 
+@pytest.mark.requirement("R92", part="options become bill of material, routing and nodes, without a quote")
 def test_an_invalid_combination_is_refused_with_the_rule_named() -> None:
     assert invalid(width="w800", door="glass", frame="oak") == [
         ("glass-needs-steel", "door: glass needs frame: steel, not oak", "frame: steel")

@@ -32,6 +32,7 @@ def test_the_page_has_a_document_of_every_kind() -> None:
     assert found == set(MasterKind)
 
 
+@pytest.mark.requirement("R55")
 def test_the_policy_of_the_page_is_the_products_own() -> None:
     (block,) = (block for block in BLOCKS if block.startswith("policy:"))
     (document,) = read_file(block, file="page")

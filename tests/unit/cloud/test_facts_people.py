@@ -133,6 +133,7 @@ def standing(node: NodeFacts) -> tuple[Lifecycle, tuple[Mark, ...]]:
 # --- confirmation -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.trap("shortfall as loss")
 def test_a_confirmation_settles_a_claim_below_the_quantity_and_keeps_its_time() -> None:
     node = facts(counted(1, 8), claimed(2, 8), said(NodeConfirmed, 9))
     assert standing(node) == (DONE, (Mark.BELOW_QUANTITY, Mark.CONFIRMED))
@@ -221,6 +222,7 @@ def test_a_persons_claim_of_more_than_the_machine_counted_is_a_conflict() -> Non
 # --- reports ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.trap("partial reports summed")
 def test_a_report_is_the_total_so_far_8_then_10_of_10_is_10() -> None:
     node = facts(said(ProgressReported, 1, pieces=8), said(ProgressReported, 2, pieces=10))
     assert (node.good, node.reported, node.lifecycle, node.completed_at) == (10, 10, DONE, minute(2))
@@ -246,6 +248,7 @@ def test_somebody_who_says_less_than_another_said_before_is_a_conflict() -> None
     assert standing(node) == (AWAITING, (Mark.CONFLICTING,))
 
 
+@pytest.mark.requirement("R25", part="a lot of one and a lot of 50 are followed piece by piece; lots may be named")
 def test_lots_and_parallel_stations_add_up() -> None:
     by_lot = facts(said(ProgressReported, 1, pieces=4, lot="A"), said(ProgressReported, 2, pieces=6, lot="B"))
     assert (by_lot.good, by_lot.lifecycle) == (10, DONE)
@@ -293,6 +296,7 @@ def test_the_last_step_completes_a_node_of_steps() -> None:
     assert (node.lifecycle, node.completed_at, node.steps_done, node.good) == (DONE, minute(2), ("cut", "fold"), 10)
 
 
+@pytest.mark.requirement("R3")
 def test_a_claim_while_steps_are_missing_waits_and_the_last_step_settles_it() -> None:
     cut, claim = said(StepCompleted, 1, step="cut"), claimed(2, basis=Basis.STATE)
     assert standing(facts(cut, claim, nodes=[STEPS])) == (AWAITING, (Mark.CRITERION_OPEN,))
@@ -300,12 +304,14 @@ def test_a_claim_while_steps_are_missing_waits_and_the_last_step_settles_it() ->
     assert (standing(node), node.completed_at) == ((DONE, (Mark.CORROBORATED,)), minute(5))
 
 
+@pytest.mark.requirement("R3")
 def test_a_node_that_people_report_is_not_completed_by_a_machine() -> None:
     nodes = [plan(criterion=Criterion.REPORT)]
     assert standing(facts(claimed(2), nodes=nodes)) == (AWAITING, (Mark.CRITERION_OPEN,))
     assert facts(claimed(2), said(NodeCompleted, 3, pieces=10), nodes=nodes).lifecycle is DONE
 
 
+@pytest.mark.requirement("R3")
 def test_what_must_have_left_the_zone_is_not_completed_by_a_count() -> None:
     nodes = [plan(criterion=Criterion.ALL_LEFT)]
     assert standing(facts(claimed(2), nodes=nodes)) == (AWAITING, (Mark.CRITERION_OPEN,))
@@ -327,6 +333,7 @@ def test_an_inspected_node_is_complete_when_the_whole_quantity_has_passed() -> N
     assert (node.good, node.passed, node.lifecycle, node.completed_at) == (10, 10, DONE, minute(2))
 
 
+@pytest.mark.requirement("R3")
 def test_a_claim_before_the_inspection_waits() -> None:
     node = facts(counted(1, 10), claimed(2), nodes=[INSPECTED])
     assert standing(node) == (AWAITING, (Mark.CRITERION_OPEN,))
@@ -451,6 +458,7 @@ def test_a_pending_successor_of_a_reopened_node_has_nothing_to_mark() -> None:
     assert standing(facts(*events, nodes=LINE, of="SEW")) == (PENDING, ())
 
 
+@pytest.mark.trap("strict sequence")
 def test_work_may_begin_with_the_transfer_quantity_and_not_before() -> None:
     begun = counted(5, 1, node="SEW")
     assert standing(facts(counted(1, 3), begun, nodes=OVERLAP, of="SEW")) == (RUNNING, (Mark.STARTED_EARLY,))
@@ -458,6 +466,7 @@ def test_work_may_begin_with_the_transfer_quantity_and_not_before() -> None:
     assert standing(facts(counted(1, 4), begun, nodes=LINE, of="SEW")) == (RUNNING, (Mark.STARTED_EARLY,))
 
 
+@pytest.mark.trap("lax sequence")
 def test_overlap_does_not_let_a_node_complete_before_its_predecessor() -> None:
     sew = [counted(5, 10, node="SEW"), claimed(6, node="SEW")]
     assert standing(facts(counted(1, 4), *sew, nodes=OVERLAP, of="SEW")) == (AWAITING, (Mark.PREDECESSOR_OPEN,))
@@ -482,6 +491,7 @@ def voided(target: Event) -> Event:
     )
 
 
+@pytest.mark.trap("no honest undo")
 @pytest.mark.parametrize(
     "event",
     [

@@ -94,6 +94,7 @@ def test_changes_name_their_fields_once() -> None:
     assert (seen.changed_at, seen.changed_fields) == (minute(3), ("priority", "team"))
 
 
+@pytest.mark.requirement("R68", part="a transport moves its node; its time lies in the plan")
 def test_a_shipment_is_where_its_newest_news_says() -> None:
     seen = order(
         of_order(ShipmentMoved, 2, shipment="S-1", status=ShipmentStatus.PICKED_UP, carrier="ups", place="Hangzhou"),
@@ -179,6 +180,7 @@ def test_loss_is_what_was_issued_beyond_the_bill_for_the_good_pieces(
     assert loss(use, needed=needed, pieces=10, good=good) == lost
 
 
+@pytest.mark.requirement("R107")
 def test_losses_of_a_work_order_are_against_the_bill_of_its_plan() -> None:
     def node(code: str, *predecessors: str) -> NodePlan:
         return NodePlan(

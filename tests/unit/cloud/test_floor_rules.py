@@ -102,6 +102,7 @@ def problem(**wish: Any) -> ProblemReported:
     return event
 
 
+@pytest.mark.requirement("R13")
 def test_a_problem_is_taken_at_once_and_resolved_when_its_cause_is_known() -> None:
     shop = Shop()
     reported = problem(category="material", work_order="WO-1", node="CUT")

@@ -162,6 +162,7 @@ def test_all_machines_of_a_work_centre_are_used() -> None:
     assert sorted(one.begin for one in found.values()) == [NOW, NOW, NOW, at(1)]
 
 
+@pytest.mark.requirement("R67")
 def test_a_node_waits_for_a_node_of_another_order_with_its_lag() -> None:
     sew = node("SEW", dependencies=(Dependency(node="CUT", work_order="WA", lag_s=1_800),))
     found = forecast(order("A", node("CUT", 2)), order("B", sew))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from genba_cloud.core.facts.plan import Dependency, NodePlan, OrderPlan, WorkOrderPlan
 from genba_cloud.core.facts.views import Lifecycle, NodeFacts, OpenDispatch, StationFacts, WorkOrderFacts
 from genba_cloud.core.forecast import (
@@ -125,6 +127,7 @@ def test_in_the_example_work_waits_for_cutting() -> None:
     assert (sew.coming_s, sew.coming_nodes, sew.stations) == (11 * 3_600, 3, ("SEW-1", "SEW-2"))
 
 
+@pytest.mark.requirement("R44")
 def test_the_load_of_the_example_lies_in_the_week_in_which_it_would_run() -> None:
     shop = example()
     machines = {queue.centre: queue.machines for queue in queues_now(shop, forecast_by_due_date(shop, NOW))}

@@ -131,11 +131,13 @@ NOTHING: Sequence[Figure] = (
 )
 
 
+@pytest.mark.trap("metrics without data")
 @pytest.mark.parametrize("figure", NOTHING, ids=lambda figure: str(figure.kpi))
 def test_without_data_there_is_no_number(figure: Figure) -> None:
     assert (figure.value, figure.counted) == (None, 0)
 
 
+@pytest.mark.requirement("R49", part="all but the share of automated decisions and cost against quote")
 def test_lead_time_is_elapsed_from_confirmation_to_finish() -> None:
     orders = [
         finished("A-1", at(0, 0), at(2, 0)),  # 48 h
@@ -149,6 +151,7 @@ def test_lead_time_is_elapsed_from_confirmation_to_finish() -> None:
     assert figure.elements == {"median_s": 72 * 3600, "longest_s": 96 * 3600}
 
 
+@pytest.mark.requirement("R49", part="all but the share of automated decisions and cost against quote")
 def test_promise_attainment_counts_the_second_of_the_promise_as_kept() -> None:
     orders = [
         finished("A-1", at(0, 0), at(2, 12), promised=at(2, 12)),
@@ -169,6 +172,7 @@ def test_the_first_promise_counts_unless_the_customer_asked_for_another() -> Non
     assert promise_that_counts([]) is None
 
 
+@pytest.mark.requirement("R49", part="all but the share of automated decisions and cost against quote")
 def test_on_time_allows_the_tolerance_and_no_second_more() -> None:
     orders = [
         finished("A-1", at(0, 0), at(1, 0), late_s=900, tolerance_s=900),
@@ -181,6 +185,7 @@ def test_on_time_allows_the_tolerance_and_no_second_more() -> None:
     assert figure.elements == {"on_time": 2, "finished": 3, "mean_late_s": 901}
 
 
+@pytest.mark.requirement("R40")
 def test_operation_time_is_working_time_and_leaves_out_what_was_skipped() -> None:
     nodes = [
         node(start=at(0, 14), done=at(1, 10)),  # 2 h on Monday and 2 h on Tuesday
@@ -195,6 +200,7 @@ def test_operation_time_is_working_time_and_leaves_out_what_was_skipped() -> Non
     assert figure.parts == (Part(name="CUT", value=3 * 3600, counted=2), Part(name="SEW", value=3600, counted=1))
 
 
+@pytest.mark.requirement("R108", part="queue time in working time, and hours of work that wait in front of machines")
 def test_waiting_is_working_time_from_ready_to_start() -> None:
     nodes = [
         node("SEW", ready=at(0, 15), start=at(1, 9)),  # 1 h on Monday and 1 h on Tuesday
@@ -220,6 +226,7 @@ def test_a_node_is_ready_when_the_last_thing_it_needs_is_there_and_dry() -> None
     assert ready_at(node("CUT").plan, "WO-1", facts, DAY_SHIFT) is None
 
 
+@pytest.mark.requirement("R39")
 def test_completion_rate_is_done_by_planned_day_by_day() -> None:
     monday, tuesday = (at(0, 8), at(0, 10)), (at(1, 8), at(1, 10))
     nodes = [
@@ -243,6 +250,7 @@ def test_a_day_is_one_of_the_site() -> None:
     assert [(day.day, day.planned, day.completed) for day in plan_by_day([late], WEEK)] == [(date(2026, 1, 6), 1, 1)]
 
 
+@pytest.mark.requirement("R49", part="all but the share of automated decisions and cost against quote")
 def test_changeover_is_the_mean_over_stations_the_longest_first() -> None:
     changes = [
         Changed(station="CUT-1", begin=at(0, 9), end=at(0, 9.5)),
@@ -255,6 +263,7 @@ def test_changeover_is_the_mean_over_stations_the_longest_first() -> None:
     assert figure.parts == (Part(name="CUT-1", value=2700, counted=2), Part(name="SEW-1", value=900, counted=1))
 
 
+@pytest.mark.requirement("R50")
 def test_visibility_counts_each_key_node_of_a_site_once() -> None:
     now = at(2, 0)
     nodes = [
@@ -273,6 +282,7 @@ def test_visibility_counts_each_key_node_of_a_site_once() -> None:
     ]
 
 
+@pytest.mark.requirement("R49", part="all but the share of automated decisions and cost against quote")
 def test_inventory_days_are_stock_by_daily_use_of_items_that_were_used() -> None:
     stocks = [
         StockFacts(item="cloth", uom="m", on_hand=140.0, least=140.0, most=140.0),
@@ -284,6 +294,8 @@ def test_inventory_days_are_stock_by_daily_use_of_items_that_were_used() -> None
     assert [(part.name, part.value) for part in figure.parts] == [("cloth (m)", 14.0), ("button (pcs)", 1.0)]
 
 
+@pytest.mark.requirement("R12")
+@pytest.mark.requirement("R99", part="the share that was entered in time, of all together")
 def test_updates_are_on_time_within_two_hours_and_not_where_somebody_had_to_be_reminded() -> None:
     entries = [
         Entry(work_order="WO-1", node="CUT", at=at(0, 9), entered_at=at(0, 11)),
@@ -295,6 +307,7 @@ def test_updates_are_on_time_within_two_hours_and_not_where_somebody_had_to_be_r
     assert (figure.value, figure.elements) == (0.25, {"on_time": 1, "updates": 4})
 
 
+@pytest.mark.requirement("R49", part="all but the share of automated decisions and cost against quote")
 def test_first_pass_yield_is_by_pieces() -> None:
     inspections = [
         Inspected(node="INS", at=at(0, 9), pieces=90, passed=90),

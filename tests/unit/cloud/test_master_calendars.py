@@ -40,6 +40,7 @@ def hours(of: Calendar, day: str) -> float:
     return working_seconds(of, begin, datetime.fromisoformat(f"{day}T23:59:59+08:00")) / 3600
 
 
+@pytest.mark.trap("holidays and midnight shifts")
 @pytest.mark.parametrize(
     ("day", "expected"),
     [

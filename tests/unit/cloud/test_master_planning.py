@@ -171,6 +171,8 @@ def test_material_is_the_bom_times_the_quantity_with_what_is_lost() -> None:
     )
 
 
+@pytest.mark.requirement("R19", part="instructions frozen by version in the order, and a sheet with codes")
+@pytest.mark.requirement("R100", part="instructions and drawings are frozen in the order by their version")
 def test_instructions_are_frozen_by_version_where_the_routing_or_they_themselves_say_so() -> None:
     def paper(name: str, **more: str) -> Instruction:
         return Instruction(instruction=name, label={}, text="…", **more)  # type: ignore[arg-type]  # item and node
@@ -200,6 +202,7 @@ def two_sites(**more: object) -> Shop:
     return shop(routings={"cut": versioned(CUT), "sew": versioned(SEW)}, sites=TWO_SITES, **more)
 
 
+@pytest.mark.requirement("R67")
 def test_a_line_waits_for_another_site_with_transfer_quantity_and_transport() -> None:
     """Half of the panels are cut in 1 h, are 4 working hours on the road, and sewing takes 4 h."""
     panels, shirts = plan(wanted(PARTS, SHIRTS, plan=PlanFrom.NOW), two_sites()).work_orders

@@ -31,6 +31,7 @@ def refused(text: str) -> list[str]:
     return [str(problem) for problem in raised.value.problems]
 
 
+@pytest.mark.requirement("R1")
 def test_an_order_of_the_default_template_has_the_seven_nodes_in_order_with_their_sub_steps() -> None:
     found = [(node.node, [step.step for step in node.steps]) for node in template("standard").nodes]
     assert found == [
@@ -44,6 +45,7 @@ def test_an_order_of_the_default_template_has_the_seven_nodes_in_order_with_thei
     ]
 
 
+@pytest.mark.requirement("R2")
 def test_industries_differ_in_their_core_operations_and_in_nothing_else() -> None:
     operations = {name: [step.step for step in template(name).nodes[3].steps] for name in INDUSTRIES}
     assert operations == {
@@ -72,6 +74,7 @@ def test_the_starter_has_two_nodes() -> None:
     assert [one.node for one in template("starter").nodes] == ["core", "dispatch"]
 
 
+@pytest.mark.requirement("R3")
 @pytest.mark.parametrize("missing", ["criterion", "setup_s", "piece_s"])
 def test_a_node_without_criterion_or_duration_is_refused_with_file_and_line(missing: str) -> None:
     keys = {"criterion": "quantity", "setup_s": "900", "piece_s": "45"}

@@ -125,6 +125,7 @@ def test_a_skipped_node_that_is_opened_again_was_never_begun() -> None:
     assert (shop.place().said.skipped_at, shop.place().said.started_at) == (None, None)
 
 
+@pytest.mark.trap("partial reports summed")
 def test_reports_are_totals_and_never_added_up() -> None:
     shop = pending()
     shop.do(A.REPORT, pieces=8 - 3)

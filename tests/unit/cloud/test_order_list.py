@@ -99,6 +99,7 @@ def test_one_late_node_makes_the_order_late() -> None:
     assert line.status is Status.DELAYED
 
 
+@pytest.mark.requirement("R38")
 def test_the_counts_hold_each_open_order_once_though_its_nodes_run_side_by_side() -> None:
     orders = [
         assessed("A-1", RUNNING, RUNNING, PENDING),

@@ -58,6 +58,7 @@ def ready(need: Dependency, source: NodeFacts, now: str, *, calendar: Calendar |
     return is_ready(node("SEW", need), "WO-1", seen, clock(now), **({"calendar": calendar} if calendar else {}))
 
 
+@pytest.mark.trap("strict sequence")
 @pytest.mark.parametrize(
     ("wanted", "good", "is_there"),
     [(None, 9, False), (None, 10, True), (4, 3, False), (4, 4, True), (40, 9, False), (40, 10, True)],
@@ -93,6 +94,7 @@ def test_the_lag_of_a_part_runs_from_when_the_part_was_there_pieces_coming_evenl
     assert ready(need, half, "09:30")
 
 
+@pytest.mark.requirement("R67")
 def test_another_work_order_makes_it_ready_and_one_that_is_not_known_does_not() -> None:
     need = Dependency(node="CUT", work_order="WO-0")
     assert ready(need, facts("CUT", Lifecycle.DONE, completed="08:00"), "09:00")
@@ -121,6 +123,7 @@ def assess(now: str, *seen: WorkOrderFacts, said: OrderFacts | None = None) -> O
     return assess_order(order(FIRST, SECOND), known, clock(now), baseline=baseline, said=said)
 
 
+@pytest.mark.requirement("R67")
 def test_a_node_that_waits_for_another_site_is_late_only_once_its_pieces_are_there() -> None:
     def sew(good: int) -> str:
         cut = WorkOrderFacts(work_order="WO-1", nodes=(facts("CUT", Lifecycle.IN_PROGRESS, good=good, begun="08:00"),))
@@ -159,6 +162,7 @@ def test_a_hold_is_told_and_stops_no_delay() -> None:
     assert {one.status for nodes in seen.nodes.values() for one in nodes} == {"delayed"}
 
 
+@pytest.mark.requirement("R67")
 def test_a_dependency_on_an_unknown_node_and_a_circle_over_dependencies_are_refused() -> None:
     unknown = replace(FIRST, nodes=(node("CUT", Dependency(node="DYE")),))
     assert "follows DYE, which is not a node of it" in str(check_order(order(unknown)))
@@ -193,6 +197,7 @@ def carried(*shipments: ShipmentFacts, confirm: Confirm = Confirm.AUTO) -> NodeF
     return shared(plan, seen, OrderFacts(order="A-1", shipments=shipments))["WO-1"].nodes[0]
 
 
+@pytest.mark.requirement("R68", part="a transport moves its node; its time lies in the plan")
 def test_a_node_of_a_shipment_follows_the_orders_shipments() -> None:
     planned = shipment("S-1", ShipmentStatus.PLANNED, "07:00")
     left, arrived = shipment("S-1", ShipmentStatus.PICKED_UP, "09:00"), shipment("S-1", ShipmentStatus.ARRIVED, "11:00")

@@ -87,12 +87,14 @@ def morning(
     return with_trouble(report, known, until=NOW + timedelta(days=1))
 
 
+@pytest.mark.requirement("R16")
 def test_red_comes_first_and_what_runs_as_planned_is_not_talked_about() -> None:
     report = morning([standing("A-1"), standing("A-2", Level.ORANGE, 1500), standing("A-3", Level.RED, 3000)])
     assert [(one.line.order, one.level_before) for one in report.orders] == [("A-3", None), ("A-2", Level.YELLOW)]
     assert report.distribution.total == 3
 
 
+@pytest.mark.requirement("R16")
 def test_fifty_orders_fit_and_the_rest_is_counted() -> None:
     report = morning([standing(f"A-{number}", Level.YELLOW, 950) for number in range(MOST_ORDERS + 2)])
     assert (len(report.orders), report.left_out) == (50, 2)
@@ -115,6 +117,7 @@ def test_an_order_that_was_held_or_promised_anew_is_talked_about_and_daily_work_
     assert report.opened == ("A-2",)
 
 
+@pytest.mark.requirement("R16")
 def test_what_was_finished_since_the_last_meeting_is_named_and_its_nodes_are_counted() -> None:
     report = morning([standing("A-1", done=True), standing("A-2")])
     assert ([one.order for one in report.finished], report.nodes_completed) == (["A-1"], 3)
@@ -147,6 +150,7 @@ def test_the_answer_is_that_of_the_open_task_and_its_cause_may_come_from_the_pro
     assert answer_of(Trouble(tasks=(closed_task,))).action == "second shift"
 
 
+@pytest.mark.requirement("R45", part="late orders with cause, node, owner and action, and what the action changed")
 def test_the_worst_node_is_the_one_that_is_late_by_itself() -> None:
     order = assessed("A-1", RUNNING, DONE, PENDING, now=NOW + timedelta(hours=5))
     found = worst_node(order)
@@ -190,6 +194,7 @@ def test_an_order_was_delayed_if_an_episode_was_open_in_the_week() -> None:
     assert [(one.order, one.worst) for one in report.delayed] == [("A-3", Level.RED), ("A-2", Level.NONE)]
 
 
+@pytest.mark.requirement("R41")
 def test_causes_are_ranked_by_the_working_time_that_they_cost() -> None:
     orders = [
         standing("A-1", Level.RED, 3000),
@@ -210,6 +215,7 @@ def test_causes_are_ranked_by_the_working_time_that_they_cost() -> None:
     )
 
 
+@pytest.mark.requirement("R45", part="late orders with cause, node, owner and action, and what the action changed")
 def test_the_effect_of_an_action_is_the_deviation_before_and_after_it() -> None:
     planned = NOW - timedelta(days=3)
     orders = [standing("A-1", Level.YELLOW, 900), standing("A-2", Level.ORANGE, 1200), standing("A-3")]

@@ -8,6 +8,9 @@ from genba_cloud.core.gs1 import check_prefix, code_of_link, digital_link, docum
 from genba_cloud.core.scan_codes import ALPHABET, Mistyped, read_code, shown_code, write_code
 
 
+@pytest.mark.requirement(
+    "R9", part="codes that nobody can guess; a scan moves its own node (how quickly is not measured)"
+)
 def test_a_code_is_80_bits_and_a_check_character() -> None:
     assert write_code(0) == "00000000000000000"
     assert write_code(1) == "00000000000000012"
@@ -72,6 +75,7 @@ def test_what_is_no_code_says_why(text: str, reason: str) -> None:
     assert read_code(text) == Mistyped(reason=reason)
 
 
+@pytest.mark.requirement("R63", part="codes in the words of GS1 where a company prefix is set")
 def test_a_label_is_a_document_in_gs1_words() -> None:
     assert document_type("9501101") == "9501101000001"
     assert document_type("4006381333931"[:12]) == "4006381333931"  # a check digit that everybody knows

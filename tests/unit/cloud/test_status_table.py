@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
+import pytest
+
 from genba_cloud.core.assess import assess_order
 from genba_cloud.core.facts import WORK_ORDER, NodePlan, OrderPlan, WorkOrderPlan, work_order_facts
 from genba_cloud.core.facts.plan import Confirm, Evidence
@@ -89,6 +91,8 @@ def events(machine: str, *, person: bool, confirmed: bool, skipped: bool, held: 
     return found
 
 
+@pytest.mark.law("status")
+@pytest.mark.requirement("R4")
 def test_every_combination_has_the_status_of_the_rule() -> None:
     wrong = []
     flags = list(product([False, True], repeat=4))

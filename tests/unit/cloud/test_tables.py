@@ -106,6 +106,7 @@ def test_rows_of_one_order_are_its_lines() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.requirement("R18", part="tables go out and in again without loss, and a bad row is named")
 @pytest.mark.parametrize(
     ("row", "said"),
     [

@@ -116,6 +116,7 @@ def test_an_empty_interval_has_no_states() -> None:
     assert told(changed(1, RUNNING, 0), until=0) == []
 
 
+@pytest.mark.requirement("R109")
 def test_unknown_time_is_no_part_of_utilisation() -> None:
     hour = timedelta(hours=1)
     times = StateTimes(
@@ -127,6 +128,7 @@ def test_unknown_time_is_no_part_of_utilisation() -> None:
     assert times.utilisation_efficiency == 0.6
 
 
+@pytest.mark.trap("metrics without data")
 def test_without_known_time_there_is_no_utilisation() -> None:
     assert StateTimes(by_state={UNKNOWN: timedelta(hours=1)}).utilisation is None
     assert StateTimes(by_state={IDLE: timedelta(hours=1)}).utilisation_efficiency is None

@@ -41,6 +41,9 @@ SUPERVISOR_SEES = {
 }
 
 
+@pytest.mark.requirement(
+    "R83", part="people on the floor enter what their role allows and see neither customers nor cost"
+)
 @pytest.mark.parametrize("subject", Subject)
 def test_sight_of_each_role(subject: Subject) -> None:
     assert sight(ADMIN, subject, enterprise="acme") is Sight.ALL

@@ -13,7 +13,7 @@ import genba_cloud.web
 from genba_cloud.core.deviation import Level
 from genba_cloud.core.facts.views import Mark
 from genba_cloud.core.status import Status
-from genba_cloud.web.words import WORDS, Language, choose_language, date_and_time
+from genba_cloud.web.words import AREAS, WORDS, Language, choose_language, date_and_time
 
 WEB = Path(genba_cloud.web.__file__).parent
 LEVEL_INK = {"none": "#A9B6C3", "yellow": "#FFE58A", "orange": "#FF9E2C", "red": "#FF4D6A"}
@@ -25,6 +25,12 @@ def test_every_language_has_the_same_keys_and_placeholders() -> None:
         assert set(words) == set(source), language
         for key, text in words.items():
             assert placeholders(text) == placeholders(source[key]), (language, key)
+
+
+def test_a_word_stands_in_one_module() -> None:
+    """Of two under one key the page would show whichever module is read last."""
+    keys = [key for area in AREAS for key in area.EN]
+    assert [key for key in keys if keys.count(key) > 1] == []
 
 
 def test_every_status_level_and_mark_has_a_word() -> None:

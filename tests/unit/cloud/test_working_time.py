@@ -65,6 +65,7 @@ def test_shifts_that_overlap_count_once() -> None:
     assert working_seconds(calendar, at("2026-01-05T00:00Z"), at("2026-01-06T00:00Z")) == 36_000
 
 
+@pytest.mark.trap("holidays and midnight shifts")
 @pytest.mark.parametrize(
     ("evening", "hours"),
     [("2026-03-27", 8), ("2026-03-28", 7), ("2026-10-24", 9), ("2026-10-25", 8)],

@@ -12,6 +12,9 @@ from genba_shared.errors import ConfigError
 CASES = sorted(Path(__file__).parents[2].joinpath("golden", "maps").iterdir())
 
 
+@pytest.mark.requirement(
+    "R104", part="wrong maps with line, column and what to write; probe, browse, replay and explain"
+)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_wrong_map_gives_exactly_this_text(case: Path) -> None:
     with pytest.raises(ConfigError) as raised:
