@@ -131,8 +131,8 @@ def _on_nodes() -> list[Event]:
         _confirmed("Mon", "16:00", "W-09", "CUT", "sup-1", 60),
         ProgressReported(**_said("Tue", "10:45", "W-11", "SEW", "op-9").at_node("reported"), pieces=35),
         _confirmed("Tue", "11:30", "W-11", "SEW", "sup-1", 50),
-        NodeReopened(**_said("Tue", "11:00", "W-12", "SEW", "sup-1").at_node("reopened"), reason="crooked_seam"),
-        NodeCompleted(**_said("Tue", "12:00", "W-12", "SEW", "op-5").at_node("again"), pieces=60),
+        NodeReopened(**_said("Wed", "13:00", "W-29", "SEW", "sup-1").at_node("reopened"), reason="crooked_seam"),
+        NodeCompleted(**_said("Wed", "15:00", "W-29", "SEW", "op-5").at_node("again"), pieces=50),
         _confirmed("Mon", "17:00", "W-13", "CUT", "sup-1"),
         _confirmed("Tue", "12:05", "W-13", "SEW", "sup-1"),
         _confirmed("Tue", "15:05", "W-13", "PACK", "sup-1"),
@@ -244,7 +244,7 @@ class Answered:
 ANSWERS: Final = (
     Answered(at("Mon", "09:05"), "W-02", "sup-1", Acknowledge()),
     Answered(
-        at("Mon", "09:50"),
+        at("Mon", "10:00"),
         "W-02",
         "sup-1",
         PlanGiven(

@@ -34,10 +34,10 @@ from tests.golden.week.shop import POLICY, SUZHOU, ZONE, at, plans, posted_at
 
 BEGIN: Final = at("Mon", "07:30")
 END: Final = at("Mon2", "18:00")
-LOOK: Final = timedelta(minutes=5)
-"""The assessor looks every five minutes while anybody is in the shop,"""
-NIGHT_LOOK: Final = timedelta(minutes=30)
-"""and every half hour at night and on holidays."""
+LOOK: Final = timedelta(minutes=10)
+"""The assessor looks every ten minutes while anybody is in the shop,"""
+NIGHT_LOOK: Final = timedelta(hours=1)
+"""and every hour at night and on holidays."""
 IN_THE_SHOP: Final = range(7, 19)
 HOLIDAYS: Final = frozenset({3, 4})
 SEALS: Final = Seals(installation=InstallationKey(bytes(32)))
@@ -83,6 +83,7 @@ class Shop:
     store: SqliteStore
     clock: Clock
     sent: dict[str, int] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     refused: list[str] = field(default_factory=list)
 
     async def deliver(self, found: Sequence[Arrival]) -> None:
@@ -104,17 +105,19 @@ class Shop:
             self.sent[gateway] = before + len(events)
 
     async def hear(self) -> None:
-        """Gateways tell that they are there."""
+        """Gateways tell that they are there; of the one without a network the broker tells that it is gone."""
         for site, gateway in GATEWAYS.items():
             is_lost = site == SUZHOU and OUTAGE[0] <= self.clock.now < OUTAGE[1]
-            if not is_lost:
-                state = {
-                    "online": True,
-                    "epoch": EPOCH,
-                    "at": format_time(self.clock.now),
-                    "nodes": ["CUT", "PACK"] if site == SUZHOU else ["FINISH"],
-                }
-                await self.ledger.see_gateway(GatewaySeen(gateway=gateway, state=state, seen_at=self.clock.now))
+            if is_lost and gateway in self.gone:
+                continue
+            state = {
+                "online": not is_lost,
+                "epoch": EPOCH,
+                "at": format_time(self.clock.now),
+                "nodes": ["CUT", "PACK"] if site == SUZHOU else ["FINISH"],
+            }
+            await self.ledger.see_gateway(GatewaySeen(gateway=gateway, state=state, seen_at=self.clock.now))
+            (self.gone.add if is_lost else self.gone.discard)(gateway)
 
     async def answer(self, answered: Answered) -> None:
         """Somebody answers; what cannot be answered is noted."""

@@ -98,7 +98,7 @@ def _names(log: tuple[Event, ...]) -> Mapping[str, str]:
                 names[event.id] = f"lateness of {order}"
             case AlertOpened(alert=alert, subject=subject):
                 known = names.get(subject.removeprefix("problem:"))
-                names[event.id] = f"{alert} {known or subject}"
+                names[event.id] = f"{alert} alert of {known or subject}"
             case TaskOpened(target=target, level=level):
                 names[event.id] = f"task {level} for {names[target]}"
             case LateUpdateFlagged():

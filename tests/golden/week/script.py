@@ -45,7 +45,7 @@ EPOCH: Final = "0123456789abcdef0123456789abcdef"
 GATEWAYS: Final = {SUZHOU: "line-1", NANTONG: "line-2"}
 SOONER_S: Final = 300
 """Each node takes five minutes less than planned."""
-ROUNDS: Final = 4
+ROUNDS: Final = 8
 """A machine tells of its pieces so often."""
 BUNDLE: Final = 10
 """Pieces of a bundle, which has a tag."""
