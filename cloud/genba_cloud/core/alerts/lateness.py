@@ -147,9 +147,7 @@ def plans_made(tasks: Iterable[TaskFacts]) -> dict[str, datetime]:
     return planned
 
 
-def _rungs(
-    alert: AlertFacts, tasks: list[TaskFacts], planned_at: datetime | None, rules: SitePolicy
-) -> Iterator[Rung]:
+def _rungs(alert: AlertFacts, tasks: list[TaskFacts], planned_at: datetime | None, rules: SitePolicy) -> Iterator[Rung]:
     level = Level(alert.level) if alert.level else Level.YELLOW
     answering = rules.answering.get(level)
     if alert.cause is None and not any(task.cause for task in tasks):
