@@ -1,4 +1,4 @@
-"""``python -m tests.golden.week`` prints what the week gives; with ``--write`` it becomes the report that tests expect."""
+"""``python -m tests.golden.week`` prints what the week gives; ``--write`` makes it the report that tests expect."""
 
 from __future__ import annotations
 

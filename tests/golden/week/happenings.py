@@ -197,7 +197,9 @@ def _problems() -> list[Event]:
 
     return [
         reported(late, "Mon", "09:00", "W-03", "machine"),
-        ProblemExplained(id=event_id("explained", 3), at=at("Mon", "10:15"), source=sup, target=late, cause="tool_worn"),
+        ProblemExplained(
+            id=event_id("explained", 3), at=at("Mon", "10:15"), source=sup, target=late, cause="tool_worn"
+        ),
         ProblemResolved(id=event_id("resolved", 3), at=at("Mon", "10:30"), source=sup, target=late),
         reported(never, "Mon", "10:00", "W-04", "material"),
         reported(soon, "Wed", "13:20", "W-40", "machine", "setup_fault"),
@@ -217,9 +219,7 @@ def _material() -> list[Event]:
 
     return [
         MaterialCounted(**common("counted", "Mon", "07:40"), amount=100.0),
-        MaterialPromised(
-            **common("promised", "Mon", "14:00"), amount=60.0, due=at("Tue", "10:00"), supplier="mill-1"
-        ),
+        MaterialPromised(**common("promised", "Mon", "14:00"), amount=60.0, due=at("Tue", "10:00"), supplier="mill-1"),
         MaterialReceived(**common("received", "Tue", "09:30"), amount=150.0, supplier="mill-1"),
         MaterialIssued(**common("issued", "Tue", "12:50"), amount=120.0, work_order="W-25/S"),
         MaterialIssued(**common("issued", "Tue", "12:55"), amount=90.0, work_order="W-26/S"),

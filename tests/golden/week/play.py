@@ -32,13 +32,13 @@ from tests.golden.week.happenings import ANSWERS, OUTAGE, Answered
 from tests.golden.week.script import EPOCH, GATEWAYS, Arrival, arrivals
 from tests.golden.week.shop import POLICY, SUZHOU, ZONE, at, plans, posted_at
 
-BEGIN: Final = at("Mon", "07:30")
+BEGIN: Final = at("Mon", "08:00")
 END: Final = at("Mon2", "18:00")
 LOOK: Final = timedelta(minutes=10)
 """The assessor looks every ten minutes while anybody is in the shop,"""
-NIGHT_LOOK: Final = timedelta(hours=1)
-"""and every hour at night and on holidays."""
-IN_THE_SHOP: Final = range(7, 19)
+NIGHT_LOOK: Final = timedelta(hours=2)
+"""and every two hours at night and on holidays."""
+IN_THE_SHOP: Final = range(8, 18)
 HOLIDAYS: Final = frozenset({3, 4})
 SEALS: Final = Seals(installation=InstallationKey(bytes(32)))
 SNAPSHOTS: Final = (
@@ -208,7 +208,7 @@ async def lived(folder: Path) -> Lived:
             await shop.hear()
             while answers and answers[0].when <= now:
                 await shop.answer(answers.pop(0))
-            await shop.assessor._look(all_open=True)  # noqa: SLF001 (one turn of its loop, at the script's time)
+            await shop.assessor._look(all_open=True)
             if now in SNAPSHOTS:
                 snapshots.append((now, shop.shown()))
         log = _log(shop)

@@ -128,7 +128,7 @@ def _decisions(log: tuple[Event, ...], names: Mapping[str, str]) -> Iterator[str
     return (", ".join(row) for row in rows)
 
 
-def _decision(event: Event, names: Mapping[str, str]) -> str | None:  # noqa: PLR0911 (one row of a table for each kind)
+def _decision(event: Event, names: Mapping[str, str]) -> str | None:
     match event:
         case EpisodeOpened(level=level, late_s=late, lead_s=lead):
             return f"opened lateness of {event.order}: {level}, {late} s of {lead} s"
@@ -178,7 +178,8 @@ def _alerts(lived: Lived, names: Mapping[str, str]) -> Iterator[str]:
             level = f" {facts.opening_level}→{facts.level}" if facts.level else ""
             until = clock(facts.closed_at) if facts.closed_at else "open"
             cause = f", cause {facts.cause}" if facts.cause else ""
-            yield f"{names[facts.alert]}{level}: {clock(facts.opened_at)} to {until}, {', '.join(facts.recipients)}{cause}"
+            told = f", {', '.join(facts.recipients)}" if facts.recipients else ""
+            yield f"{names[facts.alert]}{level}: {clock(facts.opened_at)} to {until}{told}{cause}"
 
 
 def _tasks(lived: Lived, names: Mapping[str, str]) -> Iterator[str]:

@@ -193,9 +193,7 @@ def _by_people(one: Worked) -> Iterator[Event]:
     yield CodeScanned(id=name("scanned"), at=one.begin, code_id=f"code-{one.order}", order=one.order, **scanned)
     yield NodeStarted(id=name("started"), at=one.begin, **common)
     pieces = happenings.CLAIMED.get(one.place, one.node.quantity)
-    yield ProgressReported(
-        id=name("half"), at=one.part(1, 2), pieces=pieces // 2, quantity=one.node.quantity, **common
-    )
+    yield ProgressReported(id=name("half"), at=one.part(1, 2), pieces=pieces // 2, quantity=one.node.quantity, **common)
     if one.place not in happenings.UNSAID:
         entered = happenings.ENTERED.get(one.place, one.end + timedelta(minutes=1))
         yield NodeCompleted(id=name("completed"), at=one.end, entered_at=entered, pieces=pieces, **common)
