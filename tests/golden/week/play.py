@@ -19,7 +19,7 @@ from genba_cloud.app.responder import Responder
 from genba_cloud.core.assess import AssessedOrder
 from genba_cloud.core.delivery import Reach
 from genba_cloud.core.facts import OrderPlan, Refused
-from genba_cloud.core.facts.response import AlertFacts, ProblemFacts, TaskFacts
+from genba_cloud.core.facts.response import AlertFacts, TaskFacts
 from genba_cloud.ledger import EnvelopeBatch, GatewaySeen, Ledger
 from genba_cloud.ledger.responses import CloseTask
 from genba_cloud.ledger.sealing import InstallationKey, Seals
@@ -28,7 +28,7 @@ from genba_cloud.store.alert_rows import Response
 from genba_cloud.store.read import OrderRecord
 from genba_shared.clock import format_time
 from genba_shared.events import Event, EventId, Source, SourceType
-from tests.golden.week.happenings import ANSWERS, OUTAGE, Answered
+from tests.golden.week.happenings import ANSWERS, OUTAGE, PROBLEMS, Answered
 from tests.golden.week.script import EPOCH, GATEWAYS, Arrival, arrivals
 from tests.golden.week.shop import POLICY, SUZHOU, ZONE, at, plans, posted_at
 
@@ -71,6 +71,7 @@ class Lived:
     facts: Sequence[str]
     rebuilt: Sequence[str]
     refused: tuple[str, ...]
+    unsound: tuple[str, ...]
 
 
 @dataclass
@@ -151,7 +152,7 @@ class Shop:
         lines += [str(one) for one in (*reads.wip(), *reads.stations(), *reads.unassigned(), *reads.tags())]
         with reads.alert_rows() as rows:
             lines += [str(stock) for stock in rows.stock().values()]
-            lines += [str(one.facts) for one in rows.every_open() if isinstance(one.facts, ProblemFacts)]
+            lines += [str(found.facts) for name in PROBLEMS.values() if (found := rows.one(name)) is not None]
         return [re.sub(r"~1:[^'\"]*", "sealed", line) for line in sorted(lines)]
 
 
@@ -216,6 +217,7 @@ async def lived(folder: Path) -> Lived:
         with shop.desk.reads.alert_rows() as rows:
             names = [event.id for event in log]
             responses = tuple(found for name in names if (found := rows.one(name)) is not None)
+        verified = await shop.ledger.verify()
         await shop.ledger.rebuild()
         return Lived(
             snapshots=tuple(snapshots),
@@ -225,6 +227,7 @@ async def lived(folder: Path) -> Lived:
             facts=facts,
             rebuilt=shop.facts(),
             refused=tuple(shop.refused),
+            unsound=verified.differences,
         )
 
 
