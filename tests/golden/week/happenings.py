@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
-from genba_cloud.ledger.responses import Acknowledge, AlertAnswer, CloseTask, PlanGiven, TaskAnswer
+from genba_cloud.core.alerts import PlanGiven
+from genba_cloud.ledger.responses import Acknowledge, AlertAnswer, CloseTask, TaskAnswer
 from genba_shared.events import (
     CountsAssigned,
     Event,
@@ -92,14 +93,14 @@ class _Said:
     node: str
     who: str
 
-    def common(self, kind: str) -> dict[str, object]:
+    def common(self, kind: str) -> dict[str, Any]:
         return {
             "id": event_id(kind, self.order, self.node, self.when.isoformat()),
             "at": self.when,
             "source": person(self.who),
         }
 
-    def at_node(self, kind: str) -> dict[str, object]:
+    def at_node(self, kind: str) -> dict[str, Any]:
         site = "N" if self.node == "FINISH" or (self.node == "PACK" and int(self.order[2:]) % 5 == 0) else "S"
         return self.common(kind) | {"work_order": f"{self.order}/{site}", "node": self.node}
 
@@ -208,7 +209,7 @@ def _problems() -> list[Event]:
 
 
 def _material() -> list[Event]:
-    def common(word: str, day: str, clock: str) -> dict[str, object]:
+    def common(word: str, day: str, clock: str) -> dict[str, Any]:
         return {
             "id": event_id(word, day, clock),
             "at": at(day, clock),

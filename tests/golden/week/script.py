@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from genba_cloud.core.facts.plan import NodePlan, OrderPlan, WorkOrderPlan
 from genba_cloud.core.working_time import add
@@ -114,7 +114,7 @@ def _machine(ref: str) -> Source:
 def _by_machine(one: Worked) -> Iterator[Event]:
     """A machine counts, and its gateway says when it began and ended."""
     machine = f"{one.node.node.lower()}{1 + one.number % 6}"
-    common = {
+    common: dict[str, Any] = {
         "source": _machine(f"{machine}/good"),
         "station": machine.upper(),
         "work_order": one.work.work_order,
@@ -145,7 +145,7 @@ def _by_machine(one: Worked) -> Iterator[Event]:
 
 def _by_tags(one: Worked) -> Iterator[Event]:
     """Bundles with tags leave the packing zone; the gateway says that the node is complete with the last."""
-    common = {
+    common: dict[str, Any] = {
         "source": Source(type=SourceType.RFID, ref="gate-1"),
         "work_order": one.work.work_order,
         "node": one.node.node,
@@ -184,12 +184,17 @@ def _bundles(one: Worked) -> list[tuple[str, int]]:
 def _by_people(one: Worked) -> Iterator[Event]:
     """An operator scans the label of the order at the begin, halfway and at the end."""
     who = person(f"op-{one.number}")
-    common = {"source": who, "work_order": one.work.work_order, "node": one.node.node, "site": one.work.site}
+    common: dict[str, Any] = {
+        "source": who,
+        "work_order": one.work.work_order,
+        "node": one.node.node,
+        "site": one.work.site,
+    }
 
     def name(word: str) -> str:
         return event_id(word, *one.place)
 
-    scanned = {key: value for key, value in common.items() if key != "site"}
+    scanned: dict[str, Any] = {key: value for key, value in common.items() if key != "site"}
     yield CodeScanned(id=name("scanned"), at=one.begin, code_id=f"code-{one.order}", order=one.order, **scanned)
     yield NodeStarted(id=name("started"), at=one.begin, **common)
     pieces = happenings.CLAIMED.get(one.place, one.node.quantity)

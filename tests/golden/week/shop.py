@@ -6,9 +6,10 @@ overtime on Saturday morning. Nothing here reads a clock or throws dice.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from genba_cloud.core.assess import Policy
@@ -95,7 +96,7 @@ _OVER_TWO_SITES: Final = (
     _Step("PACK", HOUR, NANTONG),
 )
 
-ASKED: Final = {
+ASKED: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("W-10", "SEW"): {"evidence": Evidence.PERSON},
     ("W-20", "PACK"): {"confirm": Confirm.FOUR_EYES},
     ("W-22", "PACK"): {"criterion": Criterion.INSPECTION},
