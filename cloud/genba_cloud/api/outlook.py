@@ -85,10 +85,6 @@ class Outlook:
         look = self._look
         return look.floors if look else NO_FLOORS
 
-    def latest(self) -> Look | None:
-        """The last look, however old; None before the first. Never waits."""
-        return self._look
-
     def refresh(self, now: datetime) -> None:
         """Look again where something changed or a minute went by, unless that was just done."""
         look, last = self._look, self._looked_at

@@ -13,10 +13,10 @@ from threading import Lock
 from typing import Final, TypeVar
 
 from genba_cloud.api import Desk
-from genba_cloud.app.waiting_loads import waiting_loads
 from genba_cloud.core.alerts import (
     NEVER_CALM,
     Calm,
+    CentreLoad,
     OrderSeen,
     Owner,
     Pen,
@@ -79,7 +79,7 @@ class _Known:
 class Responder:
     """Everything but `heard`, `forget` and `wrote` blocks: call it from a worker thread, one call at a time.
 
-    `wall`: wall time, in which gateways are heard.
+    `loads`: work that waits at each work centre now. `wall`: wall time, in which gateways are heard.
     """
 
     def __init__(
@@ -87,10 +87,12 @@ class Responder:
         *,
         desk: Desk,
         new_id: Callable[[], str],
+        loads: Callable[[], Sequence[CentreLoad]] = tuple,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._desk = desk
         self._new_id = new_id
+        self._loads = loads
         self._wall = wall
         self._lock = Lock()
         self._stale = _Stale()
@@ -181,7 +183,7 @@ class Responder:
             ),
             zones=known.zones,
             stock=known.stock,
-            loads=waiting_loads(self._desk.outlook.latest(), self._desk.policy.queues, known.alerts),
+            loads=tuple(self._loads()),
             planned=known.planned,
         )
 

@@ -180,11 +180,6 @@ def _amount(in_millionths: int) -> str:
     return str(whole) if not rest else f"{whole}.{rest:06d}".rstrip("0")
 
 
-def centre_subject(site: str, work_centre: str) -> str:
-    """What an alert about a work centre is about."""
-    return f"work_centre:{site}/{work_centre}"
-
-
 def bottlenecks(situation: Situation) -> Iterator[Finding]:
     """At each site the work centre with the most standard work waiting per machine, where that is much.
 
@@ -200,7 +195,7 @@ def bottlenecks(situation: Situation) -> Iterator[Finding]:
             continue
         yield Finding(
             rule=Rule.BOTTLENECK,
-            subject=centre_subject(load.site, load.work_centre),
+            subject=f"work_centre:{load.site}/{load.work_centre}",
             told=(LINE_SUPERVISOR,),
             strength=Strength.OPENS if is_worst and load.waiting_s >= limits.waiting_work_s else Strength.STAYS,
             site=load.site or None,
