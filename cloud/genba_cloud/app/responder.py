@@ -24,7 +24,6 @@ from genba_cloud.core.alerts import (
     SourceSeen,
     decide,
     late_entries,
-    plans_made,
 )
 from genba_cloud.core.alerts.model import SOURCE
 from genba_cloud.core.assess import Policy
@@ -73,7 +72,6 @@ class _Known:
     sites: Mapping[str, str] = field(default_factory=dict)
     zones: tuple[ZoneFacts, ...] = ()
     stock: Mapping[str, tuple[StockFacts, ...]] = field(default_factory=dict)
-    planned: Mapping[str, datetime] = field(default_factory=dict)
 
 
 class Responder:
@@ -184,7 +182,6 @@ class Responder:
             zones=known.zones,
             stock=known.stock,
             loads=tuple(self._loads()),
-            planned=known.planned,
         )
 
     def _refresh(self) -> None:
@@ -206,17 +203,14 @@ class Responder:
             with reads.alert_rows() as rows:
                 found = [one.facts for one in rows.every_open()]
                 closed = [one.facts for one in rows.closed_by_people(self._since())]
-                alerts = _of(AlertFacts, found)
-                tasks = [one.facts for one in rows.tasks_of(one.alert for one in alerts if one.rule == LATENESS)]
                 stock = rows.stock() if stale.stock else known.stock
             known = replace(
                 known,
                 problems=_of(ProblemFacts, found),
-                alerts=alerts,
+                alerts=_of(AlertFacts, found),
                 tasks=_of(TaskFacts, found),
                 closed=_of(AlertFacts, closed),
                 stock=stock,
-                planned=plans_made(_of(TaskFacts, tasks)),
             )
         if stale.gateways:
             gateways = tuple(one for one in reads.gateways() if one.enrolment is not Enrolment.REMOVED)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from genba_cloud.core.alerts import NEVER_CALM, Calm, Late, OrderSeen, Pen, Situation, announce, decide, plans_made
+from genba_cloud.core.alerts import NEVER_CALM, Calm, Late, OrderSeen, Pen, Situation, announce, decide
 from genba_cloud.core.assess import DEFAULT_POLICY, AssessedOrder, Policy, assess_order
 from genba_cloud.core.deviation import Episode
 from genba_cloud.core.deviation import decide as level
@@ -107,7 +107,6 @@ class Shop:
             alerts=tuple(self.stands(AlertFacts)),
             tasks=tuple(self.stands(TaskFacts)),
             closed=tuple(self.stands(AlertFacts, is_open=False)),
-            planned=plans_made([*self.stands(TaskFacts), *self.stands(TaskFacts, is_open=False)]),
             **what,
         )
         decided = decide(situation, self.calm, self.pen(now))

@@ -113,10 +113,12 @@ def test_a_plan_that_is_done_within_the_hour_is_still_an_answer_to_red() -> None
             return []
         if now == at(2.25):
             return [TaskClosed(id="t2", at=now, source=PERSON, target=task, effect="it was repaired")]
+        alert = next(one.id for one in shop.log if isinstance(one, EpisodeOpened))
         return [
             TaskPlanned(
                 id="t1", at=now, source=PERSON, target=task, cause="breakdown", owner="op-9", due=at(8), note="x"
-            )
+            ),
+            ProblemExplained(id="t3", at=now, source=PERSON, target=alert, cause="breakdown"),
         ]
 
     shop = neglected("11:30", answer)

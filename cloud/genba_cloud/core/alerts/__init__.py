@@ -12,7 +12,7 @@ from genba_cloud.core.alerts.answers import (
     plan_task,
 )
 from genba_cloud.core.alerts.decide import NEVER_CALM, Calm, Decided, decide, findings
-from genba_cloud.core.alerts.lateness import Late, announce, plans_made
+from genba_cloud.core.alerts.lateness import Late, announce
 from genba_cloud.core.alerts.model import (
     CentreLoad,
     Finding,
@@ -58,6 +58,5 @@ __all__ = [
     "owner_of",
     "plan_alert",
     "plan_task",
-    "plans_made",
     "team_of",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -114,7 +114,7 @@ def on_lateness(situation: Situation, alert: AlertFacts, pen: Pen) -> Iterator[E
     rules = situation.rules_of(alert.site)
     tasks = [task for task in situation.tasks if task.target == alert.alert]
     told = set(alert.recipients)
-    for rung in _rungs(alert, tasks, situation.planned.get(alert.alert), rules):
+    for rung in _rungs(alert, tasks, rules):
         if rung.due > situation.now or rung.recipient in told:
             continue
         told.add(rung.recipient)
@@ -138,16 +138,7 @@ def _had_task(alert: AlertFacts) -> bool:
     return any(level in _WITH_TASK for level in _levels_of(alert))
 
 
-def plans_made(tasks: Iterable[TaskFacts]) -> dict[str, datetime]:
-    """By alert, when a task about it was planned last, whether it is open or done."""
-    planned: dict[str, datetime] = {}
-    for task in tasks:
-        if task.planned_at is not None:
-            planned[task.target] = max(task.planned_at, planned.get(task.target, task.planned_at))
-    return planned
-
-
-def _rungs(alert: AlertFacts, tasks: list[TaskFacts], planned_at: datetime | None, rules: SitePolicy) -> Iterator[Rung]:
+def _rungs(alert: AlertFacts, tasks: list[TaskFacts], rules: SitePolicy) -> Iterator[Rung]:
     level = Level(alert.level) if alert.level else Level.YELLOW
     answering = rules.answering.get(level)
     if alert.cause is None and not any(task.cause for task in tasks):
@@ -157,7 +148,9 @@ def _rungs(alert: AlertFacts, tasks: list[TaskFacts], planned_at: datetime | Non
     if answering is None:
         return
     since = _since(alert, level)
-    if not any(at is not None and at >= since for at in (alert.last_acknowledged_at, planned_at)):
+    # a plan gives a cause, too: that stays an answer when its task is done
+    answers = [alert.last_acknowledged_at, alert.explained_at, *(task.planned_at for task in tasks)]
+    if not any(at is not None and at >= since for at in answers):
         for role in answering.then:
             yield Rung(due=since + timedelta(seconds=answering.within_s), recipient=role, why=Why.UNANSWERED)
 

@@ -128,8 +128,7 @@ class OrderSeen:
 class Situation:
     """Everything that the rules look at. `alerts` and `tasks` are those that are open, also of lateness.
 
-    `closed` are alerts that a person closed lately: they rest. `planned`: by alert, when somebody planned a task about
-    it last, also one that is done by now.
+    `closed` are alerts that a person closed lately: they rest.
     """
 
     now: datetime
@@ -143,7 +142,6 @@ class Situation:
     zones: tuple[ZoneFacts, ...] = ()
     stock: Mapping[str, tuple[StockFacts, ...]] = field(default_factory=dict)
     loads: tuple[CentreLoad, ...] = ()
-    planned: Mapping[str, datetime] = field(default_factory=dict)
 
     def rules_of(self, site: str | None) -> SitePolicy:
         """What a site holds its people to."""
