@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from genba_cloud.core.alerts import PlanGiven
-from genba_cloud.ledger.responses import Acknowledge, AlertAnswer, CloseTask, TaskAnswer
+from genba_cloud.ledger.responses import Acknowledge, CloseTask, TaskAnswer
 from genba_shared.events import (
     CountsAssigned,
     Event,
@@ -234,12 +234,12 @@ def said_by_people() -> list[Event]:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Somebody answers the alert of a late order, or its newest open task."""
+    """Somebody acknowledges the alert of a late order, plans its oldest open task, or closes the planned one."""
 
     when: datetime
     order: str
     who: str
-    answer: AlertAnswer | TaskAnswer
+    answer: Acknowledge | TaskAnswer
 
 
 ANSWERS: Final = (

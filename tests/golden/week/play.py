@@ -21,7 +21,7 @@ from genba_cloud.core.delivery import Reach
 from genba_cloud.core.facts import OrderPlan, Refused
 from genba_cloud.core.facts.response import AlertFacts, TaskFacts
 from genba_cloud.ledger import EnvelopeBatch, GatewaySeen, Ledger
-from genba_cloud.ledger.responses import CloseTask
+from genba_cloud.ledger.responses import Acknowledge, CloseTask
 from genba_cloud.ledger.sealing import InstallationKey, Seals
 from genba_cloud.store import SqliteStore
 from genba_cloud.store.alert_rows import Response
@@ -125,13 +125,13 @@ class Shop:
         with self.desk.reads.alert_rows() as rows:
             found = [one.facts for one in rows.every_open() if one.facts.order == answered.order]
         source = Source(type=SourceType.PERSON, ref=answered.who)
-        if isinstance(answered.answer, CloseTask):
-            tasks = [one for one in found if isinstance(one, TaskFacts)]
-            planned = next(one for one in tasks if one.planned_at is not None)
-            result = await self.ledger.answer_task(planned.task, answered.answer, source=source)
-        else:
+        if isinstance(answered.answer, Acknowledge):
             alert = next(one for one in found if isinstance(one, AlertFacts) and one.rule == "lateness")
             result = await self.ledger.answer_alert(alert.alert, answered.answer, source=source)
+        else:
+            is_planned = isinstance(answered.answer, CloseTask)
+            tasks = [one for one in found if isinstance(one, TaskFacts) and one.is_planned is is_planned]
+            result = await self.ledger.answer_task(tasks[0].task, answered.answer, source=source)
         if result is None or isinstance(result, Refused):
             self.refused.append(f"{answered.order} {answered.who}: {result}")
 
