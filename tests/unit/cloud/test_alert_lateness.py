@@ -21,6 +21,7 @@ from genba_shared.events import (
     ProblemExplained,
     Source,
     SourceType,
+    TaskClosed,
     TaskOpened,
     TaskPlanned,
 )
@@ -139,6 +140,26 @@ def test_a_red_order_with_a_plan_goes_to_nobody_else() -> None:
         ]
 
     assert ("10:37", "unanswered", "director") not in decided(neglected("11:30", answer), "alert_escalated")
+
+
+def test_a_plan_that_is_done_within_the_hour_is_still_an_answer_to_red() -> None:
+    def answer(now: datetime, shop: Shop) -> list[Event]:
+        task = next((one.id for one in shop.log if isinstance(one, TaskOpened) and one.level == "red"), None)
+        if task is None or now not in (at(2), at(2.25)):
+            return []
+        if now == at(2.25):
+            return [TaskClosed(id="t2", at=now, source=PERSON, target=task, effect="it was repaired")]
+        alert = next(one.id for one in shop.log if isinstance(one, EpisodeOpened))
+        return [
+            TaskPlanned(
+                id="t1", at=now, source=PERSON, target=task, cause="breakdown", owner="op-9", due=at(8), note="x"
+            ),
+            ProblemExplained(id="t3", at=now, source=PERSON, target=alert, cause="breakdown"),
+        ]
+
+    shop = neglected("11:30", answer)
+    assert [event.at for event in shop.log if isinstance(event, TaskClosed)] == [at(2.25)]
+    assert ("10:37", "unanswered", "director") not in decided(shop, "alert_escalated")
 
 
 @pytest.mark.requirement("R52")

@@ -188,6 +188,15 @@ def test_the_start_of_what_needs_all_of_a_node_says_that_the_node_is_over() -> N
     assert opened[0] == ("alert_opened", "missing_update", "node:WO-1/CUT", "operator")
 
 
+def test_of_a_node_that_was_opened_again_nobody_owes_the_end_that_it_had_before() -> None:
+    """Cut and sewn from at 10:00; at 11:00 somebody opens cutting again."""
+    shop, order = Shop(), plan()
+    cut = node("CUT", Lifecycle.IN_PROGRESS, good=10, started_at=MONDAY, data_at=at(3), reopened_at=at(3))
+    sew = node("SEW", Lifecycle.IN_PROGRESS, started_at=at(2), data_at=at(2))
+    asked = [words[:3] for words in said(shop.look(at(5.5), orders=(seen(order, at(5.5), cut, sew),)))]
+    assert ("alert_opened", "missing_update", "node:WO-1/CUT") not in asked
+
+
 @pytest.mark.requirement("R12")
 def test_a_gateway_that_is_behind_is_not_held_against_people() -> None:
     order = plan()

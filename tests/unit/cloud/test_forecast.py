@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from genba_cloud.core.facts.plan import Criterion, Dependency, NodePlan, OrderPlan, WorkOrderPlan
-from genba_cloud.core.facts.views import Lifecycle, NodeFacts, OpenDispatch, StationFacts, WorkOrderFacts
+from genba_cloud.core.facts.views import Lifecycle, NodeFacts, OpenDispatch, StationFacts, Word, WorkOrderFacts
 from genba_cloud.core.forecast import (
     CentreKey,
     ForecastPolicy,
@@ -121,6 +121,23 @@ def test_started_work_keeps_its_machine_before_a_more_urgent_order() -> None:
     found = forecast(slow, order("B", cut, promised=5), stations=[running_at("C-1", "WA")])
     assert (found["WA/CUT"].begin, found["WB/CUT"].begin) == (NOW, at(1))
     assert found["WB/CUT"].station == "C-1"
+
+
+@pytest.mark.parametrize(
+    ("said", "left_h"),
+    [
+        ([("node_held", -3)], 3),
+        ([("node_held", -3), ("node_resumed", -1)], 2),
+        ([("node_held", -3), ("node_held", -2), ("node_resumed", -1)], 2),
+        ([("node_held", -5), ("node_resumed", -3)], 1),
+    ],
+    ids=["it lasts", "it is over", "it was said twice", "it began before the work"],
+)
+def test_time_on_hold_is_no_time_worked(said: list[tuple[str, float]], left_h: int) -> None:
+    """Four hours of work that began four hours ago."""
+    words = tuple(Word(event=str(hours), kind=kind, at=at(hours), by="op-7") for kind, hours in said)
+    seen = facts("CUT", Lifecycle.IN_PROGRESS, started=-4, words=words)
+    assert remaining_of(node("CUT", 4), seen, NOW, ALWAYS_WORKING).seconds == 3600 * left_h
 
 
 def test_work_on_hold_gives_its_machine_back() -> None:

@@ -148,7 +148,8 @@ def _rungs(alert: AlertFacts, tasks: list[TaskFacts], rules: SitePolicy) -> Iter
     if answering is None:
         return
     since = _since(alert, level)
-    answers = [alert.last_acknowledged_at, *(task.planned_at for task in tasks)]
+    # a plan gives a cause, too: that stays an answer when its task is done
+    answers = [alert.last_acknowledged_at, alert.explained_at, *(task.planned_at for task in tasks)]
     if not any(at is not None and at >= since for at in answers):
         for role in answering.then:
             yield Rung(due=since + timedelta(seconds=answering.within_s), recipient=role, why=Why.UNANSWERED)

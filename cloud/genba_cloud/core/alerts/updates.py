@@ -105,7 +105,12 @@ def _followed(work: WorkOrderPlan, nodes: Mapping[str, NodeAssessment]) -> dict[
 
 
 def inferred_end(node: NodePlan, facts: NodeFacts, followed_at: datetime | None) -> datetime | None:
-    """When an open node was over as far as can be seen: its quantity was there, or what needs all of it began."""
+    """When an open node was over as far as can be seen: its quantity was there, or what needs all of it began.
+
+    Of a node that somebody opened again, what was there before says nothing.
+    """
+    if facts.reopened_at is not None:
+        return followed_at if followed_at is not None and followed_at > facts.reopened_at else None
     is_reached = facts.good >= node.quantity or Mark.QUANTITY_REACHED in facts.marks
     ends = [facts.data_at if is_reached else None, followed_at]
     return min((at for at in ends if at is not None), default=None)

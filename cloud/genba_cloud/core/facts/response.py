@@ -90,7 +90,7 @@ class AlertFacts:
 
     An order's episode has the rule `LATENESS` and the subject ``order:NUMBER``; `level` is the last that was told.
     `recipients` are the roles that it was opened for and went to, in that order; `told` is everybody who was sent a
-    notice. `closed_by`: the person who closed it; None: it ended.
+    notice. `closed_by`: the person who closed it; None: it ended. `explained_at`: when its cause was given last.
     """
 
     alert: str
@@ -115,6 +115,7 @@ class AlertFacts:
     closed_by: str | None = None
     opening_level: str | None = None
     told: tuple[str, ...] = ()
+    explained_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +255,7 @@ def _alert_after(facts: AlertFacts, event: Event) -> AlertFacts:
             first = replace(facts, acknowledged_at=event.at, acknowledged_by=event.source.ref) if is_first else facts
             return replace(first, last_acknowledged_at=event.at)
         case ProblemExplained():
-            return replace(facts, cause=event.cause)
+            return replace(facts, cause=event.cause, explained_at=event.at)
         case AlertClosed() | EpisodeClosed() if facts.is_open:
             by = None if event.source.type is SourceType.SYSTEM else event.source.ref
             return replace(facts, is_open=False, closed_at=event.at, closed_by=by)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 from genba_cloud.core.facts.plan import Criterion, NodePlan
 from genba_cloud.core.facts.views import Lifecycle, NodeFacts
 from genba_cloud.core.working_time import Calendar, working_seconds
+from genba_shared.events import NodeHeld, NodeResumed
 
 OPEN: Final = frozenset({Lifecycle.PENDING, Lifecycle.IN_PROGRESS})
 """A node in any other state needs no machine any more: it is done, or waits for somebody's word."""
@@ -63,6 +65,21 @@ def remaining_of(plan: NodePlan, facts: NodeFacts, now: datetime, calendar: Cale
 
 
 def _worked(facts: NodeFacts, now: datetime, calendar: Calendar) -> int:
-    if facts.lifecycle is not Lifecycle.IN_PROGRESS:
+    if facts.lifecycle is not Lifecycle.IN_PROGRESS or facts.started_at is None:
         return 0
-    return max(0, working_seconds(calendar, facts.started_at or now, now))
+    begin = facts.started_at
+    held = sum(working_seconds(calendar, max(since, begin), max(until, begin)) for since, until in _holds(facts, now))
+    return max(0, working_seconds(calendar, begin, now) - held)
+
+
+def _holds(facts: NodeFacts, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """From when to when the node was on hold; one that lasts ends now."""
+    since: datetime | None = None
+    for word in facts.words:
+        if word.kind == NodeHeld.kind and since is None:
+            since = word.at
+        elif word.kind == NodeResumed.kind and since is not None:
+            yield since, min(word.at, now)
+            since = None
+    if since is not None:
+        yield since, max(since, now)
