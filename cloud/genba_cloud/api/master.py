@@ -201,7 +201,14 @@ def resolve_configuration(request: Request, name: str, body: ChoicesBody) -> Res
 
 def _invalid(wrong: Sequence[InvalidChoice]) -> ApiProblem:
     errors = [
-        {"rule": one.rule, "message": one.reason, "instead": one.accepted, "why": dict(one.message)} for one in wrong
+        {
+            "path": f"choices.{one.module}",
+            "rule": one.rule,
+            "message": one.reason,
+            "instead": one.accepted,
+            "why": dict(one.message),
+        }
+        for one in wrong
     ]
     first = wrong[0].refused()
     return ApiProblem(422, first.reason, accepted=first.accepted, errors=errors)
