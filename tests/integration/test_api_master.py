@@ -62,9 +62,8 @@ async def test_a_document_is_kept_in_versions_and_the_same_again_changes_nothing
 
 async def test_the_standard_templates_are_there_without_being_put_in(desk: Bench) -> None:
     page = (await desk["reader"].get("/api/v1/routings")).json()
-    assert [one["id"] for one in page["items"]] == [
-        "garment", "print-3d", "sheet-metal", "standard", "starter", "wood",
-    ]  # fmt: skip
+    names = [one["id"] for one in page["items"]]
+    assert names == ["garment", "print-3d", "sheet-metal", "standard", "starter", "wood"]
     assert all(one["built_in"] and one["version"] == 1 for one in page["items"])
     nodes = (await desk["reader"].get("/api/v1/routings/standard")).json()["body"]["nodes"]
     assert [node["node"] for node in nodes] == STANDARD
@@ -105,9 +104,7 @@ STARTER = {"nodes": [{"node": "core", "label": "Core", "criterion": "quantity", 
 
 async def test_what_an_order_was_frozen_from_is_kept_when_the_template_changes(desk: Bench) -> None:
     await desk["orders"].post("/api/v1/orders", json=lines_body())
-    assert await put(desk, "routings/standard", STARTER, status=200) == {
-        "id": "standard", "version": 2, "outcome": "changed",
-    }  # fmt: skip
+    assert (await put(desk, "routings/standard", STARTER, status=200))["version"] == 2
     frozen = (await desk["reader"].get("/api/v1/routings/standard", params={"version": 1})).json()
     assert [node["node"] for node in frozen["body"]["nodes"]] == STANDARD
     assert (await desk["reader"].get("/api/v1/routings/standard")).json()["built_in"] is False
@@ -230,7 +227,7 @@ async def test_stations_as_master_data_stand_beside_what_stations_do(desk: Bench
     (one,) = (await desk["reader"].get("/api/v1/stations/registered")).json()["items"]
     assert one["body"] == {"station": "SEW-1", "work_centre": "sewing", "machines": 8, "skills": ["overlock"]}
     assert (await desk["reader"].get("/api/v1/stations/SEW-1")).json()["version"] == 1
-    assert (await desk["reader"].get("/api/v1/stations")).json()["items"] == []
+    assert (await desk["reader"].get("/api/v1/stations")).json() == {"items": [], "next": None}
 
 
 async def level_of(desk: Bench, wanted: str) -> None:
@@ -355,9 +352,8 @@ async def test_a_table_of_orders_goes_in_row_by_row_and_comes_out_again(desk: Be
         return await desk["orders"].post("/api/v1/import/orders", content=content, params={"zone": "Asia/Shanghai"})
 
     first = (await send(ORDERS_CSV.encode())).json()
-    assert {key: first[key] for key in ("rows", "created", "changed", "unchanged")} == {
-        "rows": 3, "created": 1, "changed": 0, "unchanged": 0,
-    }  # fmt: skip
+    counts = [first[key] for key in ("rows", "created", "changed", "unchanged")]
+    assert counts == [3, 1, 0, 0]
     assert [(one["row"], one["letter"], one["column"]) for one in first["problems"]] == [
         (3, "C", "数量"), (4, "E", "工艺路线"),
     ]  # fmt: skip
@@ -367,14 +363,11 @@ async def test_a_table_of_orders_goes_in_row_by_row_and_comes_out_again(desk: Be
         table = await desk["reader"].get("/api/v1/export/orders", params=query)
         again = (await send(table.content)).json()
         assert (again["unchanged"], again["created"], again["problems"]) == (1, 0, []), file_format
-    assert (await send(b"a,b\n1,2\n")).status_code == 422
-    assert (await send(b"PK\x03\x04 broken")).status_code == 422
-    odd = await desk["orders"].post("/api/v1/import/orders", content=ORDERS_CSV, params={"zone": "Mars"})
-    assert odd.status_code == 422
-    for encoding in ("idna", "nonsense", "a\0", "hex"):
-        query = {"encoding": encoding}
+    for content in (b"a,b\n1,2\n", b"PK\x03\x04 broken"):
+        assert (await send(content)).status_code == 422, content
+    for query in ({"zone": "Mars"}, *({"encoding": word} for word in ("idna", "nonsense", "a\0", "hex"))):
         wrong = await desk["orders"].post("/api/v1/import/orders", content=ORDERS_CSV, params=query)
-        assert wrong.status_code == 422, encoding
+        assert wrong.status_code == 422, query
 
 
 async def test_tables_of_master_data_and_yaml_move_to_another_installation(desk: Bench, tmp_path: Path) -> None:
