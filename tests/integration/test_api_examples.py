@@ -37,12 +37,6 @@ def test_every_example_is_answered_with_success(ran: Examples) -> None:
     assert (failed, len(ran.sent)) == ({}, len(examples()))
 
 
-def test_a_body_that_is_shown_in_another_medium_is_taken_as_the_same(ran: Examples) -> None:
-    assert "PUT /items/{name} application/yaml" in ran.again
-    for key, one in ran.again.items():
-        assert (one.status, (one.content or {}).get("outcome")) == (200, "unchanged"), f"{key}: {one.said}"
-
-
 def test_what_is_answered_is_what_the_document_says(ran: Examples) -> None:
     wrong = {}
     for one in ran.operations():
@@ -77,6 +71,12 @@ def test_every_json_answer_and_every_body_is_shown_by_an_example(ran: Examples) 
     ]
     assert bare == [], RECORD
     assert set(answers()) == {key for key, one in ran.sent.items() if one.content is not None}, RECORD
+
+
+def test_a_body_that_is_shown_in_another_medium_is_taken_as_the_same(ran: Examples) -> None:
+    assert "PUT /items/{name} application/yaml" in ran.again
+    for key, one in ran.again.items():
+        assert (one.status, (one.content or {}).get("outcome")) == (200, "unchanged"), f"{key}: {one.said}"
 
 
 def test_kept_answers_have_the_fields_that_are_answered(ran: Examples) -> None:
