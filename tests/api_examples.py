@@ -21,7 +21,16 @@ from genba_cloud.core.webhooks import DeliveryState, WebhookState
 from genba_cloud.ledger import GatewaySeen
 from genba_cloud.store.read import Quarantined
 from genba_cloud.store.webhooks import Delivery, Webhook, Webhooks
-from genba_shared.events import Confidence, Event, WipChanged
+from genba_shared.events import (
+    AlertOpened,
+    Confidence,
+    Event,
+    ProblemReported,
+    Source,
+    SourceType,
+    TaskOpened,
+    WipChanged,
+)
 from tests.browser.support import NOW, PLC, Bench, bench, doubted, questioned, served
 
 TOKEN: Final = "the owner of the data folder"
@@ -64,6 +73,8 @@ class Examples:
     client: httpx.AsyncClient
     document: Mapping[str, Any]
     sent: dict[str, Sent] = field(default_factory=dict)
+    again: dict[str, Sent] = field(default_factory=dict)
+    """By operation and medium, what was answered to the same body in another medium."""
 
     def operations(self) -> list[Operation]:
         """As the examples stand in their files, but what deletes comes last; those without an example at the end."""
@@ -91,7 +102,7 @@ class Examples:
         for parameter in described.get("parameters", ()):
             if "example" in parameter:
                 given[parameter["in"]][parameter["name"]] = parameter["example"]
-        (media, content), *_ = (*described.get("requestBody", {}).get("content", {}).items(), ("", {}))
+        (media, content), *others = (*described.get("requestBody", {}).get("content", {}).items(), ("", {}))
         body = content.get("example")
         for source in known.values():
             for status, answer in source.described["responses"].items():
@@ -103,7 +114,11 @@ class Examples:
                         assert str(before.status) == status, before
                         given["path"].update(_evaluated(link.get("parameters", {}), before.content))
                         body = _evaluated(link["requestBody"], before.content) if "requestBody" in link else body
-        return await self._answer(operation, given, body, media)
+        sent = await self._answer(operation, given, body, media)
+        for other, content in others:
+            if "example" in content:
+                self.again[f"{operation.key} {other}"] = await self._answer(operation, given, content["example"], other)
+        return sent
 
     async def _answer(self, operation: Operation, given: Mapping[str, Any], body: Any, media: str) -> Sent:
         path = operation.path
@@ -157,6 +172,22 @@ async def prepare(running: Bench) -> None:
     ]
     await ledger.quarantine(rows)
     await ledger.change_webhooks(_told)
+    await running.tell(*troubles())
+
+
+def troubles() -> list[Event]:
+    """The alert, its task and the problem that the examples speak of."""
+    alert, task, problem = (f"00000000-0000-4000-8000-0000000000a{number}" for number in (1, 2, 3))
+    system = Source(type=SourceType.SYSTEM, ref="alerts")
+    opened = AlertOpened(
+        id=alert, at=NOW, source=system, alert="wip_limit", subject="zone:sewing", recipient="line_supervisor"
+    )
+    operator = Source(type=SourceType.PERSON, ref="op-7")
+    return [
+        opened,
+        TaskOpened(id=task, at=NOW, source=system, target=alert, recipient="line_supervisor"),
+        ProblemReported(id=problem, at=NOW, source=operator, category="machine", station="SEW-1"),
+    ]
 
 
 def _told(webhooks: Webhooks) -> None:

@@ -18,7 +18,6 @@ from genba_cloud.api import alerts as alerts_module
 from genba_shared.clock import format_time
 from genba_shared.events import (
     AlertClosed,
-    AlertOpened,
     Event,
     NodeCompleted,
     ProblemExplained,
@@ -27,10 +26,10 @@ from genba_shared.events import (
     Source,
     SourceType,
     TaskClosed,
-    TaskOpened,
     WipChanged,
     event_to_json,
 )
+from tests.api_examples import troubles
 from tests.browser.support import NOW, Bench, bench, order_body
 
 ALERTS, TASKS, PROBLEMS = "/api/v1/alerts", "/api/v1/tasks", "/api/v1/problems"
@@ -274,22 +273,8 @@ async def test_no_answer_goes_around_its_checks_as_an_event(desk: Bench) -> None
 EXAMPLES = Path(alerts_module.__file__).parent / "examples" / "25_alerts.yaml"
 
 
-def of_examples() -> list[Event]:
-    """The alert, its task and the problem that the examples of the API speak of."""
-    alert, task, problem = (f"00000000-0000-4000-8000-0000000000a{number}" for number in (1, 2, 3))
-    system = Source(type=SourceType.SYSTEM, ref="alerts")
-    opened = AlertOpened(
-        id=alert, at=NOW, source=system, alert="wip_limit", subject="zone:sewing", recipient="line_supervisor"
-    )
-    return [
-        opened,
-        TaskOpened(id=task, at=NOW, source=system, target=alert, recipient="line_supervisor"),
-        ProblemReported(id=problem, at=NOW, source=OPERATOR, category="machine", station="SEW-1"),
-    ]
-
-
 async def test_every_example_works_in_the_order_in_which_they_stand(desk: Bench) -> None:
-    await desk.tell(*of_examples())
+    await desk.tell(*troubles())
     examples = yaml.safe_load(EXAMPLES.read_text())
     for operation, example in examples.items():
         method, path = operation.split(" ")

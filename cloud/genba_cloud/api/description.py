@@ -148,6 +148,8 @@ def _complete(operation: dict[str, Any], key: str, example: Mapping[str, Any], i
     for media, content in body.items():
         if media == example.get("media", "application/json") and ("body" in example or "text" in example):
             content["example"] = example.get("body", example.get("text"))
+        elif media == "application/yaml" and "body" in example:  # the same document, as people write it
+            content["example"] = yaml.safe_dump(example["body"], allow_unicode=True, sort_keys=False)
     answered = str(example.get("status", next(iter(responses))))
     if answered in responses:
         _answer(responses[answered], key, example, ids)
@@ -177,6 +179,9 @@ def _errors(operation: Mapping[str, Any], key: str, example: Mapping[str, Any]) 
         found |= _BODY
     if key not in _ALWAYS_THERE:
         found |= _STORED
+    for status, response in operation["responses"].items():
+        if int(status) >= HTTPStatus.BAD_REQUEST and "content" not in response:  # the route names it itself
+            found[int(status)] = response["description"]
     return found | {int(status): said for status, said in example.get("errors", {}).items()}
 
 

@@ -38,6 +38,13 @@ _FREE_NAMES: Final = frozenset({MasterKind.ITEMS, MasterKind.BOMS, MasterKind.PA
 """Kinds whose ids are free words, so that a slash may be in them."""
 _reads: Final = Guard(sees=Subject.MASTER)
 _puts: Final = Guard(does=Act.PUT_MASTER)
+_NOT_THERE: Final[dict[int | str, dict[str, Any]]] = {
+    404: {"description": "there is no such document, or not in that version"}
+}
+_PUT_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    201: {"model": MasterPutShape, "description": "it is new"},
+    412: {"description": "it was changed since the version in If-Match"},
+}
 _DOCUMENT: Final = {
     "requestBody": {
         "required": True,
@@ -126,6 +133,7 @@ def _add_get(kind: MasterKind) -> None:
         name=f"get_{kind.plural}",
         summary=f"Master data: one of the {kind.replace('-', ' ')}",
         response_model=MasterShape,
+        responses=_NOT_THERE,
         dependencies=[Depends(_reads)],
     )
 
@@ -154,7 +162,7 @@ def _add_put(kind: MasterKind) -> None:
         name=f"put_{kind.plural}",
         summary=f"Put in one of the {kind.replace('-', ' ')}, new or changed",
         response_model=MasterPutShape,
-        responses={201: {"model": MasterPutShape, "description": "it is new"}},
+        responses=_PUT_ANSWERS,
         openapi_extra=_DOCUMENT,
     )
 
@@ -193,7 +201,14 @@ def resolve_configuration(request: Request, name: str, body: ChoicesBody) -> Res
 
 def _invalid(wrong: Sequence[InvalidChoice]) -> ApiProblem:
     errors = [
-        {"rule": one.rule, "message": one.reason, "instead": one.accepted, "why": dict(one.message)} for one in wrong
+        {
+            "path": f"choices.{one.module}",
+            "rule": one.rule,
+            "message": one.reason,
+            "instead": one.accepted,
+            "why": dict(one.message),
+        }
+        for one in wrong
     ]
     first = wrong[0].refused()
     return ApiProblem(422, first.reason, accepted=first.accepted, errors=errors)

@@ -217,7 +217,9 @@ def _step(place: NodePlace, wish: NodeWish, making: _Making) -> Decision:
     known = [step.step for step in place.plan.steps]
     if wish.step not in known:
         accepted = f"one of {', '.join(known)}" if known else "complete: this node has no steps"
-        return malformed(Why.STEP_UNKNOWN, f"node {place.plan.node} has no step {wish.step!r:.100}", accepted)
+        node = place.plan.node
+        said = f"node {node} has no step {wish.step!r:.100}" if wish.step else f"no step of node {node} is named"
+        return malformed(Why.STEP_UNKNOWN, said, accepted)
     if place.state in {State.DONE, State.SKIPPED}:
         return _wrong_state(place, "reopen")
     if wish.step in place.said.steps:

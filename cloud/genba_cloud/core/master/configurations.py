@@ -116,8 +116,9 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvalidChoice:
-    """A choice that cannot be made: which rule says so (None: the form of the choice), and what would be allowed."""
+    """A choice that cannot be made: for which module, which rule says so (None: the form), what would be allowed."""
 
+    module: str
     reason: str
     accepted: str
     rule: str | None = None
@@ -155,17 +156,18 @@ def _form_problems(configuration: Configuration, choices: Mapping[str, str]) -> 
     names = [module.module for module in configuration.modules]
     for name in choices:
         if name not in names:
-            yield InvalidChoice(reason=f"'{name:.60}' is nothing to choose", accepted=f"one of {', '.join(names)}")
+            reason = f"'{name:.60}' is nothing to choose"
+            yield InvalidChoice(module=name, reason=reason, accepted=f"one of {', '.join(names)}")
     for module in configuration.modules:
         words = ", ".join(option.option for option in module.options)
         word = choices.get(module.module)
         if word is None:
             if not module.optional:
-                yield InvalidChoice(reason=f"nothing is chosen for {module.module}", accepted=f"one of {words}")
+                reason = f"nothing is chosen for {module.module}"
+                yield InvalidChoice(module=module.module, reason=reason, accepted=f"one of {words}")
         elif module.option(word) is None:
-            yield InvalidChoice(
-                reason=f"'{word:.60}' is no option of {module.module}", accepted=f"{module.module}: one of {words}"
-            )
+            reason = f"'{word:.60}' is no option of {module.module}"
+            yield InvalidChoice(module=module.module, reason=reason, accepted=f"{module.module}: one of {words}")
 
 
 def _broken_rules(configuration: Configuration, choices: Mapping[str, str]) -> Iterator[InvalidChoice]:
@@ -176,14 +178,18 @@ def _broken_rules(configuration: Configuration, choices: Mapping[str, str]) -> I
         for module, options in rule.requires.items():
             if choices.get(module) not in options:
                 reason = f"{condition} needs {module}: {' or '.join(options)}, not {choices.get(module, 'nothing')}"
-                yield InvalidChoice(reason=reason, accepted=_said({module: options}), rule=rule.rule,
-                                    message=rule.message)  # fmt: skip
+                accepted = _said({module: options})
+                yield InvalidChoice(
+                    module=module, reason=reason, accepted=accepted, rule=rule.rule, message=rule.message
+                )
         for module, options in rule.excludes.items():
             if choices.get(module) in options:
                 other = [o.option for o in _options(configuration, module) if o.option not in options]
                 reason = f"{condition} does not go with {module}: {choices[module]}"
                 accepted = _said({module: tuple(other)}) if other else f"nothing for {module}"
-                yield InvalidChoice(reason=reason, accepted=accepted, rule=rule.rule, message=rule.message)
+                yield InvalidChoice(
+                    module=module, reason=reason, accepted=accepted, rule=rule.rule, message=rule.message
+                )
 
 
 def _options(configuration: Configuration, module: str) -> tuple[Option, ...]:
