@@ -247,6 +247,10 @@ class Live:
         # The comment keeps proxies awake; a page cannot see it, so the clock tells the page that the stream lives.
         return b": heartbeat\n\n" + _message("clock", {"at": format_time(self._now())}, None)
 
+    async def expect(self, viewer: Viewer) -> None:
+        """Gather from now on what a page of this viewer misses that is drawn now and opens its stream in a moment."""
+        await self._scope_of(viewer)
+
     async def _scope_of(self, viewer: Viewer) -> _Scope:
         """The scope of a viewer. A new one gathers messages before its position is read, so that none falls between."""
         key = tuple(sight(viewer, subject, enterprise=self._enterprise) for subject in _SUBJECTS)

@@ -102,6 +102,9 @@ def create_pages(parts: PageParts) -> APIRouter:
 def _add_board(router: APIRouter, parts: PageParts) -> None:
     board_viewer = Depends(parts.board_guard)
 
+    async def gathering(request: Request, viewer: Viewer = board_viewer) -> None:
+        await request.app.state.live.expect(viewer)  # else what happens before the stream opens costs a second drawing
+
     @router.get("/")
     def home(request: Request) -> Response:
         return RedirectResponse(f"/board{_language_query(request)}", status_code=303)
@@ -114,7 +117,7 @@ def _add_board(router: APIRouter, parts: PageParts) -> None:
             return answer
         return parts.with_cookie(answer, parts.board_cookie, token, max_age_s=BOARD_LINK_S)
 
-    @router.get("/board")
+    @router.get("/board", dependencies=[Depends(gathering)])
     def board(request: Request, viewer: Viewer = board_viewer) -> HTMLResponse:
         shown, source = parts.shown(request), parts.source_of(viewer)
         position = source.last_position()
