@@ -86,10 +86,15 @@ class Outlook:
         return look.floors if look else NO_FLOORS
 
     def refresh(self, now: datetime) -> None:
-        """Look again where something changed or a minute went by, unless that was just done."""
+        """Look again where something changed or a minute went by, unless that was just done.
+
+        With no open order there is nothing to look for: whoever asks for a look still gets one.
+        """
         look, last = self._look, self._looked_at
         nodes = len(look.forecast.nodes) if look else 0
         if nodes > NO_REST_UP_TO and last and last <= now < last + REST_PER_NODE * nodes:
+            return
+        if self._look is not None and nodes == 0 and not self._index.numbers()[0]:
             return
         self.look(now)
 

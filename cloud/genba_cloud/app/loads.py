@@ -8,7 +8,9 @@ from genba_cloud.core.forecast import queues_now, stands_out
 
 
 def loads_of(desk: Desk) -> tuple[CentreLoad, ...]:
-    """Of every work centre whose machines are known, by the newest look at the shop."""
+    """Of every work centre whose machines are known, by the newest look at the shop; none where no order is open."""
+    if not desk.index.numbers()[0]:
+        return ()
     look = desk.outlook.look(desk.now())
     queues = queues_now(look.shop, look.forecast)
     worst = {queue.centre for queue in stands_out(queues, policy=desk.policy.queues)}
