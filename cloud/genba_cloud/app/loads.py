@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from genba_cloud.api import Desk
 from genba_cloud.core.alerts import CentreLoad
 from genba_cloud.core.forecast import queues_now, stands_out
@@ -13,7 +15,8 @@ def loads_of(desk: Desk) -> tuple[CentreLoad, ...]:
         return ()
     look = desk.outlook.look(desk.now())
     queues = queues_now(look.shop, look.forecast)
-    worst = {queue.centre for queue in stands_out(queues, policy=desk.policy.queues)}
+    by_share = replace(desk.policy.queues, least_s=0)  # how much is much, the site's own policy says to the alerts
+    worst = {queue.centre for queue in stands_out(queues, policy=by_share)}
     return tuple(
         CentreLoad(
             work_centre=queue.centre.work_centre,
